@@ -1,0 +1,288 @@
+//! The command line: what the user typed, and nothing else.
+//!
+//! Owns: the clap definition, from which the help texts, the man pages and the completions are made, and what the man
+//! pages say beyond it ([`manual`]).
+//! Must not know: what the commands do.
+//! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::net::HostPort;
+use crate::room::TextPolicy;
+use crate::wire::Nick;
+
+/// A chat room over UDP: server, client and one-shot sender
+///
+/// Speaks the plain text protocol of the well-known Python tutorial, byte for byte: Python clients on this server, this
+/// client on a Python server.
+#[derive(Debug, Parser)]
+#[command(name = "udpchat", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say more on stderr; twice for everything (RUST_LOG overrides it)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a chat room
+    ///
+    /// Tells everyone who joins and sends every line to all, the sender included. The transcript goes to stdout, one
+    /// line a datagram; everything else goes to stderr. SIGINT, SIGTERM and SIGHUP end it, SIGUSR1 logs its counters.
+    Serve(Serve),
+    /// Join a chat room and talk
+    ///
+    /// Shows what is said and sends the lines of stdin. '!q', the end of input and Ctrl-C leave. If stdin is no
+    /// terminal, waits at its end until the lines have come back from the server.
+    Join(Join),
+    /// Send a message and wait until it has come back
+    ///
+    /// For scripts: never prompts, and succeeds only if the server has sent the message to the room.
+    Send(Send),
+}
+
+/// `udpchat serve`
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Listen on this address and port; may be given several times
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9999", value_parser = bind_address)]
+    pub bind: Vec<SocketAddr>,
+
+    /// With which addresses to speak the text protocol
+    #[arg(long, value_enum, default_value_t = Text::Private)]
+    pub text: Text,
+
+    /// The most members at a time
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub max_members: NonZeroUsize,
+
+    /// Forget a member that was silent for this long
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration)]
+    pub text_idle: Duration,
+
+    /// Write no transcript to stdout
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The values of `--text`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Text {
+    /// Loopback, private, link-local, shared (100.64/10) and unique-local addresses
+    Private,
+    /// Every address; makes the server a reflector for whoever forges a source address
+    Any,
+    /// Nobody
+    Off,
+}
+
+impl From<Text> for TextPolicy {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Private => Self::Private,
+            Text::Any => Self::Any,
+            Text::Off => Self::Off,
+        }
+    }
+}
+
+/// Which server, and how long to wait for it.
+#[derive(Args, Debug)]
+pub struct Target {
+    /// The server; without a port it is 9999
+    #[arg(
+        short,
+        long,
+        value_name = "HOST:PORT",
+        env = "UDPCHAT_SERVER",
+        default_value = "127.0.0.1:9999"
+    )]
+    pub server: HostPort,
+
+    /// Wait this long for the server to answer, and for a line to come back
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// `udpchat join`
+#[derive(Args, Debug)]
+pub struct Join {
+    /// What to be called, 1 to 32 bytes; asked for on a terminal if it is not given
+    #[arg(short, long, env = "UDPCHAT_NICK")]
+    pub nick: Option<Nick>,
+
+    /// The server.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `udpchat send`
+#[derive(Args, Debug)]
+pub struct Send {
+    /// What to be called, 1 to 32 bytes
+    #[arg(short, long, env = "UDPCHAT_NICK")]
+    pub nick: Nick,
+
+    /// The server.
+    #[command(flatten)]
+    pub target: Target,
+
+    /// The message; '-' sends each line of stdin
+    pub message: String,
+}
+
+fn bind_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into()
+    })
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
+    if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
+}
+
+/// What a man page says beyond the options.
+#[derive(Clone, Copy, Debug)]
+pub struct Manual {
+    /// Codes and what they mean.
+    pub exit_status: &'static [(&'static str, &'static str)],
+    /// Variables and what they do.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// Paths and what they are for.
+    pub files: &'static [(&'static str, &'static str)],
+    /// What the command does, and the command.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+const RUST_LOG: (&str, &str) = (
+    "RUST_LOG",
+    "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::room=trace'.",
+);
+const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if --server is not given.");
+const NICK: (&str, &str) = ("UDPCHAT_NICK", "The nick, if --nick is not given.");
+const STDOUT: (&str, &str) =
+    ("stdout", "What is said in the room; control characters are escaped.");
+
+const DONE: (&str, &str) = ("0", "Done.");
+const FAILURE: (&str, &str) =
+    ("1", "The system failed us, or a line of the input could not be sent.");
+const USAGE: (&str, &str) = ("2", "The command line is wrong.");
+const UNREACHABLE: (&str, &str) = (
+    "3",
+    "Unreachable: nothing listens there, there is no way there, the name does not resolve, or join got no answer.",
+);
+const NOT_CONFIRMED: (&str, &str) =
+    ("5", "Not confirmed: a line did not come back in time; it may have arrived.");
+const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was done.");
+
+const CLIENT_STATUS: &[(&str, &str)] =
+    &[DONE, FAILURE, USAGE, UNREACHABLE, NOT_CONFIRMED, INTERRUPTED];
+const NO_FILE: (&str, &str) =
+    ("none", "No file is read or written; the room is gone when the server ends.");
+
+/// The manual of a subcommand, or of the whole for any other name.
+pub fn manual(subcommand: &str) -> Manual {
+    let overview = Manual {
+        exit_status: CLIENT_STATUS,
+        environment: &[SERVER, NICK, RUST_LOG],
+        files: &[NO_FILE],
+        examples: &[
+            ("Serve a room for this machine:", "udpchat serve"),
+            ("Join it from another terminal:", "udpchat join --nick jack"),
+            ("Say something from a script:", "udpchat send --nick bot 'the build is done'"),
+        ],
+    };
+    match subcommand {
+        "serve" => Manual {
+            exit_status: &[("0", "Ended by a signal."), FAILURE, USAGE],
+            environment: &[RUST_LOG],
+            files: &[("stdout", "The transcript, unless --quiet is given."), NO_FILE],
+            examples: &[
+                (
+                    "Serve the local network, over IPv4 and IPv6:",
+                    "udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999'",
+                ),
+                ("Keep the transcript in a file:", "udpchat serve >transcript.txt"),
+                ("See how many members there are:", "pkill -USR1 -x udpchat"),
+            ],
+        },
+        "join" => Manual {
+            environment: &[SERVER, NICK, RUST_LOG],
+            files: &[STDOUT, NO_FILE],
+            examples: &[
+                ("Be asked for the nick, as by the original:", "udpchat join"),
+                (
+                    "Talk on another machine's server:",
+                    "udpchat join --nick jack --server 192.168.1.5:9999",
+                ),
+                (
+                    "Say some lines and wait until they have come back:",
+                    "printf 'hey\\nbye\\n' | udpchat join --nick jack",
+                ),
+            ],
+            ..overview
+        },
+        "send" => Manual {
+            environment: &[SERVER, NICK, RUST_LOG],
+            files: &[NO_FILE],
+            examples: &[
+                (
+                    "Tell the room, and know whether it was told:",
+                    "udpchat send --nick bot 'the build is done' || echo not told",
+                ),
+                ("Send each line of a file:", "udpchat send --nick bot - <README.md"),
+            ],
+            ..overview
+        },
+        _ => overview,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_listens_on_every_address_that_is_given_and_else_on_the_originals() {
+        let bound = |args: &[&str]| match Cli::try_parse_from(args).unwrap().command {
+            Command::Serve(serve) => serve.bind,
+            Command::Join(_) | Command::Send(_) => unreachable!("serve was asked for"),
+        };
+        assert_eq!(bound(&["udpchat", "serve"]), ["127.0.0.1:9999".parse().unwrap()]);
+        assert_eq!(
+            bound(&["udpchat", "serve", "--bind", "[::1]:1", "--bind", "127.0.0.1:0"]).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn wrong_values_are_told_what_they_should_be() {
+        let error = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
+        assert!(error(&["udpchat", "serve", "--bind", "9999"]).contains("write it as ADDR:PORT"));
+        assert!(
+            error(&["udpchat", "serve", "--text-idle", "soon"])
+                .contains("write it like 500ms, 5s or 12h")
+        );
+        assert!(error(&["udpchat", "join", "--timeout", "0s"]).contains("longer than nothing"));
+        assert!(error(&["udpchat", "join", "--nick", ""]).contains("at least one character"));
+        assert!(error(&["udpchat", "serve", "--max-members", "0"]).contains("--max-members"));
+        assert!(error(&["udpchat", "send", "--nick", "bot"]).contains("<MESSAGE>"));
+    }
+}

@@ -1,0 +1,183 @@
+//! The lines that a user wants said.
+//!
+//! Owns: lines that wait to be sent, lines that were sent and have not come back, and how many may be out at once.
+//! Must not know: whether the server is there.
+//! Driven by: `client`.
+//!
+//! In the text dialect a line is confirmed when its very bytes come back from the server. Nobody can tell it from the
+//! same line said by another one of the same nick; that is the most this dialect can say.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// The most lines on their way at once. Chosen: far fewer than the smallest usual socket buffer holds (212,992 bytes
+/// hold about 270 short datagrams on Linux), so that none is lost on an idle loopback.
+const WINDOW: usize = 16;
+
+/// The most lines that wait before no more are asked for.
+const WAITING_MAX: usize = 64;
+
+/// A line that is out for longer makes place in the window for the next, though it is still waited for.
+/// Chosen: longer than the round trip of a usual path; short, so that one loss does not hold up the rest.
+const WINDOW_TIMEOUT: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+struct Sent {
+    line: String,
+    at: Instant,
+    in_window: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<String>,
+    sent: VecDeque<Sent>,
+    in_window: usize,
+    confirmed: u64,
+    lost: u64,
+}
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.sent.len()
+    }
+
+    pub(super) const fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    pub(super) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.waiting.len() < WAITING_MAX
+    }
+
+    pub(super) fn push(&mut self, line: String) {
+        self.waiting.push_back(line);
+    }
+
+    /// The next line to send, if the window has place for it.
+    pub(super) fn peek(&self) -> Option<&str> {
+        self.waiting.front().filter(|_| self.in_window < WINDOW).map(String::as_str)
+    }
+
+    /// What [`Outbox::peek`] gave is on its way.
+    pub(super) fn sent(&mut self, now: Instant) {
+        if let Some(line) = self.waiting.pop_front() {
+            self.sent.push_back(Sent { line, at: now, in_window: true });
+            self.in_window += 1;
+        }
+    }
+
+    /// A datagram came from the server; true if it is a line of ours.
+    pub(super) fn confirm(&mut self, bytes: &[u8]) -> bool {
+        let Some(index) = self.sent.iter().position(|sent| sent.line.as_bytes() == bytes) else {
+            return false;
+        };
+        if self.sent.remove(index).is_some_and(|sent| sent.in_window) {
+            self.in_window -= 1;
+        }
+        self.confirmed += 1;
+        true
+    }
+
+    /// Takes what was sent longer ago than it may out of the window, and out altogether after `timeout`.
+    pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<String> {
+        for sent in
+            self.sent.iter_mut().filter(|sent| sent.in_window && sent.at + WINDOW_TIMEOUT <= now)
+        {
+            sent.in_window = false;
+            self.in_window -= 1;
+        }
+        let mut lost = Vec::new();
+        while self.sent.front().is_some_and(|sent| sent.at + timeout <= now) {
+            lost.extend(self.take_oldest());
+        }
+        lost
+    }
+
+    /// Gives up all that was sent.
+    pub(super) fn give_up_sent(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.take_oldest()).collect()
+    }
+
+    /// Gives up all, sent or not.
+    pub(super) fn give_up_all(&mut self) -> Vec<String> {
+        let mut lost = self.give_up_sent();
+        self.lost += self.waiting.len() as u64;
+        lost.extend(self.waiting.drain(..));
+        lost
+    }
+
+    /// When [`Outbox::expire`] has something to do.
+    pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        let oldest = self.sent.front()?.at + timeout;
+        // The window's own timeout matters only while something waits for place in it.
+        let blocked = !self.waiting.is_empty() && self.in_window >= WINDOW;
+        let window = blocked.then(|| self.sent.iter().find(|sent| sent.in_window)).flatten();
+        Some(window.map_or(oldest, |sent| oldest.min(sent.at + WINDOW_TIMEOUT)))
+    }
+
+    fn take_oldest(&mut self) -> Option<String> {
+        let sent = self.sent.pop_front()?;
+        self.in_window -= usize::from(sent.in_window);
+        self.lost += 1;
+        Some(sent.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
+    fn fill(outbox: &mut Outbox, lines: usize) {
+        (0..lines).for_each(|number| outbox.push(number.to_string()));
+    }
+
+    fn send_all(outbox: &mut Outbox, now: Instant) -> usize {
+        std::iter::from_fn(|| outbox.peek().is_some().then(|| outbox.sent(now))).count()
+    }
+
+    #[test]
+    fn at_most_a_window_is_out_at_once() {
+        let mut outbox = Outbox::default();
+        fill(&mut outbox, WINDOW + 1);
+        assert_eq!(send_all(&mut outbox, Instant::ZERO), WINDOW);
+        assert!(outbox.confirm(b"3"));
+        assert!(!outbox.confirm(b"3"), "each line is confirmed once");
+        assert_eq!(send_all(&mut outbox, Instant::ZERO), 1);
+    }
+
+    #[test]
+    fn a_lost_line_holds_the_others_up_for_a_moment_only() {
+        let mut outbox = Outbox::default();
+        fill(&mut outbox, 2 * WINDOW);
+        send_all(&mut outbox, Instant::ZERO);
+        let due = outbox.deadline(TIMEOUT).unwrap();
+        assert_eq!(due, Instant::ZERO + WINDOW_TIMEOUT);
+        assert!(outbox.expire(due, TIMEOUT).is_empty());
+        assert_eq!(send_all(&mut outbox, due), WINDOW);
+        assert!(outbox.confirm(b"0"), "a late one still counts");
+        assert_eq!(outbox.expire(Instant::ZERO + TIMEOUT, TIMEOUT).len(), WINDOW - 1);
+    }
+
+    #[test]
+    fn no_more_lines_are_asked_for_than_may_wait() {
+        let mut outbox = Outbox::default();
+        fill(&mut outbox, WAITING_MAX - 1);
+        assert!(outbox.has_place());
+        fill(&mut outbox, 1);
+        assert!(!outbox.has_place());
+    }
+}

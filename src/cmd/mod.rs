@@ -1,0 +1,129 @@
+//! The subcommands: configuration in, run the loop, exit code out.
+//!
+//! Owns: what each subcommand tells its user, and [`Exit`], the one table of exit codes.
+//! Must not know: how datagrams are received or what they mean.
+//! Driven by: `main`.
+
+mod join;
+mod send;
+mod serve;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::cli::{Cli, Command, Target};
+use crate::client::Unreachable;
+
+/// What the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// The system failed us, or a part of the input could not be used.
+    Failure = 1,
+    /// The command line is wrong (clap's code).
+    Usage = 2,
+    /// The server cannot be reached.
+    Unreachable = 3,
+    /// Something was sent and has not been confirmed in time.
+    NotConfirmed = 5,
+    /// A signal came before it was done (128 + SIGINT, as shells say it).
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a subcommand ended without what was asked for.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// What was tried, what went wrong, what to do; nothing if it was said already.
+    pub message: Option<String>,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: Some(message.into()) }
+    }
+
+    const fn silent(exit: Exit) -> Self {
+        Self { exit, message: None }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(err: io::Error) -> Self {
+        Self::new(Exit::Failure, err.to_string())
+    }
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever keeps it from being done, with the exit code for it.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Join(args) => join::run(args),
+        Command::Send(args) => send::run(args),
+    }
+}
+
+/// The addresses of the server, in the order in which they are to be tried.
+fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+    target.server.resolve().map_err(|err| {
+        Failure::new(
+            Exit::Unreachable,
+            format!("cannot find the server {}: {err} (is the name right?)", target.server),
+        )
+    })
+}
+
+/// What a person is told when no address of the server answers.
+fn over(failed: &[(SocketAddr, Unreachable)], timeout: Duration) -> String {
+    let addresses = u32::try_from(failed.len()).unwrap_or(u32::MAX).max(1);
+    let sentences: Vec<_> = failed
+        .iter()
+        .map(|&(address, why)| unreachable(address, why, timeout / addresses))
+        .collect();
+    sentences.join("; ")
+}
+
+/// What a person is told of an address that does not answer.
+fn unreachable(address: SocketAddr, why: Unreachable, within: Duration) -> String {
+    match why {
+        Unreachable::Refused => {
+            format!("nothing listens on {address} (is the server running? is that its port?)")
+        }
+        Unreachable::NoRoute => {
+            format!("there is no way to {address} (is the network up? is the address right?)")
+        }
+        Unreachable::NoAnswer => format!(
+            "no answer from {address} within {} (is the server running? is UDP {} open?)",
+            humantime::format_duration(within),
+            address.port()
+        ),
+    }
+}
+
+/// "1 line", "2 lines"
+fn lines(count: u64) -> String {
+    format!("{count} line{}", if count == 1 { "" } else { "s" })
+}
+
+/// What a person is told of a line that cannot be sent as it is.
+fn not_utf8(number: u64) -> String {
+    format!("line {number} of the input is not UTF-8: not sent")
+}
+
+/// What a person is told of a line that did not fit in one datagram.
+fn cut_into(parts: usize) -> String {
+    format!("the line was long: sent as {parts} lines")
+}

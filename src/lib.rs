@@ -1,0 +1,31 @@
+//! udpchat: a chat room over UDP.
+//!
+//! One program, `udpchat`, around one single-threaded poll loop; this library is all of it but for `main`, so that
+//! tests and benchmarks drive the same parts. The map:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | what the user typed |
+//! | [`cmd`] | one file a subcommand: configuration in, run the loop, exit code out |
+//! | [`net`] | the shell: the only sockets, clock, stdin, stdout and signals |
+//! | [`ui`] | what people see |
+//! | [`room`] | the server's core: a room is a log, a peer is a cursor |
+//! | [`store`] | where the log is kept |
+//! | [`client`] | the client's core: sign up, say, know what came back |
+//! | [`wire`] | bytes to values and back |
+//! | [`time`] | time as the core knows it |
+//!
+//! `room`, `store`, `client` and `wire` are sans-IO: time and bytes are handed in, bytes and events come out. The arrows
+//! go one way: cmd -> net, ui -> room, client -> wire. `docs/ARCHITECTURE.md` says why.
+
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))] // small numbers of the tests' own
+
+pub mod cli;
+pub mod client;
+pub mod cmd;
+pub mod net;
+pub mod room;
+pub mod store;
+pub mod time;
+pub mod ui;
+pub mod wire;

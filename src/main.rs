@@ -1,0 +1,32 @@
+//! `udpchat`: parse, logger, run, exit code; everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use log::LevelFilter;
+use udpchat::cli::{Cli, Command};
+use udpchat::{cmd, ui};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    init_logger(&cli);
+    match cmd::run(cli) {
+        Ok(()) => cmd::Exit::Done.into(),
+        Err(failure) => {
+            failure.message.iter().for_each(ui::notice);
+            failure.exit.into()
+        }
+    }
+}
+
+fn init_logger(cli: &Cli) {
+    // A server says by itself what it listens on; a client speaks to its user by other means.
+    let quiet = if matches!(cli.command, Command::Serve(_)) { 1 } else { 0 };
+    let level = match cli.verbose.saturating_add(quiet) {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    env_logger::Builder::new().filter_level(level).parse_default_env().init();
+}

@@ -1,0 +1,169 @@
+//! The shell: the only sockets, clock, files and signals of the program.
+//!
+//! Owns: the two loops ([`server`], [`client`]) and what they are made of: the server's sockets ([`socket`]), stdin and
+//! stdout ([`stdio`]), the clock, name resolution.
+//! Must not know: what datagrams mean, what a member is.
+//! Driven by: `cmd`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
+
+pub mod client;
+pub mod server;
+pub mod socket;
+pub mod stdio;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::RawFd;
+use std::str::FromStr;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::time::Instant;
+
+/// The port of the original.
+pub const DEFAULT_PORT: u16 = 9999;
+
+/// The signals that end the program in order.
+const END_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// The monotonic clock, as the core wants it.
+#[derive(Debug)]
+pub struct Clock {
+    start: std::time::Instant,
+}
+
+impl Clock {
+    /// A clock that is now at [`Instant::ZERO`].
+    pub fn start() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.start.elapsed().into()
+    }
+}
+
+/// A server as people name it: `HOST`, `HOST:PORT`, `10.0.0.5:9999`, `[::1]:9999`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    host: String,
+    port: u16,
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let (host, port) = match name.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').ok_or("a ']' is missing behind the IPv6 address")?,
+            // More than one colon and no brackets: a bare IPv6 address.
+            None if name.matches(':').count() > 1 => (name, ""),
+            None => name.split_at(name.find(':').unwrap_or(name.len())),
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|&port| port > 0)
+                .ok_or("the port is a number from 1 to 65535")?,
+            None if port.is_empty() => DEFAULT_PORT,
+            None => return Err("write it as HOST:PORT".into()),
+        };
+        if host.is_empty() {
+            return Err("the host is missing: write it as HOST:PORT".into());
+        }
+        Ok(Self { host: host.into(), port })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl HostPort {
+    /// All the addresses of that name, in the order of the system's preference. Blocks.
+    ///
+    /// # Errors
+    /// The system's, if the name does not resolve.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let mut addresses: Vec<SocketAddr> = Vec::new();
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() {
+            Err(io::Error::other("the name has no address"))
+        } else {
+            Ok(addresses)
+        }
+    }
+}
+
+/// Asks the poll for readiness of `fd`. False if the system cannot tell, as for regular files: it is always ready then.
+fn register_fd(
+    registry: &Registry,
+    fd: RawFd,
+    token: Token,
+    interest: Interest,
+) -> io::Result<bool> {
+    match registry.register(&mut SourceFd(&fd), token, interest) {
+        Ok(()) => Ok(true),
+        // epoll_ctl(2): "The target file fd does not support epoll". kqueue(2) reports ENOTSUP or EINVAL.
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(err) => Err(err),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str) -> Result<String, String> {
+        name.parse::<HostPort>().map(|server| server.to_string())
+    }
+
+    #[test]
+    fn a_server_is_named_with_or_without_its_port() {
+        assert_eq!(parse("localhost").unwrap(), "localhost:9999");
+        assert_eq!(parse("localhost:1").unwrap(), "localhost:1");
+        assert_eq!(parse("10.0.0.5:65535").unwrap(), "10.0.0.5:65535");
+        assert_eq!(parse("[::1]:7").unwrap(), "[::1]:7");
+        assert_eq!(parse("[::1]").unwrap(), "[::1]:9999");
+        assert_eq!(parse("fe80::1%eth0").unwrap(), "[fe80::1%eth0]:9999");
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_is_refused_with_what_is_wrong() {
+        for name in
+            ["", ":9999", "[]:9", "host:", "host:0", "host:65536", "host:nine", "[::1", "[::1]9"]
+        {
+            assert!(parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_resolve_to_themselves() {
+        let addresses = "[::1]:7".parse::<HostPort>().unwrap().resolve().unwrap();
+        assert_eq!(addresses, ["[::1]:7".parse().unwrap()]);
+    }
+}

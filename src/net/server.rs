@@ -1,0 +1,247 @@
+//! The server's loop.
+//!
+//! Owns: the poll, what is ready and what is not, how much is done between two looks at the rest.
+//! Must not know: what a datagram means; the room decides, the loop carries out.
+//! Driven by: `cmd::serve`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::SIGUSR1;
+use signal_hook_mio::v1_0::Signals;
+
+use super::socket::{ServerSocket, Then};
+use super::stdio::Output;
+use super::{Clock, END_SIGNALS};
+use crate::room::{Config, Path, Room, SocketId};
+use crate::store::{self, Store};
+
+/// Datagrams received from one socket before the others have their turn. Chosen: what a run of the log holds several
+/// times, little enough that sending goes on.
+const RECEIVE_BUDGET: usize = 256;
+
+/// Transmits handed to one socket before it is looked whether something came in.
+const SEND_BUDGET: usize = 1024;
+
+const SIGNALS: Token = Token(0);
+const OUTPUT: Token = Token(1);
+const SOCKETS: usize = 2;
+
+struct Port {
+    socket: ServerSocket,
+    readable: bool,
+    writable: bool,
+}
+
+/// A server that is bound and ready to run.
+pub struct Server<S> {
+    poll: Poll,
+    signals: Signals,
+    clock: Clock,
+    ports: Vec<Port>,
+    room: Room,
+    store: S,
+    /// The transcript, if there is one.
+    output: Option<Output>,
+}
+
+impl<S: Store> Server<S> {
+    /// Puts a server together from sockets that are bound.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(
+        config: Config,
+        sockets: Vec<ServerSocket>,
+        store: S,
+        output: Option<Output>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut signals = Signals::new(END_SIGNALS.into_iter().chain([SIGUSR1]))?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let mut ports = Vec::with_capacity(sockets.len());
+        for mut socket in sockets {
+            poll.registry().register(
+                socket.source(),
+                Token(SOCKETS + ports.len()),
+                Interest::READABLE,
+            )?;
+            ports.push(Port { socket, readable: true, writable: true });
+        }
+        let room = Room::new(config, ports.len(), store.next());
+        Ok(Self { poll, signals, clock: Clock::start(), ports, room, store, output })
+    }
+
+    /// The addresses that are bound.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.ports.iter().map(|port| port.socket.local())
+    }
+
+    /// Serves until a signal ends it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        let mut more = false;
+        loop {
+            let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
+            match self.poll.poll(&mut events, timeout) {
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            for event in &events {
+                match event.token() {
+                    SIGNALS if self.ends_on_signal() => return Ok(()),
+                    SIGNALS => {}
+                    OUTPUT => self
+                        .output
+                        .iter_mut()
+                        .for_each(|output| output.set_writable(self.poll.registry())),
+                    Token(token) => self.port_is_ready(SocketId(token - SOCKETS), event)?,
+                }
+            }
+            more = self.turn()?;
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.room.poll_timeout().map(|at| at.saturating_since(self.clock.now()))
+    }
+
+    fn ends_on_signal(&mut self) -> bool {
+        for signal in self.signals.pending() {
+            if signal == SIGUSR1 {
+                log::info!("members {}, {}", self.room.members(), self.room.counters());
+                continue;
+            }
+            log::info!(
+                "ended by a signal; members {}, {}",
+                self.room.members(),
+                self.room.counters()
+            );
+            if let Some(output) = &mut self.output {
+                output.finish();
+            }
+            return true;
+        }
+        false
+    }
+
+    fn port_is_ready(&mut self, id: SocketId, event: &mio::event::Event) -> io::Result<()> {
+        let port = &mut self.ports[id.0];
+        port.readable |= event.is_readable();
+        if event.is_writable() && !port.writable {
+            port.writable = true;
+            self.poll.registry().reregister(
+                port.socket.source(),
+                Token(SOCKETS + id.0),
+                Interest::READABLE,
+            )?;
+        }
+        if event.is_error() {
+            while let Some(peer) = port.socket.unreachable()? {
+                self.room.handle_unreachable(id, peer);
+            }
+        }
+        Ok(())
+    }
+
+    /// One turn: take in, settle, send out. True if there is more to do at once.
+    fn turn(&mut self) -> io::Result<bool> {
+        let now = self.clock.now();
+        if self.room.poll_timeout().is_some_and(|at| at <= now) {
+            self.room.handle_timeout(now);
+        }
+        let mut more = false;
+        for id in (0..self.ports.len()).map(SocketId) {
+            more |= self.receive(id)?;
+        }
+        self.settle();
+        let end = self.room.end();
+        for id in (0..self.ports.len()).map(SocketId) {
+            more |= self.send(id)?;
+        }
+        // What one socket made place for is for the others as well.
+        more |= self.ports.len() > 1 && self.room.end() > end;
+        self.flush();
+        Ok(more)
+    }
+
+    fn receive(&mut self, id: SocketId) -> io::Result<bool> {
+        let port = &mut self.ports[id.0];
+        let mut budget = RECEIVE_BUDGET;
+        while port.readable && budget > 0 {
+            budget -= 1;
+            match port.socket.receive()? {
+                Some(received) => {
+                    let path = Path { socket: id, peer: received.peer, local: received.local };
+                    self.room.handle_datagram(self.clock.now(), path, received.bytes);
+                }
+                None => port.readable = false,
+            }
+        }
+        Ok(port.readable)
+    }
+
+    fn settle(&mut self) {
+        let output = &mut self.output;
+        store::settle(&mut self.room, &mut self.store, |tag, text| {
+            if let Some(output) = output {
+                output.push_line(&[tag, text]);
+            }
+        });
+    }
+
+    /// Sends until nothing is left, the socket is full or the budget is used up. True if there is more to send.
+    fn send(&mut self, id: SocketId) -> io::Result<bool> {
+        let mut budget = SEND_BUDGET;
+        while self.ports[id.0].writable && budget > 0 {
+            let Some(transmits) = self.room.poll_transmit(id) else {
+                // What was sent made place in the log for what waits.
+                if self.settle_more() { continue } else { return Ok(false) }
+            };
+            let port = &mut self.ports[id.0];
+            let outcome = port.socket.send(transmits, budget)?;
+            budget -= outcome.done;
+            self.room.transmitted(id, outcome.done);
+            match outcome.then {
+                Then::Continue => {}
+                Then::Unsegmented => self.room.limit_segments(id, 1),
+                Then::WouldBlock => {
+                    port.writable = false;
+                    let both = Interest::READABLE | Interest::WRITABLE;
+                    self.poll.registry().reregister(
+                        port.socket.source(),
+                        Token(SOCKETS + id.0),
+                        both,
+                    )?;
+                }
+            }
+        }
+        Ok(self.ports[id.0].writable)
+    }
+
+    fn settle_more(&mut self) -> bool {
+        let before = self.room.end();
+        self.settle();
+        self.room.end() > before
+    }
+
+    fn flush(&mut self) {
+        let Some(output) = &mut self.output else { return };
+        if let Err(err) = output.flush(self.poll.registry(), OUTPUT) {
+            log::warn!("cannot write the transcript to stdout: {err}; the room goes on without it");
+            self.output = None;
+            return;
+        }
+        match output.take_left_out() {
+            0 => {}
+            lines => log::warn!(
+                "stdout is not read fast enough: {lines} lines of the transcript were left out"
+            ),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Stdin and stdout in a loop that must not stop.
+//!
+//! Owns: [`Input`], lines from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null`
+//! or closed.
+//! Must not know: what the lines are about.
+//! Driven by: the loops.
+//!
+//! The descriptors are shared with whoever started us, so that they are never made non-blocking: the poll, or one look
+//! with poll(2), says first that a read or a short write will not block.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+
+use super::register_fd;
+use crate::ui::sanitize;
+
+/// The longest line that is read in one piece, in bytes; more is taken for a new line. Chosen: far longer than what
+/// anybody types, short enough to hold.
+pub const LINE_MAX: usize = 64 * 1024;
+
+/// What is read at once, in bytes.
+const READ_MAX: usize = 4096;
+
+/// What stdout may be behind, in bytes, before lines are left out. Chosen: minutes of a busy room.
+const BEHIND_MAX: usize = 1024 * 1024;
+
+/// What a pipe that is writable takes without blocking, in bytes: pipe(7), `PIPE_BUF`.
+const WRITE_MAX: usize = 4096;
+
+/// What came from stdin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line, without its end.
+    Text(String),
+    /// A line that is not UTF-8, by its number from 1.
+    NotUtf8(u64),
+}
+
+/// Lines from stdin; see the module.
+#[derive(Debug)]
+pub struct Input {
+    file: File,
+    partial: Vec<u8>,
+    lines: VecDeque<Line>,
+    number: u64,
+    ended: bool,
+    /// Whether the poll can tell when there is something to read.
+    polled: bool,
+    ready: bool,
+}
+
+impl Input {
+    /// The stdin of the process.
+    ///
+    /// # Errors
+    /// The system's, if the descriptor cannot be duplicated.
+    pub fn stdin() -> io::Result<Self> {
+        Ok(Self::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)))
+    }
+
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            partial: Vec::new(),
+            lines: VecDeque::new(),
+            number: 0,
+            ended: false,
+            polled: false,
+            ready: true,
+        }
+    }
+
+    /// Whether a person is at the other end.
+    pub fn is_terminal(&self) -> bool {
+        self.file.is_terminal()
+    }
+
+    /// Asks the poll for readiness, if it can tell.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.polled = register_fd(registry, self.file.as_raw_fd(), token, Interest::READABLE)?;
+        self.ready = !self.polled;
+        Ok(())
+    }
+
+    /// The poll says that there is something to read.
+    pub const fn set_ready(&mut self) {
+        self.ready = true;
+    }
+
+    /// Whether [`Input::fill`] will not block.
+    pub const fn is_ready(&self) -> bool {
+        self.ready && !self.ended
+    }
+
+    /// Reads once. Blocks only if it is not ready.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn fill(&mut self, registry: Option<(&Registry, Token)>) -> io::Result<()> {
+        let mut buffer = [0; READ_MAX];
+        match self.file.read(&mut buffer) {
+            Ok(0) => self.end(),
+            Ok(len) => self.take_in(&buffer[..len]),
+            Err(err)
+                if matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+            }
+            // A terminal that is gone reads as EIO: the end.
+            Err(err) if err.raw_os_error() == Some(nix::libc::EIO) => self.end(),
+            Err(err) => return Err(err),
+        }
+        if let Some((registry, token)) = registry.filter(|_| self.polled && !self.ended) {
+            // The event comes once until all is read, and what is left cannot be known: ask anew (epoll(7), edge).
+            self.ready = false;
+            registry.reregister(
+                &mut SourceFd(&self.file.as_raw_fd()),
+                token,
+                Interest::READABLE,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The next line that was read.
+    pub fn next_line(&mut self) -> Option<Line> {
+        self.lines.pop_front()
+    }
+
+    /// Whether everything was read and taken.
+    pub fn is_ended(&self) -> bool {
+        self.ended && self.lines.is_empty()
+    }
+
+    fn take_in(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+            self.partial.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            if self.partial.last() == Some(&b'\r') {
+                self.partial.pop();
+            }
+            let line = std::mem::take(&mut self.partial);
+            self.push(line);
+        }
+        self.partial.extend_from_slice(bytes);
+        while self.partial.len() > LINE_MAX {
+            // Not in the middle of a character, as long as it is one.
+            let end = (LINE_MAX - 3..=LINE_MAX)
+                .rev()
+                .find(|&end| self.partial[end] & 0xc0 != 0x80)
+                .unwrap_or(LINE_MAX);
+            let rest = self.partial.split_off(end);
+            let line = std::mem::replace(&mut self.partial, rest);
+            self.push(line);
+        }
+    }
+
+    fn push(&mut self, line: Vec<u8>) {
+        self.number += 1;
+        let number = self.number;
+        self.lines.push_back(String::from_utf8(line).map_or(Line::NotUtf8(number), Line::Text));
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if !self.partial.is_empty() {
+            let line = std::mem::take(&mut self.partial);
+            self.push(line);
+        }
+    }
+}
+
+/// Lines to stdout; see the module.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    waiting: Vec<u8>,
+    written: usize,
+    left_out: u64,
+    state: OutputState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OutputState {
+    Writable,
+    /// The poll will say when it is writable again.
+    Blocked,
+    /// Nobody reads it any more, or it takes nothing more.
+    Broken,
+}
+
+impl Output {
+    /// The stdout of the process.
+    ///
+    /// # Errors
+    /// The system's, if the descriptor cannot be duplicated.
+    pub fn stdout() -> io::Result<Self> {
+        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        Ok(Self {
+            file,
+            waiting: Vec::new(),
+            written: 0,
+            left_out: 0,
+            state: OutputState::Writable,
+        })
+    }
+
+    /// Writes a line of `parts`, escaped, as soon as [`Output::flush`] can.
+    pub fn push_line(&mut self, parts: &[&str]) {
+        if self.state == OutputState::Broken {
+            return;
+        }
+        if self.waiting.len() > BEHIND_MAX {
+            self.left_out += 1;
+            return;
+        }
+        parts.iter().for_each(|part| sanitize::push_escaped(&mut self.waiting, part));
+        self.waiting.push(b'\n');
+    }
+
+    /// The poll says that it is writable.
+    pub fn set_writable(&mut self, registry: &Registry) {
+        if self.state == OutputState::Blocked {
+            // It may have been unregistered by the system already; either way it is not asked for now.
+            let _ = registry.deregister(&mut SourceFd(&self.file.as_raw_fd()));
+            self.state = OutputState::Writable;
+        }
+    }
+
+    /// Lines that were left out since the last call, because stdout did not take them in time.
+    pub const fn take_left_out(&mut self) -> u64 {
+        std::mem::replace(&mut self.left_out, 0)
+    }
+
+    /// Writes what can be written without blocking, and asks the poll for more where needed.
+    ///
+    /// # Errors
+    /// The system's, once; afterwards everything is thrown away. `BrokenPipe`: nobody reads any more.
+    pub fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        while self.state == OutputState::Writable && self.written < self.waiting.len() {
+            if !self.write_some(PollTimeout::ZERO)? {
+                if register_fd(registry, self.file.as_raw_fd(), token, Interest::WRITABLE)? {
+                    self.state = OutputState::Blocked;
+                }
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rest, waiting for at most about a second for a reader that is slow.
+    pub fn finish(&mut self) {
+        while self.state != OutputState::Broken
+            && self.written < self.waiting.len()
+            && self.write_some(PollTimeout::from(1000u16)).is_ok_and(|written| written)
+        {}
+        if self.written < self.waiting.len() {
+            log::warn!("stdout does not take the last {} bytes", self.waiting.len() - self.written);
+        }
+    }
+
+    /// Writes a piece; false if it would block for longer than `timeout`.
+    fn write_some(&mut self, timeout: PollTimeout) -> io::Result<bool> {
+        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+        if nix::poll::poll(&mut fds, timeout).is_ok_and(|ready| ready == 0) {
+            return Ok(false);
+        }
+        let end = self.waiting.len().min(self.written + WRITE_MAX);
+        match self.file.write(&self.waiting[self.written..end]) {
+            Ok(len) => self.written += len,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(err) => {
+                self.state = OutputState::Broken;
+                (self.waiting, self.written) = (Vec::new(), 0);
+                return Err(err);
+            }
+        }
+        if self.written == self.waiting.len() {
+            self.waiting.clear();
+            self.written = 0;
+        } else if self.written > BEHIND_MAX / 2 {
+            self.waiting.drain(..self.written);
+            self.written = 0;
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(chunks: &[&[u8]]) -> Vec<Line> {
+        let mut input = Input::new(tempfile::tempfile().unwrap());
+        chunks.iter().for_each(|chunk| input.take_in(chunk));
+        input.end();
+        std::iter::from_fn(|| input.next_line()).collect()
+    }
+
+    fn text(line: &str) -> Line {
+        Line::Text(line.into())
+    }
+
+    #[test]
+    fn lines_end_where_they_end_whatever_the_reads() {
+        assert_eq!(
+            lines(&[b"a\nb", b"c\r\n", b"\nd"]),
+            [text("a"), text("bc"), text(""), text("d")]
+        );
+        assert_eq!(lines(&[]), []);
+        assert_eq!(
+            lines(&["ж".as_bytes().split_at(1).0, "ж".as_bytes().split_at(1).1]),
+            [text("ж")]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf8_is_told_by_its_number() {
+        assert_eq!(lines(&[b"a\n\xff\nb\n"]), [text("a"), Line::NotUtf8(2), text("b")]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut_between_characters() {
+        let endless = "ж".repeat(LINE_MAX);
+        let cut = lines(&[b"x", endless.as_bytes()]);
+        assert_eq!(cut.len(), 3);
+        let whole: String = cut
+            .iter()
+            .map(|line| match line {
+                Line::Text(text) => text.as_str(),
+                Line::NotUtf8(number) => panic!("line {number}"),
+            })
+            .collect();
+        assert_eq!(whole, format!("x{endless}"));
+    }
+}

@@ -1,0 +1,130 @@
+//! What the room did, in numbers.
+//!
+//! Owns: [`Counters`] and the reasons for which datagrams are dropped.
+//! Must not know: who asks for them, how they are shown beyond one line.
+//! Driven by: `room`.
+
+use std::fmt;
+
+use crate::wire::text::Malformed;
+
+/// Why a datagram went no further. Bytes from the network never make an error; they make one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// No bytes.
+    Empty,
+    /// Not UTF-8.
+    NotUtf8,
+    /// Its line would be longer than the limit.
+    TooLong,
+    /// The text dialect is off.
+    TextOff,
+    /// From an address that the text dialect is not spoken with.
+    NotPrivate,
+    /// The room is full, and nobody in the newcomer's own prefix makes place.
+    RoomFull,
+    /// Too much waits already, and this source has the most of it.
+    QueueFull,
+    /// The log's backend refused it.
+    Rejected,
+}
+
+impl DropReason {
+    /// Every reason, in the order of the counters.
+    pub const ALL: [Self; 8] = [
+        Self::Empty,
+        Self::NotUtf8,
+        Self::TooLong,
+        Self::TextOff,
+        Self::NotPrivate,
+        Self::RoomFull,
+        Self::QueueFull,
+        Self::Rejected,
+    ];
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty",
+            Self::NotUtf8 => "not UTF-8",
+            Self::TooLong => "too long",
+            Self::TextOff => "text is off",
+            Self::NotPrivate => "address not private",
+            Self::RoomFull => "room full",
+            Self::QueueFull => "queue full",
+            Self::Rejected => "log refused it",
+        })
+    }
+}
+
+impl From<Malformed> for DropReason {
+    fn from(why: Malformed) -> Self {
+        match why {
+            Malformed::Empty => Self::Empty,
+            Malformed::NotUtf8 => Self::NotUtf8,
+            Malformed::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// Totals since the room began.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Datagrams that came in.
+    pub received: u64,
+    /// Datagrams that the system took to send.
+    pub sent: u64,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Counters {
+    /// Datagrams dropped for `reason`.
+    pub const fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Datagrams dropped for any reason.
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    pub(super) const fn drop_for(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}
+
+/// `in 10, out 20, dropped 3 (empty 1, not UTF-8 2)`
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in {}, out {}, dropped {}", self.received, self.sent, self.dropped_in_all())?;
+        let mut separator = " (";
+        for reason in DropReason::ALL.into_iter().filter(|&reason| self.dropped(reason) > 0) {
+            write!(f, "{separator}{reason} {}", self.dropped(reason))?;
+            separator = ", ";
+        }
+        if separator == ", " { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_name_each_reason_that_occurred_and_no_other() {
+        let mut counters = Counters { received: 10, sent: 20, ..Counters::default() };
+        assert_eq!(counters.to_string(), "in 10, out 20, dropped 0");
+        counters.drop_for(DropReason::Empty);
+        counters.drop_for(DropReason::NotUtf8);
+        counters.drop_for(DropReason::NotUtf8);
+        assert_eq!(counters.to_string(), "in 10, out 20, dropped 3 (empty 1, not UTF-8 2)");
+    }
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+    }
+}

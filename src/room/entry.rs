@@ -1,0 +1,56 @@
+//! The vocabulary of the log: numbers, entries and the drafts that become entries.
+//!
+//! Owns: [`Seq`], [`EntryKind`], [`Draft`], [`DraftId`], [`Rejection`].
+//! Must not know: where a log is kept, who reads it.
+//! Driven by: `room` (which asks for drafts to be committed) and `store` (which commits them).
+
+use std::ops::Add;
+
+/// An entry's number in the log. The first is 0; each next is one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Seq(pub u64);
+
+impl Add<u64> for Seq {
+    type Output = Self;
+
+    fn add(self, entries: u64) -> Self {
+        Self(self.0 + entries)
+    }
+}
+
+/// What an entry tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum EntryKind {
+    /// A line that somebody said.
+    #[default]
+    Said,
+    /// Somebody signed up.
+    Joined,
+}
+
+/// Names one draft while it is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DraftId {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+/// What somebody wants in the log: one accepted datagram, not yet committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// Its name in the answer.
+    pub id: DraftId,
+    /// What its entries tell.
+    pub kind: EntryKind,
+    /// The line as the room will show it, before it is cut into entries.
+    pub line: &'a str,
+    /// How many entries it makes, with numbers that follow each other; at least 1.
+    pub entries: u64,
+}
+
+/// Why a backend did not commit a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// The backend has no room for it.
+    Full,
+}

@@ -1,0 +1,417 @@
+//! The server's core: a room is a log, a peer is a cursor.
+//!
+//! Owns: who is here ([`members`]), what waits ([`queue`]), the log's window ([`log`]) and the cursors ([`fanout`]).
+//! Must not know: sockets, clocks, files, where the log is kept.
+//! Driven by: the mio loop (`net`) and the tests, alike:
+//!
+//! 1. [`Room::handle_datagram`], [`Room::handle_unreachable`], [`Room::handle_timeout`] as things happen;
+//! 2. [`Room::poll_event`] until it has none: drafts for the backend, which answers with [`Room::committed`] or
+//!    [`Room::rejected`] at once or later, and lines for the transcript;
+//! 3. [`Room::poll_transmit`] and [`Room::transmitted`] for each socket, as long as the socket takes something;
+//! 4. [`Room::poll_timeout`] for the next deadline.
+//!
+//! ```text
+//!  datagram -> queue -> draft -> (backend) -> entry -> log -> sweep -> datagrams
+//!              fair     under way             numbered        cursors
+//! ```
+
+mod admission;
+mod counters;
+mod entry;
+mod fanout;
+mod log;
+mod members;
+mod queue;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+pub use admission::{TextPolicy, is_private};
+pub use counters::{Counters, DropReason};
+pub use entry::{Draft, DraftId, EntryKind, Rejection, Seq};
+pub use fanout::Transmits;
+pub use log::SEGMENTS_MAX;
+pub use members::{Path, SocketId};
+
+use crate::time::Instant;
+use crate::wire::text::{self, Datagram};
+use fanout::{Fanout, Peer};
+use log::Log;
+use members::{MemberId, Members};
+use queue::Queue;
+
+/// The most drafts under way at a time. Chosen: what one turn of the loop takes in.
+pub const DRAFTS_MAX: usize = 256;
+
+/// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
+/// being sent and one getting ready; more would only make everybody wait behind who floods.
+pub const BACKLOG_MAX: u64 = 2 * SEGMENTS_MAX as u64;
+
+const _: () = assert!(BACKLOG_MAX + (DRAFTS_MAX as u64) < log::ENTRIES_MAX as u64);
+
+/// What a room is told at its beginning.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// With whom the text dialect is spoken.
+    pub text: TextPolicy,
+    /// The most members; at least 1.
+    pub members_max: usize,
+    /// A text member that is silent for this long is gone.
+    pub text_idle: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            text: TextPolicy::Private,
+            members_max: 10_000,
+            text_idle: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+/// What the driver is to do next.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Ask the backend to commit this, and tell the room of it.
+    Commit(Draft<'a>),
+    /// A datagram was accepted: how it reads in the transcript, control characters and all.
+    Accepted {
+        /// [`text::SIGNUP_TAG`] for a signup, else nothing.
+        tag: &'static str,
+        /// The rest of the datagram.
+        text: &'a str,
+    },
+}
+
+/// A chat room; see the module.
+#[derive(Debug)]
+pub struct Room {
+    config: Config,
+    members: Members,
+    queue: Queue,
+    log: Log,
+    fanouts: Vec<Fanout>,
+    counters: Counters,
+    /// Under way: entries and bytes that are asked for, so that the log has place for them when they are committed.
+    drafts: usize,
+    reserved_entries: usize,
+    reserved_bytes: usize,
+    /// Committed, to be told to the transcript, then given back.
+    accepted: VecDeque<DraftId>,
+    told: Option<DraftId>,
+    /// Where a line is put together; kept for its memory.
+    rendered: String,
+}
+
+impl Room {
+    /// An empty room served by `sockets` sockets, whose first entry gets the number `next`.
+    pub fn new(config: Config, sockets: usize, next: Seq) -> Self {
+        Self {
+            config,
+            members: Members::default(),
+            queue: Queue::default(),
+            log: Log::new(next),
+            fanouts: (0..sockets).map(|_| Fanout::new(next)).collect(),
+            counters: Counters::default(),
+            drafts: 0,
+            reserved_entries: 0,
+            reserved_bytes: 0,
+            accepted: VecDeque::with_capacity(DRAFTS_MAX),
+            told: None,
+            rendered: String::new(),
+        }
+    }
+
+    /// What happened so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The number that the next entry gets.
+    pub fn end(&self) -> Seq {
+        self.log.end()
+    }
+
+    /// How many are here.
+    pub fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// A datagram came in. Whatever its bytes are, nothing worse than a counted drop comes of it.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+        self.counters.received += 1;
+        if let Err(reason) = self.accept(now, path, bytes) {
+            self.counters.drop_for(reason);
+        }
+        self.check();
+    }
+
+    /// The system says that nothing listens at `peer`.
+    pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr) {
+        if let Some(id) = self.members.find(socket, peer) {
+            ::log::debug!("{peer} is gone: its port is unreachable");
+            self.remove(id);
+        }
+        self.check();
+    }
+
+    /// The deadline has passed; afterwards [`Room::poll_timeout`] is later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.members.expired(now, self.config.text_idle) {
+            if let Some(member) = self.members.get(id) {
+                ::log::debug!(
+                    "{} is gone: silent for {:?}",
+                    member.path.peer,
+                    self.config.text_idle
+                );
+            }
+            self.remove(id);
+        }
+        self.check();
+    }
+
+    /// The backend has committed the draft; its entries have the numbers from `first` on. Drafts are committed in the
+    /// order of their numbers.
+    pub fn committed(&mut self, draft: DraftId, first: Seq) {
+        debug_assert_eq!(
+            first,
+            self.log.end(),
+            "entries are committed in the order of their numbers"
+        );
+        let Some(slot) = self.queue.get(draft) else { return };
+        let (source, kind) = (slot.source, slot.kind);
+        render(&mut self.rendered, kind, &slot.text);
+        let parts = text::cut(&self.rendered, &self.rendered[..slot.prefix_len]);
+        let prefix = parts.prefix();
+        for part in parts {
+            self.log.append(prefix, part);
+        }
+        if kind == EntryKind::Joined
+            && let Some(member) = self.members.get_mut(source)
+            && *member.nick != *slot.text
+        {
+            member.nick = if slot.text.len() < text::PREFIX_MAX {
+                slot.text.as_str().into()
+            } else {
+                Box::default()
+            };
+        }
+        self.place(source, first);
+        self.settled(draft);
+        self.accepted.push_back(draft);
+        self.check();
+    }
+
+    /// The backend will not commit the draft. The text dialect has no words for that: it is counted and dropped.
+    pub fn rejected(&mut self, draft: DraftId, why: Rejection) {
+        if self.queue.get(draft).is_none() {
+            return;
+        }
+        ::log::debug!("a draft was rejected: {why:?}");
+        self.counters.drop_for(DropReason::Rejected);
+        self.settled(draft);
+        self.give_back(draft);
+        self.check();
+    }
+
+    /// What is to be done next; to be called until there is nothing, after each `handle_*`, [`Room::committed`],
+    /// [`Room::rejected`] and [`Room::transmitted`].
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        if let Some(told) = self.told.take() {
+            self.give_back(told);
+        }
+        if let Some(draft) = self.accepted.pop_front() {
+            self.told = Some(draft);
+            let slot = self.queue.get(draft)?;
+            let tag = if slot.kind == EntryKind::Joined { text::SIGNUP_TAG } else { "" };
+            return Some(Event::Accepted { tag, text: &slot.text });
+        }
+        self.next_draft().map(Event::Commit)
+    }
+
+    /// What to send next through `socket`, if anything. The room goes on from what [`Room::transmitted`] is told; what
+    /// the socket did not take stays where it is.
+    #[must_use]
+    pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
+        let fanout = self.fanouts.get_mut(socket.0)?;
+        let more = fanout.advance(&self.log);
+        let floor = self.fanouts.iter().map(Fanout::floor).min().unwrap_or_else(|| self.log.end());
+        self.log.release(floor);
+        more.then(|| self.fanouts[socket.0].transmits(&self.log))
+    }
+
+    /// The socket has taken the first `count` of what [`Room::poll_transmit`] gave.
+    pub fn transmitted(&mut self, socket: SocketId, count: usize) {
+        self.counters.sent += self.fanouts[socket.0].sent(count);
+        self.check();
+    }
+
+    /// The socket takes at most `max` datagrams in one call from now on: 1 where it has no `UDP_SEGMENT`.
+    pub fn limit_segments(&mut self, socket: SocketId, max: usize) {
+        self.fanouts[socket.0].limit_segments(max);
+    }
+
+    /// When [`Room::handle_timeout`] is to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.members.expiry(self.config.text_idle)
+    }
+
+    fn accept(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
+        match self.config.text {
+            TextPolicy::Any => {}
+            TextPolicy::Off => return Err(DropReason::TextOff),
+            TextPolicy::Private if is_private(path.peer.ip()) => {}
+            TextPolicy::Private => return Err(DropReason::NotPrivate),
+        }
+        let datagram = text::parse(bytes)?;
+        let id = match self.members.find(path.socket, path.peer) {
+            Some(id) => self.hear(now, id, path.local),
+            None => self.admit(now, path)?,
+        };
+        let (kind, text) = match datagram {
+            Datagram::Signup { nick } => (EntryKind::Joined, nick),
+            Datagram::Line(line) => (EntryKind::Said, line),
+        };
+        for _ in 0..self.queue.push(id, kind, text) {
+            self.counters.drop_for(DropReason::QueueFull);
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, now: Instant, id: MemberId, local: Option<IpAddr>) -> MemberId {
+        if let Some(member) = self.members.get_mut(id) {
+            member.heard = now;
+            if member.path.local != local {
+                member.path.local = local;
+                if let Some(place) = member.place {
+                    self.fanouts[member.path.socket.0].reply_from(place, local);
+                }
+            }
+        }
+        id
+    }
+
+    fn admit(&mut self, now: Instant, path: Path) -> Result<MemberId, DropReason> {
+        if self.members.len() >= self.config.members_max {
+            let gives_way =
+                self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
+            if let Some(member) = self.members.get(gives_way) {
+                ::log::debug!(
+                    "{} makes place for {}: the room is full",
+                    member.path.peer,
+                    path.peer
+                );
+            }
+            self.remove(gives_way);
+        }
+        Ok(self.members.insert(now, path))
+    }
+
+    fn remove(&mut self, id: MemberId) {
+        if let Some(member) = self.members.get(id)
+            && let (Some(place), socket) = (member.place, member.path.socket)
+        {
+            let members = &mut self.members;
+            self.fanouts[socket.0].remove(place, |moved, place| {
+                if let Some(member) = members.get_mut(moved) {
+                    member.place = Some(place);
+                }
+            });
+        }
+        self.members.remove(id);
+        if !self.queue.holds(id) {
+            self.members.forget(id);
+        }
+    }
+
+    /// The next draft, if the log has place for it and its readers are not too far behind.
+    fn next_draft(&mut self) -> Option<Draft<'_>> {
+        if self.drafts >= DRAFTS_MAX
+            || self.log.held() + self.reserved_entries as u64 >= BACKLOG_MAX
+        {
+            return None;
+        }
+        let slot = self.queue.peek()?;
+        render(&mut self.rendered, slot.kind, &slot.text);
+        let prefix_len = match (slot.kind, self.members.get(slot.source)) {
+            (EntryKind::Said, Some(author)) => text::prefix(&self.rendered, &author.nick).len(),
+            _ => 0,
+        };
+        let (kind, entries, bytes) = (
+            slot.kind,
+            cut_entries(&self.rendered, prefix_len),
+            cut_bytes(&self.rendered, prefix_len),
+        );
+        if !self.log.has_place(self.reserved_entries + entries, self.reserved_bytes + bytes) {
+            return None;
+        }
+        let id = self.queue.pop()?;
+        self.queue.settle(id, prefix_len, entries);
+        self.drafts += 1;
+        self.reserved_entries += entries;
+        self.reserved_bytes += bytes;
+        Some(Draft { id, kind, line: &self.rendered, entries: entries as u64 })
+    }
+
+    /// The backend has answered for the draft: what was kept free for it is no longer.
+    fn settled(&mut self, draft: DraftId) {
+        let Some(slot) = self.queue.get(draft) else { return };
+        render(&mut self.rendered, slot.kind, &slot.text);
+        self.drafts -= 1;
+        self.reserved_entries -= slot.entries;
+        self.reserved_bytes -= cut_bytes(&self.rendered, slot.prefix_len);
+    }
+
+    /// Gives the author its cursor, at its first entry.
+    fn place(&mut self, author: MemberId, first: Seq) {
+        if !self.members.is_here(author) {
+            return;
+        }
+        if let Some(member) = self.members.get_mut(author)
+            && member.place.is_none()
+        {
+            let Path { socket, peer, local } = member.path;
+            let peer = Peer { to: peer, from: local, member: author, cursor: first };
+            member.place = Some(self.fanouts[socket.0].insert(peer));
+        }
+    }
+
+    fn give_back(&mut self, draft: DraftId) {
+        let Some(author) = self.queue.get(draft).map(|slot| slot.source) else { return };
+        self.queue.give_back(draft);
+        if !self.queue.holds(author) {
+            self.members.forget(author);
+        }
+    }
+
+    fn check(&self) {
+        debug_assert!(self.drafts <= DRAFTS_MAX);
+        debug_assert!(self.drafts > 0 || (self.reserved_entries, self.reserved_bytes) == (0, 0));
+        debug_assert!(self.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.members.len());
+        debug_assert!(self.members.len() <= self.config.members_max.max(1));
+    }
+}
+
+/// Puts the line together that the room is shown.
+fn render(into: &mut String, kind: EntryKind, text: &str) {
+    into.clear();
+    into.push_str(text);
+    if kind == EntryKind::Joined {
+        into.push_str(text::JOINED);
+    }
+}
+
+fn cut_entries(line: &str, prefix_len: usize) -> usize {
+    text::cut(line, &line[..prefix_len]).count()
+}
+
+/// The bytes of all the parts of a line together.
+fn cut_bytes(line: &str, prefix_len: usize) -> usize {
+    let parts = text::cut(line, &line[..prefix_len]);
+    let prefix = parts.prefix().len();
+    parts.map(|part| prefix + part.len()).sum()
+}

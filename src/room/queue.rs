@@ -1,0 +1,300 @@
+//! What was accepted and waits for its turn.
+//!
+//! Owns: the queued datagrams, one line of them a source, and whose turn it is; their buffers, which are used again.
+//! Must not know: what the datagrams mean, who the sources are.
+//! Driven by: `room`.
+//!
+//! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
+//! When the queue is full, a source with more than its even share loses its newest datagram; when nobody has more,
+//! the newcomer loses its own.
+
+use std::collections::VecDeque;
+
+use super::entry::{DraftId, EntryKind};
+use super::members::MemberId;
+
+/// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
+pub(super) const WAITING_MAX: usize = 2048;
+
+/// The most bytes that wait. Chosen: a full queue of lines of a usual length.
+pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
+
+/// A buffer longer than this is given back after use. Chosen: what most lines fit in.
+const BUFFER_KEPT: usize = 256;
+
+/// A datagram on its way into the log.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// What a signup calls itself, or the line as it came.
+    pub(super) text: String,
+    pub(super) source: MemberId,
+    pub(super) kind: EntryKind,
+    /// How it is cut: the length of the prefix that each part repeats. Settled when it is taken out.
+    pub(super) prefix_len: usize,
+    /// The entries it makes. Settled when it is taken out.
+    pub(super) entries: usize,
+    taken: bool,
+    generation: u32,
+    next: Option<u32>,
+}
+
+/// The datagrams of one source.
+#[derive(Clone, Copy, Debug, Default)]
+struct Backlog {
+    /// Oldest and newest of those that wait.
+    head: Option<u32>,
+    tail: Option<u32>,
+    waiting: u32,
+    /// Taken out and not given back.
+    under_way: u32,
+}
+
+/// The queue; see the module.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// By source.
+    backlogs: Vec<Backlog>,
+    turns: VecDeque<MemberId>,
+    waiting: usize,
+    bytes: usize,
+    /// The source with the longest backlog when last looked.
+    heaviest: MemberId,
+    /// Datagrams that may be lost before it is worth looking for the longest backlog again.
+    until_look: usize,
+}
+
+impl Queue {
+    /// Whether anything of `source` waits or is under way.
+    pub(super) fn holds(&self, source: MemberId) -> bool {
+        self.backlogs
+            .get(source.0 as usize)
+            .is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
+    }
+
+    /// Puts a datagram behind the others of its source. Returns how many were dropped for it, or 1 for itself.
+    pub(super) fn push(&mut self, source: MemberId, kind: EntryKind, text: &str) -> u64 {
+        let mut dropped = 0;
+        while self.waiting >= WAITING_MAX || self.bytes + text.len() > WAITING_BYTES_MAX {
+            dropped += 1;
+            if !self.drop_from_heaviest(source) {
+                return dropped;
+            }
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("the queue is short")
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.text.push_str(text);
+        (slot.source, slot.kind, slot.next) = (source, kind, None);
+        if self.backlogs.len() <= source.0 as usize {
+            self.backlogs.resize(source.0 as usize + 1, Backlog::default());
+        }
+        let backlog = &mut self.backlogs[source.0 as usize];
+        match backlog.tail.replace(index) {
+            Some(tail) => self.slots[tail as usize].next = Some(index),
+            None => {
+                backlog.head = Some(index);
+                self.turns.push_back(source);
+            }
+        }
+        backlog.waiting += 1;
+        self.waiting += 1;
+        self.bytes += text.len();
+        if self.waiting_of(source) > self.waiting_of(self.heaviest) {
+            self.heaviest = source;
+        }
+        self.check();
+        dropped
+    }
+
+    /// What [`Queue::pop`] would take out.
+    pub(super) fn peek(&self) -> Option<&Slot> {
+        let &source = self.turns.front()?;
+        self.backlogs[source.0 as usize].head.map(|head| &self.slots[head as usize])
+    }
+
+    /// Takes out the next datagram; it stays readable by its name until [`Queue::give_back`].
+    pub(super) fn pop(&mut self) -> Option<DraftId> {
+        let source = self.turns.pop_front()?;
+        let slot = self.unlink_oldest(source)?;
+        if self.waiting_of(source) > 0 {
+            self.turns.push_back(source);
+        }
+        self.backlogs[source.0 as usize].under_way += 1;
+        self.slots[slot as usize].taken = true;
+        self.check();
+        Some(DraftId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    /// Settles how what was taken out is cut.
+    pub(super) fn settle(&mut self, id: DraftId, prefix_len: usize, entries: usize) {
+        let slot = &mut self.slots[id.slot as usize];
+        (slot.prefix_len, slot.entries) = (prefix_len, entries);
+    }
+
+    /// What was taken out under this name and not given back.
+    pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
+        self.slots
+            .get(id.slot as usize)
+            .filter(|slot| slot.taken && slot.generation == id.generation)
+    }
+
+    /// Frees what was taken out.
+    pub(super) fn give_back(&mut self, id: DraftId) {
+        let Some(source) = self.get(id).map(|slot| slot.source) else { return };
+        self.backlogs[source.0 as usize].under_way -= 1;
+        self.recycle(id.slot);
+        if self.free.len() == self.slots.len() && self.slots.len() > WAITING_MAX / 8 {
+            // Nothing is left of a flood: give its memory back.
+            *self = Self::default();
+        }
+    }
+
+    fn recycle(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.text.clear();
+        if slot.text.capacity() > BUFFER_KEPT {
+            slot.text = String::new();
+        }
+        slot.taken = false;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(index);
+    }
+
+    fn waiting_of(&self, source: MemberId) -> usize {
+        self.backlogs.get(source.0 as usize).map_or(0, |backlog| backlog.waiting as usize)
+    }
+
+    fn unlink_oldest(&mut self, source: MemberId) -> Option<u32> {
+        let backlog = &mut self.backlogs[source.0 as usize];
+        let head = backlog.head?;
+        let slot = &mut self.slots[head as usize];
+        backlog.head = slot.next.take();
+        if backlog.head.is_none() {
+            backlog.tail = None;
+        }
+        backlog.waiting -= 1;
+        self.waiting -= 1;
+        self.bytes -= slot.text.len();
+        Some(head)
+    }
+
+    /// Drops the oldest datagram of the source with the longest backlog. False if there is none with more than the
+    /// even share, or if the newcomer has it itself.
+    fn drop_from_heaviest(&mut self, newcomer: MemberId) -> bool {
+        let sources = self.turns.len() + usize::from(self.waiting_of(newcomer) == 0);
+        let share = (self.waiting / sources.max(1)).max(1);
+        if self.waiting_of(newcomer) > share {
+            return false;
+        }
+        if self.waiting_of(self.heaviest) <= share {
+            // Looking goes through all sources: once a round of losses is enough.
+            let Some(left) = self.until_look.checked_sub(1) else {
+                let heaviest =
+                    self.turns.iter().copied().max_by_key(|&source| self.waiting_of(source));
+                self.heaviest = heaviest.unwrap_or_default();
+                self.until_look = self.turns.len();
+                return self.drop_oldest_of(self.heaviest, share);
+            };
+            self.until_look = left;
+        }
+        self.drop_oldest_of(self.heaviest, share)
+    }
+
+    fn drop_oldest_of(&mut self, source: MemberId, share: usize) -> bool {
+        if self.waiting_of(source) <= share {
+            return false;
+        }
+        let oldest = self.unlink_oldest(source);
+        oldest.map(|slot| self.recycle(slot)).is_some()
+    }
+
+    fn check(&self) {
+        debug_assert!(self.waiting <= WAITING_MAX && self.bytes <= WAITING_BYTES_MAX);
+        debug_assert!(self.turns.len() <= self.waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOODER: MemberId = MemberId(7);
+    const JILL: MemberId = MemberId(0);
+
+    fn said(queue: &mut Queue, source: MemberId, text: &str) -> u64 {
+        queue.push(source, EntryKind::Said, text)
+    }
+
+    fn next(queue: &mut Queue) -> Option<(MemberId, String)> {
+        let id = queue.pop()?;
+        let slot = queue.get(id).map(|slot| (slot.source, slot.text.clone()));
+        queue.give_back(id);
+        assert!(queue.get(id).is_none(), "given back");
+        slot
+    }
+
+    #[test]
+    fn who_floods_waits_for_itself() {
+        let mut queue = Queue::default();
+        for number in 0..100 {
+            assert_eq!(said(&mut queue, FLOODER, &number.to_string()), 0);
+        }
+        said(&mut queue, JILL, "a");
+        said(&mut queue, JILL, "b");
+        let order: Vec<_> =
+            std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).take(5).collect();
+        assert_eq!(order, ["0", "a", "1", "b", "2"], "turn by turn, each source in its own order");
+    }
+
+    #[test]
+    fn a_full_queue_takes_from_the_heaviest_and_the_heaviest_loses_its_own() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            assert_eq!(said(&mut queue, FLOODER, &number.to_string()), 0, "at the limit");
+        }
+        assert_eq!(said(&mut queue, FLOODER, "one more"), 1, "one past it");
+        assert_eq!(said(&mut queue, JILL, "hey"), 1, "for jill the flooder loses one");
+        assert_eq!(queue.waiting, WAITING_MAX);
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
+        assert!(all.contains(&(JILL, "hey".into())));
+        assert!(!all.iter().any(|(_, text)| text == "one more"));
+        assert_eq!(all.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn the_limit_on_bytes_holds_to_the_byte() {
+        let mut queue = Queue::default();
+        let long = "x".repeat(4096);
+        for _ in 0..WAITING_BYTES_MAX / long.len() {
+            assert_eq!(said(&mut queue, FLOODER, &long), 0);
+        }
+        assert_eq!(queue.bytes, WAITING_BYTES_MAX);
+        assert_eq!(said(&mut queue, FLOODER, "x"), 1);
+        assert_eq!(said(&mut queue, JILL, "x"), 1);
+    }
+
+    #[test]
+    fn when_all_wait_alike_the_newcomer_loses_its_own() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            said(&mut queue, MemberId(u32::try_from(number).unwrap()), "x");
+        }
+        let newcomer = MemberId(u32::try_from(WAITING_MAX).unwrap());
+        assert_eq!(said(&mut queue, newcomer, "y"), 1);
+        assert!(!queue.holds(newcomer));
+    }
+
+    #[test]
+    fn after_a_flood_its_memory_is_given_back() {
+        let mut queue = Queue::default();
+        for _ in 0..WAITING_MAX {
+            said(&mut queue, FLOODER, "x");
+        }
+        while next(&mut queue).is_some() {}
+        assert_eq!(queue.slots.capacity(), 0);
+    }
+}

@@ -1,0 +1,32 @@
+//! The log in memory only: nothing outlives the server.
+//!
+//! Owns: the numbers. The entries themselves are in the room's window.
+//! Must not know: what the entries say.
+//! Driven by: [`super::settle`].
+
+use std::collections::VecDeque;
+
+use super::{Outcome, Store};
+use crate::room::{Draft, DraftId, Seq};
+
+/// Commits everything at once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    next: Seq,
+    answered: VecDeque<(DraftId, Seq)>,
+}
+
+impl Store for Memory {
+    fn next(&self) -> Seq {
+        self.next
+    }
+
+    fn append(&mut self, draft: &Draft<'_>) {
+        self.answered.push_back((draft.id, self.next));
+        self.next = self.next + draft.entries;
+    }
+
+    fn poll_outcome(&mut self) -> Option<Outcome> {
+        self.answered.pop_front().map(|(draft, first)| Outcome::Committed { draft, first })
+    }
+}

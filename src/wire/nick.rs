@@ -1,0 +1,64 @@
+//! What a user may be called.
+//!
+//! Owns: [`Nick`].
+//! Must not know: who is called so.
+//! Driven by: `cli` and `cmd`, which read it from users. What others on the wire call themselves is theirs.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest nick, in bytes (PROTOCOL 2, sizes).
+pub const NICK_MAX: usize = 32;
+
+/// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nick(String);
+
+impl Nick {
+    /// The nick as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Nick {
+    type Err = String;
+
+    fn from_str(nick: &str) -> Result<Self, String> {
+        if nick.is_empty() {
+            return Err("a nick has at least one character".into());
+        }
+        if nick.len() > NICK_MAX {
+            return Err(format!(
+                "a nick has at most {NICK_MAX} bytes, this one has {}",
+                nick.len()
+            ));
+        }
+        if nick.chars().any(char::is_control) {
+            return Err("a nick has no control characters".into());
+        }
+        Ok(Self(nick.into()))
+    }
+}
+
+impl fmt::Display for Nick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nick_has_1_to_32_bytes_and_no_control_characters() {
+        for nick in ["j", "a:b", "жжжжжжжжжжжжжжжж", "jill smith", &"x".repeat(NICK_MAX)]
+        {
+            assert_eq!(nick.parse::<Nick>().unwrap().as_str(), nick);
+        }
+        for nick in ["", "a\nb", "\t", "\x1b[1m", &"x".repeat(NICK_MAX + 1)] {
+            assert!(nick.parse::<Nick>().is_err(), "{nick:?}");
+        }
+    }
+}

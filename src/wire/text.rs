@@ -1,0 +1,253 @@
+//! The text dialect: one datagram, UTF-8, no framing (docs/PROTOCOL.md section 1).
+//!
+//! Owns: what the bytes of the original mean, how a long line is cut.
+//! Must not know: who is in the room, what was sent before.
+//! Driven by: `room` (parse, cut) and `client` (signup, lines).
+
+/// What a signup begins with, exactly; the nick is everything after it (PROTOCOL 1).
+pub const SIGNUP_TAG: &str = "SIGNUP_TAG:";
+
+/// What follows the nick in the announcement of a signup (PROTOCOL 1).
+pub const JOINED: &str = " joined!";
+
+/// The longest line that goes out as it came, in bytes: what the original's client reads (PROTOCOL 1, sizes).
+pub const LINE_MAX: usize = 1024;
+
+/// The longest rendered line that is accepted at all, in bytes: what the original's server reads (PROTOCOL 1, sizes).
+pub const RENDERED_MAX: usize = 4096;
+
+/// The longest datagram that can still be accepted, in bytes: a signup whose announcement is [`RENDERED_MAX`] long.
+pub const DATAGRAM_MAX: usize = RENDERED_MAX - JOINED.len() + SIGNUP_TAG.len();
+
+/// The longest `nick: ` that is repeated on every part of a cut line, in bytes.
+/// Chosen: half a line, so that a line of [`RENDERED_MAX`] becomes at most eight parts whatever its nick.
+pub const PREFIX_MAX: usize = LINE_MAX / 2;
+
+const _: () = assert!(DATAGRAM_MAX > RENDERED_MAX);
+// One character always fits beside a prefix, so that cutting moves on.
+const _: () = assert!(PREFIX_MAX + 4 <= LINE_MAX);
+
+/// One accepted datagram of the text dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Datagram<'a> {
+    /// `SIGNUP_TAG:<nick>`; the nick untrimmed, whatever it is.
+    Signup {
+        /// Everything after the tag; may be empty.
+        nick: &'a str,
+    },
+    /// Anything else.
+    Line(&'a str),
+}
+
+/// Why bytes are no datagram of the text dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// No bytes at all.
+    Empty,
+    /// Not UTF-8: never sent to a text address, for it kills the originals' threads.
+    NotUtf8,
+    /// Its line would be longer than [`RENDERED_MAX`].
+    TooLong,
+}
+
+/// Reads one datagram.
+///
+/// # Errors
+/// [`Malformed`] says why it is to be dropped.
+pub fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
+    if bytes.is_empty() {
+        return Err(Malformed::Empty);
+    }
+    if bytes.len() > DATAGRAM_MAX {
+        return Err(Malformed::TooLong);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotUtf8)?;
+    let datagram = match text.strip_prefix(SIGNUP_TAG) {
+        Some(nick) => Datagram::Signup { nick },
+        None => Datagram::Line(text),
+    };
+    if datagram.rendered_len() > RENDERED_MAX {
+        return Err(Malformed::TooLong);
+    }
+    Ok(datagram)
+}
+
+impl Datagram<'_> {
+    /// The length in bytes of the line that the room is shown.
+    pub const fn rendered_len(&self) -> usize {
+        match self {
+            Self::Signup { nick } => nick.len() + JOINED.len(),
+            Self::Line(text) => text.len(),
+        }
+    }
+}
+
+/// The datagram that signs `nick` up.
+pub fn signup(nick: &str) -> String {
+    format!("{SIGNUP_TAG}{nick}")
+}
+
+/// The line `nick: text` as one or more datagrams of at most [`LINE_MAX`] bytes, cut at character boundaries, each
+/// with the prefix.
+pub fn lines(nick: &str, text: &str) -> Vec<String> {
+    let prefix = format!("{nick}: ");
+    if text.is_empty() {
+        return vec![prefix];
+    }
+    let prefix = if prefix.len() > PREFIX_MAX { "" } else { &prefix };
+    Parts { prefix, rest: text }.map(|part| format!("{prefix}{part}")).collect()
+}
+
+/// What `line` begins with if its sender is called `nick`: `nick:` and one blank where there is one, else nothing.
+/// Nothing too if it is longer than [`PREFIX_MAX`].
+pub fn prefix<'a>(line: &'a str, nick: &str) -> &'a str {
+    let Some(rest) = line.strip_prefix(nick).and_then(|rest| rest.strip_prefix(':')) else {
+        return "";
+    };
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    let len = line.len() - rest.len();
+    if len > PREFIX_MAX { "" } else { &line[..len] }
+}
+
+/// A line as the parts it goes out in: itself if it is at most [`LINE_MAX`] long, else runs of its text that fit
+/// behind `prefix`, which each part is to be sent with ([`Parts::prefix`]).
+pub fn cut<'a>(line: &'a str, prefix: &'a str) -> Parts<'a> {
+    if line.len() <= LINE_MAX {
+        return Parts { prefix: "", rest: line };
+    }
+    let rest = line.strip_prefix(prefix).unwrap_or(line);
+    Parts { prefix, rest }
+}
+
+/// The parts of one line, first to last; see [`cut`].
+#[derive(Clone, Debug)]
+pub struct Parts<'a> {
+    prefix: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// What each part is to be sent with in front of it; empty for a line that was not cut.
+    pub const fn prefix(&self) -> &'a str {
+        self.prefix
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut end = self.rest.len().min(LINE_MAX - self.prefix.len());
+        while !self.rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (part, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_nick_is_everything_after_the_first_colon_whatever_it_is() {
+        for nick in ["jill", "a:b", "", " jill ", "SIGNUP_TAG:x", "\u{6}", "ж"] {
+            assert_eq!(parse(signup(nick).as_bytes()), Ok(Datagram::Signup { nick }));
+        }
+    }
+
+    #[test]
+    fn anything_that_does_not_begin_with_the_exact_tag_is_a_line() {
+        for line in [
+            "jill: hey",
+            "jill:hey",
+            "signup_tag:jill",
+            " SIGNUP_TAG:jill",
+            "SIGNUP_TAG",
+            "!q",
+            "QUIT_TAG:x",
+        ] {
+            assert_eq!(parse(line.as_bytes()), Ok(Datagram::Line(line)));
+        }
+    }
+
+    #[test]
+    fn empty_and_invalid_datagrams_are_malformed() {
+        assert_eq!(parse(b""), Err(Malformed::Empty));
+        assert_eq!(parse(b"jill: \xff"), Err(Malformed::NotUtf8));
+        assert_eq!(parse(b"SIGNUP_TAG:\xc3"), Err(Malformed::NotUtf8));
+    }
+
+    #[test]
+    fn the_limit_is_on_the_rendered_line() {
+        assert!(parse("x".repeat(RENDERED_MAX).as_bytes()).is_ok());
+        assert_eq!(parse("x".repeat(RENDERED_MAX + 1).as_bytes()), Err(Malformed::TooLong));
+        let longest_nick = RENDERED_MAX - JOINED.len();
+        assert!(parse(signup(&"x".repeat(longest_nick)).as_bytes()).is_ok());
+        assert_eq!(
+            parse(signup(&"x".repeat(longest_nick + 1)).as_bytes()),
+            Err(Malformed::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_line_of_1024_bytes_stays_whole_and_one_more_byte_makes_two() {
+        let line = format!("jill: {}", "x".repeat(LINE_MAX - 6));
+        assert_eq!(cut(&line, "jill: ").collect::<Vec<_>>(), [line.as_str()]);
+        let longer = format!("{line}y");
+        assert_eq!(cut(&longer, "jill: ").collect::<Vec<_>>(), [&longer[6..LINE_MAX], "y"]);
+    }
+
+    #[test]
+    fn a_prefix_is_the_senders_own_nick_and_nothing_else() {
+        assert_eq!(prefix("jill: hey", "jill"), "jill: ");
+        assert_eq!(prefix("jill:hey", "jill"), "jill:");
+        assert_eq!(prefix("jack: hey", "jill"), "");
+        assert_eq!(prefix("jill hey", "jill"), "");
+        let long = "x".repeat(PREFIX_MAX);
+        assert_eq!(prefix(&format!("{long}: hey"), &long), "");
+    }
+
+    #[test]
+    fn our_own_lines_fit_and_an_empty_one_is_sent_as_the_original_does() {
+        assert_eq!(lines("jill", "hey jack"), ["jill: hey jack"]);
+        assert_eq!(lines("jill", ""), ["jill: "]);
+        let cut = lines("jill", &"ж".repeat(1024));
+        assert!(
+            cut.iter().all(|line| line.len() <= LINE_MAX && line.starts_with("jill: ")),
+            "{cut:?}"
+        );
+        assert_eq!(cut.iter().map(|line| &line[6..]).collect::<String>(), "ж".repeat(1024));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_datagram_or_malformed_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+            match parse(&bytes) {
+                Ok(Datagram::Signup { nick }) => prop_assert_eq!(signup(nick).into_bytes(), bytes),
+                Ok(Datagram::Line(line)) => prop_assert_eq!(line.as_bytes(), &bytes[..]),
+                Err(Malformed::Empty) => prop_assert!(bytes.is_empty()),
+                Err(Malformed::NotUtf8) => prop_assert!(std::str::from_utf8(&bytes).is_err()),
+                Err(Malformed::TooLong) => prop_assert!(bytes.len() > RENDERED_MAX),
+            }
+        }
+
+        #[test]
+        fn the_parts_of_a_line_are_the_line_and_each_fits(text in "\\PC{0,2000}", nick in "\\PC{0,600}") {
+            let line = format!("{nick}: {text}");
+            prop_assume!(line.len() <= RENDERED_MAX);
+            let parts = cut(&line, prefix(&line, &nick));
+            let prefix = parts.prefix();
+            let parts: Vec<_> = parts.collect();
+            prop_assert!(parts.iter().all(|part| prefix.len() + part.len() <= LINE_MAX));
+            prop_assert!(parts.len() <= 9);
+            prop_assert_eq!(format!("{prefix}{}", parts.concat()), line);
+        }
+    }
+}
