@@ -1,0 +1,51 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_udpchat_global_optspecs
+    string join \n v/verbose h/help V/version
+end
+
+function __fish_udpchat_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_udpchat_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_udpchat_using_subcommand
+    set -l cmd (__fish_udpchat_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c udpchat -n "__fish_udpchat_needs_command" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print version'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until it has come back'
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; may be given several times' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'With which addresses to speak the text protocol' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
+any\t'Every address; makes the server a reflector for whoever forges a source address'
+off\t'Nobody'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d 'The most members at a time' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Forget a member that was silent for this long' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'What to be called, 1 to 32 bytes; asked for on a terminal if it is not given' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'The server; without a port it is 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'What to be called, 1 to 32 bytes' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'The server; without a port it is 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'

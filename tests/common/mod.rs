@@ -1,0 +1,280 @@
+//! What the tests with real processes share: start a program on pipes or on a terminal, wait for what it shows, and be
+//! sure that it ends.
+//!
+//! Waiting is bounded by [`PATIENCE`], which is no measure of speed: it only turns a hang into a failure.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+
+pub mod world;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long something may take before it is taken for hung.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program under test.
+pub fn udpchat() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_udpchat"));
+    // What the person who runs the tests has set must not change them.
+    command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
+    command
+}
+
+/// The program with these arguments.
+pub fn udpchat_with(args: &[&str]) -> Command {
+    let mut command = udpchat();
+    command.args(args);
+    command
+}
+
+/// One of the Python originals, on this port; `None` with a notice where there is no Python, a failure there in CI.
+pub fn original(script: &str, port: u16) -> Option<Command> {
+    let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "python3 is missing, and CI is to have it");
+        eprintln!("skipped: python3 is missing");
+        return None;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/legacy").join(script);
+    let mut command = Command::new("python3");
+    command.arg(path).arg(port.to_string());
+    Some(command)
+}
+
+/// A UDP port of 127.0.0.1 that nothing listens on.
+pub fn closed_port() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// What a process shows, as it comes.
+#[derive(Clone, Default)]
+pub struct Shown(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+
+impl Shown {
+    fn read_from(mut source: impl Read + Send + 'static) -> Self {
+        let shown = Self::default();
+        let theirs = shown.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            loop {
+                let len = source.read(&mut buffer).unwrap_or(0); // a terminal that is closed reads as EIO
+                let (lock, condition) = &*theirs.0;
+                let mut state = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                state.0.extend_from_slice(&buffer[..len]);
+                state.1 = len == 0;
+                condition.notify_all();
+                if len == 0 {
+                    return;
+                }
+            }
+        });
+        shown
+    }
+
+    /// Waits until `enough` says so of what was shown and of whether that is the end.
+    pub fn wait_until(&self, what: &str, mut enough: impl FnMut(&str, bool) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let (lock, condition) = &*self.0;
+        let mut state = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let text = String::from_utf8_lossy(&state.0).into_owned();
+            if enough(&text, state.1) {
+                return text;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !state.1, "waited for {what}, saw {text:?}");
+            state = condition.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until `text` was shown, and gives all that was shown so far.
+    pub fn wait_for(&self, text: &str) -> String {
+        self.wait_until(&format!("{text:?}"), |shown, _| shown.contains(text))
+    }
+
+    /// Waits until `text` was shown `count` times.
+    pub fn wait_for_count(&self, text: &str, count: usize) -> String {
+        self.wait_until(&format!("{count} times {text:?}"), |shown, _| shown.matches(text).count() >= count)
+    }
+
+    /// Waits until nothing more can come, and gives all.
+    pub fn to_end(&self) -> String {
+        self.wait_until("the end", |_, ended| ended)
+    }
+
+    /// What was shown so far.
+    pub fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0).into_owned()
+    }
+}
+
+/// A running program. Killed when dropped, so that no test leaves one behind.
+pub struct Process {
+    child: Child,
+    input: Option<File>,
+    pub stdout: Shown,
+    pub stderr: Shown,
+}
+
+impl Process {
+    /// Starts it on pipes.
+    pub fn start(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|err| panic!("cannot start {command:?}: {err}"));
+        Self {
+            input: child.stdin.take().map(|stdin| File::from(OwnedFd::from(stdin))),
+            stdout: Shown::read_from(child.stdout.take().unwrap()),
+            stderr: Shown::read_from(child.stderr.take().unwrap()),
+            child,
+        }
+    }
+
+    /// Starts it on a terminal of its own, which shows stdout and stderr alike; what is typed is echoed there.
+    pub fn start_on_terminal(command: &mut Command) -> Self {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        // With a session of its own the terminal controls it: Ctrl-C and Ctrl-D do what they do.
+        let mut session = Command::new("setsid");
+        session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => session.env(name, value),
+                None => session.env_remove(name),
+            };
+        }
+        let slave = || Stdio::from(pty.slave.try_clone().unwrap());
+        let child = session.stdin(slave()).stdout(slave()).stderr(slave()).spawn();
+        let shown = Shown::read_from(File::from(pty.master.try_clone().unwrap()));
+        Self {
+            child: child.unwrap_or_else(|err| panic!("cannot start {session:?}: {err}")),
+            input: Some(File::from(pty.master)),
+            stdout: shown.clone(),
+            stderr: shown,
+        }
+    }
+
+    /// Types or pipes `text` in.
+    pub fn enter(&mut self, text: &str) {
+        self.input.as_mut().expect("the input is open").write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Ends its input.
+    pub fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "does not end; stdout {:?}, stderr {:?}",
+                self.stdout.so_far(),
+                self.stderr.so_far()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until it has ended, and gives its exit code.
+    pub fn code(&mut self) -> i32 {
+        let status = self.wait();
+        status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server of ours on a free port of 127.0.0.1.
+pub struct Server {
+    pub process: Process,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", args)
+    }
+
+    pub fn start_on(bind: &str, args: &[&str]) -> Self {
+        let process = Process::start(udpchat_with(&["serve", "--bind", bind]).args(args));
+        let shown = process.stderr.wait_until("the address", |shown, _| {
+            shown.split_once("listening on ").is_some_and(|(_, rest)| rest.contains('\n'))
+        });
+        let (_, rest) = shown.split_once("listening on ").unwrap();
+        let address = rest.lines().next().unwrap().trim().parse().unwrap();
+        Self { process, address }
+    }
+
+    /// The server as an argument.
+    pub fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// A client of ours for this server, on pipes.
+    pub fn join(&self, nick: &str, args: &[&str]) -> Process {
+        Process::start(udpchat_with(&["join", "--nick", nick, "--server", &self.name()]).args(args))
+    }
+
+    /// A plain socket that talks to this server.
+    pub fn socket(&self) -> UdpSocket {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.connect(self.address).unwrap();
+        socket
+    }
+
+    /// Asks for the counters until they say `text`.
+    pub fn wait_for_counters(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.process.stderr.so_far().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.process.stderr.so_far());
+            self.process.signal(nix::sys::signal::Signal::SIGUSR1);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Receives one datagram as text.
+pub fn receive(socket: &UdpSocket) -> String {
+    let mut buffer = [0; 65_536];
+    let len = socket.recv(&mut buffer).expect("a datagram");
+    String::from_utf8(buffer[..len].to_vec()).unwrap()
+}
+
+/// Starts a Python original as server; its port is its own choice.
+pub fn original_server() -> Option<(Process, u16)> {
+    let process = Process::start(original("server.py", 0)?.env("PYTHONUNBUFFERED", "1"));
+    let shown = process.stderr.wait_for("\n");
+    let port = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    Some((process, port))
+}
+
+/// The path of a file in a directory of the test's own.
+pub fn path_in(dir: &tempfile::TempDir, name: &str) -> PathBuf {
+    dir.path().join(name)
+}

@@ -1,0 +1,176 @@
+//! A room and its clients in memory: no sockets, no clock, a network that loses nothing and keeps the order.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use udpchat::client::{Client, Config as ClientConfig, Event, Unreachable};
+use udpchat::room::{Config, Path, Room, SocketId};
+use udpchat::store::{self, Memory, Store};
+use udpchat::time::Instant;
+
+/// The only socket of the server, and its address as the clients know it.
+pub const SOCKET: SocketId = SocketId(0);
+
+pub fn server_address() -> SocketAddr {
+    "10.0.0.1:9999".parse().unwrap()
+}
+
+/// A room, driven as the loop drives it.
+pub struct World<S = Memory> {
+    pub now: Instant,
+    pub room: Room,
+    pub store: S,
+    pub transcript: Vec<String>,
+    /// What was sent, to whom, from which address of ours.
+    pub sent: Vec<(SocketAddr, Option<IpAddr>, Vec<u8>)>,
+}
+
+impl World {
+    pub fn new(config: Config) -> Self {
+        Self::with_store(config, Memory::default())
+    }
+}
+
+impl<S: Store> World<S> {
+    pub fn with_store(config: Config, store: S) -> Self {
+        let room = Room::new(config, 1, store.next());
+        Self { now: Instant::ZERO, room, store, transcript: Vec::new(), sent: Vec::new() }
+    }
+
+    /// `peer` sends a datagram to the server's only address.
+    pub fn receive(&mut self, peer: &str, bytes: impl AsRef<[u8]>) {
+        self.receive_at(peer, None, bytes);
+    }
+
+    /// `peer` sends a datagram to this address of the server.
+    pub fn receive_at(&mut self, peer: &str, local: Option<IpAddr>, bytes: impl AsRef<[u8]>) {
+        let path = Path { socket: SOCKET, peer: peer.parse().unwrap(), local };
+        self.room.handle_datagram(self.now, path, bytes.as_ref());
+    }
+
+    pub fn settle(&mut self) {
+        let transcript = &mut self.transcript;
+        store::settle(&mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
+    }
+
+    /// Hands at most `most` transmits to the network; returns how many there were.
+    pub fn send(&mut self, most: usize) -> usize {
+        let mut count = 0;
+        while count < most {
+            let Some(transmits) = self.room.poll_transmit(SOCKET) else { break };
+            let (from, segment) = (transmits.from(), transmits.segment());
+            let mut taken = 0;
+            for (to, bytes) in transmits.take(most - count) {
+                for datagram in bytes.chunks(segment.unwrap_or(usize::MAX)) {
+                    self.sent.push((to, from, datagram.to_vec()));
+                }
+                taken += 1;
+            }
+            assert!(taken > 0, "the room says that there is something to send, and there is nothing");
+            self.room.transmitted(SOCKET, taken);
+            count += taken;
+        }
+        count
+    }
+
+    /// Settles and sends until nothing is left to do.
+    pub fn run(&mut self) {
+        loop {
+            self.settle();
+            if self.send(usize::MAX) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// `peer` sends a datagram, and everything that comes of it happens.
+    pub fn say(&mut self, peer: &str, bytes: impl AsRef<[u8]>) {
+        self.receive(peer, bytes);
+        self.run();
+    }
+
+    /// Time passes, up to each of the room's deadlines and then on.
+    pub fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.room.poll_timeout().filter(|&at| at <= until) {
+            self.now = self.now.max(at);
+            self.room.handle_timeout(self.now);
+            assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "a deadline moves on");
+            self.run();
+        }
+        self.now = until;
+    }
+
+    /// What `peer` was sent, as text.
+    pub fn sent_to(&self, peer: &str) -> Vec<String> {
+        let peer: SocketAddr = peer.parse().unwrap();
+        let to_peer = self.sent.iter().filter(|(to, _, _)| *to == peer);
+        to_peer.map(|(_, _, bytes)| String::from_utf8(bytes.clone()).expect("only UTF-8 is sent")).collect()
+    }
+}
+
+/// A client of ours in the world.
+pub struct Peer {
+    pub client: Client,
+    pub address: SocketAddr,
+    pub shown: Vec<String>,
+    pub events: Vec<Event>,
+    heard: usize,
+}
+
+impl Peer {
+    pub fn new(now: Instant, nick: &str, address: &str, timeout: Duration) -> Self {
+        let config = ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout };
+        let client = Client::new(now, config);
+        Self { client, address: address.parse().unwrap(), shown: Vec::new(), events: Vec::new(), heard: 0 }
+    }
+
+    /// The system tells it that nothing listens at the server's address.
+    pub fn refuse(&mut self, now: Instant) {
+        self.client.handle_unreachable(now, Unreachable::Refused);
+    }
+
+    /// From now on it talks to a world that has sent nothing yet.
+    pub fn turn_to_new_server(&mut self) {
+        self.heard = 0;
+        self.shown.clear();
+    }
+
+    fn drain_events(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                Event::Received(text) => self.shown.push(text),
+                event => self.events.push(event),
+            }
+        }
+    }
+}
+
+/// Carries everything that clients and room have for each other, until nobody has anything more to say.
+pub fn run<S: Store>(world: &mut World<S>, peers: &mut [&mut Peer]) {
+    loop {
+        let mut quiet = true;
+        for peer in peers.iter_mut() {
+            while let Some(bytes) = peer.client.poll_transmit().map(<[u8]>::to_vec) {
+                peer.client.transmitted(world.now);
+                world.receive(&peer.address.to_string(), bytes);
+                quiet = false;
+            }
+        }
+        world.run();
+        for peer in peers.iter_mut() {
+            for (to, _, bytes) in &world.sent[peer.heard..] {
+                if *to == peer.address {
+                    peer.client.handle_datagram(world.now, server_address(), bytes);
+                    quiet = false;
+                }
+            }
+            peer.heard = world.sent.len();
+            peer.drain_events();
+        }
+        if quiet {
+            return;
+        }
+    }
+}

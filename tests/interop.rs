@@ -1,0 +1,188 @@
+//! Python originals and ours, in every pairing, on real terminals: each shows what original with original shows.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Process, Server, original, original_server, udpchat_with};
+use nix::sys::signal::Signal;
+
+/// Which side is ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Ours,
+    Original,
+}
+
+use Kind::{Original, Ours};
+
+enum AnyServer {
+    Ours(Server),
+    Original(Process, u16),
+}
+
+impl AnyServer {
+    fn start(kind: Kind) -> Option<Self> {
+        match kind {
+            Ours => Some(Self::Ours(Server::start(&[]))),
+            Original => original_server().map(|(process, port)| Self::Original(process, port)),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Ours(server) => server.address.port(),
+            Self::Original(_, port) => *port,
+        }
+    }
+
+    fn process(&self) -> &Process {
+        match self {
+            Self::Ours(server) => &server.process,
+            Self::Original(process, _) => process,
+        }
+    }
+
+    fn client(&self, kind: Kind) -> Option<Process> {
+        let server = format!("127.0.0.1:{}", self.port());
+        Some(Process::start_on_terminal(&mut match kind {
+            Ours => udpchat_with(&["join", "--server", &server]),
+            Original => original("client.py", self.port())?,
+        }))
+    }
+}
+
+/// What everybody saw of a conversation.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    server: String,
+    jill: String,
+    jack: String,
+}
+
+/// Waits until each terminal shows the line, whole; blanks of prompts around it do not count.
+fn wait_for_line(terminals: &[&Process], line: &str) {
+    for terminal in terminals {
+        terminal.stdout.wait_until(line, |shown, _| {
+            let whole = shown.rsplit_once("\r\n").map_or("", |(whole, _)| whole);
+            whole.split("\r\n").any(|shown| shown.trim_matches(' ') == line)
+        });
+    }
+}
+
+/// The tutorial's conversation. Each step waits until everybody has seen the last, so that what is seen has one order.
+fn conversation(server: Kind, jill: Kind, jack: Kind) -> Option<Seen> {
+    let server = AnyServer::start(server)?;
+    let mut jill = server.client(jill)?;
+    jill.stdout.wait_for("NICKNAME:");
+    jill.enter("jill\n");
+    wait_for_line(&[&jill], "jill joined!");
+    let mut jack = server.client(jack)?;
+    jack.stdout.wait_for("NICKNAME:");
+    jack.enter("jack\n");
+    wait_for_line(&[&jill, &jack], "jack joined!");
+    jill.enter("hey jack\n");
+    wait_for_line(&[&jill, &jack], "jill: hey jack");
+    jack.enter("hi jill\n");
+    wait_for_line(&[&jill, &jack], "jack: hi jill");
+    jack.enter("\n");
+    wait_for_line(&[&jill, &jack], "jack:");
+    jill.enter("ä ж 世界 👋\n");
+    wait_for_line(&[&jill, &jack], "jill: ä ж 世界 👋");
+    for client in [&mut jill, &mut jack] {
+        client.enter("!q\n");
+        client.stdout.wait_for("!q\r\n");
+        assert_eq!(client.code(), 0);
+    }
+    let shown = server.process().stdout.wait_for("jill: ä ж 世界 👋\n");
+    Some(Seen { server: shown, jill: jill.stdout.so_far(), jack: jack.stdout.so_far() })
+}
+
+/// What everybody sees of the conversation when the original talks to the original, and its two threads take turns as
+/// they usually do.
+fn model() -> Seen {
+    let server = "SIGNUP_TAG:jill\nSIGNUP_TAG:jack\njill: hey jack\njack: hi jill\njack: \njill: ä ж 世界 👋\n";
+    let jill = "NICKNAME:jill\r\n jill joined!\r\njack joined!\r\nhey jack\r\n jill: hey jack\r\njack: hi jill\r\n\
+                jack: \r\nä ж 世界 👋\r\n jill: ä ж 世界 👋\r\n!q\r\n";
+    let jack = "NICKNAME:jack\r\n jack joined!\r\njill: hey jack\r\nhi jill\r\n jack: hi jill\r\n\r\n jack: \r\n\
+                jill: ä ж 世界 👋\r\n!q\r\n";
+    Seen { server: server.into(), jill: jill.into(), jack: jack.into() }
+}
+
+/// The original prints its prompt in one thread and what it receives in another: the blank of the prompt may stand at
+/// the end of a line or before the next one instead.
+fn without_prompts(terminal: &str) -> String {
+    terminal.lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_pairing_shows_what_original_with_original_shows() {
+    let model = model();
+    for server in [Original, Ours] {
+        for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)] {
+            let Some(seen) = conversation(server, jill, jack) else { return };
+            let who = format!("server {server:?}, jill {jill:?}, jack {jack:?}");
+            assert_eq!(seen.server, model.server, "{who}");
+            for (kind, seen, model) in [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)] {
+                match kind {
+                    Ours => assert_eq!(&seen, model, "{who}"),
+                    Original => assert_eq!(without_prompts(&seen), without_prompts(model), "{who}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn our_server_keeps_serving_originals_after_a_datagram_that_kills_the_original() {
+    let server = AnyServer::start(Ours).unwrap();
+    let Some(mut jill) = server.client(Original) else { return };
+    jill.stdout.wait_for("NICKNAME:");
+    jill.enter("jill\n");
+    jill.stdout.wait_for("jill joined!");
+    let rogue = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for bytes in [&b"\xff\xfe"[..], b"", b"SIGNUP_TAG:\xc3", &[b'x'; 5000]] {
+        rogue.send_to(bytes, ("127.0.0.1", server.port())).unwrap();
+    }
+    jill.enter("still here\n");
+    jill.stdout.wait_for("jill: still here");
+    assert_eq!(server.process().stdout.wait_for("still here\n"), "SIGNUP_TAG:jill\njill: still here\n");
+}
+
+#[test]
+fn our_one_shot_is_confirmed_by_the_originals_server() {
+    let Some((server, port)) = original_server() else { return };
+    let address = format!("127.0.0.1:{port}");
+    let mut send = Process::start(&mut udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]));
+    assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
+    assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\nbot: hello\n");
+}
+
+#[test]
+fn our_piped_client_is_confirmed_by_the_originals_server() {
+    let Some((_server, port)) = original_server() else { return };
+    let mut join = Process::start(&mut udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]));
+    join.enter("one\ntwo\n");
+    join.close_input();
+    assert_eq!(join.code(), 0, "{}", join.stderr.so_far());
+    assert_eq!(join.stdout.to_end(), "jack joined!\njack: one\njack: two\n");
+}
+
+#[test]
+fn an_original_that_was_killed_leaves_the_room_as_soon_as_somebody_talks() {
+    let server = AnyServer::start(Ours).unwrap();
+    let Some(mut jill) = server.client(Original) else { return };
+    jill.stdout.wait_for("NICKNAME:");
+    jill.enter("jill\n");
+    jill.stdout.wait_for("jill joined!");
+    // setsid hands no signals on: end it as its terminal would.
+    jill.enter("!q\n");
+    jill.wait();
+    let AnyServer::Ours(server) = server else { unreachable!() };
+    server.process.signal(Signal::SIGUSR1);
+    server.wait_for_counters("members 1");
+    let mut jack = server.join("jack", &[]);
+    jack.stdout.wait_for("jack joined!");
+    jack.enter("anybody?\n");
+    jack.stdout.wait_for("jack: anybody?");
+    server.wait_for_counters("members 1, in 3");
+}
