@@ -17,7 +17,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use udpchat::cli::{Cli, manual};
 
 /// Every file that is generated: its path below the project, and what is in it.
-pub fn files() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+pub(crate) fn files() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut command = Cli::command();
     command.build();
     let mut files = vec![(PathBuf::from("man/udpchat.1"), page(&command, "udpchat")?)];
@@ -36,7 +36,10 @@ pub fn files() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
 }
 
 fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
-    let man = Man::new(command.clone()).manual("User Commands").date("").source(concat!("udpchat ", env!("CARGO_PKG_VERSION")));
+    let man = Man::new(command.clone())
+        .manual("User Commands")
+        .date("")
+        .source(concat!("udpchat ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -48,9 +51,11 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     }
     let manual = manual(name);
     let mut more = Roff::new();
-    for (title, list) in
-        [("EXIT STATUS", manual.exit_status), ("ENVIRONMENT", manual.environment), ("FILES", manual.files)]
-    {
+    for (title, list) in [
+        ("EXIT STATUS", manual.exit_status),
+        ("ENVIRONMENT", manual.environment),
+        ("FILES", manual.files),
+    ] {
         more.control("SH", [title]);
         for &(term, text) in list {
             more.control("TP", []).text([bold(term)]).text([roman(text)]);
@@ -63,7 +68,10 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     }
     let other = |page: &str| format!("{page}(1)");
     let others = if command.has_subcommands() {
-        command.get_subcommands().map(|other_page| other(&format!("udpchat-{}", other_page.get_name()))).collect()
+        command
+            .get_subcommands()
+            .map(|other_page| other(&format!("udpchat-{}", other_page.get_name())))
+            .collect()
     } else {
         vec![other("udpchat")]
     };

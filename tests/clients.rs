@@ -1,5 +1,6 @@
 //! `udpchat join` and `udpchat send` as processes: every exit code, and what is said with it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
+#![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
 mod common;
 
@@ -78,7 +79,11 @@ fn no_answer_is_an_error_that_says_what_was_tried_and_what_to_check() {
         silent.port()
     );
     ends(join(&["-s", &silent.name(), "-t", "300ms"]), 3, &says);
-    ends(send(&["-s", &silent.name(), "-t", "300ms", "hello"]), 5, &format!("not confirmed: {says}"));
+    ends(
+        send(&["-s", &silent.name(), "-t", "300ms", "hello"]),
+        5,
+        &format!("not confirmed: {says}"),
+    );
 }
 
 #[test]
@@ -93,7 +98,11 @@ fn the_signup_is_repeated_while_no_answer_has_come() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_said() {
-    ends(join(&["-s", "no.such.host.invalid:9"]), 3, "cannot find the server no.such.host.invalid:9: ");
+    ends(
+        join(&["-s", "no.such.host.invalid:9"]),
+        3,
+        "cannot find the server no.such.host.invalid:9: ",
+    );
     ends(send(&["-s", "no.such.host.invalid", "x"]), 3, "(is the name right?)");
 }
 
@@ -105,7 +114,8 @@ fn a_line_that_does_not_come_back_is_not_confirmed() {
     server.say("bot joined!");
     assert_eq!(server.accept(), "bot: hello");
     server.say("bot: something else");
-    let says = format!("not confirmed: 1 line did not come back from {} within 300ms", server.name());
+    let says =
+        format!("not confirmed: 1 line did not come back from {} within 300ms", server.name());
     ends(process, 5, &says);
 }
 
@@ -175,7 +185,11 @@ fn no_lines_at_all_are_confirmed_too() {
 #[test]
 fn a_nick_is_needed_and_may_come_from_the_environment() {
     let server = Server::start(&[]);
-    ends(Process::start(&mut udpchat_with(&["join", "-s", &server.name()])), 2, "no nick: give --nick NICK, or set UDPCHAT_NICK");
+    ends(
+        Process::start(&mut udpchat_with(&["join", "-s", &server.name()])),
+        2,
+        "no nick: give --nick NICK, or set UDPCHAT_NICK",
+    );
     ends(Process::start(&mut udpchat_with(&["send", "hello"])), 2, "--nick");
     let mut command = udpchat_with(&["send", "hello"]);
     command.env("UDPCHAT_NICK", "envbot").env("UDPCHAT_SERVER", server.name());
@@ -231,7 +245,8 @@ fn stdin_may_be_a_file_or_nothing_or_closed() {
     let shown = "jack joined!\njack: from a file\njack: and more\n";
     assert_eq!(joined(File::open(&path).unwrap().into()), (Some(0), shown.into()));
     assert_eq!(joined(Stdio::null()), (Some(0), "jack joined!\n".into()));
-    let script = format!("exec {} join -n jack -s {} <&-", env!("CARGO_BIN_EXE_udpchat"), server.name());
+    let script =
+        format!("exec {} join -n jack -s {} <&-", env!("CARGO_BIN_EXE_udpchat"), server.name());
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout), (Some(0), b"jack joined!\n".to_vec()));
 }
@@ -248,14 +263,16 @@ fn stdout_may_be_a_file_or_closed_or_full_or_left() {
         ("> /dev/null".into(), 0, ""),
         (">/dev/full".into(), 1, "udpchat: cannot write to stdout: "),
     ] {
-        let script = format!("echo hey | {program} join -n jack -s {} {redirection}", server.name());
+        let script =
+            format!("echo hey | {program} join -n jack -s {} {redirection}", server.name());
         let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
         process.close_input();
         ends(process, code, says);
     }
     assert_eq!(std::fs::read_to_string(file).unwrap(), "jack joined!\njack: hey\n");
     // Who reads it goes away: that is no error.
-    let script = format!("{program} join -n jack -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
+    let script =
+        format!("{program} join -n jack -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
     let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
     process.stdout.wait_for("jack joined!");
     process.enter("one\ntwo\n");
@@ -270,7 +287,10 @@ fn a_line_that_is_not_utf8_is_told_by_its_number_and_the_others_are_sent() {
     std::fs::write(&path, b"one\nt\xffo\nthree\n").unwrap();
     for args in [&["join"][..], &["send", "-"]] {
         let mut command = udpchat();
-        command.args(args).args(["-n", "jack", "-s", &server.name()]).stdin(File::open(&path).unwrap());
+        command
+            .args(args)
+            .args(["-n", "jack", "-s", &server.name()])
+            .stdin(File::open(&path).unwrap());
         let output = command.output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -309,7 +329,15 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
     // A puppet that never returns a line: nothing may be waited for.
     for (keys, code) in [("!q\n", 0), ("\x04", 0), ("\x03", 0)] {
         let server = Puppet::new();
-        let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-t", "1h", "-s", &server.name()]));
+        let mut jill = Process::start_on_terminal(&mut udpchat_with(&[
+            "join",
+            "-n",
+            "jill",
+            "-t",
+            "1h",
+            "-s",
+            &server.name(),
+        ]));
         server.accept();
         server.say("jill joined!");
         jill.stdout.wait_for("jill joined!");
@@ -325,7 +353,13 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
 #[test]
 fn on_a_terminal_the_last_line_goes_out_before_it_leaves() {
     let server = Server::start(&[]);
-    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&[
+        "join",
+        "-n",
+        "jill",
+        "-s",
+        &server.name(),
+    ]));
     jill.stdout.wait_for("jill joined!");
     jill.enter("goodbye\n!q\n");
     assert_eq!(jill.code(), 0);
@@ -404,7 +438,8 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
     let server = Server::start(&["--quiet"]);
     let jack = server.join("jack", &[]);
     jack.stdout.wait_for("jack joined!\n");
-    let bot = |number| udpchat_with(&["send", "-n", &format!("bot{number}"), "-s", &server.name(), "-"]);
+    let bot =
+        |number| udpchat_with(&["send", "-n", &format!("bot{number}"), "-s", &server.name(), "-"]);
     let mut bots: Vec<_> = (0..3).map(|number| Process::start(&mut bot(number))).collect();
     for bot in &mut bots {
         bot.enter(&(0..300).map(|number| format!("{number}\n")).collect::<String>());
@@ -413,7 +448,8 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
     for bot in bots {
         ends(bot, 0, "300 of 300 lines confirmed");
     }
-    let shown = jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 900);
+    let shown =
+        jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 900);
     for bot in 0..3 {
         let prefix = format!("bot{bot}: ");
         let lines: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
@@ -426,9 +462,15 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
 fn help_and_version_work_and_nothing_at_all_shows_the_help() {
     let shown = |args: &[&str]| {
         let output = udpchat_with(args).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+        )
     };
-    assert_eq!(shown(&["--version"]), (Some(0), format!("udpchat {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        shown(&["--version"]),
+        (Some(0), format!("udpchat {}\n", env!("CARGO_PKG_VERSION")))
+    );
     for args in [&["--help"][..], &["serve", "--help"], &["join", "-h"], &["send", "-h"]] {
         let (code, text) = shown(args);
         assert!(code == Some(0) && text.contains("Usage: udpchat"), "{text}");

@@ -1,5 +1,6 @@
 //! Python originals and ours, in every pairing, on real terminals: each shows what original with original shows.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
+#![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
 mod common;
 
@@ -111,18 +112,21 @@ fn model() -> Seen {
 /// The original prints its prompt in one thread and what it receives in another: the blank of the prompt may stand at
 /// the end of a line or before the next one instead.
 fn without_prompts(terminal: &str) -> String {
-    terminal.lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
+    terminal.trim_end().lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn every_pairing_shows_what_original_with_original_shows() {
     let model = model();
     for server in [Original, Ours] {
-        for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)] {
+        for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)]
+        {
             let Some(seen) = conversation(server, jill, jack) else { return };
             let who = format!("server {server:?}, jill {jill:?}, jack {jack:?}");
             assert_eq!(seen.server, model.server, "{who}");
-            for (kind, seen, model) in [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)] {
+            for (kind, seen, model) in
+                [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)]
+            {
                 match kind {
                     Ours => assert_eq!(&seen, model, "{who}"),
                     Original => assert_eq!(without_prompts(&seen), without_prompts(model), "{who}"),
@@ -145,14 +149,19 @@ fn our_server_keeps_serving_originals_after_a_datagram_that_kills_the_original()
     }
     jill.enter("still here\n");
     jill.stdout.wait_for("jill: still here");
-    assert_eq!(server.process().stdout.wait_for("still here\n"), "SIGNUP_TAG:jill\njill: still here\n");
+    assert_eq!(
+        server.process().stdout.wait_for("still here\n"),
+        "SIGNUP_TAG:jill\njill: still here\n"
+    );
 }
 
 #[test]
 fn our_one_shot_is_confirmed_by_the_originals_server() {
     let Some((server, port)) = original_server() else { return };
     let address = format!("127.0.0.1:{port}");
-    let mut send = Process::start(&mut udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]));
+    let mut send = Process::start(&mut udpchat_with(&[
+        "send", "--nick", "bot", "--server", &address, "hello",
+    ]));
     assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
     assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\nbot: hello\n");
 }
@@ -160,7 +169,13 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
 #[test]
 fn our_piped_client_is_confirmed_by_the_originals_server() {
     let Some((_server, port)) = original_server() else { return };
-    let mut join = Process::start(&mut udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]));
+    let mut join = Process::start(&mut udpchat_with(&[
+        "join",
+        "-n",
+        "jack",
+        "-s",
+        &format!("localhost:{port}"),
+    ]));
     join.enter("one\ntwo\n");
     join.close_input();
     assert_eq!(join.code(), 0, "{}", join.stderr.so_far());

@@ -1,5 +1,6 @@
 //! Stories of the room and its clients, in memory.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
+#![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
 mod common;
 
@@ -34,7 +35,10 @@ fn jack_and_jill_see_what_the_original_would_show_them() {
     run(&mut world, &mut [&mut jill, &mut jack]);
     assert_eq!(jill.shown, ["jill joined!", "jack joined!", "jill: hey jack", "jack: hi jill"]);
     assert_eq!(jack.shown, ["jack joined!", "jill: hey jack", "jack: hi jill"]);
-    assert_eq!(world.transcript, ["SIGNUP_TAG:jill", "SIGNUP_TAG:jack", "jill: hey jack", "jack: hi jill"]);
+    assert_eq!(
+        world.transcript,
+        ["SIGNUP_TAG:jill", "SIGNUP_TAG:jack", "jill: hey jack", "jack: hi jill"]
+    );
     assert_eq!((jill.client.confirmed(), jill.client.outstanding()), (1, 0));
 }
 
@@ -60,7 +64,9 @@ fn odd_nicks_and_odd_lines_go_out_as_they_came() {
     let mut world = world();
     world.say(JILL, "SIGNUP_TAG: a:b ");
     world.say(JILL, "SIGNUP_TAG:");
-    for line in ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"] {
+    for line in
+        ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"]
+    {
         world.say(JILL, line);
     }
     let said = world.sent_to(JILL);
@@ -96,7 +102,11 @@ fn a_long_line_becomes_several_each_with_its_prefix() {
     assert_eq!(parts.len(), 4);
     assert!(parts.iter().all(|part| part.len() <= 1024 && part.starts_with("jill: ")));
     assert_eq!(parts.iter().map(|part| &part[6..]).collect::<String>(), text);
-    assert_eq!(world.transcript[1], format!("jill: {text}"), "the transcript has the datagram as it came");
+    assert_eq!(
+        world.transcript[1],
+        format!("jill: {text}"),
+        "the transcript has the datagram as it came"
+    );
 }
 
 #[test]
@@ -111,7 +121,9 @@ fn a_long_announcement_is_cut_as_well() {
 
 #[test]
 fn a_public_address_draws_nothing_unless_the_room_is_opened() {
-    for (text, private, public) in [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)] {
+    for (text, private, public) in
+        [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)]
+    {
         let mut world = World::new(Config { text, ..Config::default() });
         world.say(JILL, "SIGNUP_TAG:jill");
         assert_eq!(world.room.members(), private, "{text:?}");
@@ -131,12 +143,20 @@ fn a_full_room_takes_the_longest_silent_of_the_newcomers_prefix_else_refuses() {
     world.say(JACK, "SIGNUP_TAG:jack");
     assert_eq!(world.room.members(), 2, "at the limit");
     world.say(MARY, "SIGNUP_TAG:mary");
-    assert_eq!(world.room.counters().dropped(DropReason::RoomFull), 1, "one past it, from elsewhere");
+    assert_eq!(
+        world.room.counters().dropped(DropReason::RoomFull),
+        1,
+        "one past it, from elsewhere"
+    );
     world.wait(Duration::from_secs(1));
     world.say(JILL, "jill: still here");
     world.say("10.0.0.9:1000", "SIGNUP_TAG:newcomer");
     assert_eq!(world.room.members(), 2);
-    assert_eq!(world.sent_to(JACK).last().unwrap(), "jill: still here", "jack was silent longest and has left");
+    assert_eq!(
+        world.sent_to(JACK).last().unwrap(),
+        "jill: still here",
+        "jack was silent longest and has left"
+    );
     assert_eq!(world.sent_to(JILL).last().unwrap(), "newcomer joined!");
 }
 
@@ -189,11 +209,15 @@ fn replies_leave_from_the_address_that_was_written_to() {
     world.receive_at(JILL, Some(first), "SIGNUP_TAG:jill");
     world.receive_at(JACK, Some(second), "SIGNUP_TAG:jack");
     world.run();
-    let from = |peer: &str| world.sent.iter().rfind(|(to, _, _)| *to == peer.parse().unwrap()).unwrap().1;
+    let from =
+        |peer: &str| world.sent.iter().rfind(|(to, _, _)| *to == peer.parse().unwrap()).unwrap().1;
     assert_eq!((from(JILL), from(JACK)), (Some(first), Some(second)));
     world.receive_at(JILL, Some(second), "jill: over here now");
     world.run();
-    assert_eq!(world.sent.iter().rfind(|(to, _, _)| *to == JILL.parse().unwrap()).unwrap().1, Some(second));
+    assert_eq!(
+        world.sent.iter().rfind(|(to, _, _)| *to == JILL.parse().unwrap()).unwrap().1,
+        Some(second)
+    );
 }
 
 #[test]
@@ -203,7 +227,8 @@ fn a_socket_that_takes_little_loses_nothing_and_changes_no_order() {
     for peer in &peers {
         world.say(peer, "SIGNUP_TAG:x");
     }
-    let before: BTreeMap<_, _> = peers.iter().map(|peer| (peer, world.sent_to(peer).len())).collect();
+    let before: BTreeMap<_, _> =
+        peers.iter().map(|peer| (peer, world.sent_to(peer).len())).collect();
     let lines: Vec<String> = (0..100).map(|number| format!("x: {number}")).collect();
     for line in &lines {
         world.receive(&peers[0], line);
@@ -230,7 +255,8 @@ fn equal_lines_share_a_call_and_arrive_as_single_datagrams() {
     assert_eq!(transmits.map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [10 * 8 + 7]);
     world.room.limit_segments(SOCKET, 1);
     world.run();
-    let expected: Vec<_> = (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
+    let expected: Vec<_> =
+        (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
     assert_eq!(world.sent_to(JILL)[1..], expected, "also one by one, if the system cannot");
 }
 
@@ -253,7 +279,8 @@ fn who_floods_does_not_hold_up_who_says_one_line() {
 #[test]
 fn a_room_of_a_thousand_members_tells_each_of_them_everything() {
     let mut world = world();
-    let peers: Vec<String> = (0..1000).map(|n| format!("10.0.{}.{}:9", n / 250, n % 250 + 1)).collect();
+    let peers: Vec<String> =
+        (0..1000).map(|n| format!("10.0.{}.{}:9", n / 250, n % 250 + 1)).collect();
     for peer in &peers {
         world.say(peer, "SIGNUP_TAG:x");
     }
@@ -333,8 +360,15 @@ fn a_backend_that_never_answers_stops_the_talk_but_not_the_server() {
     for number in 0..20_000 {
         world.say(JILL, format!("jill: {number}"));
     }
-    assert!(world.store.asked.len() < 1000, "drafts under way are few: {}", world.store.asked.len());
-    assert!(world.room.counters().dropped(DropReason::QueueFull) > 10_000, "and what waits is bounded");
+    assert!(
+        world.store.asked.len() < 1000,
+        "drafts under way are few: {}",
+        world.store.asked.len()
+    );
+    assert!(
+        world.room.counters().dropped(DropReason::QueueFull) > 10_000,
+        "and what waits is bounded"
+    );
     for _ in 0..10 {
         world.store.commit_one();
     }
@@ -356,7 +390,10 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     jill.client.handle_timeout(world.now);
     run(&mut world, &mut [&mut jill]);
     assert_eq!(jill.shown, ["jill joined!", "jill: are you there?"]);
-    assert!(jill.events.contains(&Event::Away(Unreachable::Refused)) && jill.events.contains(&Event::Back));
+    assert!(
+        jill.events.contains(&Event::Away(Unreachable::Refused))
+            && jill.events.contains(&Event::Back)
+    );
 }
 
 proptest! {

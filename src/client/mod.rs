@@ -1,6 +1,6 @@
 //! The client's core: sign up, send lines, know which of them came back.
 //!
-//! Owns: where the conversation with the server stands, which address is tried, the lines that wait ([`outbox`]).
+//! Owns: where the conversation with the server stands, which address is tried, the lines that wait (`outbox`).
 //! Must not know: sockets, clocks, terminals, how a line is shown.
 //! Driven by: `net` for `join` and `send`, and the tests:
 //!

@@ -1,6 +1,6 @@
 //! The server's core: a room is a log, a peer is a cursor.
 //!
-//! Owns: who is here ([`members`]), what waits ([`queue`]), the log's window ([`log`]) and the cursors ([`fanout`]).
+//! Owns: who is here (`members`), what waits (`queue`), the log's window (`log`) and the cursors (`fanout`).
 //! Must not know: sockets, clocks, files, where the log is kept.
 //! Driven by: the mio loop (`net`) and the tests, alike:
 //!

@@ -2,7 +2,14 @@
 //! sure that it ends.
 //!
 //! Waiting is bounded by [`PATIENCE`], which is no measure of speed: it only turns a hang into a failure.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, missing_docs)] // each test uses its part
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::unwrap_in_result
+)]
+#![allow(clippy::print_stderr)]
 
 pub mod world;
 
@@ -36,7 +43,11 @@ pub fn udpchat_with(args: &[&str]) -> Command {
 
 /// One of the Python originals, on this port; `None` with a notice where there is no Python, a failure there in CI.
 pub fn original(script: &str, port: u16) -> Option<Command> {
-    let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = Command::new("python3")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     if !there.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("CI").is_none(), "python3 is missing, and CI is to have it");
         eprintln!("skipped: python3 is missing");
@@ -48,14 +59,17 @@ pub fn original(script: &str, port: u16) -> Option<Command> {
     Some(command)
 }
 
-/// A UDP port of 127.0.0.1 that nothing listens on.
+/// A UDP port that nothing listens on. Of ::1, where few tests have sockets, so that none takes it meanwhile.
 pub fn closed_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap()
 }
+
+/// The bytes so far, and whether that is the end.
+type Bytes = (Vec<u8>, bool);
 
 /// What a process shows, as it comes.
 #[derive(Clone, Default)]
-pub struct Shown(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+pub struct Shown(Arc<(Mutex<Bytes>, Condvar)>);
 
 impl Shown {
     fn read_from(mut source: impl Read + Send + 'static) -> Self {
@@ -101,7 +115,9 @@ impl Shown {
 
     /// Waits until `text` was shown `count` times.
     pub fn wait_for_count(&self, text: &str, count: usize) -> String {
-        self.wait_until(&format!("{count} times {text:?}"), |shown, _| shown.matches(text).count() >= count)
+        self.wait_until(&format!("{count} times {text:?}"), |shown, _| {
+            shown.matches(text).count() >= count
+        })
     }
 
     /// Waits until nothing more can come, and gives all.
@@ -111,7 +127,8 @@ impl Shown {
 
     /// What was shown so far.
     pub fn so_far(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0).into_owned()
+        String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0)
+            .into_owned()
     }
 }
 
@@ -126,7 +143,8 @@ pub struct Process {
 impl Process {
     /// Starts it on pipes.
     pub fn start(command: &mut Command) -> Self {
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|err| panic!("cannot start {command:?}: {err}"));
         Self {
             input: child.stdin.take().map(|stdin| File::from(OwnedFd::from(stdin))),
@@ -242,7 +260,7 @@ impl Server {
 
     /// A plain socket that talks to this server.
     pub fn socket(&self) -> UdpSocket {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind((self.address.ip(), 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.connect(self.address).unwrap();
         socket

@@ -1,5 +1,5 @@
 //! A room and its clients in memory: no sockets, no clock, a network that loses nothing and keeps the order.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -51,7 +51,9 @@ impl<S: Store> World<S> {
 
     pub fn settle(&mut self) {
         let transcript = &mut self.transcript;
-        store::settle(&mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
+        store::settle(&mut self.room, &mut self.store, |tag, text| {
+            transcript.push(format!("{tag}{text}"))
+        });
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.
@@ -67,7 +69,10 @@ impl<S: Store> World<S> {
                 }
                 taken += 1;
             }
-            assert!(taken > 0, "the room says that there is something to send, and there is nothing");
+            assert!(
+                taken > 0,
+                "the room says that there is something to send, and there is nothing"
+            );
             self.room.transmitted(SOCKET, taken);
             count += taken;
         }
@@ -96,7 +101,10 @@ impl<S: Store> World<S> {
         while let Some(at) = self.room.poll_timeout().filter(|&at| at <= until) {
             self.now = self.now.max(at);
             self.room.handle_timeout(self.now);
-            assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "a deadline moves on");
+            assert!(
+                self.room.poll_timeout().is_none_or(|next| next > self.now),
+                "a deadline moves on"
+            );
             self.run();
         }
         self.now = until;
@@ -106,7 +114,9 @@ impl<S: Store> World<S> {
     pub fn sent_to(&self, peer: &str) -> Vec<String> {
         let peer: SocketAddr = peer.parse().unwrap();
         let to_peer = self.sent.iter().filter(|(to, _, _)| *to == peer);
-        to_peer.map(|(_, _, bytes)| String::from_utf8(bytes.clone()).expect("only UTF-8 is sent")).collect()
+        to_peer
+            .map(|(_, _, bytes)| String::from_utf8(bytes.clone()).expect("only UTF-8 is sent"))
+            .collect()
     }
 }
 
@@ -121,9 +131,16 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(now: Instant, nick: &str, address: &str, timeout: Duration) -> Self {
-        let config = ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout };
+        let config =
+            ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout };
         let client = Client::new(now, config);
-        Self { client, address: address.parse().unwrap(), shown: Vec::new(), events: Vec::new(), heard: 0 }
+        Self {
+            client,
+            address: address.parse().unwrap(),
+            shown: Vec::new(),
+            events: Vec::new(),
+            heard: 0,
+        }
     }
 
     /// The system tells it that nothing listens at the server's address.
@@ -139,9 +156,10 @@ impl Peer {
 
     fn drain_events(&mut self) {
         while let Some(event) = self.client.poll_event() {
-            match event {
-                Event::Received(text) => self.shown.push(text),
-                event => self.events.push(event),
+            if let Event::Received(text) = event {
+                self.shown.push(text);
+            } else {
+                self.events.push(event);
             }
         }
     }
