@@ -37,6 +37,8 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'With which addresses to speak the text protocol')
             [CompletionResult]::new('--max-members', '--max-members', [CompletionResultType]::ParameterName, 'The most members at a time')
             [CompletionResult]::new('--text-idle', '--text-idle', [CompletionResultType]::ParameterName, 'Forget a member that was silent for this long')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost')
+            [CompletionResult]::new('--signup-rate', '--signup-rate', [CompletionResultType]::ParameterName, 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Write no transcript to stdout')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Write no transcript to stdout')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice for everything (RUST_LOG overrides it)')

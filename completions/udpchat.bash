@@ -122,7 +122,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__serve)
-            opts="-q -v -h --bind --text --max-members --text-idle --quiet --verbose --help"
+            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -141,6 +141,14 @@ _udpchat() {
                     return 0
                     ;;
                 --text-idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --signup-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

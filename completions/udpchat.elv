@@ -33,6 +33,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --text 'With which addresses to speak the text protocol'
             cand --max-members 'The most members at a time'
             cand --text-idle 'Forget a member that was silent for this long'
+            cand --rate 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost'
+            cand --signup-rate 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64'
             cand -q 'Write no transcript to stdout'
             cand --quiet 'Write no transcript to stdout'
             cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'

@@ -36,6 +36,8 @@ any\t'Every address; makes the server a reflector for whoever forges a source ad
 off\t'Nobody'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d 'The most members at a time' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Forget a member that was silent for this long' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'How many datagrams a second each member may say, after a burst of ten seconds\' worth; more wait, then are lost' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::net::HostPort;
-use crate::room::TextPolicy;
+use crate::room::{Rate, TextPolicy};
 use crate::wire::Nick;
 
 /// A chat room over UDP: server, client and one-shot sender
@@ -69,10 +69,22 @@ pub struct Serve {
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration)]
     pub text_idle: Duration,
 
+    /// How many datagrams a second each member may say, after a burst of ten seconds' worth; more wait, then are lost
+    #[arg(long, value_name = "N/s|off", default_value = "100/s", value_parser = rate)]
+    pub rate: RateArg,
+
+    /// How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64
+    #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate)]
+    pub signup_rate: RateArg,
+
     /// Write no transcript to stdout
     #[arg(short, long)]
     pub quiet: bool,
 }
+
+/// A rate, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateArg(pub Option<Rate>);
 
 /// The values of `--text`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -144,6 +156,10 @@ fn bind_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into()
     })
+}
+
+fn rate(text: &str) -> Result<RateArg, String> {
+    if text == "off" { Ok(RateArg(None)) } else { text.parse().map(|rate| RateArg(Some(rate))) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -156,7 +156,7 @@ fn a_message_of_several_lines_or_of_great_length_is_sent_as_several_and_told() {
 
 #[test]
 fn send_reads_stdin_only_for_a_dash_and_says_how_many_lines_were_confirmed() {
-    let server = Server::start(&["--quiet"]);
+    let server = Server::start(&["--quiet", "--rate", "off"]);
     let mut process = send(&["-s", &server.name(), "-"]);
     process.enter(&(0..2000).map(|number| format!("line {number}\n")).collect::<String>());
     process.enter("the last, without an end");
@@ -172,6 +172,15 @@ fn send_reads_stdin_only_for_a_dash_and_says_how_many_lines_were_confirmed() {
     let mut left = String::new();
     reader.read_to_string(&mut left).unwrap();
     assert_eq!(left, "not for send");
+}
+
+#[test]
+fn who_sends_faster_than_the_servers_rate_waits_and_loses_nothing() {
+    let server = Server::start(&["--quiet", "--rate", "50/s"]);
+    let mut process = send(&["-s", &server.name(), "-"]);
+    process.enter(&(0..550).map(|number| format!("{number}\n")).collect::<String>());
+    process.close_input();
+    ends(process, 0, "550 of 550 lines confirmed");
 }
 
 #[test]
@@ -442,18 +451,18 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
         |number| udpchat_with(&["send", "-n", &format!("bot{number}"), "-s", &server.name(), "-"]);
     let mut bots: Vec<_> = (0..3).map(|number| Process::start(&mut bot(number))).collect();
     for bot in &mut bots {
-        bot.enter(&(0..300).map(|number| format!("{number}\n")).collect::<String>());
+        bot.enter(&(0..80).map(|number| format!("{number}\n")).collect::<String>());
         bot.close_input();
     }
     for bot in bots {
-        ends(bot, 0, "300 of 300 lines confirmed");
+        ends(bot, 0, "80 of 80 lines confirmed");
     }
     let shown =
-        jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 900);
+        jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 240);
     for bot in 0..3 {
         let prefix = format!("bot{bot}: ");
         let lines: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
-        let expected: Vec<_> = (0..300).map(|number| number.to_string()).collect();
+        let expected: Vec<_> = (0..80).map(|number| number.to_string()).collect();
         assert_eq!(lines, expected);
     }
 }

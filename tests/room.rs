@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
 use udpchat::client::{Event, Unreachable};
-use udpchat::room::{Config, Draft, DraftId, DropReason, Rejection, Seq, TextPolicy};
+use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, Seq, TextPolicy};
 use udpchat::store::{Outcome, Store};
 
 const JILL: &str = "10.0.0.2:1000";
@@ -18,8 +18,13 @@ const JACK: &str = "10.0.0.3:1000";
 const MARY: &str = "10.0.1.4:1000";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Without the limits on rates, which have stories of their own.
+fn config() -> Config {
+    Config { rate: None, signup_rate: None, ..Config::default() }
+}
+
 fn world() -> World {
-    World::new(Config::default())
+    World::new(config())
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn a_public_address_draws_nothing_unless_the_room_is_opened() {
     for (text, private, public) in
         [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)]
     {
-        let mut world = World::new(Config { text, ..Config::default() });
+        let mut world = World::new(Config { text, ..config() });
         world.say(JILL, "SIGNUP_TAG:jill");
         assert_eq!(world.room.members(), private, "{text:?}");
         let before = world.sent.len();
@@ -137,7 +142,7 @@ fn a_public_address_draws_nothing_unless_the_room_is_opened() {
 
 #[test]
 fn a_full_room_takes_the_longest_silent_of_the_newcomers_prefix_else_refuses() {
-    let mut world = World::new(Config { members_max: 2, ..Config::default() });
+    let mut world = World::new(Config { members_max: 2, ..config() });
     world.say(JILL, "SIGNUP_TAG:jill");
     world.wait(Duration::from_secs(1));
     world.say(JACK, "SIGNUP_TAG:jack");
@@ -163,7 +168,7 @@ fn a_full_room_takes_the_longest_silent_of_the_newcomers_prefix_else_refuses() {
 #[test]
 fn who_is_silent_for_too_long_is_gone_and_not_earlier() {
     let idle = Duration::from_secs(60);
-    let mut world = World::new(Config { text_idle: idle, ..Config::default() });
+    let mut world = World::new(Config { text_idle: idle, ..config() });
     world.say(JILL, "SIGNUP_TAG:jill");
     world.say(JACK, "SIGNUP_TAG:jack");
     world.wait(Duration::from_secs(30));
@@ -253,7 +258,7 @@ fn equal_lines_share_a_call_and_arrive_as_single_datagrams() {
     let transmits = world.room.poll_transmit(SOCKET).unwrap();
     assert_eq!(transmits.segment(), Some(8));
     assert_eq!(transmits.map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [10 * 8 + 7]);
-    world.room.limit_segments(SOCKET, 1);
+    world.room.unsegment(SOCKET);
     world.run();
     let expected: Vec<_> =
         (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
@@ -299,6 +304,56 @@ fn a_room_of_a_thousand_members_tells_each_of_them_everything() {
     assert!(peers.iter().all(|peer| &got[peer] == model), "all the same, in the same order");
 }
 
+#[test]
+fn who_is_over_its_rate_waits_and_then_loses_its_own() {
+    let mut world = World::new(Config { rate: Rate::per_second(10), ..config() });
+    world.say(JACK, "SIGNUP_TAG:jack");
+    for number in 0..100 {
+        world.receive(JILL, format!("jill: {number}"));
+    }
+    world.run();
+    assert_eq!(world.sent_to(JACK).len(), 1 + 100, "ten seconds' worth at once");
+    for number in 100..164 {
+        world.receive(JILL, format!("jill: {number}"));
+    }
+    world.run();
+    assert_eq!(world.sent_to(JACK).len(), 1 + 100, "more than that waits,");
+    assert_eq!(world.room.counters().dropped_in_all(), 0);
+    world.say(JILL, "jill: one too many");
+    assert_eq!(
+        world.room.counters().dropped(DropReason::Rate),
+        1,
+        "and more than 64 that wait are dropped"
+    );
+    world.wait(Duration::from_secs(1));
+    assert_eq!(world.sent_to(JACK).len(), 1 + 110, "ten a second go on");
+    world.say(JACK, "jack: hello");
+    assert_eq!(world.sent_to(JACK).last().unwrap(), "jack: hello", "nobody else waits");
+    world.wait(Duration::from_secs(6));
+    assert_eq!(world.sent_to(JACK).len(), 1 + 164 + 1);
+}
+
+#[test]
+fn too_many_signups_from_one_prefix_are_refused_and_others_come_in() {
+    let mut world = World::new(Config { signup_rate: Rate::per_second(1), ..config() });
+    for port in 1..=64 {
+        world.say(&format!("10.0.0.2:{port}"), "SIGNUP_TAG:x");
+    }
+    assert_eq!(world.room.members(), 64, "at the limit");
+    world.say("10.0.0.3:65", "SIGNUP_TAG:x");
+    assert_eq!(
+        world.room.counters().dropped(DropReason::Signups),
+        1,
+        "one past it, of the same prefix"
+    );
+    world.say("10.0.0.2:1", "x: members are not concerned");
+    world.say(MARY, "SIGNUP_TAG:mary");
+    assert_eq!(world.room.members(), 65);
+    world.wait(Duration::from_secs(1));
+    world.say("10.0.0.3:65", "SIGNUP_TAG:x");
+    assert_eq!(world.room.members(), 66, "a second later there is place for one");
+}
+
 /// A backend that answers when it is told to, or not at all.
 #[derive(Default)]
 struct Late {
@@ -336,7 +391,7 @@ impl Store for Late {
 
 #[test]
 fn nothing_is_shown_to_anybody_before_it_is_committed() {
-    let mut world = World::with_store(Config::default(), Late::default());
+    let mut world = World::with_store(config(), Late::default());
     world.say(JILL, "SIGNUP_TAG:jill");
     world.say(JILL, "jill: one");
     assert_eq!((world.sent.len(), world.transcript.len()), (0, 0));
@@ -356,7 +411,7 @@ fn nothing_is_shown_to_anybody_before_it_is_committed() {
 
 #[test]
 fn a_backend_that_never_answers_stops_the_talk_but_not_the_server() {
-    let mut world = World::with_store(Config::default(), Late::default());
+    let mut world = World::with_store(config(), Late::default());
     for number in 0..20_000 {
         world.say(JILL, format!("jill: {number}"));
     }
@@ -382,7 +437,7 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     let mut jill = Peer::new(first.now, "jill", JILL, TIMEOUT);
     run(&mut first, &mut [&mut jill]);
     // The server is started anew: it knows nobody.
-    let mut world = World::new(Config::default());
+    let mut world = world();
     jill.turn_to_new_server();
     jill.refuse(world.now);
     jill.client.say("are you there?");

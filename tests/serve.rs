@@ -70,6 +70,7 @@ fn wrong_arguments_are_a_usage_error() {
     serve_fails(&["--bind", "nowhere"], 2, "write it as ADDR:PORT");
     serve_fails(&["--text", "maybe"], 2, "private, any, off");
     serve_fails(&["--max-members", "0"], 2, "--max-members");
+    serve_fails(&["--rate", "fast"], 2, "write it like 100/s, or off");
     serve_fails(&["--text-idle", "a while"], 2, "write it like 500ms, 5s or 12h");
 }
 
@@ -262,16 +263,16 @@ fn a_member_whose_port_is_closed_is_forgotten() {
     jack.send(b"SIGNUP_TAG:jack").unwrap();
     receive(&jack);
     drop(jack);
-    jill.send(b"SIGNUP_TAG:jill").unwrap();
-    receive(&jill);
-    server.wait_for_counters("members 1, in 2");
-    jill.send(b"jill: alone?").unwrap();
-    assert_eq!(receive(&jill), "jill: alone?");
+    // The system limits how often it reports a closed port, to all together: talk until it does.
+    server.wait_for_counters_while("members 1, ", || {
+        jill.send(b"jill: alone?").unwrap();
+        assert_eq!(receive(&jill), "jill: alone?");
+    });
 }
 
 #[test]
 fn a_room_of_a_thousand_sockets_hears_every_line() {
-    let server = Server::start(&["--quiet"]);
+    let server = Server::start(&["--quiet", "--signup-rate", "off"]);
     let sockets: Vec<UdpSocket> = (0..1000).map(|_| server.socket()).collect();
     for socket in &sockets {
         // Lines, not signups: a thousand announcements to everybody would overflow the small buffers of the sockets.

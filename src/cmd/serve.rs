@@ -16,10 +16,18 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     let sockets: Result<Vec<_>, _> =
         args.bind.iter().map(|&address| ServerSocket::bind(address)).collect();
     let sockets = sockets.map_err(|message| Failure::new(Exit::Failure, message))?;
+    if let Some(granted) = sockets.iter().filter_map(ServerSocket::small_buffer).min() {
+        log::warn!(
+            "the system caps socket buffers at {} KiB: bursts may be lost (sysctl net.core.rmem_max, net.core.wmem_max)",
+            granted / 1024
+        );
+    }
     let config = room::Config {
         text: args.text.into(),
         members_max: args.max_members.get(),
         text_idle: args.text_idle,
+        rate: args.rate.0,
+        signup_rate: args.signup_rate.0,
     };
     let output = if args.quiet { None } else { Some(Output::stdout()?) };
     let mut server = Server::new(config, sockets, Memory::default(), output)?;

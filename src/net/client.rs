@@ -25,6 +25,9 @@ pub const UI: Token = Token(3);
 /// The longest datagram there is.
 const RECEIVE_MAX: usize = 65_535;
 
+/// The buffer that is asked for, in bytes. Chosen: some thousand lines wait there while the screen is slow.
+const RECEIVE_BUFFER: usize = 1024 * 1024;
+
 /// Datagrams received before the rest has its turn.
 const RECEIVE_BUDGET: usize = 256;
 
@@ -312,6 +315,8 @@ fn open(server: SocketAddr) -> io::Result<UdpSocket> {
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
     let socket = UdpSocket::bind(any)?;
+    // What is not granted is not needed: it is for bursts of others while we are busy.
+    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
     socket.connect(server)?;
     Ok(socket)
 }

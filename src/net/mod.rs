@@ -6,7 +6,11 @@
 //! Driven by: `cmd`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod batch;
 pub mod client;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod plain;
 pub mod server;
 pub mod socket;
 pub mod stdio;

@@ -172,16 +172,16 @@ impl<S: Store> Server<S> {
 
     fn receive(&mut self, id: SocketId) -> io::Result<bool> {
         let port = &mut self.ports[id.0];
+        let (room, now) = (&mut self.room, self.clock.now());
         let mut budget = RECEIVE_BUDGET;
         while port.readable && budget > 0 {
-            budget -= 1;
-            match port.socket.receive()? {
-                Some(received) => {
-                    let path = Path { socket: id, peer: received.peer, local: received.local };
-                    self.room.handle_datagram(self.clock.now(), path, received.bytes);
-                }
-                None => port.readable = false,
-            }
+            let mut received_now = 0;
+            port.readable = port.socket.receive(budget, |received| {
+                received_now += 1;
+                let path = Path { socket: id, peer: received.peer, local: received.local };
+                room.handle_datagram(now, path, received.bytes);
+            })?;
+            budget = budget.saturating_sub(received_now.max(1));
         }
         Ok(port.readable)
     }
@@ -209,7 +209,7 @@ impl<S: Store> Server<S> {
             self.room.transmitted(id, outcome.done);
             match outcome.then {
                 Then::Continue => {}
-                Then::Unsegmented => self.room.limit_segments(id, 1),
+                Then::Unsegmented => self.room.unsegment(id),
                 Then::WouldBlock => {
                     port.writable = false;
                     let both = Interest::READABLE | Interest::WRITABLE;

@@ -1,27 +1,36 @@
 //! The server's sockets.
 //!
-//! Owns: [`ServerSocket`]: bind with errors a person understands, receive with the address of ours that was written to,
-//! send from it, and what the system reports of unreachable ports.
+//! Owns: [`ServerSocket`]: bind with errors a person understands, and what goes in and out of it: datagrams with the
+//! address of ours that was written to, and what the system reports of unreachable ports.
 //! Must not know: what is in the datagrams.
-//! Driven by: the server's loop.
+//! Driven by: the server's loop. The calls themselves are in `batch` (Linux: many datagrams a call) or `plain`.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage,
-    recvmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrStorage, setsockopt,
+    sockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::room::Transmits;
 use crate::wire::text::DATAGRAM_MAX;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::batch::Calls;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use super::plain::Calls;
+
 /// One more than the longest datagram that can be accepted, so that a longer one is seen to be.
-const RECEIVE_MAX: usize = DATAGRAM_MAX + 1;
+pub(super) const RECEIVE_MAX: usize = DATAGRAM_MAX + 1;
+
+/// The buffers that are asked for, in bytes each way. Chosen: a burst of some thousand datagrams waits here while a
+/// sweep over a large room is under way.
+const BUFFER_WANTED: usize = 4 * 1024 * 1024;
 
 /// A datagram as it came in.
 #[derive(Clone, Copy, Debug)]
@@ -50,17 +59,15 @@ pub enum Then {
     Continue,
     /// The socket is full: wait until it is writable.
     WouldBlock,
-    /// The system cannot segment what it was given: give it one datagram a call.
+    /// The system, or the way there, does not segment: give it these one datagram a call.
     Unsegmented,
 }
 
 /// One bound socket.
-#[derive(Debug)]
 pub struct ServerSocket {
     socket: mio::net::UdpSocket,
     local: SocketAddr,
-    buffer: Box<[u8; RECEIVE_MAX]>,
-    control: Vec<u8>,
+    calls: Calls,
 }
 
 impl ServerSocket {
@@ -72,16 +79,8 @@ impl ServerSocket {
         let socket = open(address).map_err(|err| bind_error(address, &err))?;
         let socket = std::net::UdpSocket::from(socket);
         let local = socket.local_addr().map_err(|err| bind_error(address, &err))?;
-        Ok(Self {
-            socket: mio::net::UdpSocket::from_std(socket),
-            local,
-            buffer: Box::new([0; RECEIVE_MAX]),
-            control: nix::cmsg_space!(
-                libc::in6_pktinfo,
-                libc::sock_extended_err,
-                libc::sockaddr_in6
-            ),
-        })
+        let socket = mio::net::UdpSocket::from_std(socket);
+        Ok(Self { calls: Calls::new(local), socket, local })
     }
 
     /// The address that it is bound to.
@@ -94,36 +93,20 @@ impl ServerSocket {
         &mut self.socket
     }
 
-    /// Receives one datagram; `None` when there is none. What the system says of earlier sends is left to
-    /// [`ServerSocket::unreachable`].
+    /// The smaller of its two buffers in bytes, if the system granted less than was asked for.
+    pub fn small_buffer(&self) -> Option<usize> {
+        let socket = socket2::SockRef::from(&self.socket);
+        let granted = socket.recv_buffer_size().ok()?.min(socket.send_buffer_size().ok()?);
+        Some(granted).filter(|&granted| granted < BUFFER_WANTED)
+    }
+
+    /// Receives up to `max` datagrams, as many as one call gives. What the system says of earlier sends is left to
+    /// [`ServerSocket::unreachable`]. Returns false when there is nothing left to receive.
     ///
     /// # Errors
     /// The system's.
-    pub fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
-        let fd = self.socket.as_raw_fd();
-        let (len, peer, local) = loop {
-            let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
-            match recvmsg::<SockaddrStorage>(
-                fd,
-                &mut slices,
-                Some(&mut self.control),
-                MsgFlags::empty(),
-            ) {
-                Ok(message) => {
-                    let local = message.cmsgs().ok().into_iter().flatten().find_map(local_address);
-                    let Some(peer) = message.address.as_ref().and_then(socket_address) else {
-                        continue;
-                    };
-                    break (message.bytes, peer, local);
-                }
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(err) if is_passing(err) => {}
-                Err(err) => return Err(err.into()),
-            }
-        };
-        // Where only one address is bound, replies leave from it anyway.
-        let local = local.filter(|_| self.local.ip().is_unspecified());
-        Ok(Some(Received { peer, local, bytes: &self.buffer[..len] }))
+    pub fn receive(&mut self, max: usize, take: impl FnMut(Received<'_>)) -> io::Result<bool> {
+        self.calls.receive(self.socket.as_raw_fd(), max, take)
     }
 
     /// Sends as much of `transmits` as the system takes, at most `max` of them.
@@ -131,77 +114,31 @@ impl ServerSocket {
     /// # Errors
     /// The system's, if it is not about a peer.
     pub fn send(&mut self, transmits: Transmits<'_>, max: usize) -> io::Result<SendOutcome> {
-        let fd = self.socket.as_raw_fd();
-        let from = transmits.from().map(Source::new);
-        let segment = transmits.segment().unwrap_or(usize::MAX);
-        let mut done = 0;
-        for (to, bytes) in transmits.take(max) {
-            // Several entries at once need the system's segmentation.
-            if bytes.len() > segment {
-                return Ok(SendOutcome { done, then: Then::Unsegmented });
-            }
-            if !send_one(fd, to, from.as_ref(), bytes)? {
-                return Ok(SendOutcome { done, then: Then::WouldBlock });
-            }
-            done += 1;
-        }
-        Ok(SendOutcome { done, then: Then::Continue })
+        self.calls.send(self.socket.as_raw_fd(), transmits, max)
     }
 
-    /// The next peer whose port the system has reported unreachable, by the queue of `IP_RECVERR` (ip(7)).
+    /// The next peer whose port the system has reported unreachable.
     ///
     /// # Errors
     /// The system's.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn unreachable(&mut self) -> io::Result<Option<SocketAddr>> {
-        let fd = self.socket.as_raw_fd();
-        loop {
-            let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
-            match recvmsg::<SockaddrStorage>(
-                fd,
-                &mut slices,
-                Some(&mut self.control),
-                MsgFlags::MSG_ERRQUEUE,
-            ) {
-                Ok(message) => {
-                    let refused = message
-                        .cmsgs()
-                        .ok()
-                        .into_iter()
-                        .flatten()
-                        .any(|control| is_refusal(&control));
-                    if let Some(peer) =
-                        message.address.as_ref().and_then(socket_address).filter(|_| refused)
-                    {
-                        return Ok(Some(peer));
-                    }
-                }
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(err) => return Err(err.into()),
-            }
-        }
-    }
-
-    /// Other systems report nothing of single peers on an unconnected socket.
-    ///
-    /// # Errors
-    /// None.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub fn unreachable(&mut self) -> io::Result<Option<SocketAddr>> {
-        Ok(None)
+        self.calls.unreachable(self.socket.as_raw_fd())
     }
 }
 
 fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    // What is granted is looked at later; less will do.
+    let _ =
+        (socket.set_recv_buffer_size(BUFFER_WANTED), socket.set_send_buffer_size(BUFFER_WANTED));
+    let wildcard = address.ip().is_unspecified();
     if address.is_ipv6() {
-        // v4 and v6 are bound separately (PROTOCOL 1).
+        // v4 and v6 are bound separately (PROTOCOL 1.4).
         socket.set_only_v6(true)?;
-        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
     } else {
-        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &wildcard)?;
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if address.is_ipv6() {
@@ -237,13 +174,13 @@ fn bind_error(address: SocketAddr, err: &io::Error) -> String {
 }
 
 /// The address to send from, in the form that the system takes it.
-enum Source {
+pub(super) enum Source {
     V4(libc::in_pktinfo),
     V6(libc::in6_pktinfo),
 }
 
 impl Source {
-    fn new(from: IpAddr) -> Self {
+    pub(super) fn new(from: IpAddr) -> Self {
         match from {
             IpAddr::V4(ip) => Self::V4(libc::in_pktinfo {
                 ipi_ifindex: 0,
@@ -257,7 +194,7 @@ impl Source {
         }
     }
 
-    const fn control(&self) -> ControlMessage<'_> {
+    pub(super) const fn control(&self) -> ControlMessage<'_> {
         match self {
             Self::V4(info) => ControlMessage::Ipv4PacketInfo(info),
             Self::V6(info) => ControlMessage::Ipv6PacketInfo(info),
@@ -265,33 +202,13 @@ impl Source {
     }
 }
 
-/// False if the socket is full. What cannot be sent to this peer is lost, as on any way there.
-fn send_one(fd: RawFd, to: SocketAddr, from: Option<&Source>, bytes: &[u8]) -> io::Result<bool> {
-    let slices = [IoSlice::new(bytes)];
-    let control = from.map(Source::control);
-    let to_system = SockaddrStorage::from(to);
-    loop {
-        match sendmsg(fd, &slices, control.as_slice(), MsgFlags::empty(), Some(&to_system)) {
-            Ok(_) => return Ok(true),
-            Err(Errno::EAGAIN) => return Ok(false),
-            // An error of an earlier datagram is reported now; it is in the queue as well.
-            Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
-            Err(err) if is_about_a_peer(err) => {
-                log::debug!("nothing gets through to {to}: {err}");
-                return Ok(true);
-            }
-            Err(err) => return Err(err.into()),
-        }
-    }
-}
-
 /// Errors of earlier datagrams to some peer, which receiving reports too.
-fn is_passing(err: Errno) -> bool {
+pub(super) fn is_passing(err: Errno) -> bool {
     matches!(err, Errno::EINTR | Errno::ECONNREFUSED) || is_about_a_peer(err)
 }
 
 /// There is no way to this peer, or the system has none of its own means at the moment: the datagram is lost.
-const fn is_about_a_peer(err: Errno) -> bool {
+pub(super) const fn is_about_a_peer(err: Errno) -> bool {
     matches!(
         err,
         Errno::EHOSTUNREACH
@@ -310,7 +227,7 @@ const fn is_about_a_peer(err: Errno) -> bool {
     )
 }
 
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+pub(super) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 =
         address.as_sockaddr_in().map(|&v4: &SockaddrIn| SocketAddr::V4(SocketAddrV4::from(v4)));
     v4.or_else(|| {
@@ -319,7 +236,7 @@ fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
-fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
+pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     match control {
         // The local address of the datagram (ip(7)): for a broadcast, ours on that interface.
         ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -333,9 +250,10 @@ fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     }
 }
 
+/// Whether the message is the report of a refused datagram (ip(7), `IP_RECVERR`).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
-const fn is_refusal(control: &ControlMessageOwned) -> bool {
+pub(super) const fn is_refusal(control: &ControlMessageOwned) -> bool {
     match control {
         ControlMessageOwned::Ipv4RecvErr(err, _) | ControlMessageOwned::Ipv6RecvErr(err, _) => {
             err.ee_errno == libc::ECONNREFUSED.cast_unsigned()

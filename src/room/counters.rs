@@ -5,8 +5,13 @@
 //! Driven by: `room`.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::time::Instant;
 use crate::wire::text::Malformed;
+
+/// Between two lines in the log about the same reason.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a datagram went no further. Bytes from the network never make an error; they make one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,10 @@ pub enum DropReason {
     NotPrivate,
     /// The room is full, and nobody in the newcomer's own prefix makes place.
     RoomFull,
+    /// Too many new members from this one's prefix at once.
+    Signups,
+    /// Its source is too far ahead of its rate.
+    Rate,
     /// Too much waits already, and this source has the most of it.
     QueueFull,
     /// The log's backend refused it.
@@ -31,13 +40,15 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Empty,
         Self::NotUtf8,
         Self::TooLong,
         Self::TextOff,
         Self::NotPrivate,
         Self::RoomFull,
+        Self::Signups,
+        Self::Rate,
         Self::QueueFull,
         Self::Rejected,
     ];
@@ -52,6 +63,8 @@ impl fmt::Display for DropReason {
             Self::TextOff => "text is off",
             Self::NotPrivate => "address not private",
             Self::RoomFull => "room full",
+            Self::Signups => "too many signups",
+            Self::Rate => "over its rate",
             Self::QueueFull => "queue full",
             Self::Rejected => "log refused it",
         })
@@ -76,6 +89,8 @@ pub struct Counters {
     /// Datagrams that the system took to send.
     pub sent: u64,
     dropped: [u64; DropReason::ALL.len()],
+    /// When each reason was last logged, and how many there were then.
+    logged: [(Instant, u64); DropReason::ALL.len()],
 }
 
 impl Counters {
@@ -89,8 +104,15 @@ impl Counters {
         self.dropped.iter().sum()
     }
 
-    pub(super) const fn drop_for(&mut self, reason: DropReason) {
-        self.dropped[reason as usize] += 1;
+    /// Counts a drop, and logs it at debug, at most once a second for each reason.
+    pub(super) fn drop_for(&mut self, now: Instant, reason: DropReason) {
+        let dropped = &mut self.dropped[reason as usize];
+        *dropped += 1;
+        let (at, before) = &mut self.logged[reason as usize];
+        if *before == 0 || now.saturating_since(*at) >= LOG_PAUSE {
+            log::debug!("dropped: {reason}, {} more, {dropped} in all", *dropped - *before);
+            (*at, *before) = (now, *dropped);
+        }
     }
 }
 
@@ -115,9 +137,9 @@ mod tests {
     fn the_counters_name_each_reason_that_occurred_and_no_other() {
         let mut counters = Counters { received: 10, sent: 20, ..Counters::default() };
         assert_eq!(counters.to_string(), "in 10, out 20, dropped 0");
-        counters.drop_for(DropReason::Empty);
-        counters.drop_for(DropReason::NotUtf8);
-        counters.drop_for(DropReason::NotUtf8);
+        counters.drop_for(Instant::ZERO, DropReason::Empty);
+        counters.drop_for(Instant::ZERO, DropReason::NotUtf8);
+        counters.drop_for(Instant::ZERO, DropReason::NotUtf8);
         assert_eq!(counters.to_string(), "in 10, out 20, dropped 3 (empty 1, not UTF-8 2)");
     }
 

@@ -19,6 +19,13 @@ use super::entry::Seq;
 use super::log::{Log, Run, SEGMENTS_MAX};
 use super::members::MemberId;
 
+/// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
+const PEERS_KEPT: usize = 64;
+
+/// Refusals in a row after which nothing is segmented any more. Chosen: a system that cannot is found out soon, a way
+/// that cannot costs one call too many a run.
+const REFUSALS_MAX: u32 = 16;
+
 /// A peer: whom to send to, and from which number on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
@@ -35,13 +42,15 @@ pub(super) struct Fanout {
     run: Run,
     next: usize,
     segments_max: usize,
+    /// Runs in a row that the system would not segment.
+    refused: u32,
 }
 
 impl Fanout {
     /// Without peers; the first sweep begins at `floor`.
     pub(super) const fn new(floor: Seq) -> Self {
         let run = Run { start: floor, end: floor, segment: 0 };
-        Self { peers: Vec::new(), run, next: 0, segments_max: SEGMENTS_MAX }
+        Self { peers: Vec::new(), run, next: 0, segments_max: SEGMENTS_MAX, refused: 0 }
     }
 
     /// Every entry below it has been sent to every peer that was to get it.
@@ -75,8 +84,8 @@ impl Fanout {
         if let Some(peer) = self.peers.get(hole) {
             moved(peer.member, u32::try_from(hole).expect("it was a place"));
         }
-        if self.peers.is_empty() {
-            self.peers = Vec::new();
+        if self.peers.capacity() > PEERS_KEPT.max(4 * self.peers.len()) {
+            self.peers.shrink_to(PEERS_KEPT.max(2 * self.peers.len()));
         }
     }
 
@@ -85,10 +94,14 @@ impl Fanout {
         self.peers[place as usize].from = from;
     }
 
-    /// The most entries that one call may carry from now on, also of the run under way.
-    pub(super) fn limit_segments(&mut self, max: usize) {
-        self.segments_max = max.max(1);
-        self.run.end = self.run.end.min(self.run.start + self.segments_max as u64);
+    /// The system will not segment what it was given: this run is cut to one entry. The next is tried whole again, for
+    /// it may be about this one peer's way, unless that was refused many times in a row.
+    pub(super) fn unsegment(&mut self) {
+        self.run.end = self.run.end.min(self.run.start + 1);
+        self.refused += 1;
+        if self.refused >= REFUSALS_MAX {
+            self.segments_max = 1;
+        }
     }
 
     /// Begins the next sweep where the last is done; false when there is nothing to send.
@@ -97,6 +110,9 @@ impl Fanout {
             self.skip_served();
             if self.next < self.peers.len() {
                 return true;
+            }
+            if self.run.len() > 1 {
+                self.refused = 0;
             }
             self.run = if self.peers.is_empty() {
                 Run { start: log.end(), end: log.end(), segment: 0 }
@@ -227,13 +243,34 @@ mod tests {
         assert_eq!((fanout.transmits(&log).from(), fanout.transmits(&log).count()), (other, 1));
     }
 
+    #[test]
+    fn a_system_that_never_segments_is_not_asked_for_ever() {
+        let mut log = Log::new(Seq(0));
+        let mut fanout = Fanout::new(Seq(0));
+        fanout.insert(peer(1, Seq(0)));
+        let mut refusals = 0;
+        for _ in 0..100 {
+            log.append("a", "");
+            log.append("b", "");
+            while fanout.advance(&log) {
+                if fanout.transmits(&log).segment().is_some() {
+                    refusals += 1;
+                    fanout.unsegment();
+                } else {
+                    fanout.sent(1);
+                }
+            }
+        }
+        assert_eq!(refusals, REFUSALS_MAX);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Append(usize),
         Join,
         Leave(usize),
         Send(usize),
-        Limit(usize),
+        Refuse,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -242,7 +279,7 @@ mod tests {
             1 => Just(Step::Join),
             1 => (0usize..20).prop_map(Step::Leave),
             4 => (0usize..5).prop_map(Step::Send),
-            1 => (0usize..5).prop_map(Step::Limit),
+            1 => Just(Step::Refuse),
         ]
     }
 
@@ -283,7 +320,7 @@ mod tests {
                         }
                     }
                     Step::Send(most) => if fanout.advance(&log) { drain(&mut fanout, &log, &mut got, most) },
-                    Step::Limit(most) => fanout.limit_segments(most),
+                    Step::Refuse => fanout.unsegment(),
                 }
                 prop_assert_eq!(fanout.len(), places.len());
                 for (&member, &place) in &places {

@@ -13,7 +13,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::admission::Prefix;
+use super::rate::Meter;
 use crate::time::Instant;
+
+/// Slots that are kept when nobody takes them. Chosen: as many as a small room needs.
+const SLOTS_KEPT: usize = 64;
 
 /// One of the sockets of the driver, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -45,6 +49,8 @@ pub(super) struct Member {
     pub(super) heard: Instant,
     /// Where its cursor is in its socket's fan-out; `None` until its first entry is committed.
     pub(super) place: Option<u32>,
+    /// What it has used of the rate of its datagrams.
+    pub(super) meter: Meter,
     /// When it was last put into the indices.
     indexed: Instant,
     /// It left, and only what it said is still under way.
@@ -86,14 +92,9 @@ impl Members {
             self.slots.push(None);
             MemberId(u32::try_from(self.slots.len() - 1).expect("fewer members than addresses"))
         });
-        let member = Member {
-            path,
-            nick: Box::default(),
-            heard: now,
-            place: None,
-            indexed: now,
-            gone: false,
-        };
+        let (nick, meter) = (Box::default(), Meter::default());
+        let member =
+            Member { path, nick, heard: now, place: None, meter, indexed: now, gone: false };
         self.slots[id.0 as usize] = Some(member);
         let before = self.by_address.insert((path.socket, path.peer), id);
         debug_assert!(before.is_none(), "an address is one member");
@@ -126,12 +127,21 @@ impl Members {
         let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
         if slot.take_if(|member| member.gone).is_some() {
             self.free.push(id);
+            self.give_back();
         }
-        if self.free.len() == self.slots.len() {
-            // Nobody is here: give the memory of a crowd back.
-            self.slots = Vec::new();
-            self.free = Vec::new();
+    }
+
+    /// Gives memory back when a crowd has left: each time when only a quarter of the slots is taken.
+    fn give_back(&mut self) {
+        let taken = self.slots.len() - self.free.len();
+        if self.slots.capacity() <= SLOTS_KEPT.max(4 * taken) {
+            return;
         }
+        let end = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.slots.truncate(end);
+        self.slots.shrink_to(SLOTS_KEPT);
+        self.free.retain(|id| (id.0 as usize) < end);
+        self.free.shrink_to(SLOTS_KEPT);
     }
 
     /// Whether the member is in the room.
@@ -237,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_used_again_and_an_empty_room_keeps_no_memory() {
+    fn a_slot_is_used_again_when_nothing_of_its_member_is_left() {
         let mut members = Members::default();
         let jill = members.insert(at(0), path("10.0.0.1:1"));
         members.insert(at(0), path("10.0.0.2:1"));
@@ -254,6 +264,25 @@ mod tests {
             members.remove(id);
             members.forget(id);
         }
-        assert_eq!((members.len(), members.slots.capacity()), (0, 0));
+        assert_eq!(members.len(), 0);
+    }
+
+    #[test]
+    fn when_a_crowd_has_left_its_memory_is_given_back() {
+        let mut members = Members::default();
+        let crowd: Vec<_> = (0..10_000)
+            .map(|n| members.insert(at(0), path(&format!("10.0.{}.1:{n}", n % 200))))
+            .collect();
+        for &id in &crowd[2..] {
+            members.remove(id);
+            members.forget(id);
+        }
+        assert_eq!(members.len(), 2);
+        assert!(
+            members.slots.capacity() + members.free.capacity() <= 2 * SLOTS_KEPT,
+            "{}",
+            members.slots.capacity()
+        );
+        assert!(members.get(crowd[1]).is_some());
     }
 }

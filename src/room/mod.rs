@@ -22,8 +22,9 @@ mod fanout;
 mod log;
 mod members;
 mod queue;
+mod rate;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -33,13 +34,16 @@ pub use entry::{Draft, DraftId, EntryKind, Rejection, Seq};
 pub use fanout::Transmits;
 pub use log::SEGMENTS_MAX;
 pub use members::{Path, SocketId};
+pub use rate::Rate;
 
 use crate::time::Instant;
 use crate::wire::text::{self, Datagram};
+use admission::Prefix;
 use fanout::{Fanout, Peer};
 use log::Log;
 use members::{MemberId, Members};
 use queue::Queue;
+use rate::Meter;
 
 /// The most drafts under way at a time. Chosen: what one turn of the loop takes in.
 pub const DRAFTS_MAX: usize = 256;
@@ -47,6 +51,20 @@ pub const DRAFTS_MAX: usize = 256;
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
 pub const BACKLOG_MAX: u64 = 2 * SEGMENTS_MAX as u64;
+
+/// How far a source may be ahead of its rate before it has to wait, in seconds of the rate. Chosen: a script may say
+/// some hundred lines at once.
+const BURST_SECONDS: u32 = 10;
+
+/// How many datagrams of a source that is ahead of its rate wait for it, before more are dropped. Chosen: several times
+/// what our own clients have on their way at once.
+const RESTING_MAX: u32 = 64;
+
+/// How many new members of one prefix may come at once. Chosen: a class room.
+const SIGNUP_BURST: u32 = 64;
+
+/// The most prefixes whose signups are metered at a time; more are refused until some have rested.
+const METERED_MAX: usize = 4096;
 
 const _: () = assert!(BACKLOG_MAX + (DRAFTS_MAX as u64) < log::ENTRIES_MAX as u64);
 
@@ -59,6 +77,10 @@ pub struct Config {
     pub members_max: usize,
     /// A text member that is silent for this long is gone.
     pub text_idle: Duration,
+    /// How many datagrams a second each source may have in the room, beyond a burst of ten seconds' worth.
+    pub rate: Option<Rate>,
+    /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
+    pub signup_rate: Option<Rate>,
 }
 
 impl Default for Config {
@@ -67,6 +89,8 @@ impl Default for Config {
             text: TextPolicy::Private,
             members_max: 10_000,
             text_idle: Duration::from_secs(12 * 60 * 60),
+            rate: Rate::per_second(100),
+            signup_rate: Rate::per_second(20),
         }
     }
 }
@@ -94,6 +118,10 @@ pub struct Room {
     log: Log,
     fanouts: Vec<Fanout>,
     counters: Counters,
+    /// The latest time that anybody has told us.
+    now: Instant,
+    /// What prefixes have used of the rate of their signups.
+    signups: BTreeMap<Prefix, Meter>,
     /// Under way: entries and bytes that are asked for, so that the log has place for them when they are committed.
     drafts: usize,
     reserved_entries: usize,
@@ -115,6 +143,8 @@ impl Room {
             log: Log::new(next),
             fanouts: (0..sockets).map(|_| Fanout::new(next)).collect(),
             counters: Counters::default(),
+            now: Instant::ZERO,
+            signups: BTreeMap::new(),
             drafts: 0,
             reserved_entries: 0,
             reserved_bytes: 0,
@@ -141,9 +171,10 @@ impl Room {
 
     /// A datagram came in. Whatever its bytes are, nothing worse than a counted drop comes of it.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+        self.pass_time(now);
         self.counters.received += 1;
-        if let Err(reason) = self.accept(now, path, bytes) {
-            self.counters.drop_for(reason);
+        if let Err(reason) = self.accept(path, bytes) {
+            self.counters.drop_for(self.now, reason);
         }
         self.check();
     }
@@ -159,6 +190,7 @@ impl Room {
 
     /// The deadline has passed; afterwards [`Room::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.pass_time(now);
         while let Some(id) = self.members.expired(now, self.config.text_idle) {
             if let Some(member) = self.members.get(id) {
                 ::log::debug!(
@@ -210,7 +242,7 @@ impl Room {
             return;
         }
         ::log::debug!("a draft was rejected: {why:?}");
-        self.counters.drop_for(DropReason::Rejected);
+        self.counters.drop_for(self.now, DropReason::Rejected);
         self.settled(draft);
         self.give_back(draft);
         self.check();
@@ -249,18 +281,26 @@ impl Room {
         self.check();
     }
 
-    /// The socket takes at most `max` datagrams in one call from now on: 1 where it has no `UDP_SEGMENT`.
-    pub fn limit_segments(&mut self, socket: SocketId, max: usize) {
-        self.fanouts[socket.0].limit_segments(max);
+    /// The system would not segment what [`Room::poll_transmit`] gave: it is given one by one now.
+    pub fn unsegment(&mut self, socket: SocketId) {
+        self.fanouts[socket.0].unsegment();
     }
 
     /// When [`Room::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.members.expiry(self.config.text_idle)
+        [self.members.expiry(self.config.text_idle), self.queue.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    fn accept(&mut self, now: Instant, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
+    fn pass_time(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.queue.wake(self.now);
+    }
+
+    fn accept(&mut self, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
         match self.config.text {
             TextPolicy::Any => {}
             TextPolicy::Off => return Err(DropReason::TextOff),
@@ -269,22 +309,37 @@ impl Room {
         }
         let datagram = text::parse(bytes)?;
         let id = match self.members.find(path.socket, path.peer) {
-            Some(id) => self.hear(now, id, path.local),
-            None => self.admit(now, path)?,
+            Some(id) => self.hear(id, path.local),
+            None => self.admit(path)?,
         };
+        let due = self.meter(id).ok_or(DropReason::Rate)?;
         let (kind, text) = match datagram {
             Datagram::Signup { nick } => (EntryKind::Joined, nick),
             Datagram::Line(line) => (EntryKind::Said, line),
         };
-        for _ in 0..self.queue.push(id, kind, text) {
-            self.counters.drop_for(DropReason::QueueFull);
+        for _ in 0..self.queue.push(id, kind, text, due) {
+            self.counters.drop_for(self.now, DropReason::QueueFull);
         }
         Ok(())
     }
 
-    fn hear(&mut self, now: Instant, id: MemberId, local: Option<IpAddr>) -> MemberId {
+    /// When the next datagram of the member may have its turn; `None` if that is too late to wait for.
+    fn meter(&mut self, id: MemberId) -> Option<Instant> {
+        let (Some(rate), Some(member)) = (self.config.rate, self.members.get_mut(id)) else {
+            return Some(self.now);
+        };
+        let burst = rate.seconds(BURST_SECONDS);
+        if member.meter.when(self.now, rate, burst.saturating_add(RESTING_MAX)) > self.now {
+            return None;
+        }
+        let due = member.meter.when(self.now, rate, burst);
+        member.meter.take(self.now, rate);
+        Some(due)
+    }
+
+    fn hear(&mut self, id: MemberId, local: Option<IpAddr>) -> MemberId {
         if let Some(member) = self.members.get_mut(id) {
-            member.heard = now;
+            member.heard = self.now;
             if member.path.local != local {
                 member.path.local = local;
                 if let Some(place) = member.place {
@@ -295,7 +350,8 @@ impl Room {
         id
     }
 
-    fn admit(&mut self, now: Instant, path: Path) -> Result<MemberId, DropReason> {
+    fn admit(&mut self, path: Path) -> Result<MemberId, DropReason> {
+        self.meter_signup(Prefix::of(path.peer.ip()))?;
         if self.members.len() >= self.config.members_max {
             let gives_way =
                 self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
@@ -308,7 +364,23 @@ impl Room {
             }
             self.remove(gives_way);
         }
-        Ok(self.members.insert(now, path))
+        Ok(self.members.insert(self.now, path))
+    }
+
+    fn meter_signup(&mut self, prefix: Prefix) -> Result<(), DropReason> {
+        let (Some(rate), now) = (self.config.signup_rate, self.now) else { return Ok(()) };
+        if self.signups.len() >= METERED_MAX && !self.signups.contains_key(&prefix) {
+            self.signups.retain(|_, meter| !meter.is_fresh(now));
+            if self.signups.len() >= METERED_MAX {
+                return Err(DropReason::Signups);
+            }
+        }
+        let meter = self.signups.entry(prefix).or_default();
+        if meter.when(now, rate, SIGNUP_BURST) > now {
+            return Err(DropReason::Signups);
+        }
+        meter.take(now, rate);
+        Ok(())
     }
 
     fn remove(&mut self, id: MemberId) {

@@ -5,13 +5,14 @@
 //! Driven by: `room`.
 //!
 //! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
-//! When the queue is full, a source with more than its even share loses its newest datagram; when nobody has more,
+//! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue is full, a source with more than its even share loses its newest datagram; when nobody has more,
 //! the newcomer loses its own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::entry::{DraftId, EntryKind};
 use super::members::MemberId;
+use crate::time::Instant;
 
 /// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
 pub(super) const WAITING_MAX: usize = 2048;
@@ -33,6 +34,8 @@ pub(super) struct Slot {
     pub(super) prefix_len: usize,
     /// The entries it makes. Settled when it is taken out.
     pub(super) entries: usize,
+    /// Not before this.
+    due: Instant,
     taken: bool,
     generation: u32,
     next: Option<u32>,
@@ -57,6 +60,10 @@ pub(super) struct Queue {
     /// By source.
     backlogs: Vec<Backlog>,
     turns: VecDeque<MemberId>,
+    /// Sources whose next datagram is not due yet, by when it is.
+    resting: BTreeSet<(Instant, MemberId)>,
+    /// As late as anybody has told us.
+    now: Instant,
     waiting: usize,
     bytes: usize,
     /// The source with the longest backlog when last looked.
@@ -73,8 +80,29 @@ impl Queue {
             .is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
     }
 
-    /// Puts a datagram behind the others of its source. Returns how many were dropped for it, or 1 for itself.
-    pub(super) fn push(&mut self, source: MemberId, kind: EntryKind, text: &str) -> u64 {
+    /// Lets the sources go on that have rested enough.
+    pub(super) fn wake(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        while let Some(&(due, source)) = self.resting.first().filter(|&&(due, _)| due <= self.now) {
+            self.resting.remove(&(due, source));
+            self.turns.push_back(source);
+        }
+    }
+
+    /// When [`Queue::wake`] has something to do; always after the `now` of the last one.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.resting.first().map(|&(due, _)| due)
+    }
+
+    /// Puts a datagram behind the others of its source, to have its turn not before `due`. Returns how many were dropped
+    /// for it, or 1 for itself.
+    pub(super) fn push(
+        &mut self,
+        source: MemberId,
+        kind: EntryKind,
+        text: &str,
+        due: Instant,
+    ) -> u64 {
         let mut dropped = 0;
         while self.waiting >= WAITING_MAX || self.bytes + text.len() > WAITING_BYTES_MAX {
             dropped += 1;
@@ -88,7 +116,7 @@ impl Queue {
         });
         let slot = &mut self.slots[index as usize];
         slot.text.push_str(text);
-        (slot.source, slot.kind, slot.next) = (source, kind, None);
+        (slot.source, slot.kind, slot.due, slot.next) = (source, kind, due, None);
         if self.backlogs.len() <= source.0 as usize {
             self.backlogs.resize(source.0 as usize + 1, Backlog::default());
         }
@@ -97,10 +125,10 @@ impl Queue {
             Some(tail) => self.slots[tail as usize].next = Some(index),
             None => {
                 backlog.head = Some(index);
-                self.turns.push_back(source);
+                self.line_up(source);
             }
         }
-        backlog.waiting += 1;
+        self.backlogs[source.0 as usize].waiting += 1;
         self.waiting += 1;
         self.bytes += text.len();
         if self.waiting_of(source) > self.waiting_of(self.heaviest) {
@@ -120,9 +148,7 @@ impl Queue {
     pub(super) fn pop(&mut self) -> Option<DraftId> {
         let source = self.turns.pop_front()?;
         let slot = self.unlink_oldest(source)?;
-        if self.waiting_of(source) > 0 {
-            self.turns.push_back(source);
-        }
+        self.line_up(source);
         self.backlogs[source.0 as usize].under_way += 1;
         self.slots[slot as usize].taken = true;
         self.check();
@@ -164,6 +190,17 @@ impl Queue {
         self.free.push(index);
     }
 
+    /// Puts a source where its oldest datagram belongs: in the round, or to rest.
+    fn line_up(&mut self, source: MemberId) {
+        let Some(head) = self.backlogs[source.0 as usize].head else { return };
+        let due = self.slots[head as usize].due;
+        if due <= self.now {
+            self.turns.push_back(source);
+        } else {
+            self.resting.insert((due, source));
+        }
+    }
+
     fn waiting_of(&self, source: MemberId) -> usize {
         self.backlogs.get(source.0 as usize).map_or(0, |backlog| backlog.waiting as usize)
     }
@@ -185,7 +222,8 @@ impl Queue {
     /// Drops the oldest datagram of the source with the longest backlog. False if there is none with more than the
     /// even share, or if the newcomer has it itself.
     fn drop_from_heaviest(&mut self, newcomer: MemberId) -> bool {
-        let sources = self.turns.len() + usize::from(self.waiting_of(newcomer) == 0);
+        let sources =
+            self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
         let share = (self.waiting / sources.max(1)).max(1);
         if self.waiting_of(newcomer) > share {
             return false;
@@ -208,13 +246,18 @@ impl Queue {
         if self.waiting_of(source) <= share {
             return false;
         }
-        let oldest = self.unlink_oldest(source);
-        oldest.map(|slot| self.recycle(slot)).is_some()
+        let Some(oldest) = self.unlink_oldest(source) else { return false };
+        // It keeps at least one more: a resting source rests until that is due.
+        if self.resting.remove(&(self.slots[oldest as usize].due, source)) {
+            self.line_up(source);
+        }
+        self.recycle(oldest);
+        true
     }
 
     fn check(&self) {
         debug_assert!(self.waiting <= WAITING_MAX && self.bytes <= WAITING_BYTES_MAX);
-        debug_assert!(self.turns.len() <= self.waiting);
+        debug_assert!(self.turns.len() + self.resting.len() <= self.waiting);
     }
 }
 
@@ -226,7 +269,7 @@ mod tests {
     const JILL: MemberId = MemberId(0);
 
     fn said(queue: &mut Queue, source: MemberId, text: &str) -> u64 {
-        queue.push(source, EntryKind::Said, text)
+        queue.push(source, EntryKind::Said, text, Instant::ZERO)
     }
 
     fn next(queue: &mut Queue) -> Option<(MemberId, String)> {
@@ -248,6 +291,35 @@ mod tests {
         let order: Vec<_> =
             std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).take(5).collect();
         assert_eq!(order, ["0", "a", "1", "b", "2"], "turn by turn, each source in its own order");
+    }
+
+    #[test]
+    fn what_is_not_due_rests_and_lets_the_others_by() {
+        let mut queue = Queue::default();
+        let due = Instant::from_millis(100);
+        queue.push(FLOODER, EntryKind::Said, "0", Instant::ZERO);
+        queue.push(FLOODER, EntryKind::Said, "1", due);
+        said(&mut queue, JILL, "a");
+        said(&mut queue, JILL, "b");
+        let now: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).collect();
+        assert_eq!(now, ["0", "a", "b"]);
+        assert_eq!(queue.next_wake(), Some(due));
+        queue.wake(Instant::from_millis(99));
+        assert!(next(&mut queue).is_none());
+        queue.wake(due);
+        assert_eq!(next(&mut queue), Some((FLOODER, "1".into())));
+        assert_eq!(queue.next_wake(), None);
+    }
+
+    #[test]
+    fn a_resting_flooder_loses_its_oldest_to_others_and_keeps_its_place() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX as u64 {
+            queue.push(FLOODER, EntryKind::Said, "x", Instant::from_millis(100 + number));
+        }
+        assert_eq!(said(&mut queue, JILL, "hey"), 1);
+        assert_eq!(queue.next_wake(), Some(Instant::from_millis(101)));
+        assert_eq!(next(&mut queue), Some((JILL, "hey".into())));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn original(script: &str, port: u16) -> Option<Command> {
     Some(command)
 }
 
-/// A UDP port that nothing listens on. Of ::1, where few tests have sockets, so that none takes it meanwhile.
+/// A UDP port that nothing listens on. Of ::1, where few tests have sockets, so that hardly one takes it meanwhile.
 pub fn closed_port() -> SocketAddr {
     UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap()
 }
@@ -268,9 +268,15 @@ impl Server {
 
     /// Asks for the counters until they say `text`.
     pub fn wait_for_counters(&self, text: &str) {
+        self.wait_for_counters_while(text, || {});
+    }
+
+    /// Asks for the counters until they say `text`, and does something in between.
+    pub fn wait_for_counters_while(&self, text: &str, mut act: impl FnMut()) {
         let deadline = Instant::now() + PATIENCE;
         while !self.process.stderr.so_far().contains(text) {
             assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.process.stderr.so_far());
+            act();
             self.process.signal(nix::sys::signal::Signal::SIGUSR1);
             std::thread::sleep(Duration::from_millis(20));
         }
