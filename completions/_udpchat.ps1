@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a chat room')
             [CompletionResult]::new('join', 'join', [CompletionResultType]::ParameterValue, 'Join a chat room and talk')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a message and wait until it has come back')
+            [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Load a server and measure it')
             break
         }
         'udpchat;serve' {
@@ -67,6 +68,28 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice for everything (RUST_LOG overrides it)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice for everything (RUST_LOG overrides it)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'udpchat;bench' {
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'How many members listen')
+            [CompletionResult]::new('--members', '--members', [CompletionResultType]::ParameterName, 'How many members listen')
+            [CompletionResult]::new('--senders', '--senders', [CompletionResultType]::ParameterName, 'How many of them talk, in turn')
+            [CompletionResult]::new('--messages', '--messages', [CompletionResultType]::ParameterName, 'End a run after so many messages')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'End a run after this long; 10s if there is no other end')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'The length of the lines in bytes, or a range to spread them over')
+            [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'Closed loop: so many messages under way')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Open loop: so many messages a second; latency counts from when they were due')
+            [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Run so often with the same members, and report the medians')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'The server''s process: report its time on a processor by delivery, and its memory (Linux)')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as one JSON object')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice for everything (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice for everything (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

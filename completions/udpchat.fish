@@ -30,6 +30,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until it has come back'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; may be given several times' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'With which addresses to speak the text protocol' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
 any\t'Every address; makes the server a reflector for whoever forges a source address'
@@ -51,3 +52,17 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'The server; without a port it is 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'How many members listen' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l senders -d 'How many of them talk, in turn' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l messages -d 'End a run after so many messages' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l duration -d 'End a run after this long; 10s if there is no other end' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l size -d 'The length of the lines in bytes, or a range to spread them over' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l window -d 'Closed loop: so many messages under way' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l rate -d 'Open loop: so many messages a second; latency counts from when they were due' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l repeat -d 'Run so often with the same members, and report the medians' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l pid -d 'The server\'s process: report its time on a processor by delivery, and its memory (Linux)' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l json -d 'Report as one JSON object'
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'

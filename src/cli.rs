@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::Sizes;
 use crate::net::HostPort;
 use crate::room::{Rate, TextPolicy};
 use crate::wire::Nick;
@@ -48,6 +49,11 @@ pub enum Command {
     ///
     /// For scripts: never prompts, and succeeds only if the server has sent the message to the room.
     Send(Send),
+    /// Load a server and measure it
+    ///
+    /// Joins members to any server of the text protocol, lets some of them talk, and reports which copies came and how
+    /// late. Use it on a server of your own: it says as much as the server takes.
+    Bench(Bench),
 }
 
 /// `udpchat serve`
@@ -150,6 +156,58 @@ pub struct Send {
 
     /// The message; '-' sends each line of stdin
     pub message: String,
+}
+
+/// `udpchat bench`
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// The server.
+    #[command(flatten)]
+    pub target: Target,
+
+    /// How many members listen
+    #[arg(short, long, value_name = "N", default_value = "100", value_parser = count)]
+    pub members: usize,
+
+    /// How many of them talk, in turn
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
+    pub senders: usize,
+
+    /// End a run after so many messages
+    #[arg(long, value_name = "N")]
+    pub messages: Option<u32>,
+
+    /// End a run after this long; 10s if there is no other end
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// The length of the lines in bytes, or a range to spread them over
+    #[arg(long, value_name = "B|MIN-MAX", default_value = "64")]
+    pub size: Sizes,
+
+    /// Closed loop: so many messages under way
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count, conflicts_with = "rate")]
+    pub window: usize,
+
+    /// Open loop: so many messages a second; latency counts from when they were due
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+
+    /// Run so often with the same members, and report the medians
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeat: u16,
+
+    /// The server's process: report its time on a processor by delivery, and its memory (Linux)
+    #[arg(long)]
+    pub pid: Option<u32>,
+
+    /// Report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
 }
 
 fn bind_address(text: &str) -> Result<SocketAddr, String> {
@@ -261,6 +319,22 @@ pub fn manual(subcommand: &str) -> Manual {
             ],
             ..overview
         },
+        "bench" => Manual {
+            exit_status: &[DONE, FAILURE, USAGE, UNREACHABLE],
+            environment: &[SERVER, RUST_LOG],
+            files: &[NO_FILE],
+            examples: &[
+                (
+                    "A server without limits, and 100 members on it:",
+                    "udpchat serve --quiet --rate off --signup-rate off",
+                ),
+                ("", "udpchat bench --members 100 --duration 5s"),
+                (
+                    "Lines of mixed lengths at a steady pace, the server watched:",
+                    "udpchat bench --size 20-256 --rate 200 --pid $(pgrep -x -n udpchat)",
+                ),
+            ],
+        },
         _ => overview,
     }
 }
@@ -279,7 +353,9 @@ mod tests {
     fn serve_listens_on_every_address_that_is_given_and_else_on_the_originals() {
         let bound = |args: &[&str]| match Cli::try_parse_from(args).unwrap().command {
             Command::Serve(serve) => serve.bind,
-            Command::Join(_) | Command::Send(_) => unreachable!("serve was asked for"),
+            Command::Join(_) | Command::Send(_) | Command::Bench(_) => {
+                unreachable!("serve was asked for")
+            }
         };
         assert_eq!(bound(&["udpchat", "serve"]), ["127.0.0.1:9999".parse().unwrap()]);
         assert_eq!(

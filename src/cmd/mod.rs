@@ -4,6 +4,7 @@
 //! Must not know: how datagrams are received or what they mean.
 //! Driven by: `main`.
 
+mod bench;
 mod join;
 mod send;
 mod serve;
@@ -73,6 +74,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
         Command::Send(args) => send::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 

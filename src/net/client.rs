@@ -309,7 +309,7 @@ fn is_no_route(err: &io::Error) -> bool {
 }
 
 /// A socket that takes datagrams from `server` only, and is told when nothing listens there.
-fn open(server: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn open(server: SocketAddr) -> io::Result<UdpSocket> {
     let any = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),

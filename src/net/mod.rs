@@ -1,6 +1,6 @@
 //! The shell: the only sockets, clock, files and signals of the program.
 //!
-//! Owns: the two loops ([`server`], [`client`]) and what they are made of: the server's sockets ([`socket`]), stdin and
+//! Owns: the loops ([`server`], [`client`], [`load`]) and what they are made of: the server's sockets ([`socket`]), stdin and
 //! stdout ([`stdio`]), the clock, name resolution.
 //! Must not know: what datagrams mean, what a member is.
 //! Driven by: `cmd`.
@@ -9,6 +9,7 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod batch;
 pub mod client;
+pub mod load;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod plain;
 pub mod server;

@@ -1,0 +1,97 @@
+//! `udpchat bench`
+//!
+//! Owns: how a measurement is asked for and shown.
+//! Must not know: how it is made.
+//! Driven by: `cmd`.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Exit, Failure, resolve};
+use crate::bench::{Report, Summary};
+use crate::cli::Bench;
+use crate::net::load::{Load, Pace, Run};
+use crate::ui::notice;
+
+/// How long a run takes that has no end of its own.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// What the progress bar counts to.
+const PERMILLE: u32 = 1000;
+
+pub(super) fn run(args: Bench) -> Result<(), Failure> {
+    if args.senders > args.members {
+        let message = format!("--senders {} is more than --members {}", args.senders, args.members);
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let servers = resolve(&args.target)?;
+    notice(format_args!(
+        "for a fair run start the server with: udpchat serve --quiet --rate off --signup-rate off --max-members {}",
+        args.members.max(10_000)
+    ));
+    let bar = progress_bar();
+    bar.set_length(args.members as u64);
+    bar.set_message("joining");
+    let joined = Load::join(servers[0], args.members, args.target.timeout, |count| {
+        bar.set_position(count as u64)
+    });
+    let mut load = joined.map_err(|message| Failure::new(Exit::Unreachable, message))?;
+    let pace = args.rate.map_or(Pace::Window(args.window), Pace::PerSecond);
+    let duration = args.duration.or_else(|| args.messages.is_none().then_some(DURATION));
+    let mut runs = Vec::new();
+    bar.set_length(PERMILLE.into());
+    for number in 1..=args.repeat {
+        bar.set_message(format!("run {number} of {}", args.repeat));
+        let run = Run {
+            run: number,
+            senders: u32::try_from(args.senders).unwrap_or(u32::MAX),
+            sizes: args.size,
+            pace,
+            messages: args.messages,
+            duration,
+            server: args.pid,
+        };
+        runs.push(load.run(run, |permille| bar.set_position(permille))?);
+    }
+    bar.finish_and_clear();
+    let summary = Summary {
+        members: args.members,
+        senders: args.senders,
+        size: args.size.to_string(),
+        median: Report::median(&runs),
+        runs,
+    };
+    show(&summary, args.json)?;
+    Ok(())
+}
+
+fn show(summary: &Summary, json: bool) -> io::Result<()> {
+    #[allow(clippy::disallowed_methods)] // a result, written once at the end
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, summary)?;
+        return writeln!(out);
+    }
+    writeln!(
+        out,
+        "members        {}, of whom {} send lines of {} bytes",
+        summary.members, summary.senders, summary.size
+    )?;
+    if summary.runs.len() > 1 {
+        writeln!(out, "               each number is the median of {} runs", summary.runs.len())?;
+    }
+    writeln!(out, "{}", summary.median)
+}
+
+fn progress_bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{msg:14} [{bar:40}] {percent:>3} % {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}

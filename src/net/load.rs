@@ -1,0 +1,381 @@
+//! The load generator's loop.
+//!
+//! Owns: the members' sockets, when a message is sent, how long the generator itself waited.
+//! Must not know: what the numbers mean.
+//! Driven by: `cmd::bench`.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use super::Clock;
+use super::client::open;
+use crate::bench::tally::{GIVEN_UP, Tally};
+use crate::bench::{Line, Report, Sizes};
+use crate::time::Instant;
+use crate::wire::text;
+
+/// Datagrams received in one call.
+const BATCH: usize = 64;
+
+/// The longest datagram that is looked at whole, in bytes.
+const RECEIVE_MAX: usize = text::LINE_MAX;
+
+/// Members that sign up at the same time.
+const JOINING: usize = 64;
+
+/// After this without an answer a member signs up again.
+const JOIN_AGAIN: Duration = Duration::from_millis(500);
+
+/// The room is quiet when nothing came for this long.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// How long before a message is due the generator stops sleeping: the poll counts in whole milliseconds.
+const SPIN: Duration = Duration::from_millis(2);
+
+/// When messages are sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// Closed loop: so many under way.
+    Window(usize),
+    /// Open loop: so many a second, whatever comes back.
+    PerSecond(u32),
+}
+
+/// One run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// What tells it from others.
+    pub run: u16,
+    /// How many members send, in turn.
+    pub senders: u32,
+    /// Their lines.
+    pub sizes: Sizes,
+    /// When they are sent.
+    pub pace: Pace,
+    /// It ends after so many messages,
+    pub messages: Option<u32>,
+    /// or after this long.
+    pub duration: Option<Duration>,
+    /// The server's process, if it is to be watched.
+    pub server: Option<u32>,
+}
+
+/// The members, joined.
+pub struct Load {
+    poll: Poll,
+    events: Events,
+    clock: Clock,
+    sockets: Vec<UdpSocket>,
+    inbox: Inbox,
+    idle: Duration,
+}
+
+impl Load {
+    /// Joins `members` members, telling `progress` how many there are.
+    ///
+    /// # Errors
+    /// A sentence for the person that asked for them.
+    pub fn join(
+        server: SocketAddr,
+        members: usize,
+        patience: Duration,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self, String> {
+        raise_file_limit(members)?;
+        let mut load = Self::open(server, members)
+            .map_err(|err| format!("cannot open {members} sockets: {err}"))?;
+        let mut joined = vec![None; members];
+        let (mut asked, mut count, mut heard) = (0, 0, load.clock.now());
+        while count < members {
+            while asked < members && asked < count + JOINING {
+                load.sign_up(asked);
+                asked += 1;
+            }
+            load.wait(Some(JOIN_AGAIN)).map_err(|err| err.to_string())?;
+            let now = load.clock.now();
+            load.drain(|member, _| {
+                heard = now;
+                count += usize::from(joined[member].replace(()).is_none());
+            })
+            .map_err(|err| format!("cannot talk to {server}: {err} (is the server running?)"))?;
+            progress(count);
+            if now.saturating_since(heard) > patience {
+                let patience = humantime::format_duration(patience);
+                return Err(format!(
+                    "{count} of {members} members joined {server}, then no answer within {patience} (is the server running? are its limits off?)"
+                ));
+            }
+            if now.saturating_since(heard) > JOIN_AGAIN {
+                let missing: Vec<_> =
+                    (0..asked).filter(|&member| joined[member].is_none()).collect();
+                missing.into_iter().for_each(|member| load.sign_up(member));
+            }
+        }
+        load.settle().map_err(|err| err.to_string())?;
+        Ok(load)
+    }
+
+    /// Runs once.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn run(&mut self, run: Run, mut progress: impl FnMut(u64)) -> io::Result<Report> {
+        let mut tally = Tally::new(run.run, self.sockets.len(), run.senders);
+        let cpu = run.server.map(server_cpu);
+        let start = self.clock.now();
+        self.idle = Duration::ZERO;
+        let mut buffer = Vec::new();
+        loop {
+            let now = self.clock.now();
+            let ended = run.messages.is_some_and(|most| tally.sent() >= most)
+                || run.duration.is_some_and(|most| now.saturating_since(start) >= most);
+            if ended && (tally.is_complete() || now.saturating_since(tally.last()) > GIVEN_UP) {
+                break;
+            }
+            let due =
+                if ended { None } else { self.send_due(now, start, run, &mut tally, &mut buffer) };
+            self.wait(Some(due.map_or(QUIET, |due| due.saturating_since(self.clock.now()))))?;
+            let clock = &self.clock;
+            Self::drain_ready(&self.events, &self.sockets, &mut self.inbox, |member, bytes| {
+                tally.receive(clock.now(), member, bytes);
+            })?;
+            progress(part_done(run, &tally, now.saturating_since(start)));
+        }
+        let wall = self.clock.now().saturating_since(start);
+        let cpu = cpu
+            .zip(run.server.map(server_cpu))
+            .and_then(|(before, after)| Some(after?.saturating_sub(before?)));
+        let idle = self.idle.as_secs_f64() / wall.as_secs_f64();
+        let report = Report::new(&tally, idle, cpu, run.server.and_then(server_peak_kib));
+        self.settle()?;
+        Ok(report)
+    }
+
+    fn open(server: SocketAddr, members: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut sockets = Vec::with_capacity(members);
+        for member in 0..members {
+            let mut socket = open(server)?;
+            poll.registry().register(&mut socket, Token(member), Interest::READABLE)?;
+            sockets.push(socket);
+        }
+        let events = Events::with_capacity(1024);
+        Ok(Self {
+            poll,
+            events,
+            clock: Clock::start(),
+            sockets,
+            inbox: Inbox::new(),
+            idle: Duration::ZERO,
+        })
+    }
+
+    fn sign_up(&self, member: usize) {
+        // A refused or lost signup is repeated like one that was not answered.
+        let _ = self.sockets[member].send(text::signup("b").as_bytes());
+    }
+
+    /// Sends what is due; returns when the next message is, if that is known.
+    fn send_due(
+        &self,
+        now: Instant,
+        start: Instant,
+        run: Run,
+        tally: &mut Tally,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Instant> {
+        match run.pace {
+            Pace::Window(window) => {
+                let mut free = window.saturating_sub(tally.under_way(now));
+                while free > 0 && run.messages.is_none_or(|most| tally.sent() < most) {
+                    if !self.send(self.clock.now(), run, tally, buffer) {
+                        break;
+                    }
+                    free -= 1;
+                }
+                None
+            }
+            Pace::PerSecond(rate) => {
+                let due = |number: u32| start + Duration::from_secs(number.into()) / rate;
+                while due(tally.sent()) <= now
+                    && run.messages.is_none_or(|most| tally.sent() < most)
+                {
+                    if !self.send(due(tally.sent()), run, tally, buffer) {
+                        return Some(now);
+                    }
+                }
+                Some(due(tally.sent()))
+            }
+        }
+    }
+
+    fn send(&self, due: Instant, run: Run, tally: &mut Tally, buffer: &mut Vec<u8>) -> bool {
+        let (line, sender): (Line, usize) = tally.next();
+        line.write(run.sizes, buffer);
+        let sent = self.sockets[sender].send(buffer).is_ok();
+        if sent {
+            tally.send(due);
+        }
+        sent
+    }
+
+    /// Waits for something to come; counts the time as idle.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let before = self.clock.now();
+        let timeout =
+            timeout.map(
+                |timeout| {
+                    if timeout < SPIN { Duration::ZERO } else { timeout.saturating_sub(SPIN) }
+                },
+            );
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        self.idle += self.clock.now().saturating_since(before);
+        Ok(())
+    }
+
+    /// Takes in whatever the last wait was told of.
+    fn drain(&mut self, take: impl FnMut(usize, &[u8])) -> io::Result<()> {
+        Self::drain_ready(&self.events, &self.sockets, &mut self.inbox, take)
+    }
+
+    fn drain_ready(
+        events: &Events,
+        sockets: &[UdpSocket],
+        inbox: &mut Inbox,
+        mut take: impl FnMut(usize, &[u8]),
+    ) -> io::Result<()> {
+        for event in events {
+            let member = event.token().0;
+            inbox.receive(&sockets[member], |bytes| take(member, bytes))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing comes any more.
+    fn settle(&mut self) -> io::Result<()> {
+        let mut heard = self.clock.now();
+        while self.clock.now().saturating_since(heard) < QUIET {
+            self.wait(Some(QUIET))?;
+            let now = self.clock.now();
+            self.drain(|_, _| heard = now)?;
+        }
+        Ok(())
+    }
+}
+
+/// How much of the run is done, in thousandths.
+fn part_done(run: Run, tally: &Tally, took: Duration) -> u64 {
+    let messages =
+        run.messages.map_or(0, |most| u64::from(tally.sent()) * 1000 / u64::from(most.max(1)));
+    let time = run.duration.map_or(0, |most| took.as_millis() * 1000 / most.as_millis().max(1));
+    messages.max(u64::try_from(time).unwrap_or(1000)).min(1000)
+}
+
+/// Allows as many open files as there are members, and some.
+fn raise_file_limit(members: usize) -> Result<(), String> {
+    let wanted = members as u64 + 64;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|err| err.to_string())?;
+    if soft >= wanted {
+        return Ok(());
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).map_err(|err| {
+        format!("{members} members need {wanted} open files, and the limit is {soft}: {err} (raise it with ulimit -n)")
+    })
+}
+
+/// The time that the threads of a process were on a processor, in nanoseconds (proc(5), `schedstat`).
+fn server_cpu(pid: u32) -> Option<u64> {
+    let mut nanos = 0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanos += text.split(' ').next()?.parse::<u64>().ok()?;
+    }
+    Some(nanos)
+}
+
+/// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
+fn server_peak_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+struct Inbox {
+    buffers: Box<[[u8; RECEIVE_MAX]]>,
+    headers: nix::sys::socket::MultiHeaders<()>,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Inbox {
+    fn new() -> Self {
+        let headers = nix::sys::socket::MultiHeaders::preallocate(BATCH, None);
+        Self { buffers: vec![[0; RECEIVE_MAX]; BATCH].into_boxed_slice(), headers }
+    }
+
+    /// Receives all there is. A member whose server is gone receives nothing.
+    fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        use nix::errno::Errno;
+        use nix::sys::socket::{MsgFlags, recvmmsg};
+        loop {
+            let mut buffers = self.buffers.iter_mut();
+            let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+                [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]
+            });
+            let messages = match recvmmsg(
+                socket.as_raw_fd(),
+                &mut self.headers,
+                &mut slices,
+                MsgFlags::empty(),
+                None,
+            ) {
+                Ok(messages) => messages,
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR) => continue,
+                Err(err) => return Err(err.into()),
+            };
+            let mut count = 0;
+            for message in messages {
+                count += 1;
+                take(message.iovs().next().unwrap_or_default());
+            }
+            // Fewer than there was place for: it is empty, and the poll says when it no longer is.
+            if count < BATCH {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+struct Inbox {
+    buffer: Box<[u8; RECEIVE_MAX]>,
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Inbox {
+    fn new() -> Self {
+        Self { buffer: Box::new([0; RECEIVE_MAX]) }
+    }
+
+    fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        loop {
+            match socket.recv(&mut self.buffer[..]) {
+                Ok(len) => take(&self.buffer[..len]),
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+    }
+}
