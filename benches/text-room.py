@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""The tables of docs/PERFORMANCE.md: the server of the text dialect against bare loops, in one run.
+
+    benches/text-room.py [--quick] [--members 10,100,1000] [--only throughput|overload|latency|large|idle]
+
+Builds the release, then runs each server pinned to one core and `udpchat bench` pinned to another. Every number is the
+median of five runs (of three with --quick).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+UDPCHAT = os.path.join(TARGET, "release", "udpchat")
+PORT = 39999
+SERVER_CORE, GENERATOR_CORE = "0", "1"
+
+
+def server(kind, members):
+    """Starts a server on its core."""
+    command = {
+        "udpchat": [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", "--quiet", "--rate", "off",
+                    "--signup-rate", "off", "--max-members", "20000"],
+        "bare sendmmsg": [os.path.join(TARGET, "release/examples/bare_sendmmsg"), str(PORT), str(members)],
+        "bare UDP_SEGMENT": [os.path.join(TARGET, "release/examples/bare_segment"), str(PORT), str(members)],
+        "Python original": [sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)],
+    }[kind]
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *command], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    return process
+
+
+def bench(process, members, *args):
+    """Measures a server; gives the summary of the runs."""
+    command = ["taskset", "-c", GENERATOR_CORE, UDPCHAT, "bench", "--server", f"127.0.0.1:{PORT}", "--members",
+               str(members), "--pid", str(process.pid), "--json", "--timeout", "60s", *map(str, args)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure(kind, members, *args):
+    process = server(kind, members)
+    try:
+        return bench(process, members, *args)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def table(title, *heads):
+    print(f"\n### {title}\n")
+    row(*heads)
+    row(*("---" for _ in heads))
+
+
+def throughput(repeat, sizes):
+    for size, yardstick in (("20-256", "bare sendmmsg"), ("64", "bare UDP_SEGMENT")):
+        table(f"Throughput, lines of {size} bytes", "members", "server", "deliveries/s", "of the bare loop's",
+              "CPU us/delivery", "of the bare loop's", "lost", "generator idle", "peak KiB")
+        for members in sizes:
+            kinds = [yardstick, "udpchat"] + (["Python original"] if members <= 100 else [])
+            bare = None
+            for kind in kinds:
+                median = measure(kind, members, "--size", size, "--duration", "2s", "--repeat", repeat)["median"]
+                bare = bare or median
+                speed, cpu = median["deliveries_per_second"], median["server_cpu_us_per_delivery"]
+                row(members, kind, f"{speed:,.0f}", f"{speed / bare['deliveries_per_second']:.2f}", f"{cpu:.3f}",
+                    f"{cpu / bare['server_cpu_us_per_delivery']:.2f}", f"{median['lost']:.0f}",
+                    f"{median['generator_idle_share']:.0%}", f"{median['server_peak_memory_kib']:.0f}")
+
+
+def overload(repeat):
+    table("Overload: 4,000 messages/s of 64 bytes to 100 members for 30 s", "server", "lost", "p50 us", "p99 us",
+          "p99.9 us", "max us", "peak KiB")
+    for kind in ("udpchat",):
+        result = measure(kind, 100, "--rate", 4000, "--duration", "30s")["median"]
+        late = result["latency_us"]
+        row(kind, f"{result['lost']:.0f}", *(f"{late[key]:.0f}" for key in ("p50", "p99", "p99_9", "max")),
+            f"{result['server_peak_memory_kib']:.0f}")
+
+
+def latency(repeat):
+    table("Latency: 20 messages/s of 64 bytes to 10 members", "server", "p50 us", "of the bare loop's", "p99 us",
+          "of the bare loop's")
+    bare = None
+    for kind in ("bare sendmmsg", "udpchat", "Python original"):
+        late = measure(kind, 10, "--rate", 20, "--duration", "5s", "--repeat", repeat)["median"]["latency_us"]
+        bare = bare or late
+        row(kind, f"{late['p50']:.0f}", f"{late['p50'] / bare['p50']:.2f}", f"{late['p99']:.0f}",
+            f"{late['p99'] / bare['p99']:.2f}")
+
+
+def large(repeat):
+    table("A large room: lines of 64 bytes", "members", "deliveries/s", "CPU us/delivery", "of 1,000's", "peak KiB")
+    first = None
+    for members in (1000, 10000):
+        result = measure("udpchat", members, "--messages", 640 if members > 1000 else 6400, "--repeat", repeat)["median"]
+        cpu = result["server_cpu_us_per_delivery"]
+        first = first or cpu
+        row(members, f"{result['deliveries_per_second']:,.0f}", f"{cpu:.3f}", f"{cpu / first:.2f}",
+            f"{result['server_peak_memory_kib']:.0f}")
+
+
+def idle(_):
+    table("Idle for 5 s with 10 members", "server", "wake-ups", "CPU ms")
+
+    def used(pid):
+        nanos = switches = 0
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+                nanos += int(file.read().split()[0])
+            with open(f"/proc/{pid}/task/{task}/status") as file:
+                switches += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+        return nanos, switches
+
+    for kind in ("udpchat", "Python original"):
+        process = server(kind, 10)
+        try:
+            bench(process, 10, "--messages", 10)
+            before = used(process.pid)
+            time.sleep(5)
+            after = used(process.pid)
+        finally:
+            process.kill()
+            process.wait()
+        row(kind, after[1] - before[1], f"{(after[0] - before[0]) / 1e6:.1f}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--members", default="10,100,1000")
+    parser.add_argument("--only")
+    args = parser.parse_args()
+    repeat = 3 if args.quick else 5
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--bins", "--examples"], cwd=ROOT, check=True)
+    parts = {
+        "throughput": lambda: throughput(repeat, [int(number) for number in args.members.split(",")]),
+        "overload": lambda: overload(repeat),
+        "latency": lambda: latency(repeat),
+        "large": lambda: large(repeat),
+        "idle": lambda: idle(repeat),
+    }
+    for name, part in parts.items():
+        if args.only in (None, name):
+            part()
+
+
+if __name__ == "__main__":
+    main()
