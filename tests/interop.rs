@@ -184,6 +184,10 @@ fn our_piped_client_is_confirmed_by_the_originals_server() {
 
 #[test]
 fn an_original_that_was_killed_leaves_the_room_as_soon_as_somebody_talks() {
+    if cfg!(any(not(target_os = "linux"), udpchat_plain)) {
+        eprintln!("skipped: closed ports are not reported here");
+        return;
+    }
     let server = AnyServer::start(Ours).unwrap();
     let Some(mut jill) = server.client(Original) else { return };
     jill.stdout.wait_for("NICKNAME:");

@@ -38,6 +38,7 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
         bar.set_position(count as u64)
     });
     let mut load = joined.map_err(|message| Failure::new(Exit::Unreachable, message))?;
+    log::info!("{} members joined {}", args.members, servers[0]);
     let pace = args.rate.map_or(Pace::Window(args.window), Pace::PerSecond);
     let duration = args.duration.or_else(|| args.messages.is_none().then_some(DURATION));
     let mut runs = Vec::new();

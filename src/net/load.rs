@@ -4,9 +4,8 @@
 //! Must not know: what the numbers mean.
 //! Driven by: `cmd::bench`.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
@@ -20,9 +19,6 @@ use crate::bench::{Line, Report, Sizes};
 use crate::time::Instant;
 use crate::wire::text;
 
-/// Datagrams received in one call.
-const BATCH: usize = 64;
-
 /// The longest datagram that is looked at whole, in bytes.
 const RECEIVE_MAX: usize = text::LINE_MAX;
 
@@ -34,6 +30,9 @@ const JOIN_AGAIN: Duration = Duration::from_millis(500);
 
 /// The room is quiet when nothing came for this long.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// A room that does not get quiet is not waited for longer.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// How long before a message is due the generator stops sleeping: the poll counts in whole milliseconds.
 const SPIN: Duration = Duration::from_millis(2);
@@ -260,10 +259,13 @@ impl Load {
         Ok(())
     }
 
-    /// Waits until nothing comes any more.
+    /// Waits until nothing comes any more, within reason: others may be talking.
     fn settle(&mut self) -> io::Result<()> {
-        let mut heard = self.clock.now();
-        while self.clock.now().saturating_since(heard) < QUIET {
+        let start = self.clock.now();
+        let mut heard = start;
+        while self.clock.now().saturating_since(heard) < QUIET
+            && self.clock.now().saturating_since(start) < SETTLE_MAX
+        {
             self.wait(Some(QUIET))?;
             let now = self.clock.now();
             self.drain(|_, _| heard = now)?;
@@ -310,26 +312,32 @@ fn server_peak_kib(pid: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", not(udpchat_plain)))]
 struct Inbox {
     buffers: Box<[[u8; RECEIVE_MAX]]>,
     headers: nix::sys::socket::MultiHeaders<()>,
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", not(udpchat_plain)))]
 impl Inbox {
+    /// Datagrams received in one call.
+    const BATCH: usize = 64;
+
     fn new() -> Self {
-        let headers = nix::sys::socket::MultiHeaders::preallocate(BATCH, None);
-        Self { buffers: vec![[0; RECEIVE_MAX]; BATCH].into_boxed_slice(), headers }
+        let headers = nix::sys::socket::MultiHeaders::preallocate(Self::BATCH, None);
+        Self { buffers: vec![[0; RECEIVE_MAX]; Self::BATCH].into_boxed_slice(), headers }
     }
 
     /// Receives all there is. A member whose server is gone receives nothing.
     fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+        use std::io::IoSliceMut;
+        use std::os::fd::AsRawFd;
+
         use nix::errno::Errno;
         use nix::sys::socket::{MsgFlags, recvmmsg};
         loop {
             let mut buffers = self.buffers.iter_mut();
-            let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+            let mut slices: [[IoSliceMut<'_>; 1]; Self::BATCH] = std::array::from_fn(|_| {
                 [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]
             });
             let messages = match recvmmsg(
@@ -350,19 +358,19 @@ impl Inbox {
                 take(message.iovs().next().unwrap_or_default());
             }
             // Fewer than there was place for: it is empty, and the poll says when it no longer is.
-            if count < BATCH {
+            if count < Self::BATCH {
                 return Ok(());
             }
         }
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(not(target_os = "linux"), udpchat_plain))]
 struct Inbox {
     buffer: Box<[u8; RECEIVE_MAX]>,
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(not(target_os = "linux"), udpchat_plain))]
 impl Inbox {
     fn new() -> Self {
         Self { buffer: Box::new([0; RECEIVE_MAX]) }

@@ -6,11 +6,11 @@
 //! Driven by: `cmd`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", not(udpchat_plain)))]
 mod batch;
 pub mod client;
 pub mod load;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(not(target_os = "linux"), udpchat_plain))]
 mod plain;
 pub mod server;
 pub mod socket;

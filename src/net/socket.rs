@@ -20,9 +20,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::room::Transmits;
 use crate::wire::text::DATAGRAM_MAX;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", not(udpchat_plain)))]
 use super::batch::Calls;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(not(target_os = "linux"), udpchat_plain))]
 use super::plain::Calls;
 
 /// One more than the longest datagram that can be accepted, so that a longer one is seen to be.
@@ -140,7 +140,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     } else {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &wildcard)?;
     }
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(all(target_os = "linux", not(udpchat_plain)))]
     if address.is_ipv6() {
         setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
     } else {
@@ -251,7 +251,7 @@ pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
 }
 
 /// Whether the message is the report of a refused datagram (ip(7), `IP_RECVERR`).
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", not(udpchat_plain)))]
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
 pub(super) const fn is_refusal(control: &ControlMessageOwned) -> bool {
     match control {

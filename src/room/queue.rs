@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::entry::{DraftId, EntryKind};
 use super::members::MemberId;
 use crate::time::Instant;
+use crate::wire::text::LINE_MAX;
 
 /// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
 pub(super) const WAITING_MAX: usize = 2048;
@@ -20,8 +21,8 @@ pub(super) const WAITING_MAX: usize = 2048;
 /// The most bytes that wait. Chosen: a full queue of lines of a usual length.
 pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
-/// A buffer longer than this is given back after use. Chosen: what most lines fit in.
-const BUFFER_KEPT: usize = 256;
+/// A buffer longer than this is given back after use: the longest line that is not cut.
+const BUFFER_KEPT: usize = LINE_MAX;
 
 /// A datagram on its way into the log.
 #[derive(Debug, Default)]
@@ -175,7 +176,7 @@ impl Queue {
         self.recycle(id.slot);
         if self.free.len() == self.slots.len() && self.slots.len() > WAITING_MAX / 8 {
             // Nothing is left of a flood: give its memory back.
-            *self = Self::default();
+            *self = Self { now: self.now, ..Self::default() };
         }
     }
 

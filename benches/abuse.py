@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""What two ordinary members notice while a server is abused, and how it is afterwards.
+
+    benches/abuse.py [--original | --server HOST:PORT --pid PID] [--repeat 5] [--seconds 5] [--only WORD]
+
+By default it starts our own server, as a user would, for each case anew; --original starts the Python original. Two
+members say 20 lines a second in all, measured by `udpchat bench`; meanwhile one process does its worst. All of it stays on
+127.0.0.1 and stops by itself. Exits with 1 if our server misses what docs/PERFORMANCE.md says of it.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+UDPCHAT = os.path.join(TARGET, "release", "udpchat")
+PORT = 39998
+LOSS_MAX = 0.001
+P99_FLOOR_US = 5000
+P99_TIMES_QUIET = 3
+NEWCOMER_MAX_S = 1.0
+MEMORY_BACK_KIB = 2048
+
+
+def flood(make):
+    """One source at full rate."""
+    def attack(server, end):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        count = 0
+        while time.monotonic() < end:
+            for _ in range(50):
+                try:
+                    sock.sendto(make(count), server)
+                except OSError:
+                    pass
+                count += 1
+        return count
+    return attack
+
+
+def each_port(total, stays):
+    """A signup from each of so many ports, spread over the time."""
+    def attack(server, end):
+        kept, start = [], time.monotonic()
+        for number in range(total):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                sock.sendto(b"SIGNUP_TAG:port%d" % number, server)
+            except OSError:
+                pass
+            kept.append(sock)
+            if not stays:
+                kept.pop().close()
+            pause = start + (end - start) * number / total - time.monotonic()
+            if pause > 0.001:
+                time.sleep(pause)
+        time.sleep(max(0, end - time.monotonic()))
+        return total
+    return attack
+
+
+def crowd(count, stays):
+    """So many peers that join at once, and are closed or never read."""
+    def attack(server, end):
+        socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+        for number, sock in enumerate(socks):
+            sock.sendto(b"SIGNUP_TAG:peer%d" % number, server)
+        time.sleep(0.2)
+        if not stays:
+            for sock in socks:
+                sock.close()
+        time.sleep(max(0, end - time.monotonic()))
+        return count
+    return attack
+
+
+NOISE = [random.Random(7).randbytes(random.Random(n).randrange(1, 1200)) for n in range(64)]
+HUGE = b"x" * 65507
+ATTACKS = {
+    "quiet": None,
+    "random bytes": flood(lambda n: NOISE[n % 64]),
+    "invalid UTF-8": flood(lambda n: b"jill: \xff\xfe\xc0\x80 %d" % n),
+    "empty datagrams": flood(lambda n: b""),
+    "65,507-byte datagrams": flood(lambda n: HUGE),
+    "escape sequences": flood(lambda n: b"jill: \x1b[2J\x1b]0;pwned\x07\xe2\x80\xae %d" % n),
+    "newlines that forge lines": flood(lambda n: b"jill: hi\nSIGNUP_TAG:jack\njack: I owe you %d" % n),
+    "one source at full rate": flood(lambda n: b"mary: %093d" % n),
+    "signups from 10,000 ports": each_port(10_000, stays=True),
+    "5,000 ports join and vanish": each_port(5_000, stays=False),
+    "200 dead peers": crowd(200, stays=False),
+    "50 silent peers": crowd(50, stays=True),
+}
+
+
+def attacker(attack, server, seconds, counted):
+    os.nice(10)  # the two members are not to wait for the attacker's own processor
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
+    counted.value = attack(server, time.monotonic() + seconds)
+
+
+def memory_kib(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+def newcomer(server):
+    """How long a newcomer waits for an answer, asking every 100 ms; None after five seconds."""
+    start = time.monotonic()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(0.1)
+    while time.monotonic() - start < 5:
+        try:
+            sock.sendto(b"SIGNUP_TAG:newcomer", server)
+            sock.recv(2048)
+            return time.monotonic() - start
+        except OSError:
+            pass
+    return None
+
+
+def once(args, attack):
+    server, process = args.server, None
+    if args.server is None:
+        server = ("127.0.0.1", PORT)
+        command = ([sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)] if args.original
+                   else [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}"])
+        process = subprocess.Popen(["taskset", "-c", "0", *command], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+    pid = process.pid if process else args.pid
+    try:
+        members = subprocess.Popen(
+            [UDPCHAT, "bench", "--server", "%s:%d" % server, "--members", "2", "--senders", "2", "--rate", "20",
+             "--duration", f"{args.seconds}s", "--json", "-v"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while "members joined" not in members.stderr.readline():
+            if members.poll() is not None:
+                return None
+        before = memory_kib(pid)
+        counted = multiprocessing.Value("q", 0)
+        if attack:
+            rogue = multiprocessing.Process(target=attacker, args=(attack, server, args.seconds, counted))
+            rogue.start()
+        out, _ = members.communicate(timeout=args.seconds + 60)
+        if attack:
+            rogue.join()
+        run = json.loads(out)["median"]
+        waited = newcomer(server)
+        time.sleep(0.5)
+        return {
+            "attacks": counted.value / args.seconds, "loss": run["lost"] / run["expected"],
+            "p50": run["latency_us"]["p50"], "p99": run["latency_us"]["p99"], "newcomer": waited,
+            "more": memory_kib(pid) - before,
+        }
+    finally:
+        if process:
+            process.kill()
+            process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--original", action="store_true")
+    parser.add_argument("--server", type=lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1])))
+    parser.add_argument("--pid", type=int)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--only")
+    args = parser.parse_args()
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked"], cwd=ROOT, check=True)
+    print("| meanwhile | attacks/s | loss | p50 us | p99 us | newcomer waits | memory afterwards | verdict |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    quiet, missed = None, False
+    for name, attack in ATTACKS.items():
+        if args.only and args.only not in name and attack:
+            continue
+        runs = [run for run in (once(args, attack) for _ in range(args.repeat)) if run]
+        if not runs:
+            print(f"| {name} | the members could not join | | | | | | missed |", flush=True)
+            missed = True
+            continue
+        median = {key: statistics.median(run[key] for run in runs) for key in ("attacks", "loss", "p50", "p99", "more")}
+        waits = [run["newcomer"] for run in runs]
+        waited = None if None in waits else statistics.median(waits)
+        quiet = quiet or median["p99"]
+        good = (median["loss"] <= LOSS_MAX and median["p99"] <= max(P99_FLOOR_US, P99_TIMES_QUIET * quiet)
+                and waited is not None and waited <= NEWCOMER_MAX_S and median["more"] <= MEMORY_BACK_KIB)
+        missed |= not good
+        print(f"| {name} | {median['attacks']:,.0f} | {median['loss']:.1%} | {median['p50']:.0f} | {median['p99']:.0f} "
+              f"| {'for ever' if waited is None else f'{waited * 1000:.0f} ms'} | {median['more']:+.0f} KiB "
+              f"| {'unnoticed' if good else 'missed'} |", flush=True)
+    sys.exit(missed and not args.original)
+
+
+if __name__ == "__main__":
+    main()
