@@ -101,6 +101,10 @@ ATTACKS = {
 }
 
 
+# So that really so many come in: the default lets 64 in at once and 20 a second after that.
+LIMITS_OFF = {name: ["--signup-rate", "off"] for name in ("200 dead peers", "50 silent peers")}
+
+
 def attacker(attack, server, seconds, counted):
     os.nice(10)  # the two members are not to wait for the attacker's own processor
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -128,12 +132,12 @@ def newcomer(server):
     return None
 
 
-def once(args, attack):
+def once(args, name, attack):
     server, process = args.server, None
     if args.server is None:
         server = ("127.0.0.1", PORT)
         command = ([sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)] if args.original
-                   else [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}"])
+                   else [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", *LIMITS_OFF.get(name, [])])
         process = subprocess.Popen(["taskset", "-c", "0", *command], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.5)
@@ -177,6 +181,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--only")
     args = parser.parse_args()
+    if args.server and not args.pid:
+        parser.error("--server needs --pid, to see its memory")
     subprocess.run(["cargo", "build", "--quiet", "--release", "--locked"], cwd=ROOT, check=True)
     print("| meanwhile | attacks/s | loss | p50 us | p99 us | newcomer waits | memory afterwards | verdict |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -184,7 +190,7 @@ def main():
     for name, attack in ATTACKS.items():
         if args.only and args.only not in name and attack:
             continue
-        runs = [run for run in (once(args, attack) for _ in range(args.repeat)) if run]
+        runs = [run for run in (once(args, name, attack) for _ in range(args.repeat)) if run]
         if not runs:
             print(f"| {name} | the members could not join | | | | | | missed |", flush=True)
             missed = True

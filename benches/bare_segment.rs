@@ -29,14 +29,7 @@ fn main() {
                     let rest = &members[sent..];
                     let fd = bare.socket.as_raw_fd();
                     let control = [ControlMessage::UdpGsoSegments(&segment)];
-                    let results = sendmmsg(
-                        fd,
-                        &mut headers,
-                        &slices[..rest.len()],
-                        rest,
-                        control,
-                        MsgFlags::empty(),
-                    );
+                    let results = sendmmsg(fd, &mut headers, &slices[..rest.len()], rest, control, MsgFlags::empty());
                     sent += results.map_or(0, Iterator::count);
                 }
             }

@@ -24,14 +24,7 @@ fn main() {
                 while sent < members.len() {
                     let rest = &members[sent..];
                     let fd = bare.socket.as_raw_fd();
-                    let results = sendmmsg(
-                        fd,
-                        &mut headers,
-                        &slices[..rest.len()],
-                        rest,
-                        [],
-                        MsgFlags::empty(),
-                    );
+                    let results = sendmmsg(fd, &mut headers, &slices[..rest.len()], rest, [], MsgFlags::empty());
                     sent += results.map_or(0, Iterator::count);
                 }
             }

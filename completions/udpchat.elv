@@ -18,8 +18,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
     }
     var completions = [
         &'udpchat'= {
-            cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
-            cand --verbose 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -38,8 +38,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --signup-rate 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64'
             cand -q 'Write no transcript to stdout'
             cand --quiet 'Write no transcript to stdout'
-            cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
-            cand --verbose 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -50,8 +50,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --server 'The server; without a port it is 9999'
             cand -t 'Wait this long for the server to answer, and for a line to come back'
             cand --timeout 'Wait this long for the server to answer, and for a line to come back'
-            cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
-            cand --verbose 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -62,8 +62,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --server 'The server; without a port it is 9999'
             cand -t 'Wait this long for the server to answer, and for a line to come back'
             cand --timeout 'Wait this long for the server to answer, and for a line to come back'
-            cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
-            cand --verbose 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -83,8 +83,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --repeat 'Run so often with the same members, and report the medians'
             cand --pid 'The server''s process: report its time on a processor by delivery, and its memory (Linux)'
             cand --json 'Report as one JSON object'
-            cand -v 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
-            cand --verbose 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

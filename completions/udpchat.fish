@@ -24,7 +24,7 @@ function __fish_udpchat_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c udpchat -n "__fish_udpchat_needs_command" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_needs_command" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print version'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
@@ -40,17 +40,17 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d '
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'How many datagrams a second each member may say, after a burst of ten seconds\' worth; more wait, then are lost' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
-complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'What to be called, 1 to 32 bytes; asked for on a terminal if it is not given' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'What to be called, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
@@ -64,5 +64,5 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l rate -d 'Open 
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l repeat -d 'Run so often with the same members, and report the medians' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l pid -d 'The server\'s process: report its time on a processor by delivery, and its memory (Linux)' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l json -d 'Report as one JSON object'
-complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; twice for everything (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'

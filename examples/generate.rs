@@ -51,11 +51,9 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     }
     let manual = manual(name);
     let mut more = Roff::new();
-    for (title, list) in [
-        ("EXIT STATUS", manual.exit_status),
-        ("ENVIRONMENT", manual.environment),
-        ("FILES", manual.files),
-    ] {
+    for (title, list) in
+        [("EXIT STATUS", manual.exit_status), ("ENVIRONMENT", manual.environment), ("FILES", manual.files)]
+    {
         more.control("SH", [title]);
         for &(term, text) in list {
             more.control("TP", []).text([bold(term)]).text([roman(text)]);
@@ -68,10 +66,7 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     }
     let other = |page: &str| format!("{page}(1)");
     let others = if command.has_subcommands() {
-        command
-            .get_subcommands()
-            .map(|other_page| other(&format!("udpchat-{}", other_page.get_name())))
-            .collect()
+        command.get_subcommands().map(|other_page| other(&format!("udpchat-{}", other_page.get_name()))).collect()
     } else {
         vec![other("udpchat")]
     };

@@ -27,7 +27,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Say more on stderr; twice for everything (RUST_LOG overrides it)
+    /// Say more on stderr; up to three times (RUST_LOG overrides it)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -117,13 +117,7 @@ impl From<Text> for TextPolicy {
 #[derive(Args, Debug)]
 pub struct Target {
     /// The server; without a port it is 9999
-    #[arg(
-        short,
-        long,
-        value_name = "HOST:PORT",
-        env = "UDPCHAT_SERVER",
-        default_value = "127.0.0.1:9999"
-    )]
+    #[arg(short, long, value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
     pub server: HostPort,
 
     /// Wait this long for the server to answer, and for a line to come back
@@ -211,9 +205,7 @@ fn count(text: &str) -> Result<usize, String> {
 }
 
 fn bind_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into()
-    })
+    text.parse().map_err(|_| "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into())
 }
 
 fn rate(text: &str) -> Result<RateArg, String> {
@@ -221,8 +213,7 @@ fn rate(text: &str) -> Result<RateArg, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
+    let duration = humantime::parse_duration(text).map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
     if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
 }
 
@@ -239,31 +230,26 @@ pub struct Manual {
     pub examples: &'static [(&'static str, &'static str)],
 }
 
-const RUST_LOG: (&str, &str) = (
-    "RUST_LOG",
-    "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::room=trace'.",
-);
+const RUST_LOG: (&str, &str) =
+    ("RUST_LOG", "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::room=trace'.");
 const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if --server is not given.");
 const NICK: (&str, &str) = ("UDPCHAT_NICK", "The nick, if --nick is not given.");
-const STDOUT: (&str, &str) =
-    ("stdout", "What is said in the room; control characters are escaped.");
+const STDOUT: (&str, &str) = ("stdout", "What is said in the room; control characters are escaped.");
 
 const DONE: (&str, &str) = ("0", "Done.");
-const FAILURE: (&str, &str) =
-    ("1", "The system failed us, or a line of the input could not be sent.");
+const FAILURE: (&str, &str) = ("1", "The system failed us, or a line of the input could not be sent.");
 const USAGE: (&str, &str) = ("2", "The command line is wrong.");
 const UNREACHABLE: (&str, &str) = (
     "3",
     "Unreachable: nothing listens there, there is no way there, the name does not resolve, or join got no answer.",
 );
 const NOT_CONFIRMED: (&str, &str) =
-    ("5", "Not confirmed: a line did not come back in time; it may have arrived.");
+    ("5", "Not confirmed: a line, or for send the server's answer, did not come back in time; it may have arrived.");
+const SYSTEM: (&str, &str) = ("1", "The system failed us; what it said is on stderr.");
 const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was done.");
 
-const CLIENT_STATUS: &[(&str, &str)] =
-    &[DONE, FAILURE, USAGE, UNREACHABLE, NOT_CONFIRMED, INTERRUPTED];
-const NO_FILE: (&str, &str) =
-    ("none", "No file is read or written; the room is gone when the server ends.");
+const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, NOT_CONFIRMED, INTERRUPTED];
+const NO_FILE: (&str, &str) = ("none", "No file is read or written; the room is gone when the server ends.");
 
 /// The manual of a subcommand, or of the whole for any other name.
 pub fn manual(subcommand: &str) -> Manual {
@@ -279,7 +265,7 @@ pub fn manual(subcommand: &str) -> Manual {
     };
     match subcommand {
         "serve" => Manual {
-            exit_status: &[("0", "Ended by a signal."), FAILURE, USAGE],
+            exit_status: &[("0", "Ended by a signal."), SYSTEM, USAGE],
             environment: &[RUST_LOG],
             files: &[("stdout", "The transcript, unless --quiet is given."), NO_FILE],
             examples: &[
@@ -296,10 +282,7 @@ pub fn manual(subcommand: &str) -> Manual {
             files: &[STDOUT, NO_FILE],
             examples: &[
                 ("Be asked for the nick, as by the original:", "udpchat join"),
-                (
-                    "Talk on another machine's server:",
-                    "udpchat join --nick jack --server 192.168.1.5:9999",
-                ),
+                ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
                 (
                     "Say some lines and wait until they have come back:",
                     "printf 'hey\\nbye\\n' | udpchat join --nick jack",
@@ -320,7 +303,7 @@ pub fn manual(subcommand: &str) -> Manual {
             ..overview
         },
         "bench" => Manual {
-            exit_status: &[DONE, FAILURE, USAGE, UNREACHABLE],
+            exit_status: &[DONE, SYSTEM, USAGE, UNREACHABLE],
             environment: &[SERVER, RUST_LOG],
             files: &[NO_FILE],
             examples: &[
@@ -358,20 +341,14 @@ mod tests {
             }
         };
         assert_eq!(bound(&["udpchat", "serve"]), ["127.0.0.1:9999".parse().unwrap()]);
-        assert_eq!(
-            bound(&["udpchat", "serve", "--bind", "[::1]:1", "--bind", "127.0.0.1:0"]).len(),
-            2
-        );
+        assert_eq!(bound(&["udpchat", "serve", "--bind", "[::1]:1", "--bind", "127.0.0.1:0"]).len(), 2);
     }
 
     #[test]
     fn wrong_values_are_told_what_they_should_be() {
         let error = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
         assert!(error(&["udpchat", "serve", "--bind", "9999"]).contains("write it as ADDR:PORT"));
-        assert!(
-            error(&["udpchat", "serve", "--text-idle", "soon"])
-                .contains("write it like 500ms, 5s or 12h")
-        );
+        assert!(error(&["udpchat", "serve", "--text-idle", "soon"]).contains("write it like 500ms, 5s or 12h"));
         assert!(error(&["udpchat", "join", "--timeout", "0s"]).contains("longer than nothing"));
         assert!(error(&["udpchat", "join", "--nick", ""]).contains("at least one character"));
         assert!(error(&["udpchat", "serve", "--max-members", "0"]).contains("--max-members"));

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use env_logger::Target;
 use log::LevelFilter;
 use udpchat::cli::{Cli, Command};
+use udpchat::net::stdio::LogOutput;
 use udpchat::{cmd, ui};
 
 fn main() -> ExitCode {
@@ -28,5 +30,10 @@ fn init_logger(cli: &Cli) {
         2 => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
-    env_logger::Builder::new().filter_level(level).parse_default_env().init();
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(level).parse_default_env();
+    if let Ok(stderr) = LogOutput::stderr() {
+        logger.target(Target::Pipe(Box::new(stderr)));
+    }
+    logger.init();
 }

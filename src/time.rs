@@ -40,9 +40,7 @@ impl Add<Duration> for Instant {
 
     /// Saturates: a timeout of centuries means "never" and must not wrap.
     fn add(self, later: Duration) -> Self {
-        Self {
-            nanos: self.nanos.saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)),
-        }
+        Self { nanos: self.nanos.saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)) }
     }
 }
 

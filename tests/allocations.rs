@@ -31,8 +31,8 @@ fn talk(room: &mut Room, store: &mut Memory, turns: u16) -> usize {
 
 #[test]
 fn a_room_that_has_warmed_up_talks_without_allocating() {
-    let mut room =
-        Room::new(Config { rate: None, signup_rate: None, ..Config::default() }, 1, store.next());
+    let mut store = Memory::default();
+    let mut room = Room::new(Config { rate: None, signup_rate: None, ..Config::default() }, 1, store.next());
     for port in 1..=100 {
         room.handle_datagram(Instant::ZERO, path(port), b"SIGNUP_TAG:x");
     }

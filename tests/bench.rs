@@ -24,12 +24,8 @@ fn report(mut process: Process) -> Value {
 fn on_an_idle_loopback_nothing_is_lost_doubled_or_out_of_order() {
     let server = Server::start(&["--quiet", "--rate", "off"]);
     let pid = server.process.id().to_string();
-    let args =
-        ["-m", "5", "--senders", "2", "--messages", "200", "--window", "4", "--size", "20-256"];
-    let report = report(bench(
-        &server.name(),
-        &[&args[..], &["--json", "--repeat", "2", "--pid", &pid]].concat(),
-    ));
+    let args = ["-m", "5", "--senders", "2", "--messages", "200", "--window", "4", "--size", "20-256"];
+    let report = report(bench(&server.name(), &[&args[..], &["--json", "--repeat", "2", "--pid", &pid]].concat()));
     for run in report["runs"].as_array().unwrap() {
         assert_eq!(
             (&run["messages"], &run["expected"], &run["received"]),
@@ -40,10 +36,7 @@ fn on_an_idle_loopback_nothing_is_lost_doubled_or_out_of_order() {
         }
         assert!(run["server_cpu_us_per_delivery"].as_f64().unwrap() > 0.0);
         assert!(run["server_peak_memory_kib"].as_f64().unwrap() > 0.0);
-        assert!(
-            run["latency_us"]["p50"].as_f64().unwrap()
-                <= run["latency_us"]["max"].as_f64().unwrap()
-        );
+        assert!(run["latency_us"]["p50"].as_f64().unwrap() <= run["latency_us"]["max"].as_f64().unwrap());
     }
     assert_eq!((&report["members"], &report["size"]), (&5.into(), &"20-256".into()));
 }
@@ -51,21 +44,12 @@ fn on_an_idle_loopback_nothing_is_lost_doubled_or_out_of_order() {
 #[test]
 fn for_people_it_is_a_table_and_it_says_what_a_fair_run_needs() {
     let server = Server::start(&["--quiet", "--rate", "off"]);
-    let mut process =
-        bench(&server.name(), &["-m", "3", "--senders", "1", "--rate", "100", "--messages", "20"]);
+    let mut process = bench(&server.name(), &["-m", "3", "--senders", "1", "--rate", "100", "--messages", "20"]);
     assert_eq!(process.code(), 0);
     let shown = process.stdout.to_end();
-    assert!(
-        shown.contains(
-            "deliveries     expected 60, received 60, lost 0, doubled 0, out of order 0\n"
-        ),
-        "{shown}"
-    );
+    assert!(shown.contains("deliveries     expected 60, received 60, lost 0, doubled 0, out of order 0\n"), "{shown}");
     let said = process.stderr.to_end();
-    assert!(
-        said.contains("udpchat serve --quiet --rate off --signup-rate off --max-members 10000"),
-        "{said}"
-    );
+    assert!(said.contains("udpchat serve --quiet --rate off --signup-rate off --max-members 10000"), "{said}");
 }
 
 #[test]
@@ -108,10 +92,7 @@ fn losses_doubles_and_disorder_are_counted() {
         let report = report(bench(&name, &args));
         ended.store(true, Ordering::Relaxed);
         let run = &report["runs"][0];
-        assert_eq!(
-            (&run["lost"], &run["doubled"], &run["out_of_order"]),
-            (&1.0.into(), &1.0.into(), &1.0.into())
-        );
+        assert_eq!((&run["lost"], &run["doubled"], &run["out_of_order"]), (&1.0.into(), &1.0.into(), &1.0.into()));
         assert_eq!(run["received"], 9.0);
     });
 }

@@ -79,11 +79,7 @@ fn no_answer_is_an_error_that_says_what_was_tried_and_what_to_check() {
         silent.port()
     );
     ends(join(&["-s", &silent.name(), "-t", "300ms"]), 3, &says);
-    ends(
-        send(&["-s", &silent.name(), "-t", "300ms", "hello"]),
-        5,
-        &format!("not confirmed: {says}"),
-    );
+    ends(send(&["-s", &silent.name(), "-t", "300ms", "hello"]), 5, &format!("not confirmed: {says}"));
 }
 
 #[test]
@@ -98,11 +94,7 @@ fn the_signup_is_repeated_while_no_answer_has_come() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_said() {
-    ends(
-        join(&["-s", "no.such.host.invalid:9"]),
-        3,
-        "cannot find the server no.such.host.invalid:9: ",
-    );
+    ends(join(&["-s", "no.such.host.invalid:9"]), 3, "cannot find the server no.such.host.invalid:9: ");
     ends(send(&["-s", "no.such.host.invalid", "x"]), 3, "(is the name right?)");
 }
 
@@ -114,8 +106,7 @@ fn a_line_that_does_not_come_back_is_not_confirmed() {
     server.say("bot joined!");
     assert_eq!(server.accept(), "bot: hello");
     server.say("bot: something else");
-    let says =
-        format!("not confirmed: 1 line did not come back from {} within 300ms", server.name());
+    let says = format!("not confirmed: 1 line did not come back from {} within 300ms", server.name());
     ends(process, 5, &says);
 }
 
@@ -176,11 +167,12 @@ fn send_reads_stdin_only_for_a_dash_and_says_how_many_lines_were_confirmed() {
 
 #[test]
 fn who_sends_faster_than_the_servers_rate_waits_and_loses_nothing() {
-    let server = Server::start(&["--quiet", "--rate", "50/s"]);
+    let server = Server::start(&["--quiet", "--rate", "40/s"]);
     let mut process = send(&["-s", &server.name(), "-"]);
-    process.enter(&(0..550).map(|number| format!("{number}\n")).collect::<String>());
+    // A burst of 400, and then more than the server lets wait.
+    process.enter(&(0..520).map(|number| format!("{number}\n")).collect::<String>());
     process.close_input();
-    ends(process, 0, "550 of 550 lines confirmed");
+    ends(process, 0, "520 of 520 lines confirmed");
 }
 
 #[test]
@@ -254,8 +246,7 @@ fn stdin_may_be_a_file_or_nothing_or_closed() {
     let shown = "jack joined!\njack: from a file\njack: and more\n";
     assert_eq!(joined(File::open(&path).unwrap().into()), (Some(0), shown.into()));
     assert_eq!(joined(Stdio::null()), (Some(0), "jack joined!\n".into()));
-    let script =
-        format!("exec {} join -n jack -s {} <&-", env!("CARGO_BIN_EXE_udpchat"), server.name());
+    let script = format!("exec {} join -n jack -s {} <&-", env!("CARGO_BIN_EXE_udpchat"), server.name());
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout), (Some(0), b"jack joined!\n".to_vec()));
 }
@@ -272,20 +263,22 @@ fn stdout_may_be_a_file_or_closed_or_full_or_left() {
         ("> /dev/null".into(), 0, ""),
         (">/dev/full".into(), 1, "udpchat: cannot write to stdout: "),
     ] {
-        let script =
-            format!("echo hey | {program} join -n jack -s {} {redirection}", server.name());
+        let script = format!("echo hey | {program} join -n jack -s {} {redirection}", server.name());
         let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
         process.close_input();
         ends(process, code, says);
     }
     assert_eq!(std::fs::read_to_string(file).unwrap(), "jack joined!\njack: hey\n");
-    // Who reads it goes away: that is no error.
-    let script =
-        format!("{program} join -n jack -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
+    // Who reads it goes away: that is the end, and whether all came back is still told.
+    let script = format!("{program} join -n jack -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
     let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
     process.stdout.wait_for("jack joined!");
-    process.enter("one\ntwo\n");
-    ends(process, 0, "");
+    // It may take a moment until the reader has gone.
+    while process.is_running() {
+        process.enter("more\n");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    ends(process, 5, "not all of the input was read");
 }
 
 #[test]
@@ -296,10 +289,7 @@ fn a_line_that_is_not_utf8_is_told_by_its_number_and_the_others_are_sent() {
     std::fs::write(&path, b"one\nt\xffo\nthree\n").unwrap();
     for args in [&["join"][..], &["send", "-"]] {
         let mut command = udpchat();
-        command
-            .args(args)
-            .args(["-n", "jack", "-s", &server.name()])
-            .stdin(File::open(&path).unwrap());
+        command.args(args).args(["-n", "jack", "-s", &server.name()]).stdin(File::open(&path).unwrap());
         let output = command.output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -338,15 +328,8 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
     // A puppet that never returns a line: nothing may be waited for.
     for (keys, code) in [("!q\n", 0), ("\x04", 0), ("\x03", 0)] {
         let server = Puppet::new();
-        let mut jill = Process::start_on_terminal(&mut udpchat_with(&[
-            "join",
-            "-n",
-            "jill",
-            "-t",
-            "1h",
-            "-s",
-            &server.name(),
-        ]));
+        let mut jill =
+            Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-t", "1h", "-s", &server.name()]));
         server.accept();
         server.say("jill joined!");
         jill.stdout.wait_for("jill joined!");
@@ -362,13 +345,7 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
 #[test]
 fn on_a_terminal_the_last_line_goes_out_before_it_leaves() {
     let server = Server::start(&[]);
-    let mut jill = Process::start_on_terminal(&mut udpchat_with(&[
-        "join",
-        "-n",
-        "jill",
-        "-s",
-        &server.name(),
-    ]));
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
     jill.stdout.wait_for("jill joined!");
     jill.enter("goodbye\n!q\n");
     assert_eq!(jill.code(), 0);
@@ -436,10 +413,44 @@ fn a_server_that_went_away_and_came_back_is_joined_again() {
     let again = Server::start_on(&server.name(), &[]);
     jack.stderr.wait_for(&format!("{} is back", server.address));
     jack.stdout.wait_for("jack: held until it is back\n");
-    assert_eq!(
-        again.process.stdout.wait_for("is back\n"),
-        "SIGNUP_TAG:jack\njack: held until it is back\n"
-    );
+    assert_eq!(again.process.stdout.wait_for("is back\n"), "SIGNUP_TAG:jack\njack: held until it is back\n");
+}
+
+#[test]
+fn a_script_whose_server_dies_ends_within_the_timeout_however_much_it_has_to_say() {
+    for command in ["send", "join"] {
+        let mut server = Server::start(&["--quiet", "--rate", "off"]);
+        let mut args = vec![command, "-n", "bot", "-t", "500ms", "-s"];
+        let name = server.name();
+        args.push(&name);
+        if command == "send" {
+            args.push("-");
+        }
+        let mut script = Process::start(&mut udpchat_with(&args));
+        script.enter("one\n");
+        server.wait_for_counters("in 2");
+        server.process.signal(Signal::SIGKILL);
+        server.process.wait();
+        script.enter(&"more\n".repeat(5000));
+        ends(script, 5, "not all of the input was read");
+    }
+}
+
+#[test]
+fn on_a_terminal_one_can_leave_also_when_very_much_waits_for_a_server_that_is_away() {
+    let mut server = Server::start(&[]);
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    server.process.signal(Signal::SIGKILL);
+    server.process.wait();
+    jill.enter("hello?\n");
+    jill.stdout.wait_for("trying to join again");
+    for _ in 0..80 {
+        jill.enter("hello?\n");
+    }
+    jill.stdout.wait_for("not sent: too many lines wait for the server already");
+    jill.enter("!q\n");
+    assert_eq!(jill.code(), 0);
 }
 
 #[test]
@@ -447,8 +458,7 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
     let server = Server::start(&["--quiet"]);
     let jack = server.join("jack", &[]);
     jack.stdout.wait_for("jack joined!\n");
-    let bot =
-        |number| udpchat_with(&["send", "-n", &format!("bot{number}"), "-s", &server.name(), "-"]);
+    let bot = |number| udpchat_with(&["send", "-n", &format!("bot{number}"), "-s", &server.name(), "-"]);
     let mut bots: Vec<_> = (0..3).map(|number| Process::start(&mut bot(number))).collect();
     for bot in &mut bots {
         bot.enter(&(0..80).map(|number| format!("{number}\n")).collect::<String>());
@@ -457,8 +467,7 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
     for bot in bots {
         ends(bot, 0, "80 of 80 lines confirmed");
     }
-    let shown =
-        jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 240);
+    let shown = jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 240);
     for bot in 0..3 {
         let prefix = format!("bot{bot}: ");
         let lines: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
@@ -471,15 +480,9 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
 fn help_and_version_work_and_nothing_at_all_shows_the_help() {
     let shown = |args: &[&str]| {
         let output = udpchat_with(args).output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
-        )
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
     };
-    assert_eq!(
-        shown(&["--version"]),
-        (Some(0), format!("udpchat {}\n", env!("CARGO_PKG_VERSION")))
-    );
+    assert_eq!(shown(&["--version"]), (Some(0), format!("udpchat {}\n", env!("CARGO_PKG_VERSION"))));
     for args in [&["--help"][..], &["serve", "--help"], &["join", "-h"], &["send", "-h"]] {
         let (code, text) = shown(args);
         assert!(code == Some(0) && text.contains("Usage: udpchat"), "{text}");

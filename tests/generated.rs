@@ -27,25 +27,12 @@ fn man_pages_and_completions_are_up_to_date() {
 
 #[test]
 fn every_man_page_has_every_section() {
-    for (path, bytes) in
-        generate::files().unwrap().into_iter().filter(|(path, _)| path.starts_with("man"))
-    {
+    for (path, bytes) in generate::files().unwrap().into_iter().filter(|(path, _)| path.starts_with("man")) {
         let page = String::from_utf8(bytes).unwrap();
-        for section in [
-            "NAME",
-            "SYNOPSIS",
-            "DESCRIPTION",
-            "OPTIONS",
-            "\"EXIT STATUS\"",
-            "ENVIRONMENT",
-            "FILES",
-            "EXAMPLES",
-        ] {
-            assert!(
-                page.contains(&format!(".SH {section}\n")),
-                "{} has no {section}",
-                path.display()
-            );
+        for section in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "\"EXIT STATUS\"", "ENVIRONMENT", "FILES", "EXAMPLES"]
+        {
+            assert!(page.contains(&format!(".SH {section}\n")), "{} has no {section}", path.display());
         }
     }
 }

@@ -119,14 +119,11 @@ fn without_prompts(terminal: &str) -> String {
 fn every_pairing_shows_what_original_with_original_shows() {
     let model = model();
     for server in [Original, Ours] {
-        for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)]
-        {
+        for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)] {
             let Some(seen) = conversation(server, jill, jack) else { return };
             let who = format!("server {server:?}, jill {jill:?}, jack {jack:?}");
             assert_eq!(seen.server, model.server, "{who}");
-            for (kind, seen, model) in
-                [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)]
-            {
+            for (kind, seen, model) in [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)] {
                 match kind {
                     Ours => assert_eq!(&seen, model, "{who}"),
                     Original => assert_eq!(without_prompts(&seen), without_prompts(model), "{who}"),
@@ -149,19 +146,14 @@ fn our_server_keeps_serving_originals_after_a_datagram_that_kills_the_original()
     }
     jill.enter("still here\n");
     jill.stdout.wait_for("jill: still here");
-    assert_eq!(
-        server.process().stdout.wait_for("still here\n"),
-        "SIGNUP_TAG:jill\njill: still here\n"
-    );
+    assert_eq!(server.process().stdout.wait_for("still here\n"), "SIGNUP_TAG:jill\njill: still here\n");
 }
 
 #[test]
 fn our_one_shot_is_confirmed_by_the_originals_server() {
     let Some((server, port)) = original_server() else { return };
     let address = format!("127.0.0.1:{port}");
-    let mut send = Process::start(&mut udpchat_with(&[
-        "send", "--nick", "bot", "--server", &address, "hello",
-    ]));
+    let mut send = Process::start(&mut udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]));
     assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
     assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\nbot: hello\n");
 }
@@ -169,13 +161,7 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
 #[test]
 fn our_piped_client_is_confirmed_by_the_originals_server() {
     let Some((_server, port)) = original_server() else { return };
-    let mut join = Process::start(&mut udpchat_with(&[
-        "join",
-        "-n",
-        "jack",
-        "-s",
-        &format!("localhost:{port}"),
-    ]));
+    let mut join = Process::start(&mut udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]));
     join.enter("one\ntwo\n");
     join.close_input();
     assert_eq!(join.code(), 0, "{}", join.stderr.so_far());
@@ -199,15 +185,13 @@ fn an_original_that_was_killed_leaves_the_room_as_soon_as_somebody_talks() {
     let AnyServer::Ours(server) = server else { unreachable!() };
     let jack = server.socket();
     // The system limits how often it reports a closed port: talk until it does.
-    let alone =
-        |shown: &str| shown.lines().next_back().is_some_and(|line| line.contains("members 1, "));
+    let alone = |shown: &str| shown.lines().next_back().is_some_and(|line| line.contains("members 1, "));
     for _ in 0..1000 {
         jack.send(b"jack: anybody?").unwrap();
         receive(&jack);
         let before = server.process.stderr.so_far().lines().count();
         server.process.signal(Signal::SIGUSR1);
-        let shown =
-            server.process.stderr.wait_until("counters", |shown, _| shown.lines().count() > before);
+        let shown = server.process.stderr.wait_until("counters", |shown, _| shown.lines().count() > before);
         if alone(&shown) {
             return;
         }

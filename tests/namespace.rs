@@ -18,15 +18,11 @@ fn in_namespace(script: &str) -> Option<Process> {
         .stderr(Stdio::null())
         .status();
     if !works.is_ok_and(|status| status.success()) {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "CI is to be able to make a network namespace, with unshare and ip"
-        );
+        assert!(std::env::var_os("CI").is_none(), "CI is to be able to make a network namespace, with unshare and ip");
         eprintln!("skipped: no network namespace can be made here");
         return None;
     }
-    let script =
-        format!("set -e; ip link set lo up; udpchat={}; {script}", env!("CARGO_BIN_EXE_udpchat"));
+    let script = format!("set -e; ip link set lo up; udpchat={}; {script}", env!("CARGO_BIN_EXE_udpchat"));
     Some(Process::start(Command::new("unshare").args([flags, "bash", "-c", &script])))
 }
 
@@ -59,11 +55,7 @@ fn a_server_on_the_wildcard_answers_from_the_address_it_was_asked_at() {
     let shown = process.stdout.to_end();
     for server in ["10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"] {
         let line = format!("answered from {server}: 0\n");
-        assert!(
-            shown.contains(&line),
-            "{line:?} is not in {shown:?}, stderr {:?}",
-            process.stderr.so_far()
-        );
+        assert!(shown.contains(&line), "{line:?} is not in {shown:?}, stderr {:?}", process.stderr.so_far());
     }
     assert_eq!(code, 0);
 }
@@ -76,10 +68,5 @@ fn no_way_to_the_server_is_said_at_once() {
     assert_eq!(process.code(), 0);
     assert_eq!(process.stdout.to_end(), "code 3\n");
     let said = process.stderr.to_end();
-    assert!(
-        said.contains(
-            "there is no way to 10.99.0.1:9999 (is the network up? is the address right?)"
-        ),
-        "{said}"
-    );
+    assert!(said.contains("there is no way to 10.99.0.1:9999 (is the network up? is the address right?)"), "{said}");
 }

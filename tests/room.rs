@@ -10,6 +10,7 @@ use std::time::Duration;
 use common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
 use udpchat::client::{Event, Unreachable};
+use udpchat::room::Unreachable as Unreached;
 use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, Seq, TextPolicy};
 use udpchat::store::{Outcome, Store};
 
@@ -40,10 +41,7 @@ fn jack_and_jill_see_what_the_original_would_show_them() {
     run(&mut world, &mut [&mut jill, &mut jack]);
     assert_eq!(jill.shown, ["jill joined!", "jack joined!", "jill: hey jack", "jack: hi jill"]);
     assert_eq!(jack.shown, ["jack joined!", "jill: hey jack", "jack: hi jill"]);
-    assert_eq!(
-        world.transcript,
-        ["SIGNUP_TAG:jill", "SIGNUP_TAG:jack", "jill: hey jack", "jack: hi jill"]
-    );
+    assert_eq!(world.transcript, ["SIGNUP_TAG:jill", "SIGNUP_TAG:jack", "jill: hey jack", "jack: hi jill"]);
     assert_eq!((jill.client.confirmed(), jill.client.outstanding()), (1, 0));
 }
 
@@ -69,17 +67,12 @@ fn odd_nicks_and_odd_lines_go_out_as_they_came() {
     let mut world = world();
     world.say(JILL, "SIGNUP_TAG: a:b ");
     world.say(JILL, "SIGNUP_TAG:");
-    for line in
-        ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"]
-    {
+    for line in ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"] {
         world.say(JILL, line);
     }
     let said = world.sent_to(JILL);
     assert_eq!(said[..2], [" a:b  joined!", " joined!"]);
-    assert_eq!(
-        said[2..],
-        ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"]
-    );
+    assert_eq!(said[2..], ["no prefix", "a:b:tight", "QUIT_TAG:jill", "!q", "two\nlines", "\x1b[31mred", "\u{6}"]);
 }
 
 #[test]
@@ -107,11 +100,7 @@ fn a_long_line_becomes_several_each_with_its_prefix() {
     assert_eq!(parts.len(), 4);
     assert!(parts.iter().all(|part| part.len() <= 1024 && part.starts_with("jill: ")));
     assert_eq!(parts.iter().map(|part| &part[6..]).collect::<String>(), text);
-    assert_eq!(
-        world.transcript[1],
-        format!("jill: {text}"),
-        "the transcript has the datagram as it came"
-    );
+    assert_eq!(world.transcript[1], format!("jill: {text}"), "the transcript has the datagram as it came");
 }
 
 #[test]
@@ -126,9 +115,7 @@ fn a_long_announcement_is_cut_as_well() {
 
 #[test]
 fn a_public_address_draws_nothing_unless_the_room_is_opened() {
-    for (text, private, public) in
-        [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)]
-    {
+    for (text, private, public) in [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)] {
         let mut world = World::new(Config { text, ..config() });
         world.say(JILL, "SIGNUP_TAG:jill");
         assert_eq!(world.room.members(), private, "{text:?}");
@@ -148,20 +135,12 @@ fn a_full_room_takes_the_longest_silent_of_the_newcomers_prefix_else_refuses() {
     world.say(JACK, "SIGNUP_TAG:jack");
     assert_eq!(world.room.members(), 2, "at the limit");
     world.say(MARY, "SIGNUP_TAG:mary");
-    assert_eq!(
-        world.room.counters().dropped(DropReason::RoomFull),
-        1,
-        "one past it, from elsewhere"
-    );
+    assert_eq!(world.room.counters().dropped(DropReason::RoomFull), 1, "one past it, from elsewhere");
     world.wait(Duration::from_secs(1));
     world.say(JILL, "jill: still here");
     world.say("10.0.0.9:1000", "SIGNUP_TAG:newcomer");
     assert_eq!(world.room.members(), 2);
-    assert_eq!(
-        world.sent_to(JACK).last().unwrap(),
-        "jill: still here",
-        "jack was silent longest and has left"
-    );
+    assert_eq!(world.sent_to(JACK).last().unwrap(), "jill: still here", "jack was silent longest and has left");
     assert_eq!(world.sent_to(JILL).last().unwrap(), "newcomer joined!");
 }
 
@@ -186,12 +165,69 @@ fn who_is_reported_unreachable_is_gone_and_may_come_back() {
     let mut world = world();
     world.say(JILL, "SIGNUP_TAG:jill");
     world.say(JACK, "SIGNUP_TAG:jack");
-    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap());
-    world.room.handle_unreachable(SOCKET, MARY.parse().unwrap());
+    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
+    world.room.handle_unreachable(SOCKET, MARY.parse().unwrap(), Unreached::Port);
     world.say(JILL, "jill: gone?");
     assert_eq!((world.room.members(), world.sent_to(JACK).len()), (1, 1));
     world.say(JACK, "jack: back");
     assert_eq!(world.sent_to(JACK), ["jack joined!", "jack: back"]);
+}
+
+#[test]
+fn a_host_that_is_not_reached_is_gone_at_the_third_word_unless_it_is_heard_meanwhile() {
+    let mut world = world();
+    world.say(JACK, "SIGNUP_TAG:jack");
+    let unreached = |world: &mut World| {
+        world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Host);
+        world.room.members()
+    };
+    assert_eq!([unreached(&mut world), unreached(&mut world)], [1, 1]);
+    world.say(JACK, "jack: here again");
+    assert_eq!([unreached(&mut world), unreached(&mut world), unreached(&mut world)], [1, 1, 0]);
+}
+
+#[test]
+fn a_peer_that_the_system_will_not_send_to_costs_the_others_nothing() {
+    let mut world = world();
+    for peer in [JILL, JACK, MARY] {
+        world.say(peer, "SIGNUP_TAG:x");
+    }
+    let before = [JILL, JACK, MARY].map(|peer| world.sent_to(peer).len());
+    world.receive(JILL, "x: hello");
+    world.settle();
+    world.send(1);
+    world.room.untransmittable(SOCKET);
+    world.run();
+    let after = [JILL, JACK, MARY].map(|peer| world.sent_to(peer).len());
+    assert_eq!([0, 1, 2].map(|peer| after[peer] - before[peer]), [1, 0, 1]);
+    assert_eq!(world.room.counters().unsent, 1);
+    world.say(JILL, "x: again");
+    assert_eq!(world.sent_to(JACK).last().unwrap(), "x: again");
+}
+
+#[test]
+fn a_datagram_from_port_0_is_dropped_for_it_cannot_be_answered() {
+    let mut world = world();
+    world.say("10.0.0.2:0", "SIGNUP_TAG:nobody");
+    assert_eq!((world.room.members(), world.room.counters().dropped(DropReason::NoReturn)), (0, 1));
+}
+
+#[test]
+fn a_long_line_right_behind_its_signup_has_its_prefix_on_every_part() {
+    let mut world = world();
+    world.receive(JILL, "SIGNUP_TAG:jill");
+    world.receive(JILL, format!("jill: {}", "x".repeat(2000)));
+    world.run();
+    assert!(world.sent_to(JILL)[1..].iter().all(|part| part.starts_with("jill: ")));
+}
+
+#[test]
+fn who_is_refused_by_the_backend_at_once_leaves_nothing_behind() {
+    let mut world = World::with_store(config(), Late::default());
+    world.say(JILL, "SIGNUP_TAG:jill");
+    world.store.reject_one();
+    world.run();
+    assert_eq!(world.room.members(), 0);
 }
 
 #[test]
@@ -201,7 +237,7 @@ fn what_somebody_said_before_it_went_is_still_said() {
     world.receive(JACK, "SIGNUP_TAG:jack");
     world.receive(JACK, "jack: one");
     world.receive(JACK, "jack: two");
-    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap());
+    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
     world.run();
     assert_eq!(world.sent_to(JILL)[1..], ["jack joined!", "jack: one", "jack: two"]);
     assert_eq!(world.sent_to(JACK), Vec::<String>::new());
@@ -214,15 +250,11 @@ fn replies_leave_from_the_address_that_was_written_to() {
     world.receive_at(JILL, Some(first), "SIGNUP_TAG:jill");
     world.receive_at(JACK, Some(second), "SIGNUP_TAG:jack");
     world.run();
-    let from =
-        |peer: &str| world.sent.iter().rfind(|(to, _, _)| *to == peer.parse().unwrap()).unwrap().1;
+    let from = |peer: &str| world.sent.iter().rfind(|(to, _, _)| *to == peer.parse().unwrap()).unwrap().1;
     assert_eq!((from(JILL), from(JACK)), (Some(first), Some(second)));
     world.receive_at(JILL, Some(second), "jill: over here now");
     world.run();
-    assert_eq!(
-        world.sent.iter().rfind(|(to, _, _)| *to == JILL.parse().unwrap()).unwrap().1,
-        Some(second)
-    );
+    assert_eq!(world.sent.iter().rfind(|(to, _, _)| *to == JILL.parse().unwrap()).unwrap().1, Some(second));
 }
 
 #[test]
@@ -232,8 +264,7 @@ fn a_socket_that_takes_little_loses_nothing_and_changes_no_order() {
     for peer in &peers {
         world.say(peer, "SIGNUP_TAG:x");
     }
-    let before: BTreeMap<_, _> =
-        peers.iter().map(|peer| (peer, world.sent_to(peer).len())).collect();
+    let before: BTreeMap<_, _> = peers.iter().map(|peer| (peer, world.sent_to(peer).len())).collect();
     let lines: Vec<String> = (0..100).map(|number| format!("x: {number}")).collect();
     for line in &lines {
         world.receive(&peers[0], line);
@@ -260,8 +291,7 @@ fn equal_lines_share_a_call_and_arrive_as_single_datagrams() {
     assert_eq!(transmits.map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [10 * 8 + 7]);
     world.room.unsegment(SOCKET);
     world.run();
-    let expected: Vec<_> =
-        (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
+    let expected: Vec<_> = (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
     assert_eq!(world.sent_to(JILL)[1..], expected, "also one by one, if the system cannot");
 }
 
@@ -284,8 +314,7 @@ fn who_floods_does_not_hold_up_who_says_one_line() {
 #[test]
 fn a_room_of_a_thousand_members_tells_each_of_them_everything() {
     let mut world = world();
-    let peers: Vec<String> =
-        (0..1000).map(|n| format!("10.0.{}.{}:9", n / 250, n % 250 + 1)).collect();
+    let peers: Vec<String> = (0..1000).map(|n| format!("10.0.{}.{}:9", n / 250, n % 250 + 1)).collect();
     for peer in &peers {
         world.say(peer, "SIGNUP_TAG:x");
     }
@@ -320,11 +349,7 @@ fn who_is_over_its_rate_waits_and_then_loses_its_own() {
     assert_eq!(world.sent_to(JACK).len(), 1 + 100, "more than that waits,");
     assert_eq!(world.room.counters().dropped_in_all(), 0);
     world.say(JILL, "jill: one too many");
-    assert_eq!(
-        world.room.counters().dropped(DropReason::Rate),
-        1,
-        "and more than 64 that wait are dropped"
-    );
+    assert_eq!(world.room.counters().dropped(DropReason::Rate), 1, "and more than 64 that wait are dropped");
     world.wait(Duration::from_secs(1));
     assert_eq!(world.sent_to(JACK).len(), 1 + 110, "ten a second go on");
     world.say(JACK, "jack: hello");
@@ -341,11 +366,7 @@ fn too_many_signups_from_one_prefix_are_refused_and_others_come_in() {
     }
     assert_eq!(world.room.members(), 64, "at the limit");
     world.say("10.0.0.3:65", "SIGNUP_TAG:x");
-    assert_eq!(
-        world.room.counters().dropped(DropReason::Signups),
-        1,
-        "one past it, of the same prefix"
-    );
+    assert_eq!(world.room.counters().dropped(DropReason::Signups), 1, "one past it, of the same prefix");
     world.say("10.0.0.2:1", "x: members are not concerned");
     world.say(MARY, "SIGNUP_TAG:mary");
     assert_eq!(world.room.members(), 65);
@@ -415,15 +436,8 @@ fn a_backend_that_never_answers_stops_the_talk_but_not_the_server() {
     for number in 0..20_000 {
         world.say(JILL, format!("jill: {number}"));
     }
-    assert!(
-        world.store.asked.len() < 1000,
-        "drafts under way are few: {}",
-        world.store.asked.len()
-    );
-    assert!(
-        world.room.counters().dropped(DropReason::QueueFull) > 10_000,
-        "and what waits is bounded"
-    );
+    assert!(world.store.asked.len() < 1000, "drafts under way are few: {}", world.store.asked.len());
+    assert!(world.room.counters().dropped(DropReason::QueueFull) > 10_000, "and what waits is bounded");
     for _ in 0..10 {
         world.store.commit_one();
     }
@@ -445,10 +459,7 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     jill.client.handle_timeout(world.now);
     run(&mut world, &mut [&mut jill]);
     assert_eq!(jill.shown, ["jill joined!", "jill: are you there?"]);
-    assert!(
-        jill.events.contains(&Event::Away(Unreachable::Refused))
-            && jill.events.contains(&Event::Back)
-    );
+    assert!(jill.events.contains(&Event::Away(Unreachable::Refused)) && jill.events.contains(&Event::Back));
 }
 
 proptest! {

@@ -23,10 +23,7 @@ fn serve_fails(args: &[&str], code: i32, says: &str) {
 #[test]
 fn a_port_in_use_is_said_with_what_to_do() {
     let server = Server::start(&[]);
-    let says = format!(
-        "udpchat: cannot bind {}: the port is in use (is another server running?",
-        server.address
-    );
+    let says = format!("udpchat: cannot bind {}: the port is in use (is another server running?", server.address);
     serve_fails(&["--bind", &server.name()], 1, &says);
 }
 
@@ -38,8 +35,7 @@ fn an_address_that_is_not_ours_is_said_with_what_to_do() {
 
 #[test]
 fn a_privileged_port_is_said_with_what_to_do() {
-    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-        .unwrap_or_default();
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
     if first.trim().parse().is_ok_and(|first: u16| first <= 99) {
         eprintln!("skipped: this system lets everybody bind port 99");
         return;
@@ -59,10 +55,7 @@ fn a_privileged_port_is_said_with_what_to_do() {
     let mut process = Process::start(command.args(["serve", "--bind", "127.0.0.1:99"]));
     assert_eq!(process.code(), 1);
     let said = process.stderr.to_end();
-    assert!(
-        said.contains("cannot bind 127.0.0.1:99: no permission (ports below 1024 are privileged"),
-        "{said}"
-    );
+    assert!(said.contains("cannot bind 127.0.0.1:99: no permission (ports below 1024 are privileged"), "{said}");
 }
 
 #[test]
@@ -83,18 +76,8 @@ fn each_ending_signal_ends_it_in_order() {
         receive(&jill);
         server.process.signal(signal);
         assert_eq!(server.process.code(), 0, "{signal}");
-        assert_eq!(
-            server.process.stdout.to_end(),
-            "SIGNUP_TAG:jill\n",
-            "nothing of the transcript is lost"
-        );
-        assert!(
-            server
-                .process
-                .stderr
-                .to_end()
-                .contains("ended by a signal; members 1, in 1, out 1, dropped 0")
-        );
+        assert_eq!(server.process.stdout.to_end(), "SIGNUP_TAG:jill\n", "nothing of the transcript is lost");
+        assert!(server.process.stderr.to_end().contains("ended by a signal; members 1, in 1, out 1, dropped 0"));
     }
 }
 
@@ -106,8 +89,7 @@ fn usr1_logs_the_counters_with_every_reason() {
         jill.send(bytes).unwrap();
     }
     receive(&jill);
-    server
-        .wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 2, too long 2)");
+    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 2, too long 2)");
 }
 
 #[test]
@@ -115,11 +97,7 @@ fn the_transcript_cannot_be_forged() {
     let server = Server::start(&[]);
     let jill = server.socket();
     jill.send("jill: hi\nSIGNUP_TAG:jack\r\x1b[2J\u{202e}\t.".as_bytes()).unwrap();
-    assert_eq!(
-        receive(&jill),
-        "jill: hi\nSIGNUP_TAG:jack\r\x1b[2J\u{202e}\t.",
-        "on the wire it stays as it came"
-    );
+    assert_eq!(receive(&jill), "jill: hi\nSIGNUP_TAG:jack\r\x1b[2J\u{202e}\t.", "on the wire it stays as it came");
     let shown = server.process.stdout.wait_for(".\n");
     assert_eq!(shown, "jill: hi\\nSIGNUP_TAG:jack\\r\\x1b[2J\\u{202e}\t.\n");
 }
@@ -173,10 +151,7 @@ fn with_text_off_nobody_is_answered_and_it_says_so() {
 #[test]
 fn opening_the_text_protocol_to_everybody_is_warned_of() {
     let server = Server::start_on("0.0.0.0:0", &["--text", "any"]);
-    server
-        .process
-        .stderr
-        .wait_for("whoever forges a source address can make this server send to it");
+    server.process.stderr.wait_for("whoever forges a source address can make this server send to it");
 }
 
 #[test]
@@ -184,8 +159,7 @@ fn verbosity_and_rust_log_choose_what_is_logged() {
     let server = Server::start_on("127.0.0.1:0", &["-v", "--text-idle", "50ms"]);
     server.socket().send(b"SIGNUP_TAG:jill").unwrap();
     server.process.stderr.wait_for("is gone: ");
-    let mut silent =
-        Process::start(udpchat_with(&["serve", "--bind", "127.0.0.1:0"]).env("RUST_LOG", "off"));
+    let mut silent = Process::start(udpchat_with(&["serve", "--bind", "127.0.0.1:0"]).env("RUST_LOG", "off"));
     std::thread::sleep(Duration::from_millis(100));
     silent.signal(Signal::SIGTERM);
     silent.code();
@@ -198,11 +172,7 @@ fn a_transcript_that_nobody_reads_holds_nobody_up() {
     // The reader of the test reads; put a pipe in between that is not read.
     let (reader, writer) = std::io::pipe().unwrap();
     let mut blocked = Command::new(env!("CARGO_BIN_EXE_udpchat"));
-    blocked
-        .args(["serve", "--bind", "127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stdout(writer)
-        .stderr(Stdio::piped());
+    blocked.args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
     let mut child = blocked.spawn().unwrap();
     drop(blocked);
     let address = {
@@ -248,11 +218,7 @@ fn a_stdout_that_takes_nothing_is_said_once_and_the_room_goes_on() {
     nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
     let said: Vec<_> = errors.map_while(Result::ok).collect();
-    assert_eq!(
-        said.iter().filter(|line| line.contains("cannot write the transcript")).count(),
-        1,
-        "{said:?}"
-    );
+    assert_eq!(said.iter().filter(|line| line.contains("cannot write the transcript")).count(), 1, "{said:?}");
 }
 
 #[test]

@@ -54,9 +54,7 @@ impl Bare {
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
             std::array::from_fn(|_| [IoSliceMut::new(&mut buffers.next().unwrap()[..])]);
         let fd = self.socket.as_raw_fd();
-        let Ok(messages) =
-            recvmmsg(fd, &mut self.headers, &mut slices, MsgFlags::MSG_WAITFORONE, None)
-        else {
+        let Ok(messages) = recvmmsg(fd, &mut self.headers, &mut slices, MsgFlags::MSG_WAITFORONE, None) else {
             return;
         };
         for message in messages {

@@ -33,8 +33,7 @@ impl FromStr for Sizes {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (min, max) = text.split_once('-').unwrap_or((text, text));
-        let parse =
-            |number: &str| number.parse().ok().filter(|size| (SIZE_MIN..=LINE_MAX).contains(size));
+        let parse = |number: &str| number.parse().ok().filter(|size| (SIZE_MIN..=LINE_MAX).contains(size));
         match (parse(min), parse(max)) {
             (Some(min), Some(max)) if min <= max => Ok(Self { min, max }),
             _ => Err(format!("write it like 64 or 20-256, from {SIZE_MIN} to {LINE_MAX} bytes")),
@@ -44,11 +43,7 @@ impl FromStr for Sizes {
 
 impl fmt::Display for Sizes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.min == self.max {
-            write!(f, "{}", self.min)
-        } else {
-            write!(f, "{}-{}", self.min, self.max)
-        }
+        if self.min == self.max { write!(f, "{}", self.min) } else { write!(f, "{}-{}", self.min, self.max) }
     }
 }
 
@@ -91,10 +86,7 @@ impl Line {
         for &digit in digits {
             value = value << 4 | u64::from(char::from(digit).to_digit(16)?);
         }
-        Some(Self {
-            run: u16::try_from(value >> 32).ok()?,
-            number: u32::try_from(value & 0xffff_ffff).ok()?,
-        })
+        Some(Self { run: u16::try_from(value >> 32).ok()?, number: u32::try_from(value & 0xffff_ffff).ok()? })
     }
 }
 

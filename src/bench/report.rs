@@ -59,12 +59,7 @@ pub struct Report {
 #[allow(clippy::cast_precision_loss)] // far below 2^52
 impl Report {
     /// What the tally says.
-    pub fn new(
-        tally: &Tally,
-        idle_share: f64,
-        server_cpu_ns: Option<u64>,
-        server_peak_kib: Option<u64>,
-    ) -> Self {
+    pub fn new(tally: &Tally, idle_share: f64, server_cpu_ns: Option<u64>, server_peak_kib: Option<u64>) -> Self {
         let seconds = tally.took().as_secs_f64();
         let at = |percentile| tally.latencies().value_at_percentile(percentile) as f64 / 1000.0;
         let received = tally.received as f64;
@@ -77,16 +72,9 @@ impl Report {
             out_of_order: tally.out_of_order as f64,
             seconds,
             deliveries_per_second: received / seconds.max(f64::MIN_POSITIVE),
-            latency_us: Latency {
-                p50: at(50.0),
-                p90: at(90.0),
-                p99: at(99.0),
-                p99_9: at(99.9),
-                max: at(100.0),
-            },
+            latency_us: Latency { p50: at(50.0), p90: at(90.0), p99: at(99.0), p99_9: at(99.9), max: at(100.0) },
             generator_idle_share: idle_share,
-            server_cpu_us_per_delivery: server_cpu_ns
-                .map(|nanos| nanos as f64 / 1000.0 / received.max(1.0)),
+            server_cpu_us_per_delivery: server_cpu_ns.map(|nanos| nanos as f64 / 1000.0 / received.max(1.0)),
             server_peak_memory_kib: server_peak_kib.map(|kib| kib as f64),
         }
     }
@@ -102,9 +90,7 @@ impl Report {
             numbers[numbers.len() / 2]
         };
         let optional = |number: &dyn Fn(&Self) -> Option<f64>| {
-            runs.iter()
-                .all(|run| number(run).is_some())
-                .then(|| median(&|run| number(run).unwrap_or_default()))
+            runs.iter().all(|run| number(run).is_some()).then(|| median(&|run| number(run).unwrap_or_default()))
         };
         Self {
             messages: median(&|run| run.messages),
@@ -139,10 +125,7 @@ impl fmt::Display for Report {
             self.expected, self.received, self.lost, self.doubled, self.out_of_order
         )?;
         writeln!(f, "deliveries/s   {:.0}", self.deliveries_per_second)?;
-        writeln!(
-            f,
-            "latency in us  p50 {p50:.0}, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}"
-        )?;
+        writeln!(f, "latency in us  p50 {p50:.0}, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}")?;
         write!(f, "generator      idle {:.0} % of the time", self.generator_idle_share * 100.0)?;
         if let Some(cpu) = self.server_cpu_us_per_delivery {
             write!(f, "\nserver         {cpu:.3} us on a processor by delivery")?;
@@ -181,11 +164,7 @@ mod tests {
             server_cpu_us_per_delivery: cpu,
             ..Report::default()
         };
-        let median = Report::median(&[
-            run(3.0, 1.0, Some(1.0)),
-            run(1.0, 3.0, None),
-            run(2.0, 2.0, Some(2.0)),
-        ]);
+        let median = Report::median(&[run(3.0, 1.0, Some(1.0)), run(1.0, 3.0, None), run(2.0, 2.0, Some(2.0))]);
         assert!((median.deliveries_per_second - 2.0).abs() < f64::EPSILON);
         assert!((median.latency_us.p50 - 2.0).abs() < f64::EPSILON);
         assert_eq!(median.server_cpu_us_per_delivery, None, "unless every run has it");

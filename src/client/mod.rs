@@ -43,8 +43,11 @@ pub struct Config {
     pub nick: Nick,
     /// The addresses of the server, in the order in which they are tried; at least one.
     pub servers: Vec<SocketAddr>,
-    /// The longest wait for the server's first answer, shared out among the addresses, and for a line to come back.
+    /// The longest wait for the server's first answer, shared out among the addresses, for a line to come back, and,
+    /// unless it stays, for a server that went away.
     pub timeout: Duration,
+    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
+    pub stays: bool,
 }
 
 /// Why nothing gets through to an address.
@@ -73,7 +76,7 @@ pub enum Event {
     Lost(String),
     /// An address does not answer; the next one is tried, if there is one.
     Failed(SocketAddr, Unreachable),
-    /// No address has answered: nothing more will happen.
+    /// No address has answered, or the server stays away: nothing more will happen.
     Over,
 }
 
@@ -94,6 +97,10 @@ pub struct Client {
     server: usize,
     /// When signing up at this address began.
     since: Instant,
+    /// When the server was last heard.
+    heard: Instant,
+    /// Why the server is away, and since when.
+    away: Option<(Unreachable, Instant)>,
     signup_due: Option<Instant>,
     pause: Duration,
     signup_waits: bool,
@@ -117,6 +124,8 @@ impl Client {
             state: State::SigningUp,
             server: 0,
             since: now,
+            heard: now,
+            away: None,
             signup_due: None,
             pause: SIGNUP_PAUSE,
             signup_waits: false,
@@ -148,9 +157,7 @@ impl Client {
 
     /// Whether nothing is left to do: [`Client::finish`] was called, and every line came back or was given up.
     pub fn is_done(&self) -> bool {
-        self.ends.is_some()
-            && matches!(self.state, State::Here | State::Away)
-            && self.outbox.is_empty()
+        self.ends.is_some() && matches!(self.state, State::Here | State::Away) && self.outbox.is_empty()
     }
 
     /// Lines that wait or have not come back yet.
@@ -176,7 +183,7 @@ impl Client {
     /// Sends `text` as soon as the server is there and earlier lines have made place. Returns into how many datagrams
     /// it is cut.
     pub fn say(&mut self, text: &str) -> usize {
-        let lines = text::lines(self.config.nick.as_str(), text);
+        let lines = text::lines(&self.config.nick, text);
         let parts = lines.len();
         lines.into_iter().for_each(|line| self.outbox.push(line));
         parts
@@ -201,7 +208,8 @@ impl Client {
             State::Over => return,
         }
         (self.state, self.signup_due, self.signup_waits) = (State::Here, None, false);
-        if self.outbox.confirm(bytes) {
+        (self.heard, self.away) = (now, None);
+        if self.outbox.confirm(now, bytes) {
             self.returns = true;
             self.ends = self.ends.map(|_| now + self.config.timeout);
         }
@@ -224,16 +232,19 @@ impl Client {
         if self.state == State::SigningUp && now >= self.address_deadline() {
             self.try_next(now, Unreachable::NoAnswer);
         }
+        let gone = self.away.filter(|&(_, since)| !self.config.stays && since + self.config.timeout <= now);
         let ended = self.ends.is_some_and(|ends| ends <= now) && self.state != State::SigningUp;
-        let lost = if ended {
+        let lost = if ended || gone.is_some() {
             self.outbox.give_up_all()
         } else {
             self.outbox.expire(now, self.config.timeout)
         };
-        let silent = lost.len();
+        // It returned lines before and says nothing any more: it may have been started anew and have forgotten us.
+        let silent = !lost.is_empty() && self.returns && self.heard + self.config.timeout <= now;
         self.events.extend(lost.into_iter().map(Event::Lost));
-        if self.state == State::Here && silent > 0 && self.returns && !ended {
-            // It returned lines before: it may have been started anew and have forgotten us.
+        if let Some((why, _)) = gone {
+            self.give_up(why);
+        } else if self.state == State::Here && silent && !ended {
             self.go_away(now, Unreachable::NoAnswer);
         }
         if self.signup_due.is_some_and(|due| due <= now) {
@@ -270,10 +281,8 @@ impl Client {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let address = (self.state == State::SigningUp).then(|| self.address_deadline());
         let ends = self.ends.filter(|_| self.state != State::SigningUp && !self.outbox.is_empty());
-        [address, self.signup_due, ends, self.outbox.deadline(self.config.timeout)]
-            .into_iter()
-            .flatten()
-            .min()
+        let gone = self.away.filter(|_| !self.config.stays).map(|(_, since)| since + self.config.timeout);
+        [address, self.signup_due, ends, gone, self.outbox.deadline(self.config.timeout)].into_iter().flatten().min()
     }
 
     fn address_deadline(&self) -> Instant {
@@ -288,25 +297,31 @@ impl Client {
     }
 
     fn try_next(&mut self, now: Instant, why: Unreachable) {
-        self.events.push_back(Event::Failed(self.server(), why));
         if self.server + 1 == self.config.servers.len() {
-            (self.state, self.signup_due, self.signup_waits) = (State::Over, None, false);
-            self.events.push_back(Event::Over);
+            self.give_up(why);
             return;
         }
+        self.events.push_back(Event::Failed(self.server(), why));
         self.server += 1;
         (self.since, self.pause) = (now, SIGNUP_PAUSE);
         self.sign_up(now);
     }
 
+    fn give_up(&mut self, why: Unreachable) {
+        (self.state, self.signup_due, self.signup_waits, self.away) = (State::Over, None, false, None);
+        self.events.extend([Event::Failed(self.server(), why), Event::Over]);
+    }
+
     fn go_away(&mut self, now: Instant, why: Unreachable) {
-        self.state = State::Away;
-        // A line is sent once: whether it arrived before the server went is not known.
+        (self.state, self.away) = (State::Away, Some((why, now)));
         self.events.push_back(Event::Away(why));
-        let lost = self.outbox.give_up_sent();
-        self.events.extend(lost.into_iter().map(Event::Lost));
-        self.pause = SIGNUP_PAUSE;
-        self.signup_due = Some(now + self.pause);
+        if why != Unreachable::NoAnswer {
+            // A line is sent once: whether it arrived before the server went is not known.
+            let lost = self.outbox.give_up_sent();
+            self.events.extend(lost.into_iter().map(Event::Lost));
+        }
+        self.signup_due = Some(now + SIGNUP_PAUSE);
+        self.pause = SIGNUP_PAUSE * 2;
     }
 }
 
@@ -323,7 +338,7 @@ mod tests {
     fn client(servers: &[SocketAddr]) -> Client {
         Client::new(
             Instant::ZERO,
-            Config { nick: "jill".parse().unwrap(), servers: servers.to_vec(), timeout: TIMEOUT },
+            Config { nick: "jill".parse().unwrap(), servers: servers.to_vec(), timeout: TIMEOUT, stays: true },
         )
     }
 
@@ -366,14 +381,8 @@ mod tests {
             }
         }
         let signup = vec!["SIGNUP_TAG:jill".to_owned()];
-        assert_eq!(
-            when,
-            [(0, signup.clone()), (500, signup.clone()), (1500, signup.clone()), (3500, signup)]
-        );
-        assert_eq!(
-            events(&mut client),
-            [Event::Failed(server(1), Unreachable::NoAnswer), Event::Over]
-        );
+        assert_eq!(when, [(0, signup.clone()), (500, signup.clone()), (1500, signup.clone()), (3500, signup)]);
+        assert_eq!(events(&mut client), [Event::Failed(server(1), Unreachable::NoAnswer), Event::Over]);
     }
 
     #[test]
@@ -381,17 +390,9 @@ mod tests {
         let mut client = client(&[server(1), server(2), server(3)]);
         sent(&mut client, ms(0));
         client.handle_unreachable(ms(1), Unreachable::Refused);
-        assert_eq!(
-            (client.server(), sent(&mut client, ms(1)).len()),
-            (server(2), 1),
-            "refused: at once"
-        );
+        assert_eq!((client.server(), sent(&mut client, ms(1)).len()), (server(2), 1), "refused: at once");
         client.handle_timeout(ms(1) + TIMEOUT / 3);
-        assert_eq!(
-            (client.server(), sent(&mut client, ms(2000)).len()),
-            (server(3), 1),
-            "silent: after its share"
-        );
+        assert_eq!((client.server(), sent(&mut client, ms(2000)).len()), (server(3), 1), "silent: after its share");
         client.handle_datagram(ms(2001), server(2), b"too late");
         client.handle_datagram(ms(2002), server(3), b"jill joined!");
         assert_eq!(
@@ -440,10 +441,7 @@ mod tests {
         sent(&mut client, ms(10));
         client.handle_unreachable(ms(11), Unreachable::Refused);
         client.say("second");
-        assert_eq!(
-            events(&mut client),
-            [Event::Away(Unreachable::Refused), Event::Lost("jill: first".into())]
-        );
+        assert_eq!(events(&mut client), [Event::Away(Unreachable::Refused), Event::Lost("jill: first".into())]);
         assert!(sent(&mut client, ms(12)).is_empty(), "nothing is said to nobody");
         let due = client.poll_timeout().unwrap();
         client.handle_timeout(due);
@@ -468,6 +466,36 @@ mod tests {
         }
         assert!(client.is_done());
         assert_eq!(events(&mut client).last(), Some(&Event::Lost("jill: hey".into())));
+    }
+
+    #[test]
+    fn without_somebody_who_can_leave_a_server_that_stays_away_is_the_end() {
+        let mut client = joined();
+        client.config.stays = false;
+        (0..100).for_each(|_| assert_eq!(client.say("hey"), 1));
+        client.handle_unreachable(ms(10), Unreachable::Refused);
+        while let Some(due) = client.poll_timeout() {
+            client.handle_timeout(due);
+            assert!(due <= ms(10) + TIMEOUT);
+        }
+        let events = events(&mut client);
+        assert_eq!(events[events.len() - 2..], [Event::Failed(server(1), Unreachable::Refused), Event::Over]);
+        assert_eq!(client.lost(), 100);
+    }
+
+    #[test]
+    fn one_lost_line_is_no_reason_to_take_the_server_for_gone() {
+        let mut client = joined();
+        for (at, line) in [(10, "one"), (20, "two")] {
+            client.say(line);
+            sent(&mut client, ms(at));
+        }
+        client.handle_datagram(ms(21), server(1), b"jill: two");
+        client.handle_datagram(ms(3000), server(1), b"jack: still here");
+        client.handle_timeout(ms(5010));
+        let events = events(&mut client);
+        assert!(events.contains(&Event::Lost("jill: one".into())), "{events:?}");
+        assert!(client.is_here() && !events.iter().any(|event| matches!(event, Event::Away(_))), "{events:?}");
     }
 
     #[test]

@@ -19,7 +19,8 @@ const WINDOW: usize = 16;
 /// The most lines that wait before no more are asked for.
 const WAITING_MAX: usize = 64;
 
-/// A line that is out for longer makes place in the window for the next, though it is still waited for.
+/// When no line came back for this long, those that are out make place in the window, though they are waited for still.
+/// As long as some come back the window holds: a server that is slow, or holds us to a rate, is not pressed.
 /// Chosen: longer than the round trip of a usual path; short, so that one loss does not hold up the rest.
 const WINDOW_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -36,6 +37,8 @@ pub(super) struct Outbox {
     waiting: VecDeque<String>,
     sent: VecDeque<Sent>,
     in_window: usize,
+    /// When a line last came back.
+    progress: Instant,
     confirmed: u64,
     lost: u64,
 }
@@ -79,7 +82,7 @@ impl Outbox {
     }
 
     /// A datagram came from the server; true if it is a line of ours.
-    pub(super) fn confirm(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn confirm(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let Some(index) = self.sent.iter().position(|sent| sent.line.as_bytes() == bytes) else {
             return false;
         };
@@ -87,13 +90,14 @@ impl Outbox {
             self.in_window -= 1;
         }
         self.confirmed += 1;
+        self.progress = now;
         true
     }
 
     /// Takes what was sent longer ago than it may out of the window, and out altogether after `timeout`.
     pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<String> {
-        for sent in
-            self.sent.iter_mut().filter(|sent| sent.in_window && sent.at + WINDOW_TIMEOUT <= now)
+        let progress = self.progress;
+        for sent in self.sent.iter_mut().filter(|sent| sent.in_window && sent.at.max(progress) + WINDOW_TIMEOUT <= now)
         {
             sent.in_window = false;
             self.in_window -= 1;
@@ -124,7 +128,7 @@ impl Outbox {
         // The window's own timeout matters only while something waits for place in it.
         let blocked = !self.waiting.is_empty() && self.in_window >= WINDOW;
         let window = blocked.then(|| self.sent.iter().find(|sent| sent.in_window)).flatten();
-        Some(window.map_or(oldest, |sent| oldest.min(sent.at + WINDOW_TIMEOUT)))
+        Some(window.map_or(oldest, |sent| oldest.min(sent.at.max(self.progress) + WINDOW_TIMEOUT)))
     }
 
     fn take_oldest(&mut self) -> Option<String> {
@@ -154,8 +158,8 @@ mod tests {
         let mut outbox = Outbox::default();
         fill(&mut outbox, WINDOW + 1);
         assert_eq!(send_all(&mut outbox, Instant::ZERO), WINDOW);
-        assert!(outbox.confirm(b"3"));
-        assert!(!outbox.confirm(b"3"), "each line is confirmed once");
+        assert!(outbox.confirm(Instant::ZERO, b"3"));
+        assert!(!outbox.confirm(Instant::ZERO, b"3"), "each line is confirmed once");
         assert_eq!(send_all(&mut outbox, Instant::ZERO), 1);
     }
 
@@ -168,7 +172,7 @@ mod tests {
         assert_eq!(due, Instant::ZERO + WINDOW_TIMEOUT);
         assert!(outbox.expire(due, TIMEOUT).is_empty());
         assert_eq!(send_all(&mut outbox, due), WINDOW);
-        assert!(outbox.confirm(b"0"), "a late one still counts");
+        assert!(outbox.confirm(due, b"0"), "a late one still counts");
         assert_eq!(outbox.expire(Instant::ZERO + TIMEOUT, TIMEOUT).len(), WINDOW - 1);
     }
 

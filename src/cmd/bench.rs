@@ -34,9 +34,7 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     let bar = progress_bar();
     bar.set_length(args.members as u64);
     bar.set_message("joining");
-    let joined = Load::join(servers[0], args.members, args.target.timeout, |count| {
-        bar.set_position(count as u64)
-    });
+    let joined = Load::join(servers[0], args.members, args.target.timeout, |count| bar.set_position(count as u64));
     let mut load = joined.map_err(|message| Failure::new(Exit::Unreachable, message))?;
     log::info!("{} members joined {}", args.members, servers[0]);
     let pace = args.rate.map_or(Pace::Window(args.window), Pace::PerSecond);
@@ -54,7 +52,13 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
             duration,
             server: args.pid,
         };
-        runs.push(load.run(run, |permille| bar.set_position(permille))?);
+        let report = load.run(run, |permille| bar.set_position(permille));
+        runs.push(report.map_err(|err| {
+            Failure::new(
+                Exit::Unreachable,
+                format!("{} went away during the run: {err} (does it still run?)", servers[0]),
+            )
+        })?);
     }
     bar.finish_and_clear();
     let summary = Summary {

@@ -36,26 +36,17 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
             None => return Ok(()),
         },
         None => {
-            return Err(Failure::new(
-                Exit::Usage,
-                "no nick: give --nick NICK, or set UDPCHAT_NICK",
-            ));
+            return Err(Failure::new(Exit::Usage, "no nick: give --nick NICK, or set UDPCHAT_NICK"));
         }
     };
     let timeout = args.target.timeout;
-    let mut ui = LineMode {
-        interactive,
-        timeout,
-        output: Output::stdout()?,
-        failed: Vec::new(),
-        not_sent: 0,
-    };
+    let mut ui = LineMode { interactive, timeout, output: Output::stdout()?, failed: Vec::new(), not_sent: 0 };
     ui.prompt();
     let source = Source { input: Some(input), leave_at_end: interactive };
-    let mut client = ClientLoop::new(Config { nick, servers, timeout }, source)?;
+    let mut client = ClientLoop::new(Config { nick, servers, timeout, stays: interactive }, source)?;
     let end = client.run(&mut ui)?;
     ui.output.finish();
-    ui.conclude(&client.client, end)
+    ui.conclude(&client.client, end, client.input_has_ended())
 }
 
 fn ask_nick(input: &mut Input) -> io::Result<Option<Nick>> {
@@ -94,25 +85,34 @@ impl LineMode {
         }
     }
 
-    fn conclude(&self, client: &Client, end: End) -> Result<(), Failure> {
-        let unfinished = client.outstanding() > 0 || !client.is_here();
+    fn conclude(&self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
+        let outstanding = client.outstanding() as u64;
+        let unfinished = outstanding > 0 || !client.is_here() || !self.interactive && !input_ended;
         match end {
-            End::Over => Err(Failure::new(Exit::Unreachable, over(&self.failed, self.timeout))),
-            End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
-            End::Done if client.lost() > 0 => {
-                let total = client.confirmed() + client.lost();
-                let message = format!(
-                    "{} of {} did not come back from {} within {}",
-                    client.lost(),
-                    lines(total),
-                    client.server(),
-                    humantime::format_duration(self.timeout)
-                );
-                Err(Failure::new(Exit::NotConfirmed, message))
+            End::Over if client.confirmed() + client.lost() == 0 => {
+                Err(Failure::new(Exit::Unreachable, over(&self.failed, self.timeout)))
             }
-            End::Done if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
-            End::Done | End::Quit | End::Interrupted => Ok(()),
+            End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
+            End::Quit | End::Interrupted if self.interactive => Ok(()),
+            _ if client.lost() + outstanding > 0 || !input_ended => Err(self.not_confirmed(client, input_ended)),
+            _ if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
+            End::Over | End::Done | End::Quit | End::Interrupted => Ok(()),
         }
+    }
+
+    fn not_confirmed(&self, client: &Client, input_ended: bool) -> Failure {
+        let missing = client.lost() + client.outstanding() as u64;
+        if missing == 0 {
+            return Failure::new(Exit::NotConfirmed, "not all of the input was read");
+        }
+        let rest = if input_ended { "" } else { ", and not all of the input was read" };
+        let message = format!(
+            "{missing} of {} did not come back from {} within {}{rest}",
+            lines(client.confirmed() + missing),
+            client.server(),
+            humantime::format_duration(self.timeout)
+        );
+        Failure::new(Exit::NotConfirmed, message)
     }
 }
 
@@ -123,10 +123,7 @@ impl Ui for LineMode {
             Event::Joined(_) | Event::Over => {}
             Event::Failed(address, why) => self.failed.push((address, why)),
             Event::Away(why) => {
-                notice(format_args!(
-                    "{}; trying to join again",
-                    unreachable(client.server(), why, self.timeout)
-                ));
+                notice(format_args!("{}; trying to join again", unreachable(client.server(), why, self.timeout)));
             }
             Event::Back => notice(format_args!("{} is back", client.server())),
             Event::Lost(line) => {
@@ -143,6 +140,7 @@ impl Ui for LineMode {
         match line {
             Line::Text(line) if line == QUIT && self.interactive => return Next::Leave,
             Line::Text(line) if line == QUIT => return Next::EndInput,
+            Line::Text(_) if !client.wants_lines() => notice("not sent: too many lines wait for the server already"),
             Line::Text(line) => {
                 let parts = client.say(&line);
                 if parts > 1 {
@@ -168,9 +166,7 @@ impl Ui for LineMode {
         })?;
         match self.output.take_left_out() {
             0 => {}
-            count => {
-                notice(format_args!("stdout is not read fast enough: {} left out", lines(count)))
-            }
+            count => notice(format_args!("stdout is not read fast enough: {} left out", lines(count))),
         }
         Ok(())
     }

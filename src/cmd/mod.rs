@@ -81,20 +81,15 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 /// The addresses of the server, in the order in which they are to be tried.
 fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     target.server.resolve().map_err(|err| {
-        Failure::new(
-            Exit::Unreachable,
-            format!("cannot find the server {}: {err} (is the name right?)", target.server),
-        )
+        Failure::new(Exit::Unreachable, format!("cannot find the server {}: {err} (is the name right?)", target.server))
     })
 }
 
 /// What a person is told when no address of the server answers.
 fn over(failed: &[(SocketAddr, Unreachable)], timeout: Duration) -> String {
     let addresses = u32::try_from(failed.len()).unwrap_or(u32::MAX).max(1);
-    let sentences: Vec<_> = failed
-        .iter()
-        .map(|&(address, why)| unreachable(address, why, timeout / addresses))
-        .collect();
+    let sentences: Vec<_> =
+        failed.iter().map(|&(address, why)| unreachable(address, why, timeout / addresses)).collect();
     sentences.join("; ")
 }
 

@@ -19,7 +19,7 @@ const STDIN: &str = "-";
 
 pub(super) fn run(args: Send) -> Result<(), Failure> {
     let timeout = args.target.timeout;
-    let config = Config { nick: args.nick, servers: resolve(&args.target)?, timeout };
+    let config = Config { nick: args.nick, servers: resolve(&args.target)?, timeout, stays: false };
     let input = if args.message == STDIN { Some(Input::stdin()?) } else { None };
     let many = input.is_some();
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
@@ -32,28 +32,19 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     }
     let mut ui = Script::default();
     let end = client.run(&mut ui)?;
+    let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
     let client = &client.client;
     if many {
         let total = client.confirmed() + client.lost() + client.outstanding() as u64 + ui.not_sent;
-        notice(format_args!(
-            "{} of {} confirmed by {}",
-            client.confirmed(),
-            lines(total),
-            client.server()
-        ));
+        notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
     }
     let within = humantime::format_duration(timeout);
     match end {
-        End::Over if ui.failed.iter().any(|&(_, why)| why == Unreachable::NoAnswer) => {
-            Err(Failure::new(
-                Exit::NotConfirmed,
-                format!("not confirmed: {}", over(&ui.failed, timeout)),
-            ))
+        End::Over if client.lost() > 0 || ui.failed.iter().any(|&(_, why)| why == Unreachable::NoAnswer) => {
+            Err(Failure::new(Exit::NotConfirmed, format!("not confirmed: {}", over(&ui.failed, timeout))))
         }
         End::Over => Err(Failure::new(Exit::Unreachable, over(&ui.failed, timeout))),
-        End::Interrupted => {
-            Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed"))
-        }
+        End::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed")),
         End::Done | End::Quit if client.lost() > 0 => Err(Failure::new(
             Exit::NotConfirmed,
             format!(

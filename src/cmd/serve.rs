@@ -13,8 +13,7 @@ use crate::room::{self, is_private};
 use crate::store::Memory;
 
 pub(super) fn run(args: Serve) -> Result<(), Failure> {
-    let sockets: Result<Vec<_>, _> =
-        args.bind.iter().map(|&address| ServerSocket::bind(address)).collect();
+    let sockets: Result<Vec<_>, _> = args.bind.iter().map(|&address| ServerSocket::bind(address)).collect();
     let sockets = sockets.map_err(|message| Failure::new(Exit::Failure, message))?;
     if let Some(granted) = sockets.iter().filter_map(ServerSocket::small_buffer).min() {
         log::warn!(
@@ -35,19 +34,10 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         log::info!("listening on {address}");
     }
     match args.text {
-        Text::Any
-            if args
-                .bind
-                .iter()
-                .any(|address| address.ip().is_unspecified() || !is_private(address.ip())) =>
-        {
-            log::warn!(
-                "--text any: whoever forges a source address can make this server send to it"
-            );
+        Text::Any if args.bind.iter().any(|address| address.ip().is_unspecified() || !is_private(address.ip())) => {
+            log::warn!("--text any: whoever forges a source address can make this server send to it");
         }
-        Text::Off => log::warn!(
-            "--text off: there is no other protocol yet, so nobody can talk to this server"
-        ),
+        Text::Off => log::warn!("--text off: there is no other protocol yet, so nobody can talk to this server"),
         Text::Any | Text::Private => {}
     }
     Ok(server.run()?)

@@ -15,15 +15,12 @@ use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage,
-    recvmmsg, recvmsg, sendmmsg,
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage, recvmmsg, recvmsg,
+    sendmmsg,
 };
 
-use super::socket::{
-    RECEIVE_MAX, Received, SendOutcome, Source, Then, is_about_a_peer, is_passing, is_refusal,
-    local_address, socket_address,
-};
-use crate::room::Transmits;
+use super::socket::{RECEIVE_MAX, Received, SendOutcome, Source, Then, is_ours, local_address, report, socket_address};
+use crate::room::{Transmits, Unreachable};
 
 /// Datagrams received in one call. Chosen: the call's own cost is spread thin, the buffers stay in the cache.
 const RECEIVE_BATCH: usize = 32;
@@ -45,59 +42,37 @@ impl Calls {
         }
     }
 
-    pub(super) fn receive(
-        &mut self,
-        fd: RawFd,
-        max: usize,
-        take: impl FnMut(Received<'_>),
-    ) -> io::Result<bool> {
+    pub(super) fn receive(&mut self, fd: RawFd, max: usize, take: impl FnMut(Received<'_>)) -> io::Result<bool> {
         match self {
             Self::V4(batch) => batch.receive(fd, max, take),
             Self::V6(batch) => batch.receive(fd, max, take),
         }
     }
 
-    pub(super) fn send(
-        &mut self,
-        fd: RawFd,
-        transmits: Transmits<'_>,
-        max: usize,
-    ) -> io::Result<SendOutcome> {
+    pub(super) fn send(&mut self, fd: RawFd, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
         match self {
-            Self::V4(batch) => batch.send(fd, transmits, max),
-            Self::V6(batch) => batch.send(fd, transmits, max),
+            Self::V4(batch) => batch.send(fd, transmits),
+            Self::V6(batch) => batch.send(fd, transmits),
         }
     }
 
-    /// The next peer of the queue of `IP_RECVERR` (ip(7)) whose port is unreachable.
-    pub(super) fn unreachable(&mut self, fd: RawFd) -> io::Result<Option<SocketAddr>> {
+    /// The next report of the queue of `IP_RECVERR` (ip(7)) that a peer is unreachable.
+    pub(super) fn unreachable(&mut self, fd: RawFd) -> io::Result<Option<(SocketAddr, Unreachable)>> {
         // The datagram that was refused comes with it; it is not looked at.
-        let mut control =
-            cmsg_space!(libc::in6_pktinfo, libc::sock_extended_err, libc::sockaddr_in6);
+        let mut control = cmsg_space!(libc::in6_pktinfo, libc::sock_extended_err, libc::sockaddr_in6);
         loop {
             let mut slices: [IoSliceMut<'_>; 0] = [];
-            match recvmsg::<SockaddrStorage>(
-                fd,
-                &mut slices,
-                Some(&mut control),
-                MsgFlags::MSG_ERRQUEUE,
-            ) {
+            match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut control), MsgFlags::MSG_ERRQUEUE) {
                 Ok(message) => {
-                    let refused = message
-                        .cmsgs()
-                        .ok()
-                        .into_iter()
-                        .flatten()
-                        .any(|control| is_refusal(&control));
-                    if let Some(peer) =
-                        message.address.as_ref().and_then(socket_address).filter(|_| refused)
-                    {
-                        return Ok(Some(peer));
+                    let report = message.cmsgs().ok().into_iter().flatten().find_map(|control| report(&control));
+                    let peer = message.address.as_ref().and_then(socket_address);
+                    if let Some(unreachable) = peer.zip(report) {
+                        return Ok(Some(unreachable));
                     }
                 }
                 Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                Err(err) => return Err(err.into()),
+                Err(err) if is_ours(err) => return Err(err.into()),
+                Err(_) => {}
             }
         }
     }
@@ -169,72 +144,61 @@ impl<A: Address> Batch<A> {
         }
     }
 
-    fn receive(
-        &mut self,
-        fd: RawFd,
-        max: usize,
-        mut take: impl FnMut(Received<'_>),
-    ) -> io::Result<bool> {
+    fn receive(&mut self, fd: RawFd, max: usize, mut take: impl FnMut(Received<'_>)) -> io::Result<bool> {
         let wanted = max.min(RECEIVE_BATCH);
         let mut buffers = self.buffers.iter_mut();
-        let mut slices: [[IoSliceMut<'_>; 1]; RECEIVE_BATCH] = std::array::from_fn(|_| {
-            [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]
-        });
-        let messages =
-            match recvmmsg(fd, &mut self.receive, &mut slices[..wanted], MsgFlags::empty(), None) {
-                Ok(messages) => messages,
-                Err(Errno::EAGAIN) => return Ok(false),
-                Err(err) if is_passing(err) => return Ok(true),
-                Err(err) => return Err(err.into()),
-            };
+        let mut slices: [[IoSliceMut<'_>; 1]; RECEIVE_BATCH] =
+            std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]);
+        let messages = match recvmmsg(fd, &mut self.receive, &mut slices[..wanted], MsgFlags::empty(), None) {
+            Ok(messages) => messages,
+            Err(Errno::EAGAIN) => return Ok(false),
+            Err(err) if is_ours(err) => return Err(err.into()),
+            // Of some earlier datagram, and gone with having been told.
+            Err(_) => return Ok(true),
+        };
+        let mut received = 0;
         for message in messages {
+            received += 1;
             let local = message.cmsgs().ok().into_iter().flatten().find_map(local_address);
             let bytes = message.iovs().next().unwrap_or_default();
             if let Some(peer) = message.address.as_ref().map(A::get) {
                 take(Received { peer, local, bytes });
             }
         }
-        // Also after fewer than were asked for: an error of an earlier send may have cut it short.
-        Ok(true)
+        // Fewer than were asked for: nothing is left. If an error of an earlier send cut it short, the poll was told of
+        // that error after it was last asked, and will say with it that there is more.
+        Ok(received == wanted)
     }
 
-    fn send(&mut self, fd: RawFd, transmits: Transmits<'_>, max: usize) -> io::Result<SendOutcome> {
+    fn send(&mut self, fd: RawFd, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
         let source = transmits.from().map(Source::new);
         let segment = transmits.segment().and_then(|segment| u16::try_from(segment).ok());
         let mut addresses = [None; SEND_BATCH];
         let mut slices = [[IoSlice::new(&[])]; SEND_BATCH];
         let mut count = 0;
-        for (to, bytes) in transmits.take(max.min(SEND_BATCH)) {
+        for (to, bytes) in transmits.take(SEND_BATCH) {
             (addresses[count], slices[count]) = (A::of(to), [IoSlice::new(bytes)]);
             count += 1;
         }
-        let controls: [Option<ControlMessage<'_>>; 2] = [
-            source.as_ref().map(Source::control),
-            segment.as_ref().map(ControlMessage::UdpGsoSegments),
-        ];
-        let sent = self.send_all(fd, &slices[..count], &addresses[..count], controls);
-        match sent {
-            Ok(done) => Ok(SendOutcome { done, then: Then::Continue }),
-            Err(Errno::EAGAIN) => Ok(SendOutcome { done: 0, then: Then::WouldBlock }),
-            // An error of an earlier datagram is reported now; it is in the queue as well.
-            Err(Errno::EINTR | Errno::ECONNREFUSED) => {
-                Ok(SendOutcome { done: 0, then: Then::Continue })
-            }
+        let controls: [Option<ControlMessage<'_>>; 2] =
+            [source.as_ref().map(Source::control), segment.as_ref().map(ControlMessage::UdpGsoSegments)];
+        let mut send = || self.send_all(fd, &slices[..count], &addresses[..count], controls);
+        // A first error may be of an earlier datagram, and is gone with having been told; only the second is of these.
+        let (done, then) = match send().or_else(|err| if err == Errno::EAGAIN { Err(err) } else { send() }) {
+            Ok(done) => (done, Then::Continue),
+            Err(Errno::EINTR) => (0, Then::Continue),
+            Err(Errno::EAGAIN) => (0, Then::WouldBlock),
             // No segmentation: without checksum offload EIO, beyond the way's MTU EINVAL or EMSGSIZE.
-            Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::EOPNOTSUPP)
-                if segment.is_some() =>
-            {
-                Ok(SendOutcome { done: 0, then: Then::Unsegmented })
+            Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::EOPNOTSUPP) if segment.is_some() => {
+                (0, Then::Unsegmented)
             }
-            Err(err) if is_about_a_peer(err) => {
-                log::debug!(
-                    "nothing gets through to {:?}: {err}",
-                    addresses[0].as_ref().map(A::get)
-                );
-                Ok(SendOutcome { done: 1, then: Then::Continue })
+            Err(err) if is_ours(err) => return Err(err.into()),
+            Err(err) => {
+                log::debug!("cannot send to {:?}: {err}", addresses[0].as_ref().map(A::get));
+                (0, Then::Unsendable)
             }
-            Err(err) => Err(err.into()),
-        }
+        };
+        Ok(SendOutcome { done, then })
     }
 
     fn send_all(
@@ -254,8 +218,7 @@ impl<A: Address> Batch<A> {
         let headers = self.send[usize::from(source) + 2 * usize::from(segment)]
             .get_or_insert_with(|| MultiHeaders::preallocate(SEND_BATCH, space(source, segment)));
         let none = ControlMessage::UdpGsoSegments(&0);
-        let [first, second] =
-            [controls[0].or(controls[1]).unwrap_or(none), controls[1].unwrap_or(none)];
+        let [first, second] = [controls[0].or(controls[1]).unwrap_or(none), controls[1].unwrap_or(none)];
         let both = [first, second];
         let controls = &both[..usize::from(source) + usize::from(segment)];
         sendmmsg(fd, headers, slices, addresses, controls, MsgFlags::empty()).map(Iterator::count)

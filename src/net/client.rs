@@ -25,6 +25,9 @@ pub const UI: Token = Token(3);
 /// The longest datagram there is.
 const RECEIVE_MAX: usize = 65_535;
 
+/// Lines taken from the input before the rest has its turn.
+const LINE_BUDGET: usize = 256;
+
 /// The buffer that is asked for, in bytes. Chosen: some thousand lines wait there while the screen is slow.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 
@@ -123,6 +126,11 @@ impl ClientLoop {
         })
     }
 
+    /// Whether all the input was taken, if there was any.
+    pub const fn input_has_ended(&self) -> bool {
+        self.source.input.is_none()
+    }
+
     /// There will be no more lines than those the client has.
     pub fn finish(&mut self) {
         self.client.finish(self.clock.now());
@@ -163,8 +171,7 @@ impl ClientLoop {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let takes_input =
-            self.client.wants_lines() && self.source.input.as_ref().is_some_and(Input::is_ready);
+        let takes_input = self.client.wants_lines() && self.source.input.as_ref().is_some_and(Input::is_ready);
         if self.readable || takes_input {
             return Some(Duration::ZERO);
         }
@@ -173,7 +180,7 @@ impl ClientLoop {
 
     fn turn(&mut self, ui: &mut impl Ui) -> io::Result<Option<End>> {
         let ready = std::mem::take(&mut self.ui_ready);
-        self.receive()?;
+        self.receive();
         let now = self.clock.now();
         if self.client.poll_timeout().is_some_and(|at| at <= now) {
             self.client.handle_timeout(now);
@@ -196,7 +203,11 @@ impl ClientLoop {
 
     fn read(&mut self, ui: &mut impl Ui) -> io::Result<Option<End>> {
         let Some(input) = &mut self.source.input else { return Ok(None) };
-        while self.client.wants_lines() {
+        // Somebody who can leave is always listened to.
+        for _ in 0..LINE_BUDGET {
+            if !self.client.wants_lines() && !self.source.leave_at_end {
+                break;
+            }
             let next = match input.next_line() {
                 Some(line) => ui.line(&mut self.client, line),
                 None if input.is_ready() => {
@@ -223,21 +234,18 @@ impl ClientLoop {
         Ok(None)
     }
 
-    fn receive(&mut self) -> io::Result<()> {
+    fn receive(&mut self) {
         let mut budget = RECEIVE_BUDGET;
         while self.readable && budget > 0 {
             let Some((server, socket)) = &self.socket else { break };
             budget -= 1;
             match socket.recv(&mut self.buffer) {
-                Ok(len) => {
-                    self.client.handle_datagram(self.clock.now(), *server, &self.buffer[..len])
-                }
+                Ok(len) => self.client.handle_datagram(self.clock.now(), *server, &self.buffer[..len]),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => self.unreachable(&err)?,
+                Err(err) => self.unreachable(&err),
             }
         }
-        Ok(())
     }
 
     /// Sends all that the client has to say and the socket takes.
@@ -248,16 +256,12 @@ impl ClientLoop {
                 Some((address, socket)) if *address == server => socket,
                 _ => match open(server) {
                     Ok(mut socket) => {
-                        self.poll.registry().register(
-                            &mut socket,
-                            SOCKET,
-                            Interest::READABLE | Interest::WRITABLE,
-                        )?;
+                        self.poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
                         (self.readable, self.writable) = (true, true);
                         &self.socket.insert((server, socket)).1
                     }
                     Err(err) => {
-                        self.unreachable(&err)?;
+                        self.unreachable(&err);
                         continue;
                     }
                 },
@@ -269,43 +273,19 @@ impl ClientLoop {
                 Ok(_) => self.client.transmitted(self.clock.now()),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => self.unreachable(&err)?,
+                Err(err) => self.unreachable(&err),
             }
         }
         Ok(())
     }
 
-    /// Tells the client what the system says of the server, if it does.
-    fn unreachable(&mut self, err: &io::Error) -> io::Result<()> {
-        let why = if err.kind() == io::ErrorKind::ConnectionRefused {
-            Unreachable::Refused
-        } else if is_no_route(err) {
-            Unreachable::NoRoute
-        } else {
-            return Err(io::Error::new(
-                err.kind(),
-                format!("cannot talk to {}: {err}", self.client.server()),
-            ));
-        };
+    /// Tells the client what the system says of the server: whatever it is, nothing gets there.
+    fn unreachable(&mut self, err: &io::Error) {
+        let why =
+            if err.kind() == io::ErrorKind::ConnectionRefused { Unreachable::Refused } else { Unreachable::NoRoute };
+        log::debug!("{}: {err}", self.client.server());
         self.client.handle_unreachable(self.clock.now(), why);
-        Ok(())
     }
-}
-
-fn is_no_route(err: &io::Error) -> bool {
-    use io::ErrorKind::{
-        AddrNotAvailable, HostUnreachable, InvalidInput, NetworkDown, NetworkUnreachable,
-        PermissionDenied,
-    };
-    matches!(
-        err.kind(),
-        HostUnreachable
-            | NetworkUnreachable
-            | NetworkDown
-            | PermissionDenied
-            | AddrNotAvailable
-            | InvalidInput
-    )
 }
 
 /// A socket that takes datagrams from `server` only, and is told when nothing listens there.

@@ -87,22 +87,24 @@ impl Load {
         mut progress: impl FnMut(usize),
     ) -> Result<Self, String> {
         raise_file_limit(members)?;
-        let mut load = Self::open(server, members)
-            .map_err(|err| format!("cannot open {members} sockets: {err}"))?;
+        let mut load = Self::open(server, members).map_err(|err| format!("cannot open {members} sockets: {err}"))?;
         let mut joined = vec![None; members];
-        let (mut asked, mut count, mut heard) = (0, 0, load.clock.now());
+        let (mut asked, mut count) = (0, 0);
+        let (mut heard, mut again) = (load.clock.now(), load.clock.now());
         while count < members {
             while asked < members && asked < count + JOINING {
                 load.sign_up(asked);
                 asked += 1;
             }
             load.wait(Some(JOIN_AGAIN)).map_err(|err| err.to_string())?;
-            let now = load.clock.now();
+            let (now, before) = (load.clock.now(), count);
             load.drain(|member, _| {
-                heard = now;
                 count += usize::from(joined[member].replace(()).is_none());
             })
             .map_err(|err| format!("cannot talk to {server}: {err} (is the server running?)"))?;
+            if count > before {
+                heard = now;
+            }
             progress(count);
             if now.saturating_since(heard) > patience {
                 let patience = humantime::format_duration(patience);
@@ -110,9 +112,9 @@ impl Load {
                     "{count} of {members} members joined {server}, then no answer within {patience} (is the server running? are its limits off?)"
                 ));
             }
-            if now.saturating_since(heard) > JOIN_AGAIN {
-                let missing: Vec<_> =
-                    (0..asked).filter(|&member| joined[member].is_none()).collect();
+            if now.saturating_since(heard.max(again)) > JOIN_AGAIN {
+                again = now;
+                let missing: Vec<_> = (0..asked).filter(|&member| joined[member].is_none()).collect();
                 missing.into_iter().for_each(|member| load.sign_up(member));
             }
         }
@@ -137,8 +139,7 @@ impl Load {
             if ended && (tally.is_complete() || now.saturating_since(tally.last()) > GIVEN_UP) {
                 break;
             }
-            let due =
-                if ended { None } else { self.send_due(now, start, run, &mut tally, &mut buffer) };
+            let due = if ended { None } else { self.send_due(now, start, run, &mut tally, &mut buffer) };
             self.wait(Some(due.map_or(QUIET, |due| due.saturating_since(self.clock.now()))))?;
             let clock = &self.clock;
             Self::drain_ready(&self.events, &self.sockets, &mut self.inbox, |member, bytes| {
@@ -147,9 +148,7 @@ impl Load {
             progress(part_done(run, &tally, now.saturating_since(start)));
         }
         let wall = self.clock.now().saturating_since(start);
-        let cpu = cpu
-            .zip(run.server.map(server_cpu))
-            .and_then(|(before, after)| Some(after?.saturating_sub(before?)));
+        let cpu = cpu.zip(run.server.map(server_cpu)).and_then(|(before, after)| Some(after?.saturating_sub(before?)));
         let idle = self.idle.as_secs_f64() / wall.as_secs_f64();
         let report = Report::new(&tally, idle, cpu, run.server.and_then(server_peak_kib));
         self.settle()?;
@@ -165,14 +164,7 @@ impl Load {
             sockets.push(socket);
         }
         let events = Events::with_capacity(1024);
-        Ok(Self {
-            poll,
-            events,
-            clock: Clock::start(),
-            sockets,
-            inbox: Inbox::new(),
-            idle: Duration::ZERO,
-        })
+        Ok(Self { poll, events, clock: Clock::start(), sockets, inbox: Inbox::new(), idle: Duration::ZERO })
     }
 
     fn sign_up(&self, member: usize) {
@@ -202,9 +194,7 @@ impl Load {
             }
             Pace::PerSecond(rate) => {
                 let due = |number: u32| start + Duration::from_secs(number.into()) / rate;
-                while due(tally.sent()) <= now
-                    && run.messages.is_none_or(|most| tally.sent() < most)
-                {
+                while due(tally.sent()) <= now && run.messages.is_none_or(|most| tally.sent() < most) {
                     if !self.send(due(tally.sent()), run, tally, buffer) {
                         return Some(now);
                     }
@@ -227,12 +217,7 @@ impl Load {
     /// Waits for something to come; counts the time as idle.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let before = self.clock.now();
-        let timeout =
-            timeout.map(
-                |timeout| {
-                    if timeout < SPIN { Duration::ZERO } else { timeout.saturating_sub(SPIN) }
-                },
-            );
+        let timeout = timeout.map(|timeout| if timeout < SPIN { Duration::ZERO } else { timeout.saturating_sub(SPIN) });
         match self.poll.poll(&mut self.events, timeout) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             polled => polled?,
@@ -263,8 +248,7 @@ impl Load {
     fn settle(&mut self) -> io::Result<()> {
         let start = self.clock.now();
         let mut heard = start;
-        while self.clock.now().saturating_since(heard) < QUIET
-            && self.clock.now().saturating_since(start) < SETTLE_MAX
+        while self.clock.now().saturating_since(heard) < QUIET && self.clock.now().saturating_since(start) < SETTLE_MAX
         {
             self.wait(Some(QUIET))?;
             let now = self.clock.now();
@@ -276,8 +260,7 @@ impl Load {
 
 /// How much of the run is done, in thousandths.
 fn part_done(run: Run, tally: &Tally, took: Duration) -> u64 {
-    let messages =
-        run.messages.map_or(0, |most| u64::from(tally.sent()) * 1000 / u64::from(most.max(1)));
+    let messages = run.messages.map_or(0, |most| u64::from(tally.sent()) * 1000 / u64::from(most.max(1)));
     let time = run.duration.map_or(0, |most| took.as_millis() * 1000 / most.as_millis().max(1));
     messages.max(u64::try_from(time).unwrap_or(1000)).min(1000)
 }
@@ -307,9 +290,7 @@ fn server_cpu(pid: u32) -> Option<u64> {
 /// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
 fn server_peak_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
 }
 
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
@@ -340,13 +321,7 @@ impl Inbox {
             let mut slices: [[IoSliceMut<'_>; 1]; Self::BATCH] = std::array::from_fn(|_| {
                 [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]
             });
-            let messages = match recvmmsg(
-                socket.as_raw_fd(),
-                &mut self.headers,
-                &mut slices,
-                MsgFlags::empty(),
-                None,
-            ) {
+            let messages = match recvmmsg(socket.as_raw_fd(), &mut self.headers, &mut slices, MsgFlags::empty(), None) {
                 Ok(messages) => messages,
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::EINTR) => continue,

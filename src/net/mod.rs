@@ -70,11 +70,7 @@ impl FromStr for HostPort {
             None => name.split_at(name.find(':').unwrap_or(name.len())),
         };
         let port = match port.strip_prefix(':') {
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|&port| port > 0)
-                .ok_or("the port is a number from 1 to 65535")?,
+            Some(port) => port.parse().ok().filter(|&port| port > 0).ok_or("the port is a number from 1 to 65535")?,
             None if port.is_empty() => DEFAULT_PORT,
             None => return Err("write it as HOST:PORT".into()),
         };
@@ -107,30 +103,19 @@ impl HostPort {
                 addresses.push(address);
             }
         }
-        if addresses.is_empty() {
-            Err(io::Error::other("the name has no address"))
-        } else {
-            Ok(addresses)
-        }
+        if addresses.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(addresses) }
     }
 }
 
 /// Asks the poll for readiness of `fd`. False if the system cannot tell, as for regular files: it is always ready then.
-fn register_fd(
-    registry: &Registry,
-    fd: RawFd,
-    token: Token,
-    interest: Interest,
-) -> io::Result<bool> {
+fn register_fd(registry: &Registry, fd: RawFd, token: Token, interest: Interest) -> io::Result<bool> {
     match registry.register(&mut SourceFd(&fd), token, interest) {
         Ok(()) => Ok(true),
         // epoll_ctl(2): "The target file fd does not support epoll". kqueue(2) reports ENOTSUP or EINVAL.
         Err(err)
             if matches!(
                 err.kind(),
-                io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Unsupported
+                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
             ) =>
         {
             Ok(false)
@@ -159,9 +144,7 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_is_refused_with_what_is_wrong() {
-        for name in
-            ["", ":9999", "[]:9", "host:", "host:0", "host:65536", "host:nine", "[::1", "[::1]9"]
-        {
+        for name in ["", ":9999", "[]:9", "host:", "host:0", "host:65536", "host:nine", "[::1", "[::1]9"] {
             assert!(parse(name).is_err(), "{name}");
         }
     }

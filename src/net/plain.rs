@@ -12,11 +12,8 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg, sendmsg};
 
-use super::socket::{
-    RECEIVE_MAX, Received, SendOutcome, Source, Then, is_about_a_peer, is_passing, local_address,
-    socket_address,
-};
-use crate::room::Transmits;
+use super::socket::{RECEIVE_MAX, Received, SendOutcome, Source, Then, is_ours, local_address, socket_address};
+use crate::room::{Transmits, Unreachable};
 
 pub(super) struct Calls {
     buffer: Box<[u8; RECEIVE_MAX]>,
@@ -28,28 +25,20 @@ impl Calls {
         Self { buffer: Box::new([0; RECEIVE_MAX]), control: nix::cmsg_space!(libc::in6_pktinfo) }
     }
 
-    pub(super) fn receive(
-        &mut self,
-        fd: RawFd,
-        max: usize,
-        mut take: impl FnMut(Received<'_>),
-    ) -> io::Result<bool> {
+    pub(super) fn receive(&mut self, fd: RawFd, max: usize, mut take: impl FnMut(Received<'_>)) -> io::Result<bool> {
         for _ in 0..max {
             let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
-            let (len, peer, local) = match recvmsg::<SockaddrStorage>(
-                fd,
-                &mut slices,
-                Some(&mut self.control),
-                MsgFlags::empty(),
-            ) {
-                Ok(message) => {
-                    let local = message.cmsgs().ok().into_iter().flatten().find_map(local_address);
-                    (message.bytes, message.address.as_ref().and_then(socket_address), local)
-                }
-                Err(Errno::EAGAIN) => return Ok(false),
-                Err(err) if is_passing(err) => continue,
-                Err(err) => return Err(err.into()),
-            };
+            let (len, peer, local) =
+                match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut self.control), MsgFlags::empty()) {
+                    Ok(message) => {
+                        let local = message.cmsgs().ok().into_iter().flatten().find_map(local_address);
+                        (message.bytes, message.address.as_ref().and_then(socket_address), local)
+                    }
+                    Err(Errno::EAGAIN) => return Ok(false),
+                    Err(err) if is_ours(err) => return Err(err.into()),
+                    // Of some earlier datagram, and gone with having been told.
+                    Err(_) => continue,
+                };
             if let Some(peer) = peer {
                 take(Received { peer, local, bytes: &self.buffer[..len] });
             }
@@ -57,21 +46,25 @@ impl Calls {
         Ok(true)
     }
 
-    pub(super) fn send(
-        &mut self,
-        fd: RawFd,
-        transmits: Transmits<'_>,
-        max: usize,
-    ) -> io::Result<SendOutcome> {
+    pub(super) fn send(&mut self, fd: RawFd, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
         let from = transmits.from().map(Source::new);
         let segment = transmits.segment().unwrap_or(usize::MAX);
         let mut done = 0;
-        for (to, bytes) in transmits.take(max) {
+        for (to, bytes) in transmits {
             if bytes.len() > segment {
                 return Ok(SendOutcome { done, then: Then::Unsegmented });
             }
-            if !send_one(fd, to, from.as_ref(), bytes)? {
-                return Ok(SendOutcome { done, then: Then::WouldBlock });
+            let send = || send_one(fd, to, from.as_ref(), bytes);
+            // A first error may be of an earlier datagram; only the second is of this one.
+            match send().or_else(|err| if err == Errno::EAGAIN { Err(err) } else { send() }) {
+                Ok(()) => {}
+                Err(Errno::EINTR) => return Ok(SendOutcome { done, then: Then::Continue }),
+                Err(Errno::EAGAIN) => return Ok(SendOutcome { done, then: Then::WouldBlock }),
+                Err(err) if is_ours(err) => return Err(err.into()),
+                Err(err) => {
+                    log::debug!("cannot send to {to}: {err}");
+                    return Ok(SendOutcome { done, then: Then::Unsendable });
+                }
             }
             done += 1;
         }
@@ -79,27 +72,13 @@ impl Calls {
     }
 
     /// Nothing is reported of single peers on an unconnected socket.
-    pub(super) fn unreachable(&mut self, _: RawFd) -> io::Result<Option<SocketAddr>> {
+    pub(super) fn unreachable(&mut self, _: RawFd) -> io::Result<Option<(SocketAddr, Unreachable)>> {
         Ok(None)
     }
 }
 
-/// False if the socket is full. What cannot be sent to this peer is lost, as on any way there.
-fn send_one(fd: RawFd, to: SocketAddr, from: Option<&Source>, bytes: &[u8]) -> io::Result<bool> {
-    let slices = [IoSlice::new(bytes)];
+fn send_one(fd: RawFd, to: SocketAddr, from: Option<&Source>, bytes: &[u8]) -> nix::Result<()> {
     let control = from.map(Source::control);
-    let to_system = SockaddrStorage::from(to);
-    loop {
-        match sendmsg(fd, &slices, control.as_slice(), MsgFlags::empty(), Some(&to_system)) {
-            Ok(_) => return Ok(true),
-            Err(Errno::EAGAIN) => return Ok(false),
-            // An error of an earlier datagram is reported now; it is in the queue as well.
-            Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
-            Err(err) if is_about_a_peer(err) => {
-                log::debug!("nothing gets through to {to}: {err}");
-                return Ok(true);
-            }
-            Err(err) => return Err(err.into()),
-        }
-    }
+    let to = SockaddrStorage::from(to);
+    sendmsg(fd, &[IoSlice::new(bytes)], control.as_slice(), MsgFlags::empty(), Some(&to)).map(|_| ())
 }

@@ -17,13 +17,18 @@ use super::stdio::Output;
 use super::{Clock, END_SIGNALS};
 use crate::room::{Config, Path, Room, SocketId};
 use crate::store::{self, Store};
+use crate::time::Instant;
 
 /// Datagrams received from one socket before the others have their turn. Chosen: what a run of the log holds several
 /// times, little enough that sending goes on.
 const RECEIVE_BUDGET: usize = 256;
 
-/// Transmits handed to one socket before it is looked whether something came in.
-const SEND_BUDGET: usize = 1024;
+/// Datagrams handed to one socket, some more if they are in runs, before it is looked whether something came in.
+/// Chosen: some milliseconds' worth, in which less comes in than a socket buffer holds.
+const SEND_BUDGET: u64 = 4096;
+
+/// Between two warnings of the same kind. Chosen: whoever floods us must not flood the log.
+const WARN_PAUSE: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(0);
 const OUTPUT: Token = Token(1);
@@ -45,6 +50,8 @@ pub struct Server<S> {
     store: S,
     /// The transcript, if there is one.
     output: Option<Output>,
+    /// When lines that were left out of it were last told of, and how many have been since.
+    left_out: (Instant, u64),
 }
 
 impl<S: Store> Server<S> {
@@ -52,26 +59,17 @@ impl<S: Store> Server<S> {
     ///
     /// # Errors
     /// The system's.
-    pub fn new(
-        config: Config,
-        sockets: Vec<ServerSocket>,
-        store: S,
-        output: Option<Output>,
-    ) -> io::Result<Self> {
+    pub fn new(config: Config, sockets: Vec<ServerSocket>, store: S, output: Option<Output>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = Signals::new(END_SIGNALS.into_iter().chain([SIGUSR1]))?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut ports = Vec::with_capacity(sockets.len());
         for mut socket in sockets {
-            poll.registry().register(
-                socket.source(),
-                Token(SOCKETS + ports.len()),
-                Interest::READABLE,
-            )?;
+            poll.registry().register(socket.source(), Token(SOCKETS + ports.len()), Interest::READABLE)?;
             ports.push(Port { socket, readable: true, writable: true });
         }
         let room = Room::new(config, ports.len(), store.next());
-        Ok(Self { poll, signals, clock: Clock::start(), ports, room, store, output })
+        Ok(Self { poll, signals, clock: Clock::start(), ports, room, store, output, left_out: (Instant::ZERO, 0) })
     }
 
     /// The addresses that are bound.
@@ -96,10 +94,7 @@ impl<S: Store> Server<S> {
                 match event.token() {
                     SIGNALS if self.ends_on_signal() => return Ok(()),
                     SIGNALS => {}
-                    OUTPUT => self
-                        .output
-                        .iter_mut()
-                        .for_each(|output| output.set_writable(self.poll.registry())),
+                    OUTPUT => self.output.iter_mut().for_each(|output| output.set_writable(self.poll.registry())),
                     Token(token) => self.port_is_ready(SocketId(token - SOCKETS), event)?,
                 }
             }
@@ -117,11 +112,7 @@ impl<S: Store> Server<S> {
                 log::info!("members {}, {}", self.room.members(), self.room.counters());
                 continue;
             }
-            log::info!(
-                "ended by a signal; members {}, {}",
-                self.room.members(),
-                self.room.counters()
-            );
+            log::info!("ended by a signal; members {}, {}", self.room.members(), self.room.counters());
             if let Some(output) = &mut self.output {
                 output.finish();
             }
@@ -135,15 +126,11 @@ impl<S: Store> Server<S> {
         port.readable |= event.is_readable();
         if event.is_writable() && !port.writable {
             port.writable = true;
-            self.poll.registry().reregister(
-                port.socket.source(),
-                Token(SOCKETS + id.0),
-                Interest::READABLE,
-            )?;
+            self.poll.registry().reregister(port.socket.source(), Token(SOCKETS + id.0), Interest::READABLE)?;
         }
         if event.is_error() {
-            while let Some(peer) = port.socket.unreachable()? {
-                self.room.handle_unreachable(id, peer);
+            while let Some((peer, why)) = port.socket.unreachable()? {
+                self.room.handle_unreachable(id, peer, why);
             }
         }
         Ok(())
@@ -204,20 +191,16 @@ impl<S: Store> Server<S> {
                 if self.settle_more() { continue } else { return Ok(false) }
             };
             let port = &mut self.ports[id.0];
-            let outcome = port.socket.send(transmits, budget)?;
-            budget -= outcome.done;
-            self.room.transmitted(id, outcome.done);
+            let outcome = port.socket.send(transmits)?;
+            budget = budget.saturating_sub(self.room.transmitted(id, outcome.done).max(1));
             match outcome.then {
                 Then::Continue => {}
                 Then::Unsegmented => self.room.unsegment(id),
+                Then::Unsendable => self.room.untransmittable(id),
                 Then::WouldBlock => {
                     port.writable = false;
                     let both = Interest::READABLE | Interest::WRITABLE;
-                    self.poll.registry().reregister(
-                        port.socket.source(),
-                        Token(SOCKETS + id.0),
-                        both,
-                    )?;
+                    self.poll.registry().reregister(port.socket.source(), Token(SOCKETS + id.0), both)?;
                 }
             }
         }
@@ -237,11 +220,12 @@ impl<S: Store> Server<S> {
             self.output = None;
             return;
         }
-        match output.take_left_out() {
-            0 => {}
-            lines => log::warn!(
-                "stdout is not read fast enough: {lines} lines of the transcript were left out"
-            ),
+        let (told, lines) = &mut self.left_out;
+        *lines += output.take_left_out();
+        let now = self.clock.now();
+        if *lines > 0 && now.saturating_since(*told) >= WARN_PAUSE {
+            log::warn!("stdout is not read fast enough: {lines} lines of the transcript were left out");
+            (*told, *lines) = (now, 0);
         }
     }
 }

@@ -12,12 +12,11 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrStorage, setsockopt,
-    sockopt,
+    ControlMessage, ControlMessageOwned, SockaddrIn, SockaddrIn6, SockaddrStorage, setsockopt, sockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::room::Transmits;
+use crate::room::{Transmits, Unreachable};
 use crate::wire::text::DATAGRAM_MAX;
 
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
@@ -46,7 +45,7 @@ pub struct Received<'a> {
 /// How far sending got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOutcome {
-    /// Transmits that the system took, or that it will never take.
+    /// Transmits that the system took.
     pub done: usize,
     /// What to do about the rest.
     pub then: Then,
@@ -61,6 +60,8 @@ pub enum Then {
     WouldBlock,
     /// The system, or the way there, does not segment: give it these one datagram a call.
     Unsegmented,
+    /// The system will not send the next one to its peer.
+    Unsendable,
 }
 
 /// One bound socket.
@@ -97,6 +98,8 @@ impl ServerSocket {
     pub fn small_buffer(&self) -> Option<usize> {
         let socket = socket2::SockRef::from(&self.socket);
         let granted = socket.recv_buffer_size().ok()?.min(socket.send_buffer_size().ok()?);
+        // Linux says twice what it grants (socket(7), SO_RCVBUF).
+        let granted = if cfg!(target_os = "linux") { granted / 2 } else { granted };
         Some(granted).filter(|&granted| granted < BUFFER_WANTED)
     }
 
@@ -109,19 +112,19 @@ impl ServerSocket {
         self.calls.receive(self.socket.as_raw_fd(), max, take)
     }
 
-    /// Sends as much of `transmits` as the system takes, at most `max` of them.
+    /// Sends as much of `transmits` as the system takes in one call.
     ///
     /// # Errors
     /// The system's, if it is not about a peer.
-    pub fn send(&mut self, transmits: Transmits<'_>, max: usize) -> io::Result<SendOutcome> {
-        self.calls.send(self.socket.as_raw_fd(), transmits, max)
+    pub fn send(&mut self, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
+        self.calls.send(self.socket.as_raw_fd(), transmits)
     }
 
-    /// The next peer whose port the system has reported unreachable.
+    /// The next peer that the system has reported unreachable.
     ///
     /// # Errors
     /// The system's.
-    pub fn unreachable(&mut self) -> io::Result<Option<SocketAddr>> {
+    pub fn unreachable(&mut self) -> io::Result<Option<(SocketAddr, Unreachable)>> {
         self.calls.unreachable(self.socket.as_raw_fd())
     }
 }
@@ -130,8 +133,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // What is granted is looked at later; less will do.
-    let _ =
-        (socket.set_recv_buffer_size(BUFFER_WANTED), socket.set_send_buffer_size(BUFFER_WANTED));
+    let _ = (socket.set_recv_buffer_size(BUFFER_WANTED), socket.set_send_buffer_size(BUFFER_WANTED));
     let wildcard = address.ip().is_unspecified();
     if address.is_ipv6() {
         // v4 and v6 are bound separately (PROTOCOL 1.4).
@@ -153,20 +155,11 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 fn bind_error(address: SocketAddr, err: &io::Error) -> String {
     let kind = err.kind();
     let (what, todo) = if kind == io::ErrorKind::AddrInUse {
-        (
-            "the port is in use".into(),
-            "is another server running? --bind ADDR:PORT takes another port",
-        )
+        ("the port is in use".into(), "is another server running? --bind ADDR:PORT takes another port")
     } else if kind == io::ErrorKind::AddrNotAvailable {
-        (
-            "this machine does not have that address".into(),
-            "--bind 0.0.0.0:PORT takes all that it has",
-        )
+        ("this machine does not have that address".into(), "--bind 0.0.0.0:PORT takes all that it has")
     } else if kind == io::ErrorKind::PermissionDenied {
-        (
-            "no permission".into(),
-            "ports below 1024 are privileged; --bind ADDR:PORT takes another port",
-        )
+        ("no permission".into(), "ports below 1024 are privileged; --bind ADDR:PORT takes another port")
     } else {
         (err.to_string(), "--bind ADDR:PORT takes another address or port")
     };
@@ -187,10 +180,9 @@ impl Source {
                 ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
                 ipi_addr: libc::in_addr { s_addr: 0 },
             }),
-            IpAddr::V6(ip) => Self::V6(libc::in6_pktinfo {
-                ipi6_addr: libc::in6_addr { s6_addr: ip.octets() },
-                ipi6_ifindex: 0,
-            }),
+            IpAddr::V6(ip) => {
+                Self::V6(libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: 0 })
+            }
         }
     }
 
@@ -202,46 +194,22 @@ impl Source {
     }
 }
 
-/// Errors of earlier datagrams to some peer, which receiving reports too.
-pub(super) fn is_passing(err: Errno) -> bool {
-    matches!(err, Errno::EINTR | Errno::ECONNREFUSED) || is_about_a_peer(err)
-}
-
-/// There is no way to this peer, or the system has none of its own means at the moment: the datagram is lost.
-pub(super) const fn is_about_a_peer(err: Errno) -> bool {
-    matches!(
-        err,
-        Errno::EHOSTUNREACH
-            | Errno::ENETUNREACH
-            | Errno::EHOSTDOWN
-            | Errno::ENETDOWN
-            | Errno::EPERM
-            | Errno::EACCES
-            | Errno::EMSGSIZE
-            | Errno::EINVAL
-            | Errno::ENOBUFS
-            | Errno::ENOMEM
-            | Errno::EPROTO
-            | Errno::ENOPROTOOPT
-            | Errno::EADDRNOTAVAIL
-    )
+/// Whether the error is about our socket itself. All others are about some datagram or peer: an ICMP message that anybody
+/// may send makes many of them, and with `IP_RECVERR` they come up at the next call, whatever that is about.
+pub(super) const fn is_ours(err: Errno) -> bool {
+    matches!(err, Errno::EBADF | Errno::ENOTSOCK | Errno::EFAULT | Errno::ENOSYS | Errno::ENOTCONN | Errno::EPIPE)
 }
 
 pub(super) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 =
-        address.as_sockaddr_in().map(|&v4: &SockaddrIn| SocketAddr::V4(SocketAddrV4::from(v4)));
-    v4.or_else(|| {
-        address.as_sockaddr_in6().map(|&v6: &SockaddrIn6| SocketAddr::V6(SocketAddrV6::from(v6)))
-    })
+    let v4 = address.as_sockaddr_in().map(|&v4: &SockaddrIn| SocketAddr::V4(SocketAddrV4::from(v4)));
+    v4.or_else(|| address.as_sockaddr_in6().map(|&v6: &SockaddrIn6| SocketAddr::V6(SocketAddrV6::from(v6))))
 }
 
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
 pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     match control {
         // The local address of the datagram (ip(7)): for a broadcast, ours on that interface.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
-        }
+        ControlMessageOwned::Ipv4PacketInfo(info) => Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes())),
         // A multicast address cannot be sent from.
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             Some(IpAddr::from(info.ipi6_addr.s6_addr)).filter(|ip| !ip.is_multicast())
@@ -250,14 +218,18 @@ pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     }
 }
 
-/// Whether the message is the report of a refused datagram (ip(7), `IP_RECVERR`).
+/// What the message reports of an earlier datagram (ip(7), `IP_RECVERR`), if anything.
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
-pub(super) const fn is_refusal(control: &ControlMessageOwned) -> bool {
+pub(super) fn report(control: &ControlMessageOwned) -> Option<Unreachable> {
     match control {
         ControlMessageOwned::Ipv4RecvErr(err, _) | ControlMessageOwned::Ipv6RecvErr(err, _) => {
-            err.ee_errno == libc::ECONNREFUSED.cast_unsigned()
+            match Errno::from_raw(err.ee_errno.cast_signed()) {
+                Errno::ECONNREFUSED => Some(Unreachable::Port),
+                Errno::EHOSTUNREACH | Errno::ENETUNREACH => Some(Unreachable::Host),
+                _ => None,
+            }
         }
-        _ => false,
+        _ => None,
     }
 }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -29,6 +30,9 @@ const READ_MAX: usize = 4096;
 
 /// What stdout may be behind, in bytes, before lines are left out. Chosen: minutes of a busy room.
 const BEHIND_MAX: usize = 1024 * 1024;
+
+/// The memory that is kept when nothing waits, in bytes.
+const BEHIND_KEPT: usize = 64 * 1024;
 
 /// What a pipe that is writable takes without blocking, in bytes: pipe(7), `PIPE_BUF`.
 const WRITE_MAX: usize = 4096;
@@ -65,15 +69,7 @@ impl Input {
     }
 
     fn new(file: File) -> Self {
-        Self {
-            file,
-            partial: Vec::new(),
-            lines: VecDeque::new(),
-            number: 0,
-            ended: false,
-            polled: false,
-            ready: true,
-        }
+        Self { file, partial: Vec::new(), lines: VecDeque::new(), number: 0, ended: false, polled: false, ready: true }
     }
 
     /// Whether a person is at the other end.
@@ -101,6 +97,11 @@ impl Input {
         self.ready && !self.ended
     }
 
+    /// Whether there is something to take or to read now.
+    pub fn has_more(&self) -> bool {
+        self.is_ready() || !self.lines.is_empty() || self.ended
+    }
+
     /// Reads once. Blocks only if it is not ready.
     ///
     /// # Errors
@@ -110,9 +111,7 @@ impl Input {
         match self.file.read(&mut buffer) {
             Ok(0) => self.end(),
             Ok(len) => self.take_in(&buffer[..len]),
-            Err(err)
-                if matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
-            }
+            Err(err) if matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             // A terminal that is gone reads as EIO: the end.
             Err(err) if err.raw_os_error() == Some(nix::libc::EIO) => self.end(),
             Err(err) => return Err(err),
@@ -120,11 +119,7 @@ impl Input {
         if let Some((registry, token)) = registry.filter(|_| self.polled && !self.ended) {
             // The event comes once until all is read, and what is left cannot be known: ask anew (epoll(7), edge).
             self.ready = false;
-            registry.reregister(
-                &mut SourceFd(&self.file.as_raw_fd()),
-                token,
-                Interest::READABLE,
-            )?;
+            registry.reregister(&mut SourceFd(&self.file.as_raw_fd()), token, Interest::READABLE)?;
         }
         Ok(())
     }
@@ -152,10 +147,7 @@ impl Input {
         self.partial.extend_from_slice(bytes);
         while self.partial.len() > LINE_MAX {
             // Not in the middle of a character, as long as it is one.
-            let end = (LINE_MAX - 3..=LINE_MAX)
-                .rev()
-                .find(|&end| self.partial[end] & 0xc0 != 0x80)
-                .unwrap_or(LINE_MAX);
+            let end = (LINE_MAX - 3..=LINE_MAX).rev().find(|&end| self.partial[end] & 0xc0 != 0x80).unwrap_or(LINE_MAX);
             let rest = self.partial.split_off(end);
             let line = std::mem::replace(&mut self.partial, rest);
             self.push(line);
@@ -202,14 +194,12 @@ impl Output {
     /// # Errors
     /// The system's, if the descriptor cannot be duplicated.
     pub fn stdout() -> io::Result<Self> {
-        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self {
-            file,
-            waiting: Vec::new(),
-            written: 0,
-            left_out: 0,
-            state: OutputState::Writable,
-        })
+        let stdout = io::stdout();
+        let file = match reopen_terminal(&stdout) {
+            Some(file) => file,
+            None => File::from(stdout.as_fd().try_clone_to_owned()?),
+        };
+        Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable })
     }
 
     /// Writes a line of `parts`, escaped, as soon as [`Output::flush`] can.
@@ -285,12 +275,70 @@ impl Output {
         }
         if self.written == self.waiting.len() {
             self.waiting.clear();
+            self.waiting.shrink_to(BEHIND_KEPT);
             self.written = 0;
         } else if self.written > BEHIND_MAX / 2 {
             self.waiting.drain(..self.written);
             self.written = 0;
         }
         Ok(true)
+    }
+}
+
+/// A terminal that is writable may still block in the middle of a write: opens it anew, as a description of our own that
+/// does not.
+fn reopen_terminal(stdout: &(impl IsTerminal + AsRawFd)) -> Option<File> {
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    let path = format!("/dev/fd/{}", stdout.as_raw_fd());
+    File::options().write(true).custom_flags(flags).open(path).ok()
+}
+
+/// Stderr for the log of a server: what would block is left out, so that nobody who stops reading it stops the room.
+#[derive(Debug)]
+pub struct LogOutput {
+    file: File,
+    left_out: u64,
+}
+
+impl LogOutput {
+    /// The stderr of the process.
+    ///
+    /// # Errors
+    /// The system's, if the descriptor cannot be duplicated.
+    pub fn stderr() -> io::Result<Self> {
+        let stderr = io::stderr();
+        let file = match reopen_terminal(&stderr) {
+            Some(file) => file,
+            None => File::from(stderr.as_fd().try_clone_to_owned()?),
+        };
+        Ok(Self { file, left_out: 0 })
+    }
+
+    fn is_writable(&self) -> bool {
+        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+        nix::poll::poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+}
+
+impl Write for LogOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.is_writable() {
+            self.left_out += 1;
+            return Ok(bytes.len());
+        }
+        if self.left_out > 0 {
+            let left_out = std::mem::take(&mut self.left_out);
+            writeln!(self.file, "({left_out} lines of the log were left out: stderr was not read)")?;
+        }
+        let _ = self.file.write(&bytes[..bytes.len().min(WRITE_MAX)])?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -311,15 +359,9 @@ mod tests {
 
     #[test]
     fn lines_end_where_they_end_whatever_the_reads() {
-        assert_eq!(
-            lines(&[b"a\nb", b"c\r\n", b"\nd"]),
-            [text("a"), text("bc"), text(""), text("d")]
-        );
+        assert_eq!(lines(&[b"a\nb", b"c\r\n", b"\nd"]), [text("a"), text("bc"), text(""), text("d")]);
         assert_eq!(lines(&[]), []);
-        assert_eq!(
-            lines(&["ж".as_bytes().split_at(1).0, "ж".as_bytes().split_at(1).1]),
-            [text("ж")]
-        );
+        assert_eq!(lines(&["ж".as_bytes().split_at(1).0, "ж".as_bytes().split_at(1).1]), [text("ж")]);
     }
 
     #[test]

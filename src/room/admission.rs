@@ -23,9 +23,7 @@ pub enum TextPolicy {
 /// or unique-local (RFC 4193).
 pub fn is_private(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => {
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared(ip)
-        }
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared(ip),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local(),
     }
 }
@@ -106,8 +104,7 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_24_or_a_64() {
-        let same =
-            |a: &str, b: &str| Prefix::of(a.parse().unwrap()) == Prefix::of(b.parse().unwrap());
+        let same = |a: &str, b: &str| Prefix::of(a.parse().unwrap()) == Prefix::of(b.parse().unwrap());
         assert!(same("10.0.0.1", "10.0.0.255"));
         assert!(!same("10.0.0.1", "10.0.1.1"));
         assert!(same("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff"));

@@ -28,6 +28,8 @@ pub enum DropReason {
     NotPrivate,
     /// The room is full, and nobody in the newcomer's own prefix makes place.
     RoomFull,
+    /// From port 0, where no answer can go.
+    NoReturn,
     /// Too many new members from this one's prefix at once.
     Signups,
     /// Its source is too far ahead of its rate.
@@ -40,13 +42,14 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Empty,
         Self::NotUtf8,
         Self::TooLong,
         Self::TextOff,
         Self::NotPrivate,
         Self::RoomFull,
+        Self::NoReturn,
         Self::Signups,
         Self::Rate,
         Self::QueueFull,
@@ -63,6 +66,7 @@ impl fmt::Display for DropReason {
             Self::TextOff => "text is off",
             Self::NotPrivate => "address not private",
             Self::RoomFull => "room full",
+            Self::NoReturn => "no return port",
             Self::Signups => "too many signups",
             Self::Rate => "over its rate",
             Self::QueueFull => "queue full",
@@ -88,6 +92,8 @@ pub struct Counters {
     pub received: u64,
     /// Datagrams that the system took to send.
     pub sent: u64,
+    /// Datagrams that the system would not send to their peer.
+    pub unsent: u64,
     dropped: [u64; DropReason::ALL.len()],
     /// When each reason was last logged, and how many there were then.
     logged: [(Instant, u64); DropReason::ALL.len()],
@@ -116,7 +122,7 @@ impl Counters {
     }
 }
 
-/// `in 10, out 20, dropped 3 (empty 1, not UTF-8 2)`
+/// `in 10, out 20, dropped 3 (empty 1, not UTF-8 2)`, and `, not sendable 4` where there are such.
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "in {}, out {}, dropped {}", self.received, self.sent, self.dropped_in_all())?;
@@ -125,7 +131,10 @@ impl fmt::Display for Counters {
             write!(f, "{separator}{reason} {}", self.dropped(reason))?;
             separator = ", ";
         }
-        if separator == ", " { f.write_str(")") } else { Ok(()) }
+        if separator == ", " {
+            f.write_str(")")?;
+        }
+        if self.unsent > 0 { write!(f, ", not sendable {}", self.unsent) } else { Ok(()) }
     }
 }
 

@@ -102,18 +102,12 @@ impl Log {
         self.end().0 - self.floor.0
     }
 
-    /// Whether entries of `bytes` bytes in all can be appended without forgetting one that is not released.
-    pub(super) fn has_place(&self, entries: usize, bytes: usize) -> bool {
-        // An entry is never split, so that up to one entry's length is lost at the ring's end.
-        self.held() + entries as u64 <= ENTRIES_MAX as u64
-            && self.held_bytes() + bytes + LINE_MAX <= self.bytes.len()
-    }
-
     /// Appends one entry of `head` and `tail`, at most [`LINE_MAX`] long together, and gives its number.
-    /// Forgets released entries as it needs their place; [`Log::has_place`] says whether that will do.
+    /// Forgets released entries as it needs their place: no more may be held
+    /// than fits, which is its caller's to see to.
     pub(super) fn append(&mut self, head: &str, tail: &str) -> Seq {
         let len = head.len() + tail.len();
-        debug_assert!(len <= LINE_MAX && self.has_place(1, len));
+        debug_assert!(len <= LINE_MAX);
         if self.bytes.len() - self.write < len {
             self.forget_from(self.write);
             self.write = 0;
@@ -181,17 +175,6 @@ impl Log {
         &self.bytes[first.offset as usize..last.offset as usize + usize::from(last.len)]
     }
 
-    /// The ring's bytes from the oldest held entry to the write position.
-    fn held_bytes(&self) -> usize {
-        match self.span(self.floor) {
-            None => 0,
-            Some(oldest) if (oldest.offset as usize) < self.write => {
-                self.write - oldest.offset as usize
-            }
-            Some(oldest) => self.bytes.len() - oldest.offset as usize + self.write,
-        }
-    }
-
     fn oldest_lies_in(&self, start: usize, end: usize) -> bool {
         self.spans.front().is_some_and(|span| {
             let offset = span.offset as usize;
@@ -253,11 +236,7 @@ mod tests {
         assert_eq!(log.run_bytes(run, Seq(0)), b"aaaabbbbcc");
         assert_eq!(log.run_bytes(run, Seq(2)), b"cc");
         assert_eq!(log.run_bytes(run, Seq(3)), b"");
-        assert_eq!(
-            log.run(Seq(3), SEGMENTS_MAX).len(),
-            1,
-            "a longer one does not fit behind a shorter"
-        );
+        assert_eq!(log.run(Seq(3), SEGMENTS_MAX).len(), 1, "a longer one does not fit behind a shorter");
         assert!(log.run(Seq(5), SEGMENTS_MAX).is_empty());
     }
 
@@ -285,18 +264,30 @@ mod tests {
     fn the_window_holds_as_many_entries_as_it_says_and_not_one_more() {
         let mut log = Log::new(Seq(0));
         for _ in 0..ENTRIES_MAX {
-            assert!(log.has_place(1, 1));
+            assert!(log.has_place());
             said(&mut log, "x");
         }
-        assert!(!log.has_place(1, 1));
+        assert!(!log.has_place());
         log.release(Seq(1));
-        assert!(log.has_place(1, 1));
+        assert!(log.has_place());
         said(&mut log, "y");
-        assert_eq!(
-            log.first,
-            Seq(1),
-            "the oldest is forgotten when its place is needed, not before"
-        );
+        assert_eq!(log.first, Seq(1), "the oldest is forgotten when its place is needed, not before");
+    }
+
+    impl Log {
+        /// The ring's bytes from the oldest held entry to the write position.
+        fn held_bytes(&self) -> usize {
+            match self.span(self.floor) {
+                None => 0,
+                Some(oldest) if (oldest.offset as usize) < self.write => self.write - oldest.offset as usize,
+                Some(oldest) => self.bytes.len() - oldest.offset as usize + self.write,
+            }
+        }
+
+        /// Whether one more entry fits beside those that are held, wherever the ring ends.
+        fn has_place(&self) -> bool {
+            self.held() < ENTRIES_MAX as u64 && self.held_bytes() + 2 * LINE_MAX <= self.bytes.len()
+        }
     }
 
     proptest! {
@@ -309,7 +300,7 @@ mod tests {
             let mut floor = 0;
             for (index, (len, release)) in steps.into_iter().enumerate() {
                 let line = format!("{index:08}{}", "x".repeat(len.saturating_sub(8)));
-                if !log.has_place(1, line.len()) {
+                if !log.has_place() {
                     floor = (floor + release + 1).min(model.len() as u64);
                     log.release(Seq(floor));
                     continue;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::admission::Prefix;
 use super::rate::Meter;
 use crate::time::Instant;
+use crate::wire::text::PREFIX_MAX;
 
 /// Slots that are kept when nobody takes them. Chosen: as many as a small room needs.
 const SLOTS_KEPT: usize = 64;
@@ -51,10 +52,22 @@ pub(super) struct Member {
     pub(super) place: Option<u32>,
     /// What it has used of the rate of its datagrams.
     pub(super) meter: Meter,
+    /// How often its host was reported unreachable since it was last heard.
+    pub(super) unreached: u8,
     /// When it was last put into the indices.
     indexed: Instant,
     /// It left, and only what it said is still under way.
     gone: bool,
+}
+
+impl Member {
+    /// It signed up as `nick`.
+    pub(super) fn set_nick(&mut self, nick: &str) {
+        let useful = if nick.len() < PREFIX_MAX { nick } else { "" };
+        if *self.nick != *useful {
+            self.nick = useful.into();
+        }
+    }
 }
 
 /// The members; see the module.
@@ -93,8 +106,7 @@ impl Members {
             MemberId(u32::try_from(self.slots.len() - 1).expect("fewer members than addresses"))
         });
         let (nick, meter) = (Box::default(), Meter::default());
-        let member =
-            Member { path, nick, heard: now, place: None, meter, indexed: now, gone: false };
+        let member = Member { path, nick, heard: now, place: None, meter, unreached: 0, indexed: now, gone: false };
         self.slots[id.0 as usize] = Some(member);
         let before = self.by_address.insert((path.socket, path.peer), id);
         debug_assert!(before.is_none(), "an address is one member");
@@ -107,11 +119,7 @@ impl Members {
     /// Lets a member go: its address is free at once. Its name stays taken until [`Members::forget`], for what it said
     /// may still be under way.
     pub(super) fn remove(&mut self, id: MemberId) {
-        let Some(member) = self
-            .slots
-            .get_mut(id.0 as usize)
-            .and_then(Option::as_mut)
-            .filter(|member| !member.gone)
+        let Some(member) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut).filter(|member| !member.gone)
         else {
             return;
         };
@@ -171,8 +179,7 @@ impl Members {
     pub(super) fn longest_silent_beside(&mut self, ip: IpAddr) -> Option<MemberId> {
         let prefix = Prefix::of(ip);
         loop {
-            let &(found, _, id) =
-                self.by_prefix.range((prefix, Instant::ZERO, MemberId(0))..).next()?;
+            let &(found, _, id) = self.by_prefix.range((prefix, Instant::ZERO, MemberId(0))..).next()?;
             if found != prefix {
                 return None;
             }
@@ -253,11 +260,7 @@ mod tests {
         members.insert(at(0), path("10.0.0.2:1"));
         members.remove(jill);
         assert_eq!(members.find(SocketId(0), "10.0.0.1:1".parse().unwrap()), None);
-        assert_ne!(
-            members.insert(at(0), path("10.0.0.4:1")),
-            jill,
-            "what jill said may still be under way"
-        );
+        assert_ne!(members.insert(at(0), path("10.0.0.4:1")), jill, "what jill said may still be under way");
         members.forget(jill);
         assert_eq!(members.insert(at(0), path("10.0.0.3:1")), jill);
         for id in [jill, MemberId(1), MemberId(2)] {
@@ -270,19 +273,14 @@ mod tests {
     #[test]
     fn when_a_crowd_has_left_its_memory_is_given_back() {
         let mut members = Members::default();
-        let crowd: Vec<_> = (0..10_000)
-            .map(|n| members.insert(at(0), path(&format!("10.0.{}.1:{n}", n % 200))))
-            .collect();
+        let crowd: Vec<_> =
+            (0..10_000).map(|n| members.insert(at(0), path(&format!("10.0.{}.1:{n}", n % 200)))).collect();
         for &id in &crowd[2..] {
             members.remove(id);
             members.forget(id);
         }
         assert_eq!(members.len(), 2);
-        assert!(
-            members.slots.capacity() + members.free.capacity() <= 2 * SLOTS_KEPT,
-            "{}",
-            members.slots.capacity()
-        );
+        assert!(members.slots.capacity() + members.free.capacity() <= 2 * SLOTS_KEPT, "{}", members.slots.capacity());
         assert!(members.get(crowd[1]).is_some());
     }
 }

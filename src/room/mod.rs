@@ -45,9 +45,6 @@ use members::{MemberId, Members};
 use queue::Queue;
 use rate::Meter;
 
-/// The most drafts under way at a time. Chosen: what one turn of the loop takes in.
-pub const DRAFTS_MAX: usize = 256;
-
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
 pub const BACKLOG_MAX: u64 = 2 * SEGMENTS_MAX as u64;
@@ -63,10 +60,21 @@ const RESTING_MAX: u32 = 64;
 /// How many new members of one prefix may come at once. Chosen: a class room.
 const SIGNUP_BURST: u32 = 64;
 
+/// After so many words in a row that a host is not reached, its member is gone. Chosen: one may be a moment's.
+const UNREACHED_MAX: u8 = 3;
+
 /// The most prefixes whose signups are metered at a time; more are refused until some have rested.
 const METERED_MAX: usize = 4096;
 
-const _: () = assert!(BACKLOG_MAX + (DRAFTS_MAX as u64) < log::ENTRIES_MAX as u64);
+/// How often it is looked which have. Chosen: the cost does not show, the wait is short.
+const SIGNUPS_SWEEP: Duration = Duration::from_millis(100);
+
+/// The most entries that one draft makes: what fits behind the longest prefix, and what cutting between characters costs.
+const ENTRIES_OF_A_DRAFT: u64 = (text::RENDERED_MAX / (text::LINE_MAX - text::PREFIX_MAX - 3) + 1) as u64;
+
+// The log always has place for what is asked for, wherever its ring ends.
+const _: () = assert!(BACKLOG_MAX + ENTRIES_OF_A_DRAFT < log::ENTRIES_MAX as u64);
+const _: () = assert!((BACKLOG_MAX + ENTRIES_OF_A_DRAFT + 1) * (text::LINE_MAX as u64) < log::BYTES_MAX as u64);
 
 /// What a room is told at its beginning.
 #[derive(Clone, Debug)]
@@ -93,6 +101,15 @@ impl Default for Config {
             signup_rate: Rate::per_second(20),
         }
     }
+}
+
+/// What the system says of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Nothing listens at its port.
+    Port,
+    /// There is no way to its host at the moment.
+    Host,
 }
 
 /// What the driver is to do next.
@@ -122,10 +139,10 @@ pub struct Room {
     now: Instant,
     /// What prefixes have used of the rate of their signups.
     signups: BTreeMap<Prefix, Meter>,
-    /// Under way: entries and bytes that are asked for, so that the log has place for them when they are committed.
-    drafts: usize,
-    reserved_entries: usize,
-    reserved_bytes: usize,
+    /// When the rested ones among them were last sorted out.
+    signups_swept: Instant,
+    /// The entries of the drafts under way, for which the log keeps place.
+    reserved: u64,
     /// Committed, to be told to the transcript, then given back.
     accepted: VecDeque<DraftId>,
     told: Option<DraftId>,
@@ -145,10 +162,9 @@ impl Room {
             counters: Counters::default(),
             now: Instant::ZERO,
             signups: BTreeMap::new(),
-            drafts: 0,
-            reserved_entries: 0,
-            reserved_bytes: 0,
-            accepted: VecDeque::with_capacity(DRAFTS_MAX),
+            signups_swept: Instant::ZERO,
+            reserved: 0,
+            accepted: VecDeque::new(),
             told: None,
             rendered: String::new(),
         }
@@ -179,11 +195,17 @@ impl Room {
         self.check();
     }
 
-    /// The system says that nothing listens at `peer`.
-    pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr) {
-        if let Some(id) = self.members.find(socket, peer) {
-            ::log::debug!("{peer} is gone: its port is unreachable");
-            self.remove(id);
+    /// The system says that nothing gets through to `peer`. A member is gone at the first word of a closed port, and at
+    /// the third in a row, without a datagram from it, of a host that is not reached.
+    pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr, why: Unreachable) {
+        if let Some(id) = self.members.find(socket, peer)
+            && let Some(member) = self.members.get_mut(id)
+        {
+            member.unreached += 1;
+            if why == Unreachable::Port || member.unreached >= UNREACHED_MAX {
+                ::log::debug!("{peer} is gone: {why:?} unreachable");
+                self.remove(id);
+            }
         }
         self.check();
     }
@@ -193,11 +215,7 @@ impl Room {
         self.pass_time(now);
         while let Some(id) = self.members.expired(now, self.config.text_idle) {
             if let Some(member) = self.members.get(id) {
-                ::log::debug!(
-                    "{} is gone: silent for {:?}",
-                    member.path.peer,
-                    self.config.text_idle
-                );
+                ::log::debug!("{} is gone: silent for {:?}", member.path.peer, self.config.text_idle);
             }
             self.remove(id);
         }
@@ -207,11 +225,7 @@ impl Room {
     /// The backend has committed the draft; its entries have the numbers from `first` on. Drafts are committed in the
     /// order of their numbers.
     pub fn committed(&mut self, draft: DraftId, first: Seq) {
-        debug_assert_eq!(
-            first,
-            self.log.end(),
-            "entries are committed in the order of their numbers"
-        );
+        debug_assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let Some(slot) = self.queue.get(draft) else { return };
         let (source, kind) = (slot.source, slot.kind);
         render(&mut self.rendered, kind, &slot.text);
@@ -219,16 +233,6 @@ impl Room {
         let prefix = parts.prefix();
         for part in parts {
             self.log.append(prefix, part);
-        }
-        if kind == EntryKind::Joined
-            && let Some(member) = self.members.get_mut(source)
-            && *member.nick != *slot.text
-        {
-            member.nick = if slot.text.len() < text::PREFIX_MAX {
-                slot.text.as_str().into()
-            } else {
-                Box::default()
-            };
         }
         self.place(source, first);
         self.settled(draft);
@@ -275,9 +279,17 @@ impl Room {
         more.then(|| self.fanouts[socket.0].transmits(&self.log))
     }
 
-    /// The socket has taken the first `count` of what [`Room::poll_transmit`] gave.
-    pub fn transmitted(&mut self, socket: SocketId, count: usize) {
-        self.counters.sent += self.fanouts[socket.0].sent(count);
+    /// The socket has taken the first `count` of what [`Room::poll_transmit`] gave. Returns how many datagrams these are.
+    pub fn transmitted(&mut self, socket: SocketId, count: usize) -> u64 {
+        let datagrams = self.fanouts[socket.0].sent(count);
+        self.counters.sent += datagrams;
+        self.check();
+        datagrams
+    }
+
+    /// The system will not send the first of what [`Room::poll_transmit`] gave: its peer goes without.
+    pub fn untransmittable(&mut self, socket: SocketId) {
+        self.counters.unsent += self.fanouts[socket.0].skip();
         self.check();
     }
 
@@ -289,10 +301,7 @@ impl Room {
     /// When [`Room::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.members.expiry(self.config.text_idle), self.queue.next_wake()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.members.expiry(self.config.text_idle), self.queue.next_wake()].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Instant) {
@@ -307,6 +316,9 @@ impl Room {
             TextPolicy::Private if is_private(path.peer.ip()) => {}
             TextPolicy::Private => return Err(DropReason::NotPrivate),
         }
+        if path.peer.port() == 0 {
+            return Err(DropReason::NoReturn);
+        }
         let datagram = text::parse(bytes)?;
         let id = match self.members.find(path.socket, path.peer) {
             Some(id) => self.hear(id, path.local),
@@ -320,6 +332,7 @@ impl Room {
         for _ in 0..self.queue.push(id, kind, text, due) {
             self.counters.drop_for(self.now, DropReason::QueueFull);
         }
+        self.remove_if_nothing(id);
         Ok(())
     }
 
@@ -339,7 +352,7 @@ impl Room {
 
     fn hear(&mut self, id: MemberId, local: Option<IpAddr>) -> MemberId {
         if let Some(member) = self.members.get_mut(id) {
-            member.heard = self.now;
+            (member.heard, member.unreached) = (self.now, 0);
             if member.path.local != local {
                 member.path.local = local;
                 if let Some(place) = member.place {
@@ -353,14 +366,9 @@ impl Room {
     fn admit(&mut self, path: Path) -> Result<MemberId, DropReason> {
         self.meter_signup(Prefix::of(path.peer.ip()))?;
         if self.members.len() >= self.config.members_max {
-            let gives_way =
-                self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
+            let gives_way = self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
             if let Some(member) = self.members.get(gives_way) {
-                ::log::debug!(
-                    "{} makes place for {}: the room is full",
-                    member.path.peer,
-                    path.peer
-                );
+                ::log::debug!("{} makes place for {}: the room is full", member.path.peer, path.peer);
             }
             self.remove(gives_way);
         }
@@ -370,7 +378,11 @@ impl Room {
     fn meter_signup(&mut self, prefix: Prefix) -> Result<(), DropReason> {
         let (Some(rate), now) = (self.config.signup_rate, self.now) else { return Ok(()) };
         if self.signups.len() >= METERED_MAX && !self.signups.contains_key(&prefix) {
-            self.signups.retain(|_, meter| !meter.is_fresh(now));
+            // Looking goes through all of them: now and then is enough.
+            if now.saturating_since(self.signups_swept) >= SIGNUPS_SWEEP {
+                self.signups.retain(|_, meter| !meter.is_fresh(now));
+                self.signups_swept = now;
+            }
             if self.signups.len() >= METERED_MAX {
                 return Err(DropReason::Signups);
             }
@@ -381,6 +393,13 @@ impl Room {
         }
         meter.take(now, rate);
         Ok(())
+    }
+
+    /// Lets a newcomer go whose first datagram came to nothing: it has no cursor, and nothing that would give it one.
+    fn remove_if_nothing(&mut self, id: MemberId) {
+        if !self.queue.holds(id) && self.members.get(id).is_some_and(|member| member.place.is_none()) {
+            self.remove(id);
+        }
     }
 
     fn remove(&mut self, id: MemberId) {
@@ -400,42 +419,33 @@ impl Room {
         }
     }
 
-    /// The next draft, if the log has place for it and its readers are not too far behind.
+    /// The next draft, if its readers are not too far behind.
     fn next_draft(&mut self) -> Option<Draft<'_>> {
-        if self.drafts >= DRAFTS_MAX
-            || self.log.held() + self.reserved_entries as u64 >= BACKLOG_MAX
-        {
+        if self.log.held() + self.reserved >= BACKLOG_MAX {
             return None;
         }
         let slot = self.queue.peek()?;
-        render(&mut self.rendered, slot.kind, &slot.text);
-        let prefix_len = match (slot.kind, self.members.get(slot.source)) {
+        let kind = slot.kind;
+        render(&mut self.rendered, kind, &slot.text);
+        let author = self.members.get_mut(slot.source);
+        let prefix_len = match (kind, author) {
             (EntryKind::Said, Some(author)) => text::prefix(&self.rendered, &author.nick).len(),
-            _ => 0,
+            (EntryKind::Joined, Some(author)) => {
+                author.set_nick(&slot.text);
+                0
+            }
+            (_, None) => 0,
         };
-        let (kind, entries, bytes) = (
-            slot.kind,
-            cut_entries(&self.rendered, prefix_len),
-            cut_bytes(&self.rendered, prefix_len),
-        );
-        if !self.log.has_place(self.reserved_entries + entries, self.reserved_bytes + bytes) {
-            return None;
-        }
+        let entries = text::cut(&self.rendered, &self.rendered[..prefix_len]).count() as u64;
         let id = self.queue.pop()?;
         self.queue.settle(id, prefix_len, entries);
-        self.drafts += 1;
-        self.reserved_entries += entries;
-        self.reserved_bytes += bytes;
-        Some(Draft { id, kind, line: &self.rendered, entries: entries as u64 })
+        self.reserved += entries;
+        Some(Draft { id, kind, line: &self.rendered, entries })
     }
 
-    /// The backend has answered for the draft: what was kept free for it is no longer.
+    /// The backend has answered for the draft: the log need not keep place for it any longer.
     fn settled(&mut self, draft: DraftId) {
-        let Some(slot) = self.queue.get(draft) else { return };
-        render(&mut self.rendered, slot.kind, &slot.text);
-        self.drafts -= 1;
-        self.reserved_entries -= slot.entries;
-        self.reserved_bytes -= cut_bytes(&self.rendered, slot.prefix_len);
+        self.reserved -= self.queue.get(draft).map_or(0, |slot| slot.entries);
     }
 
     /// Gives the author its cursor, at its first entry.
@@ -458,11 +468,11 @@ impl Room {
         if !self.queue.holds(author) {
             self.members.forget(author);
         }
+        self.remove_if_nothing(author);
     }
 
     fn check(&self) {
-        debug_assert!(self.drafts <= DRAFTS_MAX);
-        debug_assert!(self.drafts > 0 || (self.reserved_entries, self.reserved_bytes) == (0, 0));
+        debug_assert!(self.log.held() + self.reserved < BACKLOG_MAX + ENTRIES_OF_A_DRAFT);
         debug_assert!(self.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.members.len());
         debug_assert!(self.members.len() <= self.config.members_max.max(1));
     }
@@ -475,15 +485,4 @@ fn render(into: &mut String, kind: EntryKind, text: &str) {
     if kind == EntryKind::Joined {
         into.push_str(text::JOINED);
     }
-}
-
-fn cut_entries(line: &str, prefix_len: usize) -> usize {
-    text::cut(line, &line[..prefix_len]).count()
-}
-
-/// The bytes of all the parts of a line together.
-fn cut_bytes(line: &str, prefix_len: usize) -> usize {
-    let parts = text::cut(line, &line[..prefix_len]);
-    let prefix = parts.prefix().len();
-    parts.map(|part| prefix + part.len()).sum()
 }

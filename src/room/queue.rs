@@ -5,8 +5,9 @@
 //! Driven by: `room`.
 //!
 //! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
-//! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue is full, a source with more than its even share loses its newest datagram; when nobody has more,
-//! the newcomer loses its own.
+//! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue
+//! is full, the source with the most waiting loses its oldest datagram if that is more than the even share; when nobody has
+//! more, the newcomer loses its own.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -24,6 +25,9 @@ pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// A buffer longer than this is given back after use: the longest line that is not cut.
 const BUFFER_KEPT: usize = LINE_MAX;
 
+/// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
+const LOOK_PER_LOSS: usize = 64;
+
 /// A datagram on its way into the log.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
@@ -34,7 +38,7 @@ pub(super) struct Slot {
     /// How it is cut: the length of the prefix that each part repeats. Settled when it is taken out.
     pub(super) prefix_len: usize,
     /// The entries it makes. Settled when it is taken out.
-    pub(super) entries: usize,
+    pub(super) entries: u64,
     /// Not before this.
     due: Instant,
     taken: bool,
@@ -69,16 +73,14 @@ pub(super) struct Queue {
     bytes: usize,
     /// The source with the longest backlog when last looked.
     heaviest: MemberId,
-    /// Datagrams that may be lost before it is worth looking for the longest backlog again.
-    until_look: usize,
+    /// Datagrams that were lost since then.
+    since_look: usize,
 }
 
 impl Queue {
     /// Whether anything of `source` waits or is under way.
     pub(super) fn holds(&self, source: MemberId) -> bool {
-        self.backlogs
-            .get(source.0 as usize)
-            .is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
+        self.backlogs.get(source.0 as usize).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
     }
 
     /// Lets the sources go on that have rested enough.
@@ -97,13 +99,7 @@ impl Queue {
 
     /// Puts a datagram behind the others of its source, to have its turn not before `due`. Returns how many were dropped
     /// for it, or 1 for itself.
-    pub(super) fn push(
-        &mut self,
-        source: MemberId,
-        kind: EntryKind,
-        text: &str,
-        due: Instant,
-    ) -> u64 {
+    pub(super) fn push(&mut self, source: MemberId, kind: EntryKind, text: &str, due: Instant) -> u64 {
         let mut dropped = 0;
         while self.waiting >= WAITING_MAX || self.bytes + text.len() > WAITING_BYTES_MAX {
             dropped += 1;
@@ -157,16 +153,14 @@ impl Queue {
     }
 
     /// Settles how what was taken out is cut.
-    pub(super) fn settle(&mut self, id: DraftId, prefix_len: usize, entries: usize) {
+    pub(super) fn settle(&mut self, id: DraftId, prefix_len: usize, entries: u64) {
         let slot = &mut self.slots[id.slot as usize];
         (slot.prefix_len, slot.entries) = (prefix_len, entries);
     }
 
     /// What was taken out under this name and not given back.
     pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
-        self.slots
-            .get(id.slot as usize)
-            .filter(|slot| slot.taken && slot.generation == id.generation)
+        self.slots.get(id.slot as usize).filter(|slot| slot.taken && slot.generation == id.generation)
     }
 
     /// Frees what was taken out.
@@ -223,22 +217,17 @@ impl Queue {
     /// Drops the oldest datagram of the source with the longest backlog. False if there is none with more than the
     /// even share, or if the newcomer has it itself.
     fn drop_from_heaviest(&mut self, newcomer: MemberId) -> bool {
-        let sources =
-            self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
+        let sources = self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
         let share = (self.waiting / sources.max(1)).max(1);
         if self.waiting_of(newcomer) > share {
             return false;
         }
-        if self.waiting_of(self.heaviest) <= share {
-            // Looking goes through all sources: once a round of losses is enough.
-            let Some(left) = self.until_look.checked_sub(1) else {
-                let heaviest =
-                    self.turns.iter().copied().max_by_key(|&source| self.waiting_of(source));
-                self.heaviest = heaviest.unwrap_or_default();
-                self.until_look = self.turns.len();
-                return self.drop_oldest_of(self.heaviest, share);
-            };
-            self.until_look = left;
+        self.since_look += 1;
+        if self.waiting_of(self.heaviest) <= share && self.since_look * LOOK_PER_LOSS >= sources {
+            let resting = self.resting.iter().map(|&(_, source)| source);
+            let all = self.turns.iter().copied().chain(resting);
+            self.heaviest = all.max_by_key(|&source| self.waiting_of(source)).unwrap_or_default();
+            self.since_look = 0;
         }
         self.drop_oldest_of(self.heaviest, share)
     }
@@ -289,8 +278,7 @@ mod tests {
         }
         said(&mut queue, JILL, "a");
         said(&mut queue, JILL, "b");
-        let order: Vec<_> =
-            std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).take(5).collect();
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).take(5).collect();
         assert_eq!(order, ["0", "a", "1", "b", "2"], "turn by turn, each source in its own order");
     }
 
@@ -336,6 +324,19 @@ mod tests {
         assert!(all.contains(&(JILL, "hey".into())));
         assert!(!all.iter().any(|(_, text)| text == "one more"));
         assert_eq!(all.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn those_who_rest_lose_before_those_who_say_one_line() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            let source = MemberId(u32::try_from(1 + number % 32).unwrap());
+            queue.push(source, EntryKind::Said, "x", Instant::from_millis(1000));
+        }
+        for newcomer in 100..300 {
+            said(&mut queue, MemberId(newcomer), "hey");
+            assert!(queue.holds(MemberId(newcomer)), "newcomer {newcomer}");
+        }
     }
 
     #[test]

@@ -33,9 +33,7 @@ const fn is_harmful(character: char) -> bool {
         // C0, DEL, C1
         '\0'..='\x1f' | '\x7f'..='\u{9f}' => true,
         // Marks and overrides of direction (Unicode TR 9), line and paragraph separators.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            true
-        }
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         _ => false,
     }
 }
@@ -58,8 +56,7 @@ mod tests {
 
     #[test]
     fn ordinary_text_of_any_script_stays_as_it_is() {
-        for text in ["jill: hey jack", "привет, 世界 👋🏽", "a\tb", "back\\slash", "שלום", ""]
-        {
+        for text in ["jill: hey jack", "привет, 世界 👋🏽", "a\tb", "back\\slash", "שלום", ""] {
             assert_eq!(escaped(text), text);
         }
     }

@@ -29,10 +29,7 @@ impl FromStr for Nick {
             return Err("a nick has at least one character".into());
         }
         if nick.len() > NICK_MAX {
-            return Err(format!(
-                "a nick has at most {NICK_MAX} bytes, this one has {}",
-                nick.len()
-            ));
+            return Err(format!("a nick has at most {NICK_MAX} bytes, this one has {}", nick.len()));
         }
         if nick.chars().any(char::is_control) {
             return Err("a nick has no control characters".into());
@@ -53,8 +50,7 @@ mod tests {
 
     #[test]
     fn a_nick_has_1_to_32_bytes_and_no_control_characters() {
-        for nick in ["j", "a:b", "жжжжжжжжжжжжжжжж", "jill smith", &"x".repeat(NICK_MAX)]
-        {
+        for nick in ["j", "a:b", "жжжжжжжжжжжжжжжж", "jill smith", &"x".repeat(NICK_MAX)] {
             assert_eq!(nick.parse::<Nick>().unwrap().as_str(), nick);
         }
         for nick in ["", "a\nb", "\t", "\x1b[1m", &"x".repeat(NICK_MAX + 1)] {

@@ -4,6 +4,8 @@
 //! Must not know: who is in the room, what was sent before.
 //! Driven by: `room` (parse, cut) and `client` (signup, lines).
 
+use super::{NICK_MAX, Nick};
+
 /// What a signup begins with, exactly; the nick is everything after it (PROTOCOL 1).
 pub const SIGNUP_TAG: &str = "SIGNUP_TAG:";
 
@@ -24,6 +26,7 @@ pub const DATAGRAM_MAX: usize = RENDERED_MAX - JOINED.len() + SIGNUP_TAG.len();
 pub const PREFIX_MAX: usize = LINE_MAX / 2;
 
 const _: () = assert!(DATAGRAM_MAX > RENDERED_MAX);
+const _: () = assert!(NICK_MAX + 2 <= PREFIX_MAX);
 // One character always fits beside a prefix, so that cutting moves on.
 const _: () = assert!(PREFIX_MAX + 4 <= LINE_MAX);
 
@@ -89,13 +92,12 @@ pub fn signup(nick: &str) -> String {
 
 /// The line `nick: text` as one or more datagrams of at most [`LINE_MAX`] bytes, cut at character boundaries, each
 /// with the prefix.
-pub fn lines(nick: &str, text: &str) -> Vec<String> {
+pub fn lines(nick: &Nick, text: &str) -> Vec<String> {
     let prefix = format!("{nick}: ");
     if text.is_empty() {
         return vec![prefix];
     }
-    let prefix = if prefix.len() > PREFIX_MAX { "" } else { &prefix };
-    Parts { prefix, rest: text }.map(|part| format!("{prefix}{part}")).collect()
+    Parts { prefix: &prefix, rest: text }.map(|part| format!("{prefix}{part}")).collect()
 }
 
 /// What `line` begins with if its sender is called `nick`: `nick:` and one blank where there is one, else nothing.
@@ -164,15 +166,7 @@ mod tests {
 
     #[test]
     fn anything_that_does_not_begin_with_the_exact_tag_is_a_line() {
-        for line in [
-            "jill: hey",
-            "jill:hey",
-            "signup_tag:jill",
-            " SIGNUP_TAG:jill",
-            "SIGNUP_TAG",
-            "!q",
-            "QUIT_TAG:x",
-        ] {
+        for line in ["jill: hey", "jill:hey", "signup_tag:jill", " SIGNUP_TAG:jill", "SIGNUP_TAG", "!q", "QUIT_TAG:x"] {
             assert_eq!(parse(line.as_bytes()), Ok(Datagram::Line(line)));
         }
     }
@@ -190,10 +184,7 @@ mod tests {
         assert_eq!(parse("x".repeat(RENDERED_MAX + 1).as_bytes()), Err(Malformed::TooLong));
         let longest_nick = RENDERED_MAX - JOINED.len();
         assert!(parse(signup(&"x".repeat(longest_nick)).as_bytes()).is_ok());
-        assert_eq!(
-            parse(signup(&"x".repeat(longest_nick + 1)).as_bytes()),
-            Err(Malformed::TooLong)
-        );
+        assert_eq!(parse(signup(&"x".repeat(longest_nick + 1)).as_bytes()), Err(Malformed::TooLong));
     }
 
     #[test]
@@ -216,13 +207,10 @@ mod tests {
 
     #[test]
     fn our_own_lines_fit_and_an_empty_one_is_sent_as_the_original_does() {
-        assert_eq!(lines("jill", "hey jack"), ["jill: hey jack"]);
-        assert_eq!(lines("jill", ""), ["jill: "]);
-        let cut = lines("jill", &"ж".repeat(1024));
-        assert!(
-            cut.iter().all(|line| line.len() <= LINE_MAX && line.starts_with("jill: ")),
-            "{cut:?}"
-        );
+        assert_eq!(lines(&"jill".parse().unwrap(), "hey jack"), ["jill: hey jack"]);
+        assert_eq!(lines(&"jill".parse().unwrap(), ""), ["jill: "]);
+        let cut = lines(&"jill".parse().unwrap(), &"ж".repeat(1024));
+        assert!(cut.iter().all(|line| line.len() <= LINE_MAX && line.starts_with("jill: ")), "{cut:?}");
         assert_eq!(cut.iter().map(|line| &line[6..]).collect::<String>(), "ж".repeat(1024));
     }
 

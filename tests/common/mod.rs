@@ -3,12 +3,7 @@
 //!
 //! Waiting is bounded by [`PATIENCE`], which is no measure of speed: it only turns a hang into a failure.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test uses its part
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::unwrap_used,
-    clippy::unwrap_in_result
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::unwrap_in_result)]
 #![allow(clippy::print_stderr)]
 
 pub mod world;
@@ -43,11 +38,7 @@ pub fn udpchat_with(args: &[&str]) -> Command {
 
 /// One of the Python originals, on this port; `None` with a notice where there is no Python, a failure there in CI.
 pub fn original(script: &str, port: u16) -> Option<Command> {
-    let there = Command::new("python3")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("CI").is_none(), "python3 is missing, and CI is to have it");
         eprintln!("skipped: python3 is missing");
@@ -115,9 +106,7 @@ impl Shown {
 
     /// Waits until `text` was shown `count` times.
     pub fn wait_for_count(&self, text: &str, count: usize) -> String {
-        self.wait_until(&format!("{count} times {text:?}"), |shown, _| {
-            shown.matches(text).count() >= count
-        })
+        self.wait_until(&format!("{count} times {text:?}"), |shown, _| shown.matches(text).count() >= count)
     }
 
     /// Waits until nothing more can come, and gives all.
@@ -127,8 +116,7 @@ impl Shown {
 
     /// What was shown so far.
     pub fn so_far(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0)
-            .into_owned()
+        String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0).into_owned()
     }
 }
 
@@ -143,8 +131,7 @@ pub struct Process {
 impl Process {
     /// Starts it on pipes.
     pub fn start(command: &mut Command) -> Self {
-        let child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|err| panic!("cannot start {command:?}: {err}"));
         Self {
             input: child.stdin.take().map(|stdin| File::from(OwnedFd::from(stdin))),
@@ -194,6 +181,11 @@ impl Process {
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits until it has ended.

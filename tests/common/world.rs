@@ -51,9 +51,7 @@ impl<S: Store> World<S> {
 
     pub fn settle(&mut self) {
         let transcript = &mut self.transcript;
-        store::settle(&mut self.room, &mut self.store, |tag, text| {
-            transcript.push(format!("{tag}{text}"))
-        });
+        store::settle(&mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.
@@ -69,10 +67,7 @@ impl<S: Store> World<S> {
                 }
                 taken += 1;
             }
-            assert!(
-                taken > 0,
-                "the room says that there is something to send, and there is nothing"
-            );
+            assert!(taken > 0, "the room says that there is something to send, and there is nothing");
             self.room.transmitted(SOCKET, taken);
             count += taken;
         }
@@ -101,10 +96,7 @@ impl<S: Store> World<S> {
         while let Some(at) = self.room.poll_timeout().filter(|&at| at <= until) {
             self.now = self.now.max(at);
             self.room.handle_timeout(self.now);
-            assert!(
-                self.room.poll_timeout().is_none_or(|next| next > self.now),
-                "a deadline moves on"
-            );
+            assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "a deadline moves on");
             self.run();
         }
         self.now = until;
@@ -114,9 +106,7 @@ impl<S: Store> World<S> {
     pub fn sent_to(&self, peer: &str) -> Vec<String> {
         let peer: SocketAddr = peer.parse().unwrap();
         let to_peer = self.sent.iter().filter(|(to, _, _)| *to == peer);
-        to_peer
-            .map(|(_, _, bytes)| String::from_utf8(bytes.clone()).expect("only UTF-8 is sent"))
-            .collect()
+        to_peer.map(|(_, _, bytes)| String::from_utf8(bytes.clone()).expect("only UTF-8 is sent")).collect()
     }
 }
 
@@ -132,15 +122,9 @@ pub struct Peer {
 impl Peer {
     pub fn new(now: Instant, nick: &str, address: &str, timeout: Duration) -> Self {
         let config =
-            ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout };
+            ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout, stays: true };
         let client = Client::new(now, config);
-        Self {
-            client,
-            address: address.parse().unwrap(),
-            shown: Vec::new(),
-            events: Vec::new(),
-            heard: 0,
-        }
+        Self { client, address: address.parse().unwrap(), shown: Vec::new(), events: Vec::new(), heard: 0 }
     }
 
     /// The system tells it that nothing listens at the server's address.
