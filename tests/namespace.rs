@@ -26,29 +26,44 @@ fn in_namespace(script: &str) -> Option<Process> {
     Some(Process::start(Command::new("unshare").args([flags, "bash", "-c", &script])))
 }
 
+/// Shell functions for a second host, `client`, on a link to this one.
+const TWO_HOSTS: &str = r#"
+    trap 'kill $(jobs -p) 2>/dev/null' EXIT
+    unshare -n sleep 100 & client=$!
+    until [ "$(readlink /proc/$client/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.02; done
+    ip link add server type veth peer name client netns $client
+    nodad() { case $1 in *:*) echo nodad;; esac; }
+    on_client() { nsenter -t $client -n "$@"; }
+    up() { # up MTU SERVER-ADDRESSES -- CLIENT-ADDRESSES
+        mtu=$1; shift
+        while [ "$1" != -- ]; do ip addr add $1 dev server $(nodad $1); shift; done; shift
+        for ip; do on_client ip addr add $ip dev client $(nodad $ip); done
+        ip link set server mtu $mtu up; on_client ip link set client mtu $mtu up
+    }
+    # Our client sends until the server is up.
+    wait_for_server() {
+        for try in $(seq 50); do
+            if on_client $udpchat send -n first -s "$1" -t 200ms hello 2>/dev/null; then return; fi
+        done
+        return 1
+    }
+"#;
+
 #[test]
 fn a_server_on_the_wildcard_answers_from_the_address_it_was_asked_at() {
     // The client is another host: on the same one the system would choose the right address by itself.
     let script = r#"
-        nodad() { case $1 in *:*) echo nodad;; esac; }
-        unshare -n sleep 100 & client=$!
-        trap 'kill $(jobs -p)' EXIT
-        until ip link add server type veth peer name client netns $client 2>/dev/null; do sleep 0.05; done
-        for ip in 10.77.0.1/24 10.77.0.2/24 fd77::1/64 fd77::2/64; do ip addr add $ip dev server $(nodad $ip); done
-        ip link set server up
-        for ip in 10.77.0.9/24 fd77::9/64; do nsenter -t $client -n ip addr add $ip dev client $(nodad $ip); done
-        nsenter -t $client -n ip link set client up
+        up 1500 10.77.0.1/24 10.77.0.2/24 fd77::1/64 fd77::2/64 -- 10.77.0.9/24 fd77::9/64
         $udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999' --quiet &
+        wait_for_server 10.77.0.1
         # Our clients take nothing from any other address than the one they asked.
         for server in 10.77.0.1 10.77.0.2 fd77::1 fd77::2; do
-            code=1
-            for try in 1 2 3 4 5; do
-                if nsenter -t $client -n $udpchat send --nick "at $server" --server "$server" --timeout 2s hello; then code=0; break; fi
-                sleep 0.2
-            done
+            code=0
+            on_client $udpchat send --nick "at $server" --server "$server" --timeout 2s hello || code=$?
             echo "answered from $server: $code"
         done
     "#;
+    let script = &format!("{TWO_HOSTS}{script}");
     let Some(mut process) = in_namespace(script) else { return };
     process.close_input();
     let code = process.code();
@@ -58,6 +73,21 @@ fn a_server_on_the_wildcard_answers_from_the_address_it_was_asked_at() {
         assert!(shown.contains(&line), "{line:?} is not in {shown:?}, stderr {:?}", process.stderr.so_far());
     }
     assert_eq!(code, 0);
+}
+
+#[test]
+fn a_link_too_narrow_for_runs_of_long_lines_loses_none_of_them() {
+    let script = r#"
+        up 600 10.77.0.1/24 -- 10.77.0.9/24
+        $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off &
+        wait_for_server 10.77.0.1
+        line=$(printf 'x%.0s' $(seq 900))
+        for number in $(seq 100 299); do echo "$number $line"; done | on_client $udpchat send -n bot -s 10.77.0.1 -
+    "#;
+    let Some(mut process) = in_namespace(&format!("{TWO_HOSTS}{script}")) else { return };
+    process.close_input();
+    assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
+    assert!(process.stderr.to_end().contains("200 of 200 lines confirmed by 10.77.0.1:9999"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Exit, Failure, cut_into, lines, not_utf8, over, resolve, unreachable};
+use super::{Exit, Failure, lines, over, resolve, say, unreachable};
 use crate::cli::Join;
 use crate::client::{Client, Config, Event, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, UI, Ui};
@@ -141,16 +141,7 @@ impl Ui for LineMode {
             Line::Text(line) if line == QUIT && self.interactive => return Next::Leave,
             Line::Text(line) if line == QUIT => return Next::EndInput,
             Line::Text(_) if !client.wants_lines() => notice("not sent: too many lines wait for the server already"),
-            Line::Text(line) => {
-                let parts = client.say(&line);
-                if parts > 1 {
-                    notice(cut_into(parts));
-                }
-            }
-            Line::NotUtf8(number) => {
-                self.not_sent += 1;
-                notice(not_utf8(number));
-            }
+            line => self.not_sent += u64::from(!say(client, &line)),
         }
         self.prompt();
         Next::Continue

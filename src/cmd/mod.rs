@@ -15,7 +15,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::{Cli, Command, Target};
-use crate::client::Unreachable;
+use crate::client::{Client, Unreachable};
+use crate::net::stdio::Line;
+use crate::ui::notice;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,12 +117,19 @@ fn lines(count: u64) -> String {
     format!("{count} line{}", if count == 1 { "" } else { "s" })
 }
 
-/// What a person is told of a line that cannot be sent as it is.
-fn not_utf8(number: u64) -> String {
-    format!("line {number} of the input is not UTF-8: not sent")
-}
-
-/// What a person is told of a line that did not fit in one datagram.
-fn cut_into(parts: usize) -> String {
-    format!("the line was long: sent as {parts} lines")
+/// Says a line of the input, and tells a person if it does not go out as it is. False if it does not go out at all.
+fn say(client: &mut Client, line: &Line) -> bool {
+    match line {
+        Line::Text(line) => {
+            let parts = client.say(line);
+            if parts > 1 {
+                notice(format_args!("the line was long: sent as {parts} lines"));
+            }
+            true
+        }
+        Line::NotUtf8(number) => {
+            notice(format_args!("line {number} of the input is not UTF-8: not sent"));
+            false
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Exit, Failure, cut_into, lines, not_utf8, over, resolve};
+use super::{Exit, Failure, lines, over, resolve, say};
 use crate::cli::Send;
 use crate::client::{Client, Config, Event, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, Ui};
@@ -82,18 +82,7 @@ impl Ui for Script {
     }
 
     fn line(&mut self, client: &mut Client, line: Line) -> Next {
-        match line {
-            Line::Text(line) => {
-                let parts = client.say(&line);
-                if parts > 1 {
-                    notice(cut_into(parts));
-                }
-            }
-            Line::NotUtf8(number) => {
-                self.not_sent += 1;
-                notice(not_utf8(number));
-            }
-        }
+        self.not_sent += u64::from(!say(client, &line));
         Next::Continue
     }
 

@@ -195,7 +195,10 @@ impl<S: Store> Server<S> {
             budget = budget.saturating_sub(self.room.transmitted(id, outcome.done).max(1));
             match outcome.then {
                 Then::Continue => {}
-                Then::Unsegmented => self.room.unsegment(id),
+                Then::Unsegmented => {
+                    log::debug!("{} does not segment this run: one datagram a call", self.ports[id.0].socket.local());
+                    self.room.unsegment(id);
+                }
                 Then::Unsendable => self.room.untransmittable(id),
                 Then::WouldBlock => {
                     port.writable = false;
