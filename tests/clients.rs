@@ -299,6 +299,21 @@ fn a_line_that_is_not_utf8_is_told_by_its_number_and_the_others_are_sent() {
 }
 
 #[test]
+fn many_lines_that_cannot_be_sent_hold_up_nothing() {
+    let server = Server::start(&[]);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut command = udpchat_with(&["join", "-n", "jack", "-s", &server.name()]);
+    let mut child = command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    // More than is taken at once, in one read, and the pipe stays open.
+    writer.write_all(&b"\xff\n".repeat(2000)).unwrap();
+    writer.write_all(b"hello\n").unwrap();
+    server.process.stdout.wait_for("jack: hello\n");
+    drop(writer);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn a_long_line_is_cut_between_characters_and_told() {
     let server = Server::start(&[]);
     let mut jack = server.join("jack", &[]);

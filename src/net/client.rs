@@ -171,7 +171,8 @@ impl ClientLoop {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let takes_input = self.client.wants_lines() && self.source.input.as_ref().is_some_and(Input::is_ready);
+        let takes = self.client.wants_lines() || self.source.leave_at_end;
+        let takes_input = takes && self.source.input.as_ref().is_some_and(Input::has_more);
         if self.readable || takes_input {
             return Some(Duration::ZERO);
         }
