@@ -141,7 +141,7 @@ impl Ui for LineMode {
             Line::Text(line) if line == QUIT && self.interactive => return Next::Leave,
             Line::Text(line) if line == QUIT => return Next::EndInput,
             Line::Text(_) if !client.wants_lines() => notice("not sent: too many lines wait for the server already"),
-            line => self.not_sent += u64::from(!say(client, &line)),
+            Line::Text(_) | Line::NotUtf8(_) => self.not_sent += u64::from(!say(client, &line)),
         }
         self.prompt();
         Next::Continue
