@@ -12,7 +12,7 @@
 //! | [`room`] | the server's core: a room is a log, a peer is a cursor |
 //! | [`store`] | where the log is kept |
 //! | [`client`] | the client's core: sign up, say, know what came back |
-//! | [`bench`] | what `udpchat bench` measures |
+//! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`wire`] | bytes to values and back |
 //! | [`time`] | time as the core knows it |
 //!
