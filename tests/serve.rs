@@ -168,11 +168,14 @@ fn verbosity_and_rust_log_choose_what_is_logged() {
 
 #[test]
 fn a_transcript_that_nobody_reads_holds_nobody_up() {
-    let server = Server::start(&[]);
-    // The reader of the test reads; put a pipe in between that is not read.
+    // The reader of the test harness reads; put a pipe in between that is not read.
     let (reader, writer) = std::io::pipe().unwrap();
     let mut blocked = Command::new(env!("CARGO_BIN_EXE_udpchat"));
-    blocked.args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+    blocked
+        .args(["serve", "--rate", "off", "--bind", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped());
     let mut child = blocked.spawn().unwrap();
     drop(blocked);
     let address = {
@@ -194,7 +197,31 @@ fn a_transcript_that_nobody_reads_holds_nobody_up() {
     assert_eq!(receive(&jill), "jill: still here", "nor does a reader that goes away");
     child.kill().unwrap();
     child.wait().unwrap();
-    drop(server);
+}
+
+#[test]
+fn a_pager_that_is_not_read_on_neither_stops_the_room_nor_keeps_it_from_ending() {
+    use std::io::{BufRead, BufReader};
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = udpchat_with(&["serve", "--rate", "off", "--bind", "127.0.0.1:0"]);
+    command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut pager = BufReader::new(reader);
+    let mut line = String::new();
+    pager.read_line(&mut line).unwrap();
+    let jill = UdpSocket::bind("127.0.0.1:0").unwrap();
+    jill.set_read_timeout(Some(PATIENCE)).unwrap();
+    jill.connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
+    let line = format!("jill: {}", "x".repeat(1000));
+    for _ in 0..2500 {
+        jill.send(line.as_bytes()).unwrap();
+        assert_eq!(receive(&jill), line, "also when more is behind than is kept, and that is to be logged");
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    drop(pager);
 }
 
 #[test]

@@ -194,11 +194,7 @@ impl Output {
     /// # Errors
     /// The system's, if the descriptor cannot be duplicated.
     pub fn stdout() -> io::Result<Self> {
-        let stdout = io::stdout();
-        let file = match reopen_terminal(&stdout) {
-            Some(file) => file,
-            None => File::from(stdout.as_fd().try_clone_to_owned()?),
-        };
+        let file = own_description(&io::stdout())?;
         Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable })
     }
 
@@ -258,8 +254,7 @@ impl Output {
 
     /// Writes a piece; false if it would block for longer than `timeout`.
     fn write_some(&mut self, timeout: PollTimeout) -> io::Result<bool> {
-        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-        if nix::poll::poll(&mut fds, timeout).is_ok_and(|ready| ready == 0) {
+        if !takes_more(&self.file, timeout) {
             return Ok(false);
         }
         let end = self.waiting.len().min(self.written + WRITE_MAX);
@@ -285,15 +280,24 @@ impl Output {
     }
 }
 
-/// A terminal that is writable may still block in the middle of a write: opens it anew, as a description of our own that
-/// does not.
-fn reopen_terminal(stdout: &(impl IsTerminal + AsRawFd)) -> Option<File> {
-    if !stdout.is_terminal() {
-        return None;
+/// Stdout or stderr to write to without blocking for long. A terminal that is writable may still block in the middle of a
+/// write: it is opened anew, as a description of our own that does not.
+fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
+    let fd = stream.as_fd();
+    if stream.is_terminal() {
+        let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+        let path = format!("/dev/fd/{}", fd.as_raw_fd());
+        if let Ok(file) = File::options().write(true).custom_flags(flags).open(path) {
+            return Ok(file);
+        }
     }
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-    let path = format!("/dev/fd/{}", stdout.as_raw_fd());
-    File::options().write(true).custom_flags(flags).open(path).ok()
+    Ok(File::from(fd.try_clone_to_owned()?))
+}
+
+/// Whether `file` takes something within `timeout`, or has an error to tell.
+fn takes_more(file: &File, timeout: PollTimeout) -> bool {
+    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+    nix::poll::poll(&mut fds, timeout).is_ok_and(|ready| ready > 0)
 }
 
 /// Stderr for the log of a server: what would block is left out, so that nobody who stops reading it stops the room.
@@ -309,23 +313,13 @@ impl LogOutput {
     /// # Errors
     /// The system's, if the descriptor cannot be duplicated.
     pub fn stderr() -> io::Result<Self> {
-        let stderr = io::stderr();
-        let file = match reopen_terminal(&stderr) {
-            Some(file) => file,
-            None => File::from(stderr.as_fd().try_clone_to_owned()?),
-        };
-        Ok(Self { file, left_out: 0 })
-    }
-
-    fn is_writable(&self) -> bool {
-        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-        nix::poll::poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        Ok(Self { file: own_description(&io::stderr())?, left_out: 0 })
     }
 }
 
 impl Write for LogOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.is_writable() {
+        if !takes_more(&self.file, PollTimeout::ZERO) {
             self.left_out += 1;
             return Ok(bytes.len());
         }
