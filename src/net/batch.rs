@@ -37,8 +37,8 @@ pub(super) enum Calls {
 impl Calls {
     pub(super) fn new(local: SocketAddr) -> Self {
         match local {
-            SocketAddr::V4(_) => Self::V4(Batch::new(cmsg_space!(libc::in_pktinfo))),
-            SocketAddr::V6(_) => Self::V6(Batch::new(cmsg_space!(libc::in6_pktinfo))),
+            SocketAddr::V4(_) => Self::V4(Batch::new()),
+            SocketAddr::V6(_) => Self::V6(Batch::new()),
         }
     }
 
@@ -136,10 +136,10 @@ pub(super) struct Batch<A> {
 }
 
 impl<A: Address> Batch<A> {
-    fn new(control: Vec<u8>) -> Self {
+    fn new() -> Self {
         Self {
             buffers: vec![[0; RECEIVE_MAX]; RECEIVE_BATCH].into_boxed_slice(),
-            receive: MultiHeaders::preallocate(RECEIVE_BATCH, Some(control)),
+            receive: MultiHeaders::preallocate(RECEIVE_BATCH, Some(A::source_space())),
             send: [const { None }; 4],
         }
     }
@@ -217,10 +217,13 @@ impl<A: Address> Batch<A> {
         let (source, segment) = (controls[0].is_some(), controls[1].is_some());
         let headers = self.send[usize::from(source) + 2 * usize::from(segment)]
             .get_or_insert_with(|| MultiHeaders::preallocate(SEND_BATCH, space(source, segment)));
-        let none = ControlMessage::UdpGsoSegments(&0);
-        let [first, second] = [controls[0].or(controls[1]).unwrap_or(none), controls[1].unwrap_or(none)];
-        let both = [first, second];
-        let controls = &both[..usize::from(source) + usize::from(segment)];
-        sendmmsg(fd, headers, slices, addresses, controls, MsgFlags::empty()).map(Iterator::count)
+        // The source address comes first, where there is one; sendmmsg wants them side by side.
+        let flags = MsgFlags::empty();
+        let sent = match controls {
+            [Some(source), Some(segment)] => sendmmsg(fd, headers, slices, addresses, [source, segment], flags),
+            [Some(only), None] | [None, Some(only)] => sendmmsg(fd, headers, slices, addresses, [only], flags),
+            [None, None] => sendmmsg(fd, headers, slices, addresses, [], flags),
+        };
+        sent.map(Iterator::count)
     }
 }

@@ -109,11 +109,6 @@ impl Fanout {
         }
     }
 
-    /// The system will not send the next transmit: its peer goes without this run. Returns how many entries those are.
-    pub(super) fn skip(&mut self) -> u64 {
-        self.sent(1)
-    }
-
     /// Begins the next sweep where the last is done; false when there is nothing to send.
     pub(super) fn advance(&mut self, log: &Log) -> bool {
         loop {
@@ -146,7 +141,8 @@ impl Fanout {
         Transmits { rest, log, run: self.run, from, segment: segments.then_some(self.run.segment) }
     }
 
-    /// The first `count` transmits have been taken by the system.
+    /// The first `count` transmits are done with: the system has taken them, or never will. Returns how many datagrams
+    /// these are.
     pub(super) fn sent(&mut self, count: usize) -> u64 {
         let mut datagrams = 0;
         for _ in 0..count {

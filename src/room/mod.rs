@@ -289,7 +289,7 @@ impl Room {
 
     /// The system will not send the first of what [`Room::poll_transmit`] gave: its peer goes without.
     pub fn untransmittable(&mut self, socket: SocketId) {
-        self.counters.unsent += self.fanouts[socket.0].skip();
+        self.counters.unsent += self.fanouts[socket.0].sent(1);
         self.check();
     }
 
