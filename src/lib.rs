@@ -11,6 +11,7 @@
 //! | [`ui`] | what people see |
 //! | [`room`] | the server's core: a room is a log, a peer is a cursor |
 //! | [`store`] | where the log is kept |
+//! | [`session`] | one encrypted, reliable conversation; the same code at both ends |
 //! | [`client`] | the client's core: sign up, say, know what came back |
 //! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`wire`] | bytes to values and back |
@@ -27,6 +28,8 @@ pub mod client;
 pub mod cmd;
 pub mod net;
 pub mod room;
+pub mod sabotage;
+pub mod session;
 pub mod store;
 pub mod time;
 pub mod ui;

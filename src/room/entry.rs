@@ -4,19 +4,7 @@
 //! Must not know: where a log is kept, who reads it.
 //! Driven by: `room` (which asks for drafts to be committed) and `store` (which commits them).
 
-use std::ops::Add;
-
-/// An entry's number in the log. The first is 0; each next is one more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Seq(pub u64);
-
-impl Add<u64> for Seq {
-    type Output = Self;
-
-    fn add(self, entries: u64) -> Self {
-        Self(self.0 + entries)
-    }
-}
+pub use crate::wire::Seq;
 
 /// What an entry tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -1,10 +1,16 @@
 //! Bytes to values and back.
 //!
-//! Owns: the dialects' formats, so far the text dialect ([`text`]), and the words they share ([`Nick`]).
+//! Owns: the formats of the dialects, [`text`] and [`packet`] with [`frame`] and [`entry`] in it, and the words that they
+//! share ([`Nick`], [`Seq`], [`PostId`] and the like).
 //! Must not know: peers, rooms, time, sockets; nothing here has state.
-//! Driven by: `room` and `client`.
+//! Driven by: `room`, `client` and `session`.
 
+pub mod entry;
+pub mod frame;
+mod names;
 mod nick;
+pub mod packet;
 pub mod text;
 
-pub use nick::{NICK_MAX, Nick};
+pub use names::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Who};
+pub use nick::{NICK_MAX, Nick, is_plain};

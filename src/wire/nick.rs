@@ -11,7 +11,7 @@ use std::str::FromStr;
 pub const NICK_MAX: usize = 32;
 
 /// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nick(String);
 
 impl Nick {
@@ -31,11 +31,16 @@ impl FromStr for Nick {
         if nick.len() > NICK_MAX {
             return Err(format!("a nick has at most {NICK_MAX} bytes, this one has {}", nick.len()));
         }
-        if nick.chars().any(char::is_control) {
+        if !is_plain(nick) {
             return Err("a nick has no control characters".into());
         }
         Ok(Self(nick.into()))
     }
+}
+
+/// Whether `text` has no control characters (PROTOCOL 2.7).
+pub fn is_plain(text: &str) -> bool {
+    !text.chars().any(char::is_control)
 }
 
 impl fmt::Display for Nick {

@@ -1,0 +1,64 @@
+//! Bugs that can be planted, to show that the simulator's oracle catches them.
+//!
+//! Owns: the list of faults, and which one is planted in this thread. Without the feature `sabotage`, which only the
+//! project's own tests turn on, [`planted`] is a constant `false` and nothing of this is in the program.
+//! Must not know: what the faults do; that stands where they do it.
+//! Driven by: `tests/oracle.rs`.
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A post that comes again is drafted again.
+    SkipDedup,
+    /// A post is said to be accepted when it is drafted.
+    AcceptBeforeCommit,
+    /// The session's address moves without a challenge.
+    SkipChallenge,
+    /// Challenges are sent for ever and whatever came from there.
+    EndlessChallenge,
+    /// A packet is taken again when it comes again.
+    AcceptReplay,
+    /// What was lost is never sent again.
+    NeverRepair,
+    /// Posts are told apart by key alone, not by key and instance.
+    ConfuseInstances,
+    /// Posts are drafted in the order in which they come.
+    PostsAsTheyCome,
+    /// A cursor that fell out of the log goes on at its beginning, and nothing is said of it.
+    SilentGap,
+    /// A hello is answered whatever its token.
+    SkipToken,
+    /// The client hands entries on as they come.
+    EntriesAsTheyCome,
+    /// The client posts again in another log what it had sent in the last one.
+    RepostInNewLog,
+    /// Acks are acknowledged.
+    AckAcks,
+    /// What the log rejected is told as accepted.
+    AcceptRejected,
+    /// Each reconnect is announced.
+    NoisyReconnect,
+}
+
+#[cfg(feature = "sabotage")]
+std::thread_local! {
+    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a fault in this thread, or none.
+#[cfg(feature = "sabotage")]
+pub fn plant(fault: Option<Fault>) {
+    PLANTED.set(fault);
+}
+
+/// Whether the fault is planted.
+#[cfg(feature = "sabotage")]
+pub(crate) fn planted(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Whether the fault is planted: never.
+#[cfg(not(feature = "sabotage"))]
+pub(crate) const fn planted(_: Fault) -> bool {
+    false
+}

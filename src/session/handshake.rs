@@ -1,0 +1,245 @@
+//! Noise XX, as snow does it, with our prologue and our generator (PROTOCOL 2.4).
+//!
+//! Owns: the two ends of a handshake, and the [`Transport`] keys that come of it.
+//! Must not know: addresses, time, what is done with the payloads.
+//! Driven by: `room` ([`Responder`]) and `client` ([`Initiator`]).
+
+use std::fmt;
+
+use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
+use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver, RingResolver};
+use snow::types::{Cipher, Dh, Hash, Random};
+use snow::{Builder, HandshakeState, StatelessTransportState};
+
+use super::keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
+use crate::wire::packet::{self, DATAGRAM_MAX, PROLOGUE_LEN, TAG_LEN};
+
+/// PROTOCOL 2.4.
+const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
+
+/// What is in a Noise message beside its payload, at most: an ephemeral key, a sealed static key, a tag.
+const NOISE_OVERHEAD: usize = KEY_LEN + KEY_LEN + TAG_LEN + TAG_LEN;
+
+/// The client's end.
+pub struct Initiator {
+    noise: HandshakeState,
+    hello: Box<[u8]>,
+}
+
+impl Initiator {
+    /// Begins a handshake with `prologue`.
+    pub fn new(key: &StaticKey, entropy: &mut Entropy, prologue: &[u8; PROLOGUE_LEN]) -> Self {
+        let mut noise = build(key, entropy, prologue, true);
+        let message = write(&mut noise, &[]);
+        let message = message.as_slice().try_into().expect("the first message is a key");
+        Self { noise, hello: packet::hello(prologue, message) }
+    }
+
+    /// The hello; the same bytes each time.
+    pub const fn hello(&self) -> &[u8] {
+        &self.hello
+    }
+
+    /// Reads the answer's Noise message, and gives its payload and the server's key; `None`, and nothing has changed, if
+    /// it is not the answer.
+    pub fn read_answer(&mut self, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
+        let mut payload = [0; DATAGRAM_MAX];
+        let len = self.noise.read_message(message, &mut payload).ok()?;
+        Some((payload[..len].to_vec(), remote(&self.noise)?))
+    }
+
+    /// The last Noise message, and the keys of the session.
+    pub fn finish(mut self, payload: &[u8]) -> (Vec<u8>, Transport) {
+        let message = write(&mut self.noise, payload);
+        (message, Transport::new(self.noise))
+    }
+}
+
+/// The server's end.
+pub struct Responder {
+    noise: HandshakeState,
+}
+
+impl Responder {
+    /// Reads the hello's Noise message and gives the answer's; `None` if it is no ephemeral key of any use.
+    pub fn new(
+        key: &StaticKey,
+        entropy: &mut Entropy,
+        prologue: &[u8],
+        message: &[u8],
+        payload: &[u8],
+    ) -> Option<(Self, Vec<u8>)> {
+        let mut noise = build(key, entropy, prologue, false);
+        noise.read_message(message, &mut []).ok()?;
+        let answer = write(&mut noise, payload);
+        Some((Self { noise }, answer))
+    }
+
+    /// Reads the last Noise message, and gives its payload and the client's key; `None`, and nothing has changed, if it
+    /// is not that.
+    pub fn read_finish(&mut self, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
+        let mut payload = [0; DATAGRAM_MAX];
+        let len = self.noise.read_message(message, &mut payload).ok()?;
+        Some((payload[..len].to_vec(), remote(&self.noise)?))
+    }
+
+    /// The keys of the session, after [`Responder::read_finish`].
+    pub fn into_transport(self) -> Transport {
+        Transport::new(self.noise)
+    }
+}
+
+/// The keys of a session.
+pub struct Transport(StatelessTransportState);
+
+impl Transport {
+    fn new(noise: HandshakeState) -> Self {
+        Self(noise.into_stateless_transport_mode().expect("the handshake is finished"))
+    }
+
+    /// Seals `plain` under `number` at the end of `into`.
+    pub(super) fn seal(&self, number: u64, plain: &[u8], into: &mut Vec<u8>) {
+        let start = into.len();
+        into.resize(start + plain.len() + TAG_LEN, 0);
+        let len = self.0.write_message(number, plain, &mut into[start..]);
+        debug_assert_eq!(len.ok(), Some(plain.len() + TAG_LEN), "a packet is short, its number is not the last");
+    }
+
+    /// Opens what was sealed under `number`; `None` if it was not.
+    pub(super) fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Option<&'a [u8]> {
+        let len = self.0.read_message(number, sealed, into).ok()?;
+        Some(&into[..len])
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport(secret)")
+    }
+}
+
+impl fmt::Debug for Initiator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Initiator(secret)")
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Responder(secret)")
+    }
+}
+
+fn build(key: &StaticKey, entropy: &mut Entropy, prologue: &[u8], initiator: bool) -> HandshakeState {
+    let params: NoiseParams = PATTERN.parse().expect("the pattern is a Noise pattern");
+    let ring = FallbackResolver::new(Box::new(RingResolver), Box::new(DefaultResolver));
+    let seed = entropy.bytes();
+    let builder = Builder::with_resolver(params, Box::new(Seeded { ring, seed: zeroize::Zeroizing::new(seed) }))
+        .prologue(prologue)
+        .and_then(|builder| builder.local_private_key(key.secret()))
+        .and_then(|builder| if initiator { builder.build_initiator() } else { builder.build_responder() });
+    builder.expect("every part of the pattern is built in")
+}
+
+fn write(noise: &mut HandshakeState, payload: &[u8]) -> Vec<u8> {
+    let mut message = vec![0; NOISE_OVERHEAD + payload.len()];
+    let len = noise.write_message(payload, &mut message).expect("it is our turn and the payload is short");
+    message.truncate(len);
+    message
+}
+
+fn remote(noise: &HandshakeState) -> Option<PublicKey> {
+    noise.get_remote_static()?.try_into().ok().map(PublicKey)
+}
+
+/// The resolver that snow takes its parts from: ring where it has them, and a generator that was seeded by us.
+struct Seeded {
+    ring: FallbackResolver,
+    seed: zeroize::Zeroizing<[u8; 32]>,
+}
+
+impl CryptoResolver for Seeded {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        Some(Box::new(SeededRandom(Entropy::new(*self.seed))))
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        self.ring.resolve_dh(choice)
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        self.ring.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        self.ring.resolve_cipher(choice)
+    }
+}
+
+struct SeededRandom(Entropy);
+
+impl Random for SeededRandom {
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), snow::Error> {
+        for chunk in bytes.chunks_mut(32) {
+            chunk.copy_from_slice(&self.0.bytes::<32>()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// Two ends that have shaken hands, for tests: the client's and the server's keys.
+#[cfg(test)]
+pub(super) fn pair() -> (Transport, Transport) {
+    let mut entropy = Entropy::new([3; 32]);
+    let (client, server) = (StaticKey::generate(&mut entropy), StaticKey::generate(&mut entropy));
+    let prologue = packet::prologue(crate::wire::SessionId(1), b"\x06abcdefghijk");
+    let mut initiator = Initiator::new(&client, &mut entropy, &prologue);
+    let hello = initiator.hello()[PROLOGUE_LEN..PROLOGUE_LEN + packet::NOISE_1_LEN].to_vec();
+    let (mut responder, answer) = Responder::new(&server, &mut entropy, &prologue, &hello, b"").unwrap();
+    initiator.read_answer(&answer).unwrap();
+    let (finish, transport) = initiator.finish(b"");
+    responder.read_finish(&finish).unwrap();
+    (transport, responder.into_transport())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::SessionId;
+
+    const TOKEN: &packet::Token = b"\x06abcdefghijk";
+
+    #[test]
+    fn both_ends_learn_each_others_keys_and_payloads_and_can_talk() {
+        let mut entropy = Entropy::new([3; 32]);
+        let (jill, server) = (StaticKey::generate(&mut entropy), StaticKey::generate(&mut entropy));
+        let prologue = packet::prologue(SessionId(1), TOKEN);
+        let mut initiator = Initiator::new(&jill, &mut entropy, &prologue);
+        let Some(packet::Datagram::Hello { prologue, noise, .. }) = packet::parse(initiator.hello()) else { panic!() };
+        let (mut responder, answer) = Responder::new(&server, &mut entropy, prologue, noise, b"id").unwrap();
+        assert_eq!(initiator.read_answer(&answer[1..]), None, "damaged on the way");
+        assert_eq!(initiator.read_answer(&answer), Some((b"id".to_vec(), server.public())));
+        let (finish, client_end) = initiator.finish(b"join");
+        assert_eq!(responder.read_finish(b"something else that is long enough to be one, or is it not?"), None);
+        assert_eq!(responder.read_finish(&finish), Some((b"join".to_vec(), jill.public())));
+        let server_end = responder.into_transport();
+        let (mut sealed, mut opened) = (Vec::new(), [0; DATAGRAM_MAX]);
+        client_end.seal(7, b"hey", &mut sealed);
+        assert_eq!(server_end.open(7, &sealed, &mut opened), Some(&b"hey"[..]));
+        assert_eq!(server_end.open(8, &sealed, &mut opened), None, "the number is the nonce");
+        assert_eq!(client_end.open(7, &sealed, &mut opened), None, "each direction has its own key");
+    }
+
+    #[test]
+    fn another_version_or_token_in_the_head_makes_another_handshake() {
+        let mut entropy = Entropy::new([3; 32]);
+        let (jill, server) = (StaticKey::generate(&mut entropy), StaticKey::generate(&mut entropy));
+        let prologue = packet::prologue(SessionId(1), TOKEN);
+        let mut initiator = Initiator::new(&jill, &mut entropy, &prologue);
+        let Some(packet::Datagram::Hello { prologue, noise, .. }) = packet::parse(initiator.hello()) else { panic!() };
+        let mut changed = prologue.to_vec();
+        changed[1] ^= 1;
+        let (_, answer) = Responder::new(&server, &mut entropy, &changed, noise, b"id").unwrap();
+        assert_eq!(initiator.read_answer(&answer), None);
+    }
+}

@@ -1,0 +1,600 @@
+//! One encrypted, reliable conversation; the same code at both ends (PROTOCOL 2.3 to 2.12).
+//!
+//! Owns: keys and packet numbers, what was received and what is under way, round-trip time, window, the other end's
+//! address, when the conversation is dead. Its parts: `keys`, `token`, `handshake`, `replay`, `flight`, `rtt`, `window`,
+//! `path`.
+//! Must not know: rooms, logs, what the cargo of a packet is; it says when cargo may go and hands it back when it is lost.
+//! Driven by: `room` and `client`:
+//!
+//! 1. [`Session::open`] a packet, look at its frames, then [`Session::accept`] it, or leave it as if it had not come;
+//! 2. [`Session::handle`] each frame; those that it does not know are the driver's;
+//! 3. [`Session::handle_timeout`] at [`Session::poll_timeout`];
+//! 4. [`Session::poll_lost`] until it has none;
+//! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] as long as they give something.
+
+mod flight;
+mod handshake;
+mod keys;
+mod path;
+mod replay;
+mod rtt;
+mod token;
+mod window;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use handshake::{Initiator, Responder, Transport};
+pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
+pub use replay::WINDOW as REPLAY_WINDOW;
+pub use token::Minter;
+pub use window::PACKETS_MAX;
+
+use crate::sabotage::{Fault, planted};
+use crate::time::Instant;
+use crate::wire::frame::{Ack, Frame, Writer};
+use crate::wire::packet::{self, DATAGRAM_MAX, PACKET_HEAD, TAG_LEN};
+use crate::wire::{CloseReason, SessionId};
+use flight::Flight;
+use path::Paths;
+use replay::Received;
+use rtt::Rtt;
+use window::Window;
+
+/// The client pings when it has sent nothing for so long that draws an ack (RFC 8085 3.5).
+pub const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Without an authentic packet for so long a session is dead (PROTOCOL 2.9). Chosen: four keepalives.
+pub const DEAD_AFTER: Duration = Duration::from_secs(60);
+
+/// Packets that draw an ack before one is sent at once (RFC 9000 13.2.2).
+const ACK_EVERY: u32 = 2;
+
+/// Packets that a probe timeout sends (RFC 9002 6.2.4).
+const PROBES: usize = 2;
+
+/// Probe timeouts in a row that are persistent congestion (RFC 9002 7.6.1).
+const PERSISTENT: u32 = 3;
+
+/// The length of a packet with nothing but a challenge.
+const CHALLENGE_LEN: u64 = (PACKET_HEAD + 3 + 8 + TAG_LEN) as u64;
+
+const _: () = assert!(DEAD_AFTER.as_secs() >= 4 * KEEPALIVE.as_secs());
+
+/// Which end this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Keeps the session alive.
+    Client,
+    /// Leaves that to the client.
+    Server,
+}
+
+/// Why a packet is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// It came before, or is too old to tell.
+    Replayed,
+    /// It is not from the other end.
+    Forged,
+}
+
+/// The other end does not keep to the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+/// What may be put into a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Cargo: the window and the pacer let it out.
+    pub cargo: bool,
+    /// An ack is in it: what belongs to one can be added.
+    pub ack: bool,
+}
+
+/// A session; `P` is how the driver names paths, `C` what it remembers of a packet's cargo.
+pub struct Session<P, C> {
+    role: Role,
+    peer: SessionId,
+    transport: Transport,
+    next_number: u64,
+    received: Received,
+    /// Packets since the last ack that draw one, when it is due, whether at once, and when the highest came.
+    unacked: u32,
+    ack_due: Option<Instant>,
+    ack_now: bool,
+    highest_at: Instant,
+    flight: Flight<C>,
+    window: Window,
+    rtt: Rtt,
+    /// Probe timeouts in a row, and the packets that one still lets out.
+    backoff: u32,
+    probes: usize,
+    lost: Vec<C>,
+    paths: Paths<P>,
+    challenge_now: bool,
+    ping: Option<u64>,
+    pong: Option<u64>,
+    response: Option<[u8; 8]>,
+    heard: Instant,
+    /// When something was last sent that draws an ack.
+    spoke: Instant,
+}
+
+impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
+    /// A session that has just been agreed on: the other end is at `path` and calls it `peer`, and a message of the
+    /// handshake took `round_trip`.
+    pub fn new(now: Instant, role: Role, peer: SessionId, transport: Transport, path: P, round_trip: Duration) -> Self {
+        let mut rtt = Rtt::default();
+        rtt.update(round_trip, Duration::ZERO);
+        Self {
+            role,
+            peer,
+            transport,
+            next_number: 0,
+            received: Received::default(),
+            unacked: 0,
+            ack_due: None,
+            ack_now: false,
+            highest_at: now,
+            flight: Flight::default(),
+            window: Window::new(now),
+            rtt,
+            backoff: 0,
+            probes: 0,
+            lost: Vec::new(),
+            paths: Paths::new(path),
+            challenge_now: false,
+            ping: None,
+            pong: None,
+            response: None,
+            heard: now,
+            spoke: now,
+        }
+    }
+
+    /// What the other end calls the session.
+    pub const fn peer(&self) -> SessionId {
+        self.peer
+    }
+
+    /// Where the other end is.
+    pub const fn path(&self) -> P {
+        self.paths.proven()
+    }
+
+    /// When something authentic last came.
+    pub const fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The round-trip time.
+    pub const fn round_trip(&self) -> Duration {
+        self.rtt.smoothed()
+    }
+
+    /// The number of the next packet.
+    pub const fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Whether nothing that draws an ack is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.flight.is_empty()
+    }
+
+    /// How many packets are under way.
+    pub fn in_flight(&self) -> usize {
+        self.flight.len()
+    }
+
+    /// Whether cargo may go out now; if only the pacer holds it back, until when.
+    pub fn may_send(&self, now: Instant) -> Result<(), Option<Instant>> {
+        if self.probes > 0 {
+            return Ok(());
+        }
+        if !self.window.is_open() {
+            return Err(None);
+        }
+        let at = self.window.pace(now, self.rtt.smoothed());
+        if at <= now { Ok(()) } else { Err(Some(at)) }
+    }
+
+    /// Opens a packet. Nothing changes: it is taken with [`Session::accept`].
+    ///
+    /// # Errors
+    /// Why it is to be left alone.
+    pub fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Result<&'a [u8], Ignored> {
+        // RFC 6479: checked before decrypting, which is dear; marked after, by who could seal it.
+        if !self.received.is_new(number) && !planted(Fault::AcceptReplay) {
+            return Err(Ignored::Replayed);
+        }
+        self.transport.open(number, sealed, into).ok_or(Ignored::Forged)
+    }
+
+    /// Takes an authentic packet of `bytes` that came from `from`; `challenge` is asked for 8 random bytes if that is a
+    /// new address.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        from: P,
+        number: u64,
+        bytes: usize,
+        draws_ack: bool,
+        challenge: impl FnOnce() -> [u8; 8],
+    ) {
+        let is_highest = self.received.highest().is_none_or(|highest| number > highest);
+        let in_order = if is_highest || self.received.is_new(number) { self.received.mark(number) } else { false };
+        self.heard = now;
+        if is_highest {
+            self.highest_at = now;
+        }
+        self.paths.received(now, from, number, bytes as u64, challenge);
+        if draws_ack || planted(Fault::AckAcks) {
+            self.unacked += 1;
+            self.ack_now |= !in_order || self.unacked >= ACK_EVERY;
+            self.ack_due = self.ack_due.or(Some(now + self.rtt.ack_delay()));
+        }
+    }
+
+    /// Does what a frame of an accepted packet asks for, if it is about the session itself; else returns false.
+    ///
+    /// # Errors
+    /// The other end acknowledges what was never sent.
+    pub fn handle(&mut self, now: Instant, from: P, frame: &Frame<'_>) -> Result<bool, Broken> {
+        match *frame {
+            Frame::Ack(ref ack) => self.acked(now, ack)?,
+            Frame::Ping { stamp } => self.pong = Some(stamp),
+            Frame::Pong { .. } => {}
+            Frame::Challenge(data) => self.response = Some(data),
+            Frame::Response(data) => {
+                if self.paths.responded(from, data) {
+                    // RFC 9000 9.4: another path, another round-trip time and window.
+                    (self.window, self.rtt, self.backoff) = (Window::new(now), Rtt::default(), 0);
+                    let lost = &mut self.lost;
+                    self.flight.abandon(|cargo| lost.push(cargo));
+                }
+            }
+            Frame::Bye(_)
+            | Frame::Welcome(_)
+            | Frame::Entries(_)
+            | Frame::Gap { .. }
+            | Frame::Have(_)
+            | Frame::Post { .. }
+            | Frame::Settled { .. } => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The deadline has passed; afterwards [`Session::poll_timeout`] is later than `now`. True if the session is dead.
+    pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        if self.heard + DEAD_AFTER <= now {
+            return true;
+        }
+        if self.ack_due.is_some_and(|due| due <= now) {
+            (self.ack_due, self.ack_now) = (None, true);
+        }
+        self.challenge_now |= self.paths.due(CHALLENGE_LEN).is_some_and(|due| due <= now);
+        if self.role == Role::Client && self.spoke + KEEPALIVE <= now {
+            (self.ping, self.spoke) = (self.ping.or(Some(0)), now);
+        }
+        if self.flight.loss_time(self.rtt.loss_delay()).is_some_and(|at| at <= now) {
+            self.detect_lost(now);
+        }
+        if self.probe_time().is_some_and(|at| at <= now) {
+            self.probe(now);
+        }
+        false
+    }
+
+    /// When [`Session::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Instant {
+        let keepalive = (self.role == Role::Client).then(|| self.spoke + KEEPALIVE);
+        let ack = self.ack_due.filter(|_| !self.ack_now);
+        let challenge = self.paths.due(CHALLENGE_LEN).filter(|_| !self.challenge_now);
+        let loss = self.flight.loss_time(self.rtt.loss_delay());
+        let all = [keepalive, ack, challenge, loss, self.probe_time()];
+        all.into_iter().flatten().fold(self.heard + DEAD_AFTER, Instant::min)
+    }
+
+    /// Cargo that is to be sent once more, unless the other end is known to have it.
+    pub fn poll_lost(&mut self) -> Option<C> {
+        self.lost.pop().filter(|_| !planted(Fault::NeverRepair))
+    }
+
+    /// Asks the other end for a sign of life, with a stamp that comes back.
+    pub const fn ping(&mut self, stamp: u64) {
+        self.ping = Some(stamp);
+    }
+
+    /// A challenge to a new address, if one is due: adds the packet to `out` and returns where it goes.
+    pub fn poll_challenge(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<P> {
+        self.challenge_now = false;
+        let (to, data) = self.paths.challenge(now, CHALLENGE_LEN)?;
+        let mut writer = Writer::default();
+        writer.frame(&Frame::Challenge(data));
+        self.seal(writer.plain(), out);
+        self.paths.challenged(CHALLENGE_LEN, now + self.rtt.probe_timeout(0));
+        Some(to)
+    }
+
+    /// The next packet, if there is anything to send: adds it to `out` and returns where it goes. `fill` adds the driver's
+    /// frames and says what cargo they are, if they draw an ack.
+    pub fn poll_packet(
+        &mut self,
+        now: Instant,
+        out: &mut Vec<u8>,
+        fill: impl FnOnce(&mut Writer, Allowed) -> Option<C>,
+    ) -> Option<P> {
+        let mut writer = Writer::default();
+        let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: self.unacked > 0 };
+        if allowed.ack {
+            let delay = now.saturating_since(self.highest_at).as_micros();
+            if let Some(ack) = self.received.ack(u32::try_from(delay).unwrap_or(u32::MAX)) {
+                writer.frame(&Frame::Ack(ack));
+            }
+        }
+        let mut draws_ack = false;
+        let own = [
+            self.response.take().map(Frame::Response),
+            self.pong.take().map(|stamp| Frame::Pong { stamp }),
+            self.ping.take().map(|stamp| Frame::Ping { stamp }),
+        ];
+        for frame in own.into_iter().flatten() {
+            draws_ack |= writer.frame(&frame);
+        }
+        let cargo = fill(&mut writer, allowed);
+        draws_ack |= cargo.is_some();
+        if self.probes > 0 && !draws_ack {
+            // RFC 9002 6.2.4: "when there is no data to send, the sender SHOULD send a PING".
+            draws_ack |= writer.frame(&Frame::Ping { stamp: 0 });
+        }
+        if !draws_ack && !self.ack_now {
+            return None;
+        }
+        if allowed.ack {
+            (self.unacked, self.ack_due, self.ack_now) = (0, None, false);
+        }
+        let number = self.next_number;
+        let bytes = self.seal(writer.plain(), out);
+        if draws_ack {
+            self.probes = self.probes.saturating_sub(1);
+            self.spoke = now;
+            self.window.sent(now, bytes.into(), self.rtt.smoothed());
+            let was_full = self.window.in_flight() * 2 >= self.window.size();
+            self.flight.push(number, now, bytes, was_full, cargo.unwrap_or_default());
+        }
+        Some(self.path())
+    }
+
+    /// A packet that says goodbye.
+    pub fn bye(&mut self, why: CloseReason, out: &mut Vec<u8>) -> P {
+        let mut writer = Writer::default();
+        writer.frame(&Frame::Bye(why));
+        self.seal(writer.plain(), out);
+        self.path()
+    }
+
+    fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> u16 {
+        let start = out.len();
+        out.extend_from_slice(&packet::packet_head(self.peer, self.next_number));
+        self.transport.seal(self.next_number, plain, out);
+        self.next_number += 1;
+        u16::try_from(out.len() - start).unwrap_or(u16::MAX)
+    }
+
+    fn acked(&mut self, now: Instant, ack: &Ack) -> Result<(), Broken> {
+        if ack.largest >= self.next_number {
+            return Err(Broken);
+        }
+        let window = &mut self.window;
+        let acked = self.flight.acked(ack, |sent| window.acked(sent.bytes.into(), sent.at, sent.was_full));
+        if let Some((number, at, is_largest)) = acked.newest {
+            if is_largest {
+                // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
+                let sample = now.saturating_since(at);
+                self.rtt.update(sample, Duration::from_micros(ack.delay_us.into()));
+                self.window.sampled(sample, number, self.next_number);
+            }
+            (self.backoff, self.probes) = (0, 0);
+        }
+        self.detect_lost(now);
+        Ok(())
+    }
+
+    fn detect_lost(&mut self, now: Instant) {
+        let (window, lost) = (&mut self.window, &mut self.lost);
+        self.flight.lost(now, self.rtt.loss_delay(), |sent, cargo| {
+            window.lost(now, sent.bytes.into(), sent.at);
+            lost.extend(cargo);
+        });
+    }
+
+    /// RFC 9002 6.2.1, but of the oldest packet (PROTOCOL 2.9).
+    fn probe_time(&self) -> Option<Instant> {
+        let since = self.flight.oldest().or_else(|| (!self.flight.is_empty()).then_some(self.spoke))?;
+        Some(since + self.rtt.probe_timeout(self.backoff))
+    }
+
+    fn probe(&mut self, now: Instant) {
+        let timeout = self.rtt.probe_timeout(self.backoff);
+        let lost = &mut self.lost;
+        let mut probes = 0;
+        self.flight.probe(now, timeout, PROBES, |cargo| {
+            lost.push(cargo);
+            probes += 1;
+        });
+        self.probes = probes.max(1);
+        self.spoke = now;
+        self.backoff += 1;
+        if self.backoff == PERSISTENT {
+            self.window.collapse(now);
+        }
+    }
+}
+
+impl<P, C> fmt::Debug for Session<P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("peer", &self.peer)
+            .field("next_number", &self.next_number)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type End = Session<&'static str, u32>;
+
+    const RTT: Duration = Duration::from_millis(100);
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn ends() -> (End, End) {
+        let (client, server) = handshake::pair();
+        let client = Session::new(at(0), Role::Client, SessionId(2), client, "server", RTT);
+        (client, Session::new(at(0), Role::Server, SessionId(1), server, "client", RTT))
+    }
+
+    /// A packet of `from` with the cargo.
+    fn packet(from: &mut End, now: Instant, cargo: Option<u32>) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let fill = |writer: &mut Writer, allowed: Allowed| {
+            cargo.filter(|_| allowed.cargo && writer.frame(&Frame::Post { counter: 0, settled_below: 0, text: "x" }))
+        };
+        from.poll_packet(now, &mut out, fill)?;
+        Some(out)
+    }
+
+    /// `to` takes the packet, as if from `path`; returns whether it was new.
+    fn take(to: &mut End, now: Instant, path: &'static str, bytes: &[u8]) -> Result<(), Ignored> {
+        let Some(packet::Datagram::Packet { number, sealed, .. }) = packet::parse(bytes) else { panic!("{bytes:?}") };
+        let mut plain = [0; DATAGRAM_MAX];
+        let frames: Vec<_> = crate::wire::frame::frames(to.open(number, sealed, &mut plain)?).flatten().collect();
+        to.accept(now, path, number, bytes.len(), frames.iter().any(Frame::draws_ack), || [9; 8]);
+        for frame in &frames {
+            to.handle(now, path, frame).unwrap();
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_packet_is_taken_once_and_not_if_it_was_changed() {
+        let (mut client, mut server) = ends();
+        let first = packet(&mut client, at(0), Some(1)).unwrap();
+        let mut forged = first.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(take(&mut server, at(50), "client", &forged), Err(Ignored::Forged));
+        assert_eq!(take(&mut server, at(50), "client", &first), Ok(()), "a forged one before it changes nothing");
+        assert_eq!(take(&mut server, at(50), "client", &first), Err(Ignored::Replayed));
+    }
+
+    #[test]
+    fn what_is_lost_is_handed_back_once_and_what_arrives_is_not() {
+        let (mut client, mut server) = ends();
+        let packets: Vec<_> = (0..5).map(|cargo| packet(&mut client, at(0), Some(cargo)).unwrap()).collect();
+        for (_, packet) in packets.iter().enumerate().filter(|&(index, _)| index != 1) {
+            take(&mut server, at(50), "client", packet).unwrap();
+        }
+        let ack = packet(&mut server, at(50), None).unwrap();
+        take(&mut client, at(100), "server", &ack).unwrap();
+        assert_eq!(std::iter::from_fn(|| client.poll_lost()).collect::<Vec<_>>(), [1]);
+        assert!(client.is_quiet());
+    }
+
+    #[test]
+    fn without_any_ack_the_oldest_is_handed_back_and_probes_go_out_further_and_further_apart() {
+        let (mut client, _) = ends();
+        packet(&mut client, at(0), Some(7)).unwrap();
+        let mut probes = Vec::new();
+        while client.poll_timeout() < at(8000) {
+            let now = client.poll_timeout();
+            client.handle_timeout(now);
+            assert!(client.poll_timeout() > now, "the deadline moves on");
+            let cargo = client.poll_lost();
+            packet(&mut client, now, cargo).unwrap();
+            probes.push((now.saturating_since(at(0)).as_millis(), cargo));
+        }
+        assert_eq!(probes[..3], [(325, Some(7)), (975, Some(7)), (2275, Some(7))]);
+        assert!(probes[3..].iter().all(|&(_, cargo)| cargo == Some(7)));
+    }
+
+    #[test]
+    fn the_window_holds_cargo_back_and_acks_open_it() {
+        let (mut client, mut server) = ends();
+        let mut out = Vec::new();
+        let full = |writer: &mut Writer, allowed: Allowed| {
+            writer.frame(&Frame::Ping { stamp: 1 });
+            writer.pad();
+            allowed.cargo.then_some(1)
+        };
+        let mut sent = 0;
+        while client.may_send(at(0)).is_ok() {
+            out.clear();
+            client.poll_packet(at(0), &mut out, full).unwrap();
+            take(&mut server, at(50), "client", &out).unwrap();
+            sent += 1;
+        }
+        assert_eq!((sent, client.may_send(at(0))), (10, Err(None)), "the initial window");
+        assert!(client.poll_packet(at(0), &mut out, full).is_none());
+        let ack = packet(&mut server, at(50), None).unwrap();
+        take(&mut client, at(100), "server", &ack).unwrap();
+        assert_eq!(client.may_send(at(100)), Ok(()));
+    }
+
+    #[test]
+    fn an_ack_alone_waits_a_little_and_is_not_acknowledged_itself() {
+        let (mut client, mut server) = ends();
+        let first = packet(&mut client, at(0), Some(1)).unwrap();
+        take(&mut server, at(50), "client", &first).unwrap();
+        assert_eq!(packet(&mut server, at(50), None), None);
+        assert_eq!(server.poll_timeout(), at(75), "a quarter of the round trip");
+        server.handle_timeout(at(75));
+        let ack = packet(&mut server, at(75), None).unwrap();
+        take(&mut client, at(125), "server", &ack).unwrap();
+        assert!(client.is_quiet());
+        assert_eq!(packet(&mut client, at(500), None), None);
+        assert_eq!(client.poll_timeout(), at(0) + KEEPALIVE, "then only keepalives");
+    }
+
+    #[test]
+    fn the_client_pings_when_it_is_quiet_and_who_is_silent_for_long_is_dead() {
+        let (mut client, mut server) = ends();
+        assert!(!client.handle_timeout(at(15_000)));
+        let ping = packet(&mut client, at(15_000), None).unwrap();
+        take(&mut server, at(15_050), "client", &ping).unwrap();
+        let pong = packet(&mut server, at(15_050), None).unwrap();
+        take(&mut client, at(15_100), "server", &pong).unwrap();
+        assert!(!server.handle_timeout(at(75_049)));
+        assert!(server.handle_timeout(at(75_050)), "60 s after the last packet");
+    }
+
+    #[test]
+    fn the_address_moves_after_a_challenge_is_answered_from_there() {
+        let (mut client, mut server) = ends();
+        let first = packet(&mut client, at(0), Some(1)).unwrap();
+        take(&mut server, at(50), "elsewhere", &first).unwrap();
+        assert_eq!(server.path(), "client");
+        let mut challenge = Vec::new();
+        assert_eq!(server.poll_challenge(at(50), &mut challenge), Some("elsewhere"));
+        assert_eq!(challenge.len() as u64, CHALLENGE_LEN);
+        assert_eq!(server.poll_challenge(at(50), &mut Vec::new()), None, "one at a time");
+        take(&mut client, at(100), "server", &challenge).unwrap();
+        let response = packet(&mut client, at(100), None).unwrap();
+        take(&mut server, at(150), "elsewhere", &response).unwrap();
+        assert_eq!(server.path(), "elsewhere");
+    }
+
+    #[test]
+    fn an_ack_of_what_was_never_sent_breaks_the_session() {
+        let (mut client, _) = ends();
+        packet(&mut client, at(0), Some(1)).unwrap();
+        let ack = |largest| Frame::Ack(Ack { largest, delay_us: 0, run: 0, ranges: [].into_iter().collect() });
+        assert_eq!(client.handle(at(1), "server", &ack(0)), Ok(true));
+        assert_eq!(client.handle(at(1), "server", &ack(1)), Err(Broken));
+    }
+}

@@ -1,0 +1,122 @@
+//! How long a round trip takes (RFC 9002 5).
+//!
+//! Owns: the estimate, and the times that follow from it.
+//! Must not know: packets.
+//! Driven by: the session.
+
+use std::time::Duration;
+
+/// RFC 9002 6.2.2: the estimate before there is a sample.
+const INITIAL: Duration = Duration::from_millis(333);
+
+/// RFC 9002 6.1.2: the granularity of timers.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// The longest delay of an ack (RFC 9000 18.2, max_ack_delay).
+const ACK_DELAY_MAX: Duration = Duration::from_millis(25);
+
+/// The longest probe timeout, however often it was doubled (PROTOCOL 2.9). Chosen: who was cut off is back in the room
+/// some seconds after the way is, at a packet a member and three seconds.
+pub(super) const PTO_MAX: Duration = Duration::from_secs(3);
+
+/// The estimate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rtt {
+    sampled: bool,
+    latest: Duration,
+    min: Duration,
+    smoothed: Duration,
+    variation: Duration,
+}
+
+impl Default for Rtt {
+    fn default() -> Self {
+        // RFC 9002 5.3: "smoothed_rtt = kInitialRtt; rttvar = kInitialRtt / 2"
+        Self { sampled: false, latest: INITIAL, min: INITIAL, smoothed: INITIAL, variation: INITIAL / 2 }
+    }
+}
+
+impl Rtt {
+    /// A packet was acknowledged `sample` after it was sent; the peer says that it took `delay` of that.
+    pub(super) fn update(&mut self, sample: Duration, delay: Duration) {
+        self.latest = sample;
+        if !self.sampled {
+            // RFC 9002 5.3: "smoothed_rtt = latest_rtt; rttvar = latest_rtt / 2"
+            (self.sampled, self.min, self.smoothed, self.variation) = (true, sample, sample, sample / 2);
+            return;
+        }
+        // RFC 9002 5.2
+        self.min = self.min.min(sample);
+        // RFC 9002 5.3: the delay is taken off where that does not go below the minimum.
+        let delay = delay.min(self.ack_delay());
+        let adjusted = if sample >= self.min + delay { sample - delay } else { sample };
+        // RFC 9002 5.3: "rttvar = 3/4 * rttvar + 1/4 * rttvar_sample; smoothed_rtt = 7/8 * smoothed_rtt + 1/8 * adjusted_rtt"
+        self.variation = self.variation * 3 / 4 + self.smoothed.abs_diff(adjusted) / 4;
+        self.smoothed = self.smoothed * 7 / 8 + adjusted / 8;
+    }
+
+    /// The smoothed round-trip time.
+    pub(super) const fn smoothed(&self) -> Duration {
+        self.smoothed
+    }
+
+    /// How long an ack may be put off: a quarter of the round trip, at most 25 ms (PROTOCOL 2.6).
+    pub(super) fn ack_delay(&self) -> Duration {
+        (self.smoothed / 4).min(ACK_DELAY_MAX)
+    }
+
+    /// The probe timeout, `backoff` times doubled (RFC 9002 6.2.1).
+    pub(super) fn probe_timeout(&self, backoff: u32) -> Duration {
+        let timeout = self.smoothed + (4 * self.variation).max(GRANULARITY) + self.ack_delay();
+        timeout.saturating_mul(1 << backoff.min(10)).min(PTO_MAX)
+    }
+
+    /// How long after it was sent a packet is lost if a later one has arrived (RFC 9002 6.1.2).
+    pub(super) fn loss_delay(&self) -> Duration {
+        (self.smoothed.max(self.latest) * 9 / 8).max(GRANULARITY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_first_sample_is_the_estimate_and_later_ones_move_it_an_eighth() {
+        let mut rtt = Rtt::default();
+        assert_eq!(rtt.probe_timeout(0), ms(333) + 4 * (ms(333) / 2) + ms(25), "RFC 9002 6.2.2");
+        rtt.update(ms(80), ms(0));
+        assert_eq!((rtt.smoothed(), rtt.probe_timeout(0)), (ms(80), ms(80 + 160 + 20)));
+        rtt.update(ms(160), ms(0));
+        assert_eq!((rtt.smoothed(), rtt.latest), (ms(90), ms(160)));
+        assert_eq!(rtt.variation, ms(50), "3/4 of 40, 1/4 of 80");
+        assert_eq!(rtt.loss_delay(), ms(180));
+    }
+
+    #[test]
+    fn the_delay_of_an_ack_is_taken_off_but_not_below_the_minimum() {
+        let mut rtt = Rtt::default();
+        rtt.update(ms(80), ms(0));
+        rtt.update(ms(100), ms(20));
+        assert_eq!(rtt.smoothed(), ms(80));
+        rtt.update(ms(88), ms(20));
+        assert_eq!(rtt.smoothed(), ms(81), "88 less 20 would be below 80");
+        rtt.update(ms(200), ms(10_000));
+        assert!(rtt.smoothed() > ms(90), "more than an ack may be put off is not believed");
+    }
+
+    #[test]
+    fn the_probe_timeout_doubles_up_to_its_limit_and_never_below_the_granularity() {
+        let mut rtt = Rtt::default();
+        for _ in 0..200 {
+            rtt.update(ms(100), ms(0));
+        }
+        assert_eq!(rtt.probe_timeout(0), ms(100) + GRANULARITY + ms(25));
+        assert_eq!(rtt.probe_timeout(2), 4 * rtt.probe_timeout(0));
+        assert_eq!(rtt.probe_timeout(u32::MAX), PTO_MAX);
+    }
+}

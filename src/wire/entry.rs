@@ -1,0 +1,135 @@
+//! Entries of the log as they go over the wire (PROTOCOL 2.7).
+//!
+//! Owns: [`Entry`] and its limits.
+//! Must not know: numbers, logs.
+//! Driven by: `room` (which encodes an entry once, for all members), `client` and `store`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CloseReason, NICK_MAX, Who, is_plain, text};
+
+/// The longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
+pub const TEXT_MAX: usize = 990;
+
+/// The longest encoded entry, in bytes: the variant, `who`, and the longest nick and text with their lengths.
+pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX;
+
+const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX);
+const _: () = assert!(1 + 2 + text::LINE_MAX <= ENTRY_MAX);
+
+/// Something that happened in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry<'a> {
+    /// What text peers were sent on behalf of one of them. Nothing in it is verified.
+    Line {
+        /// At most [`text::LINE_MAX`] bytes.
+        text: &'a str,
+    },
+    /// Somebody said something.
+    Said {
+        /// Whose key.
+        who: Who,
+        /// Under which nick.
+        nick: &'a str,
+        /// 1 to [`TEXT_MAX`] bytes.
+        text: &'a str,
+    },
+    /// A key is present now.
+    Joined {
+        /// Whose key.
+        who: Who,
+        /// Under which nick.
+        nick: &'a str,
+    },
+    /// A key is not present any more.
+    Left {
+        /// Whose key.
+        who: Who,
+        /// Under which nick.
+        nick: &'a str,
+        /// Why.
+        why: CloseReason,
+    },
+}
+
+impl<'a> Entry<'a> {
+    /// Reads one entry; `None` if the bytes are none.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Writes the entry to `into` and returns how many bytes these are; `None` if it has no place.
+    pub fn encode(&self, into: &mut [u8]) -> Option<usize> {
+        postcard::to_slice(self, into).ok().map(|bytes| bytes.len())
+    }
+
+    /// Puts together what a text peer is sent.
+    pub fn render(&self, into: &mut String) {
+        into.clear();
+        match *self {
+            Self::Line { text } => into.push_str(text),
+            Self::Said { nick, text, .. } => into.extend([nick, ": ", text]),
+            Self::Joined { nick, .. } => into.extend([nick, text::JOINED]),
+            Self::Left { nick, why, .. } => {
+                into.extend([nick, " left"]);
+                if why != CloseReason::Left {
+                    into.extend([" (", &why.to_string(), ")"]);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `text` may be posted: 1 to [`TEXT_MAX`] bytes, no control characters but the tab.
+pub fn is_text(text: &str) -> bool {
+    !text.is_empty() && text.len() <= TEXT_MAX && text.split('\t').all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_is_read_back_and_shown_to_text_peers_as_the_protocol_says() {
+        let who = Who([7; 8]);
+        let cases = [
+            (Entry::Line { text: "jack: hi" }, "jack: hi"),
+            (Entry::Said { who, nick: "jill", text: "hey" }, "jill: hey"),
+            (Entry::Joined { who, nick: "jill" }, "jill joined!"),
+            (Entry::Left { who, nick: "jill", why: CloseReason::Left }, "jill left"),
+            (Entry::Left { who, nick: "jill", why: CloseReason::TimedOut }, "jill left (timed out)"),
+        ];
+        for (variant, (entry, shown)) in (0..).zip([0, 1, 2, 3, 3]).map(|(i, v): (usize, u8)| (v, cases[i])) {
+            let mut bytes = [0; ENTRY_MAX];
+            let len = entry.encode(&mut bytes).unwrap();
+            assert_eq!(bytes[0], variant);
+            assert_eq!(Entry::decode(&bytes[..len]), Some(entry));
+            let mut line = String::new();
+            entry.render(&mut line);
+            assert_eq!(line, shown);
+        }
+    }
+
+    #[test]
+    fn a_text_has_1_to_990_bytes_and_no_control_characters_but_the_tab() {
+        for text in ["x", "a\tb", &"x".repeat(TEXT_MAX)] {
+            assert!(is_text(text));
+        }
+        for text in ["", "a\nb", "\u{1b}[1m", &"x".repeat(TEXT_MAX + 1)] {
+            assert!(!is_text(text));
+        }
+    }
+
+    #[test]
+    fn the_longest_entries_fit_and_garbage_is_none() {
+        let mut bytes = [0; ENTRY_MAX];
+        let (nick, text) = ("n".repeat(NICK_MAX), "t".repeat(TEXT_MAX));
+        let said = Entry::Said { who: Who::default(), nick: &nick, text: &text };
+        assert_eq!(said.encode(&mut bytes), Some(ENTRY_MAX));
+        assert_eq!(said.encode(&mut bytes[1..]), None);
+        assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(&mut bytes).is_some());
+        for garbage in [&[][..], &[9], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
+            assert_eq!(Entry::decode(garbage), None, "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! Frames: what is inside a packet (PROTOCOL 2.6).
+//!
+//! Owns: [`Frame`], reading ([`frames`]) and writing ([`Writer`]), the limits of lists.
+//! Must not know: what a frame does.
+//! Driven by: `session`, `room` and `client`.
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
+
+use super::packet::PLAIN_MAX;
+use super::{CloseReason, LogId, Refusal, Seq};
+
+/// The most ranges behind the first in an ack (PROTOCOL 2.6).
+pub const ACK_RANGES_MAX: usize = 8;
+
+/// The most runs reported as held in a have (PROTOCOL 2.6).
+pub const HELD_RUNS_MAX: usize = 16;
+
+/// The head of a frame: type and length.
+const HEAD: usize = 3;
+
+const PADDING: u8 = 0x00;
+const ACK: u8 = 0x01;
+const PING: u8 = 0x02;
+const PONG: u8 = 0x03;
+const CHALLENGE: u8 = 0x04;
+const RESPONSE: u8 = 0x05;
+const BYE: u8 = 0x06;
+const WELCOME: u8 = 0x10;
+const ENTRIES: u8 = 0x11;
+const GAP: u8 = 0x12;
+const HAVE: u8 = 0x13;
+const POST: u8 = 0x14;
+const SETTLED: u8 = 0x15;
+
+// The longest entry fits a packet, whatever its number.
+const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
+// So does the longest post, beside an ack and a have of the longest form.
+const _: () = assert!(HEAD + 20 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
+
+/// Which packets have arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The highest number received.
+    pub largest: u64,
+    /// How long ago that was, in microseconds.
+    pub delay_us: u32,
+    /// How many numbers directly below it are received as well.
+    pub run: u64,
+    /// Downwards from there: how many are missing, how many below those are received.
+    pub ranges: ArrayVec<(u64, u64), ACK_RANGES_MAX>,
+}
+
+impl Ack {
+    /// The received numbers as ranges of first and last, downwards; ends early where they would go below 0.
+    pub fn received(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let first = self.largest.checked_sub(self.run);
+        let mut low = first;
+        let rest = self.ranges.iter().map_while(move |&(gap, run)| {
+            let high = low?.checked_sub(gap)?.checked_sub(1)?;
+            low = high.checked_sub(run.checked_sub(1)?);
+            low.map(|low| (low, high))
+        });
+        first.map(|first| (first, self.largest)).into_iter().chain(rest)
+    }
+}
+
+/// What the server says first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Which log it is.
+    pub log: LogId,
+    /// The first number that will come.
+    pub start: Seq,
+    /// The number behind the last entry.
+    pub end: Seq,
+    /// The counter that the client's next post is expected to have.
+    pub next_post: u64,
+}
+
+/// Where a client is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Have {
+    /// The next wanted number: everything before it is handed on.
+    pub next: Seq,
+    /// How many entries from `next` on the client takes.
+    pub take: u32,
+    /// What it holds behind `next`, upwards: how many are missing, how many after those are held.
+    pub held: ArrayVec<(u64, u64), HELD_RUNS_MAX>,
+}
+
+impl Have {
+    /// What it holds, as ranges from a number up to one behind the last.
+    pub fn held(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+        let mut at = self.next;
+        self.held.iter().map(move |&(skip, run)| {
+            let start = at + skip;
+            at = start + run;
+            (start, at)
+        })
+    }
+}
+
+/// Why entries do not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GapReason {
+    /// The log no longer holds them.
+    Gone,
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is this entry.
+    Accepted(Seq),
+    /// It will be none.
+    Refused(Refusal),
+}
+
+/// What a client says of itself in the last message of the handshake (PROTOCOL 2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join<'a> {
+    /// Which running client it is.
+    pub instance: super::Instance,
+    /// What it wants to be called.
+    pub nick: &'a str,
+    /// Whether others are to know that it is here.
+    pub present: bool,
+    /// The log that it knows and the next number that it wants of it.
+    pub place: Option<(LogId, Seq)>,
+    /// How many earlier entries it wants if it has no place.
+    pub history: u64,
+}
+
+/// What the server says in its half of the handshake (PROTOCOL 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerHello {
+    /// What the server calls the session.
+    pub id: u32,
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Packets have arrived.
+    Ack(Ack),
+    /// Is anybody there?
+    Ping {
+        /// Comes back in the pong.
+        stamp: u64,
+    },
+    /// Yes.
+    Pong {
+        /// Of the ping.
+        stamp: u64,
+    },
+    /// Are you at this address?
+    Challenge([u8; 8]),
+    /// Yes.
+    Response([u8; 8]),
+    /// The session ends.
+    Bye(CloseReason),
+    /// The session begins.
+    Welcome(Welcome),
+    /// Entries that follow each other.
+    Entries(Entries<'a>),
+    /// Entries that will not come.
+    Gap {
+        /// The first.
+        first: Seq,
+        /// How many.
+        count: u64,
+        /// Why.
+        why: GapReason,
+    },
+    /// Where the client is.
+    Have(Have),
+    /// Somebody says something.
+    Post {
+        /// The how-manieth of its instance.
+        counter: u64,
+        /// All below it are known to be settled.
+        settled_below: u64,
+        /// What is said; not yet looked at.
+        text: &'a str,
+    },
+    /// What became of a post.
+    Settled {
+        /// Which.
+        counter: u64,
+        /// That.
+        outcome: Outcome,
+    },
+}
+
+impl Frame<'_> {
+    /// Whether a packet with it is to be acknowledged.
+    pub const fn draws_ack(&self) -> bool {
+        !matches!(self, Self::Ack(_) | Self::Have(_) | Self::Bye(_))
+    }
+}
+
+/// Entries that follow each other, still encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entries<'a> {
+    /// The number of the first.
+    pub first: Seq,
+    rest: &'a [u8],
+}
+
+impl<'a> Entries<'a> {
+    /// The encoded entries, in order. `Err` where the bytes are not in their form.
+    pub fn iter(&self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> + use<'a> {
+        let mut rest = self.rest;
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            match postcard::take_from_bytes::<&[u8]>(rest) {
+                Ok((entry, after)) => {
+                    rest = after;
+                    Some(Ok(entry))
+                }
+                Err(_) => {
+                    rest = &[];
+                    Some(Err(Malformed))
+                }
+            }
+        })
+    }
+}
+
+/// The plaintext of an authentic packet cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl From<postcard::Error> for Malformed {
+    fn from(_: postcard::Error) -> Self {
+        Self
+    }
+}
+
+/// Reads the frames of a packet; those of unknown types are skipped.
+pub fn frames(mut plain: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, Malformed>> {
+    std::iter::from_fn(move || {
+        loop {
+            let (&kind, rest) = plain.split_first()?;
+            if kind == PADDING {
+                plain = rest;
+                continue;
+            }
+            let Some((body, after)) = split(rest) else {
+                plain = &[];
+                return Some(Err(Malformed));
+            };
+            plain = after;
+            match read(kind, body) {
+                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(None) => {}
+                Err(malformed) => {
+                    plain = &[];
+                    return Some(Err(malformed));
+                }
+            }
+        }
+    })
+}
+
+fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = rest.split_first_chunk::<2>()?;
+    rest.split_at_checked(u16::from_be_bytes(*len).into())
+}
+
+fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
+    fn take<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
+        Ok(postcard::take_from_bytes(body)?.0)
+    }
+    Ok(Some(match kind {
+        ACK => Frame::Ack(take(body)?),
+        PING => Frame::Ping { stamp: take(body)? },
+        PONG => Frame::Pong { stamp: take(body)? },
+        CHALLENGE => Frame::Challenge(take(body)?),
+        RESPONSE => Frame::Response(take(body)?),
+        BYE => Frame::Bye(take(body)?),
+        WELCOME => Frame::Welcome(take(body)?),
+        ENTRIES => {
+            let (first, rest) = postcard::take_from_bytes(body)?;
+            Frame::Entries(Entries { first, rest })
+        }
+        GAP => {
+            let (first, count, why) = take(body)?;
+            Frame::Gap { first, count, why }
+        }
+        HAVE => Frame::Have(take(body)?),
+        POST => {
+            let (counter, settled_below, text) = take(body)?;
+            Frame::Post { counter, settled_below, text }
+        }
+        SETTLED => {
+            let (counter, outcome) = take(body)?;
+            Frame::Settled { counter, outcome }
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Puts the plaintext of a packet together.
+#[derive(Debug)]
+pub struct Writer {
+    buffer: [u8; PLAIN_MAX],
+    len: usize,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self { buffer: [0; PLAIN_MAX], len: 0 }
+    }
+}
+
+impl Writer {
+    /// What was written.
+    pub fn plain(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
+    /// Whether nothing was.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets what was written.
+    pub const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Fills up with padding, so that the packet has the full length (PROTOCOL 2.5).
+    pub fn pad(&mut self) {
+        self.buffer[self.len..].fill(PADDING);
+        self.len = PLAIN_MAX;
+    }
+
+    /// Writes a frame; false, and nothing is written, if it has no place. Entries are written by [`Writer::entries`].
+    pub fn frame(&mut self, frame: &Frame<'_>) -> bool {
+        match frame {
+            Frame::Ack(ack) => self.body(ACK, ack),
+            Frame::Ping { stamp } => self.body(PING, stamp),
+            Frame::Pong { stamp } => self.body(PONG, stamp),
+            Frame::Challenge(data) => self.body(CHALLENGE, data),
+            Frame::Response(data) => self.body(RESPONSE, data),
+            Frame::Bye(why) => self.body(BYE, why),
+            Frame::Welcome(welcome) => self.body(WELCOME, welcome),
+            Frame::Entries(entries) => self.entries(entries.first, entries.rest),
+            Frame::Gap { first, count, why } => self.body(GAP, &(first, count, why)),
+            Frame::Have(have) => self.body(HAVE, have),
+            Frame::Post { counter, settled_below, text } => self.body(POST, &(counter, settled_below, text)),
+            Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
+        }
+    }
+
+    /// How many bytes of entries, each with its length in front, have place behind the number of the first.
+    pub fn entries_place(&self, first: Seq) -> usize {
+        let mut number = [0; 10];
+        let number = postcard::to_slice(&first, &mut number).map_or(10, |number| number.len());
+        (PLAIN_MAX - self.len).saturating_sub(HEAD + number)
+    }
+
+    /// Writes entries that follow each other, each with its length in front; false, and nothing is written, if they
+    /// have no place.
+    pub fn entries(&mut self, first: Seq, entries: &[u8]) -> bool {
+        let start = self.len;
+        if self.entries_place(first) < entries.len() || !self.body(ENTRIES, &first) {
+            return false;
+        }
+        self.buffer[self.len..self.len + entries.len()].copy_from_slice(entries);
+        self.len += entries.len();
+        self.set_len(start);
+        true
+    }
+
+    /// Puts into the head of the frame at `start` how long it has become.
+    fn set_len(&mut self, start: usize) {
+        let Ok(len) = u16::try_from(self.len - start - HEAD) else { unreachable!("a packet is small") };
+        self.buffer[start + 1..start + HEAD].copy_from_slice(&len.to_be_bytes());
+    }
+
+    fn body<T: Serialize>(&mut self, kind: u8, body: &T) -> bool {
+        let Some((head, place)) = self.buffer[self.len..].split_first_chunk_mut::<HEAD>() else { return false };
+        let Ok(written) = postcard::to_slice(body, place) else { return false };
+        let (start, len) = (self.len, written.len());
+        head[0] = kind;
+        self.len += HEAD + len;
+        self.set_len(start);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn every_frame() -> Vec<Frame<'static>> {
+        let have = Have { next: Seq(5), take: 9, held: [(1, 2), (3, 4)].into_iter().collect() };
+        vec![
+            Frame::Ack(Ack { largest: 300, delay_us: 70_000, run: 3, ranges: [(2, 5)].into_iter().collect() }),
+            Frame::Ping { stamp: 7 },
+            Frame::Pong { stamp: u64::MAX },
+            Frame::Challenge([1; 8]),
+            Frame::Response([2; 8]),
+            Frame::Bye(CloseReason::Broken),
+            Frame::Welcome(Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), next_post: 3 }),
+            Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
+            Frame::Gap { first: Seq(4), count: 5, why: GapReason::Gone },
+            Frame::Have(have),
+            Frame::Post { counter: 1, settled_below: 0, text: "hey" },
+            Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
+        ]
+    }
+
+    #[test]
+    fn every_frame_is_read_back_between_padding_and_unknown_ones() {
+        let mut writer = Writer::default();
+        for frame in every_frame() {
+            assert!(writer.frame(&frame));
+        }
+        let mut plain = vec![PADDING, 0x7f, 0, 2, 1, 1];
+        plain.extend_from_slice(writer.plain());
+        plain.push(PADDING);
+        let read: Result<Vec<_>, _> = frames(&plain).collect();
+        assert_eq!(read, Ok(every_frame()));
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_protocol() {
+        let mut writer = Writer::default();
+        writer.frame(&Frame::Gap { first: Seq(300), count: 5, why: GapReason::Gone });
+        writer.frame(&Frame::Settled { counter: 1, outcome: Outcome::Accepted(Seq(2)) });
+        writer.frame(&Frame::Challenge([9; 8]));
+        let expected = [&[0x12, 0, 4, 0xac, 0x02, 5, 0][..], &[0x15, 0, 3, 1, 0, 2], &[0x04, 0, 8], &[9; 8]].concat();
+        assert_eq!(writer.plain(), expected);
+    }
+
+    #[test]
+    fn a_body_may_have_more_than_is_known_but_not_less() {
+        assert_eq!(frames(&[PING, 0, 3, 7, 1, 2]).next(), Some(Ok(Frame::Ping { stamp: 7 })));
+        for short in
+            [&[PING][..], &[PING, 0], &[PING, 0, 1], &[PING, 0, 0], &[BYE, 0, 1, 99], &[POST, 0, 4, 1, 0, 1, 0xff]]
+        {
+            assert_eq!(frames(short).next(), Some(Err(Malformed)), "{short:?}");
+        }
+    }
+
+    #[test]
+    fn lists_have_as_many_items_as_they_may_and_not_one_more() {
+        let body = |count: u8| [&[1, 1, 1, count][..], &vec![1; usize::from(count) * 2]].concat();
+        let frame = |count| {
+            let body = body(count);
+            [&[ACK, 0, u8::try_from(body.len()).unwrap()][..], &body].concat()
+        };
+        assert!(matches!(frames(&frame(8)).next(), Some(Ok(Frame::Ack(_)))));
+        assert_eq!(frames(&frame(9)).next(), Some(Err(Malformed)));
+        let body = |count: u8| [&[1, 1, count][..], &vec![1; usize::from(count) * 2]].concat();
+        let frame = |count| [&[HAVE, 0, 3 + 2 * count][..], &body(count)].concat();
+        assert!(matches!(frames(&frame(16)).next(), Some(Ok(Frame::Have(_)))));
+        assert_eq!(frames(&frame(17)).next(), Some(Err(Malformed)));
+    }
+
+    #[test]
+    fn an_ack_that_goes_below_zero_ends_there() {
+        let ack = |largest, run, ranges: &[(u64, u64)]| {
+            let ack = Ack { largest, delay_us: 0, run, ranges: ranges.iter().copied().collect() };
+            ack.received().collect::<Vec<_>>()
+        };
+        assert_eq!(ack(10, 2, &[(1, 3), (2, 1)]), [(8, 10), (4, 6), (1, 1)]);
+        assert_eq!(ack(3, 3, &[(1, 1)]), [(0, 3)]);
+        assert_eq!(ack(3, 4, &[]), []);
+        assert_eq!(ack(9, 1, &[(u64::MAX, 1), (1, 1)]), [(8, 9)]);
+        assert_eq!(ack(9, 1, &[(1, 0)]), [(8, 9)]);
+    }
+
+    #[test]
+    fn a_full_packet_takes_no_more_and_loses_nothing() {
+        let mut writer = Writer::default();
+        let place = writer.entries_place(Seq(0));
+        assert!(!writer.entries(Seq(0), &vec![0; place + 1]));
+        assert!(writer.is_empty());
+        assert!(writer.entries(Seq(0), &vec![0; place]));
+        assert_eq!(writer.plain().len(), PLAIN_MAX);
+        assert!(!writer.frame(&Frame::Ping { stamp: 1 }));
+        assert_eq!(writer.plain().len(), PLAIN_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_plaintext_is_frames_or_malformed_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for frame in frames(&bytes).flatten() {
+                match frame {
+                    Frame::Entries(entries) => drop(entries.iter().collect::<Vec<_>>()),
+                    Frame::Ack(ack) => drop(ack.received().collect::<Vec<_>>()),
+                    Frame::Have(have) => drop(have.held().collect::<Vec<_>>()),
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The words that both ends use.
+//!
+//! Owns: numbers and ids with their own types, so that they cannot be mixed up, and the reasons that go over the wire.
+//! Must not know: who uses them.
+//! Driven by: nobody; they are values.
+
+use std::fmt;
+use std::ops::Add;
+
+use serde::{Deserialize, Serialize};
+
+/// An entry's number in the log. The first is 0; each next is one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Seq(pub u64);
+
+impl Add<u64> for Seq {
+    type Output = Self;
+
+    fn add(self, entries: u64) -> Self {
+        Self(self.0.saturating_add(entries))
+    }
+}
+
+impl Seq {
+    /// How many entries there are from `earlier` up to here; none if it is later.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A log's identity: random, new with each log (PROTOCOL 2.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct LogId(pub [u8; 16]);
+
+/// One running client: random, new with each start (PROTOCOL 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Instance(pub [u8; 8]);
+
+/// Names one post for ever: which client said it, and its how-manieth it was (PROTOCOL 2.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PostId {
+    /// The client.
+    pub instance: Instance,
+    /// From 0 on.
+    pub counter: u64,
+}
+
+/// The short name of a key in entries: the first 8 bytes of its BLAKE2s-256 (PROTOCOL 2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Who(pub [u8; 8]);
+
+/// What a packet says whom it is for; each end chooses its own at random (PROTOCOL 2.4, 2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub u32);
+
+/// Why a session ended (PROTOCOL 2.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// Its user left.
+    Left,
+    /// Nothing was heard for too long.
+    TimedOut,
+    /// The same client has a newer session.
+    Replaced,
+    /// Another key holds the nick.
+    NickTaken,
+    /// The room is full.
+    RoomFull,
+    /// The key has as many sessions as it may have.
+    TooManySessions,
+    /// The server ends.
+    ServerEnds,
+    /// The other end does not keep to the protocol.
+    Broken,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Left => "left",
+            Self::TimedOut => "timed out",
+            Self::Replaced => "replaced by a newer session",
+            Self::NickTaken => "the nick is taken",
+            Self::RoomFull => "the room is full",
+            Self::TooManySessions => "too many sessions of this key",
+            Self::ServerEnds => "the server ends",
+            Self::Broken => "the protocol was not kept to",
+        })
+    }
+}
+
+/// Why a post does not become an entry (PROTOCOL 2.6, settled).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The log has no room for it.
+    Full,
+    /// Too much waits in the room.
+    Busy,
+    /// Its text is none: empty, too long, or with control characters.
+    Malformed,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the log is full",
+            Self::Busy => "the room is too busy",
+            Self::Malformed => "the text is empty, too long or has control characters",
+        })
+    }
+}
