@@ -11,8 +11,9 @@ use common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
 use udpchat::client::{Event, Unreachable};
 use udpchat::room::Unreachable as Unreached;
-use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, Seq, TextPolicy};
+use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, TextPolicy};
 use udpchat::store::{Outcome, Store};
+use udpchat::wire::Seq;
 
 const JILL: &str = "10.0.0.2:1000";
 const JACK: &str = "10.0.0.3:1000";

@@ -22,6 +22,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         );
     }
     let config = room::Config {
+        sessions: None,
         text: args.text.into(),
         members_max: args.max_members.get(),
         text_idle: args.text_idle,

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::session::Ignored;
 use crate::time::Instant;
 use crate::wire::text::Malformed;
 
@@ -38,11 +39,27 @@ pub enum DropReason {
     QueueFull,
     /// The log's backend refused it.
     Rejected,
+    /// Not a datagram of the session protocol.
+    NoDatagram,
+    /// A hello without a good token; it draws one.
+    Token,
+    /// Too many handshakes are half-open.
+    HalfOpen,
+    /// Not sealed by the other end of its session.
+    Forged,
+    /// It came before, or is too old to tell.
+    Replayed,
+    /// Of a session that is not known.
+    UnknownSession,
+    /// There is no place for its posts now; its sender says them again.
+    NoPlace,
+    /// Its sender does not keep to the protocol.
+    Broken,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::Empty,
         Self::NotUtf8,
         Self::TooLong,
@@ -54,6 +71,14 @@ impl DropReason {
         Self::Rate,
         Self::QueueFull,
         Self::Rejected,
+        Self::NoDatagram,
+        Self::Token,
+        Self::HalfOpen,
+        Self::Forged,
+        Self::Replayed,
+        Self::UnknownSession,
+        Self::NoPlace,
+        Self::Broken,
     ];
 }
 
@@ -71,7 +96,24 @@ impl fmt::Display for DropReason {
             Self::Rate => "over its rate",
             Self::QueueFull => "queue full",
             Self::Rejected => "log refused it",
+            Self::NoDatagram => "no datagram",
+            Self::Token => "no good token",
+            Self::HalfOpen => "too many handshakes",
+            Self::Forged => "not authentic",
+            Self::Replayed => "replayed",
+            Self::UnknownSession => "unknown session",
+            Self::NoPlace => "no place for posts",
+            Self::Broken => "protocol broken",
         })
+    }
+}
+
+impl From<Ignored> for DropReason {
+    fn from(why: Ignored) -> Self {
+        match why {
+            Ignored::Forged => Self::Forged,
+            Ignored::Replayed => Self::Replayed,
+        }
     }
 }
 

@@ -1,36 +1,47 @@
-//! The vocabulary of the log: numbers, entries and the drafts that become entries.
+//! The vocabulary of the log: the drafts that become entries.
 //!
-//! Owns: [`Seq`], [`EntryKind`], [`Draft`], [`DraftId`], [`Rejection`].
+//! Owns: [`EntryKind`], [`Draft`], [`DraftId`], [`Rejection`].
 //! Must not know: where a log is kept, who reads it.
 //! Driven by: `room` (which asks for drafts to be committed) and `store` (which commits them).
 
-pub use crate::wire::Seq;
+use crate::wire::entry::Entry;
+use crate::wire::{CloseReason, PostId, Refusal};
 
-/// What an entry tells.
+/// What a draft tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum EntryKind {
-    /// A line that somebody said.
+    /// A text peer's line.
     #[default]
+    Line,
+    /// A text peer signed up.
+    Signup,
+    /// A member said something.
     Said,
-    /// Somebody signed up.
+    /// A member is present.
     Joined,
+    /// It is not any more.
+    Left(CloseReason),
 }
 
 /// Names one draft while it is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DraftId {
     pub(super) slot: u32,
     pub(super) generation: u32,
 }
 
-/// What somebody wants in the log: one accepted datagram, not yet committed.
+/// What somebody wants in the log, not yet committed.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
     /// Its name in the answer.
     pub id: DraftId,
-    /// What its entries tell.
-    pub kind: EntryKind,
-    /// The line as the room will show it, before it is cut into entries.
+    /// Whose it is: the drafts of one source keep their order, whatever happens to those of others.
+    pub source: u32,
+    /// What is to be kept, for a text line before it is cut into entries.
+    pub entry: Entry<'a>,
+    /// The post that it was, to be kept with the entry: it is never committed twice (PROTOCOL 2.8).
+    pub post: Option<PostId>,
+    /// The line as text peers will be sent it, before it is cut into entries.
     pub line: &'a str,
     /// How many entries it makes, with numbers that follow each other; at least 1.
     pub entries: u64,
@@ -41,4 +52,12 @@ pub struct Draft<'a> {
 pub enum Rejection {
     /// The backend has no room for it.
     Full,
+}
+
+impl From<Rejection> for Refusal {
+    fn from(why: Rejection) -> Self {
+        match why {
+            Rejection::Full => Self::Full,
+        }
+    }
 }

@@ -15,9 +15,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::entry::Seq;
 use super::log::{Log, Run, SEGMENTS_MAX};
 use super::members::MemberId;
+use super::transmit::{Datagrams, Transmits};
+use crate::wire::Seq;
 
 /// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
 const PEERS_KEPT: usize = 64;
@@ -138,7 +139,8 @@ impl Fanout {
         let rest = self.peers.get(self.next..).unwrap_or_default();
         let segments = self.run.len() > 1;
         let from = rest.first().and_then(|peer| peer.from);
-        Transmits { rest, log, run: self.run, from, segment: segments.then_some(self.run.segment) }
+        let source = Datagrams::Sweep(Sweep { rest, log, run: self.run, from });
+        Transmits { from, segment: segments.then_some(self.run.segment), source }
     }
 
     /// The first `count` transmits are done with: the system has taken them, or never will. Returns how many datagrams
@@ -162,29 +164,16 @@ impl Fanout {
     }
 }
 
-/// What is to be sent next on one socket, all of one form: the source address and the segment length are shared.
+/// The rest of a sweep.
 #[derive(Clone, Debug)]
-pub struct Transmits<'a> {
+pub(super) struct Sweep<'a> {
     rest: &'a [Peer],
     log: &'a Log,
     run: Run,
     from: Option<IpAddr>,
-    segment: Option<usize>,
 }
 
-impl Transmits<'_> {
-    /// The address to send from, where it is not the socket's only one.
-    pub const fn from(&self) -> Option<IpAddr> {
-        self.from
-    }
-
-    /// Into datagrams of which length the bytes are to be cut, the last as it comes out; `None`: they are one.
-    pub const fn segment(&self) -> Option<usize> {
-        self.segment
-    }
-}
-
-impl<'a> Iterator for Transmits<'a> {
+impl<'a> Iterator for Sweep<'a> {
     type Item = (SocketAddr, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {

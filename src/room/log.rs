@@ -16,7 +16,7 @@
 
 use std::collections::VecDeque;
 
-use super::entry::Seq;
+use crate::wire::Seq;
 use crate::wire::text::LINE_MAX;
 
 /// The bytes of the window. Chosen: some thousand lines of a usual length; a sweep over the slowest room that is

@@ -25,7 +25,7 @@ const SLOTS_KEPT: usize = 64;
 pub struct SocketId(pub usize);
 
 /// The way a datagram came, and so the way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {
     /// The socket that it came through.
     pub socket: SocketId,

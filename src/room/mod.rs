@@ -1,6 +1,7 @@
 //! The server's core: a room is a log, a peer is a cursor.
 //!
-//! Owns: who is here (`members`), what waits (`queue`), the log's window (`log`) and the cursors (`fanout`).
+//! Owns: the text members (`members`), the log's window and cursors for them (`log`, `fanout`), the members with sessions
+//! (`sessions`), what waits of both (`queue`).
 //! Must not know: sockets, clocks, files, where the log is kept.
 //! Driven by: the mio loop (`net`) and the tests, alike:
 //!
@@ -11,8 +12,8 @@
 //! 4. [`Room::poll_timeout`] for the next deadline.
 //!
 //! ```text
-//!  datagram -> queue -> draft -> (backend) -> entry -> log -> sweep -> datagrams
-//!              fair     under way             numbered        cursors
+//!  datagram -> queue -> draft -> (backend) -> entry -> log -> sweep -------> datagrams to text peers
+//!              fair     under way             numbered     -> sessions ----> packets
 //! ```
 
 mod admission;
@@ -23,6 +24,8 @@ mod log;
 mod members;
 mod queue;
 mod rate;
+mod sessions;
+mod transmit;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -30,20 +33,25 @@ use std::time::Duration;
 
 pub use admission::{TextPolicy, is_private};
 pub use counters::{Counters, DropReason};
-pub use entry::{Draft, DraftId, EntryKind, Rejection, Seq};
-pub use fanout::Transmits;
+pub use entry::{Draft, DraftId, EntryKind, Rejection};
 pub use log::SEGMENTS_MAX;
 pub use members::{Path, SocketId};
 pub use rate::Rate;
+pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, HALF_OPEN_OF_A_PREFIX, POSTS_MAX, SESSIONS_OF_A_KEY};
+pub use transmit::Transmits;
 
 use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::frame::Outcome;
 use crate::wire::text::{self, Datagram};
+use crate::wire::{PostId, Refusal, Seq, packet};
 use admission::Prefix;
 use fanout::{Fanout, Peer};
 use log::Log;
 use members::{MemberId, Members};
-use queue::Queue;
+use queue::{Item, Queue, Source};
 use rate::Meter;
+use sessions::{Intake, Sessions};
 
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
@@ -89,6 +97,8 @@ pub struct Config {
     pub rate: Option<Rate>,
     /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
     pub signup_rate: Option<Rate>,
+    /// What sessions need; without it only text is spoken.
+    pub sessions: Option<SessionConfig>,
 }
 
 impl Default for Config {
@@ -99,6 +109,7 @@ impl Default for Config {
             text_idle: Duration::from_secs(12 * 60 * 60),
             rate: Rate::per_second(100),
             signup_rate: Rate::per_second(20),
+            sessions: None,
         }
     }
 }
@@ -134,6 +145,9 @@ pub struct Room {
     queue: Queue,
     log: Log,
     fanouts: Vec<Fanout>,
+    sessions: Option<Sessions>,
+    /// By socket: what it was last given was built by the sessions; the text peers are next.
+    gave_built: Vec<bool>,
     counters: Counters,
     /// The latest time that anybody has told us.
     now: Instant,
@@ -148,17 +162,22 @@ pub struct Room {
     told: Option<DraftId>,
     /// Where a line is put together; kept for its memory.
     rendered: String,
+    /// And a part of one.
+    part: String,
 }
 
 impl Room {
     /// An empty room served by `sockets` sockets, whose first entry gets the number `next`.
     pub fn new(config: Config, sockets: usize, next: Seq) -> Self {
+        let sessions = config.sessions.as_ref().map(|config| Sessions::new(config, sockets, next));
         Self {
             config,
             members: Members::default(),
             queue: Queue::default(),
             log: Log::new(next),
             fanouts: (0..sockets).map(|_| Fanout::new(next)).collect(),
+            sessions,
+            gave_built: vec![false; sockets],
             counters: Counters::default(),
             now: Instant::ZERO,
             signups: BTreeMap::new(),
@@ -167,6 +186,7 @@ impl Room {
             accepted: VecDeque::new(),
             told: None,
             rendered: String::new(),
+            part: String::new(),
         }
     }
 
@@ -182,7 +202,29 @@ impl Room {
 
     /// How many are here.
     pub fn members(&self) -> usize {
-        self.members.len()
+        self.members.len() + self.sessions.as_ref().map_or(0, Sessions::len)
+    }
+
+    /// The log has this entry already, with this post: to be told of each, in order, before anything else, when a room
+    /// goes on with a log that it had before.
+    pub fn recall(&mut self, entry: &Entry<'_>, post: Option<PostId>) {
+        let seq = self.log.end();
+        entry.render(&mut self.rendered);
+        self.log.append(&self.rendered, "");
+        self.log.release(seq + 1);
+        for fanout in &mut self.fanouts {
+            *fanout = Fanout::new(seq + 1);
+        }
+        if let Some(sessions) = &mut self.sessions {
+            sessions.recall(self.now, seq, entry, post);
+        }
+    }
+
+    /// The room ends: every session is told so.
+    pub fn close(&mut self) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.close_all();
+        }
     }
 
     /// A datagram came in. Whatever its bytes are, nothing worse than a counted drop comes of it.
@@ -219,6 +261,9 @@ impl Room {
             }
             self.remove(id);
         }
+        if let Some(sessions) = &mut self.sessions {
+            sessions.handle_timeout(now, &mut self.queue);
+        }
         self.check();
     }
 
@@ -227,23 +272,35 @@ impl Room {
     pub fn committed(&mut self, draft: DraftId, first: Seq) {
         debug_assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let Some(slot) = self.queue.get(draft) else { return };
-        let (source, kind) = (slot.source, slot.kind);
-        render(&mut self.rendered, kind, &slot.text);
+        let source = slot.source;
+        slot.render(&mut self.rendered);
         let parts = text::cut(&self.rendered, &self.rendered[..slot.prefix_len]);
         let prefix = parts.prefix();
         for part in parts {
             self.log.append(prefix, part);
+            if let Some(sessions) = &mut self.sessions {
+                self.part.clear();
+                self.part.extend([prefix, part]);
+                sessions.append(&slot.entry(&self.part));
+            }
         }
-        self.place(source, first);
+        if let Some(sessions) = &mut self.sessions {
+            sessions.settled(slot, Outcome::Accepted(first));
+        }
+        if let Some(author) = source.as_member() {
+            self.place(author, first);
+        }
         self.settled(draft);
         self.accepted.push_back(draft);
         self.check();
     }
 
-    /// The backend will not commit the draft. The text dialect has no words for that: it is counted and dropped.
+    /// The backend will not commit the draft. A session's author is told; the text dialect has no words for that: it is
+    /// counted and dropped.
     pub fn rejected(&mut self, draft: DraftId, why: Rejection) {
-        if self.queue.get(draft).is_none() {
-            return;
+        let Some(slot) = self.queue.get(draft) else { return };
+        if let Some(sessions) = &mut self.sessions {
+            sessions.settled(slot, Outcome::Refused(why.into()));
         }
         ::log::debug!("a draft was rejected: {why:?}");
         self.counters.drop_for(self.now, DropReason::Rejected);
@@ -262,8 +319,14 @@ impl Room {
         if let Some(draft) = self.accepted.pop_front() {
             self.told = Some(draft);
             let slot = self.queue.get(draft)?;
-            let tag = if slot.kind == EntryKind::Joined { text::SIGNUP_TAG } else { "" };
-            return Some(Event::Accepted { tag, text: &slot.text });
+            return Some(match slot.kind {
+                EntryKind::Signup => Event::Accepted { tag: text::SIGNUP_TAG, text: &slot.text },
+                EntryKind::Line => Event::Accepted { tag: "", text: &slot.text },
+                EntryKind::Said | EntryKind::Joined | EntryKind::Left(_) => {
+                    slot.render(&mut self.rendered);
+                    Event::Accepted { tag: "", text: &self.rendered }
+                }
+            });
         }
         self.next_draft().map(Event::Commit)
     }
@@ -272,16 +335,28 @@ impl Room {
     /// the socket did not take stays where it is.
     #[must_use]
     pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
-        let fanout = self.fanouts.get_mut(socket.0)?;
-        let more = fanout.advance(&self.log);
+        // In turn: neither kind of members waits for all of the other.
+        let built_is_next = !self.gave_built.get(socket.0)?;
+        let more_built = self.sessions.as_mut().is_some_and(|sessions| sessions.build(self.now, socket));
+        let more_text = self.advance(socket);
+        self.gave_built[socket.0] = more_built && (built_is_next || !more_text);
+        match &mut self.sessions {
+            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).transmits(),
+            _ => more_text.then(|| self.fanouts[socket.0].transmits(&self.log)),
+        }
+    }
+
+    /// Gets the next sweep over the text peers ready, if there is anything for them.
+    fn advance(&mut self, socket: SocketId) -> bool {
+        let more = self.fanouts[socket.0].advance(&self.log);
         let floor = self.fanouts.iter().map(Fanout::floor).min().unwrap_or_else(|| self.log.end());
         self.log.release(floor);
-        more.then(|| self.fanouts[socket.0].transmits(&self.log))
+        more
     }
 
     /// The socket has taken the first `count` of what [`Room::poll_transmit`] gave. Returns how many datagrams these are.
     pub fn transmitted(&mut self, socket: SocketId, count: usize) -> u64 {
-        let datagrams = self.fanouts[socket.0].sent(count);
+        let datagrams = self.taken(socket, count);
         self.counters.sent += datagrams;
         self.check();
         datagrams
@@ -289,7 +364,7 @@ impl Room {
 
     /// The system will not send the first of what [`Room::poll_transmit`] gave: its peer goes without.
     pub fn untransmittable(&mut self, socket: SocketId) {
-        self.counters.unsent += self.fanouts[socket.0].sent(1);
+        self.counters.unsent += self.taken(socket, 1);
         self.check();
     }
 
@@ -298,10 +373,18 @@ impl Room {
         self.fanouts[socket.0].unsegment();
     }
 
+    fn taken(&mut self, socket: SocketId, count: usize) -> u64 {
+        match &mut self.sessions {
+            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).sent(count),
+            _ => self.fanouts[socket.0].sent(count),
+        }
+    }
+
     /// When [`Room::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.members.expiry(self.config.text_idle), self.queue.next_wake()].into_iter().flatten().min()
+        let sessions = self.sessions.as_ref().and_then(Sessions::poll_timeout);
+        [self.members.expiry(self.config.text_idle), self.queue.next_wake(), sessions].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Instant) {
@@ -310,14 +393,26 @@ impl Room {
     }
 
     fn accept(&mut self, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
+        if path.peer.port() == 0 {
+            return Err(DropReason::NoReturn);
+        }
+        if let Some(sessions) = &mut self.sessions {
+            if packet::is_session(bytes) {
+                let members = self.members.len() + sessions.len();
+                let (is_full, members_max) = (members >= self.config.members_max, self.config.members_max);
+                let mut intake = Intake { queue: &mut self.queue, rate: self.config.rate, is_full, members_max };
+                return sessions.receive(self.now, path, bytes, &mut intake);
+            }
+            if text::is_probe(bytes) {
+                sessions.probed(self.now, path);
+                return Ok(());
+            }
+        }
         match self.config.text {
             TextPolicy::Any => {}
             TextPolicy::Off => return Err(DropReason::TextOff),
             TextPolicy::Private if is_private(path.peer.ip()) => {}
             TextPolicy::Private => return Err(DropReason::NotPrivate),
-        }
-        if path.peer.port() == 0 {
-            return Err(DropReason::NoReturn);
         }
         let datagram = text::parse(bytes)?;
         let id = match self.members.find(path.socket, path.peer) {
@@ -326,10 +421,16 @@ impl Room {
         };
         let due = self.meter(id).ok_or(DropReason::Rate)?;
         let (kind, text) = match datagram {
-            Datagram::Signup { nick } => (EntryKind::Joined, nick),
-            Datagram::Line(line) => (EntryKind::Said, line),
+            Datagram::Signup { nick } => (EntryKind::Signup, nick),
+            Datagram::Line(line) => (EntryKind::Line, line),
         };
-        for _ in 0..self.queue.push(id, kind, text, due) {
+        let (counters, sessions, now) = (&mut self.counters, &mut self.sessions, self.now);
+        let item = Item { source: Source::member(id), kind, text, due, ..Item::default() };
+        let taken = self.queue.push(item, |dropped| {
+            counters.drop_for(now, DropReason::QueueFull);
+            sessions.iter_mut().for_each(|sessions| sessions.settled(dropped, Outcome::Refused(Refusal::Busy)));
+        });
+        if !taken {
             self.counters.drop_for(self.now, DropReason::QueueFull);
         }
         self.remove_if_nothing(id);
@@ -365,7 +466,7 @@ impl Room {
 
     fn admit(&mut self, path: Path) -> Result<MemberId, DropReason> {
         self.meter_signup(Prefix::of(path.peer.ip()))?;
-        if self.members.len() >= self.config.members_max {
+        if self.members() >= self.config.members_max {
             let gives_way = self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
             if let Some(member) = self.members.get(gives_way) {
                 ::log::debug!("{} makes place for {}: the room is full", member.path.peer, path.peer);
@@ -397,7 +498,7 @@ impl Room {
 
     /// Lets a newcomer go whose first datagram came to nothing: it has no cursor, and nothing that would give it one.
     fn remove_if_nothing(&mut self, id: MemberId) {
-        if !self.queue.holds(id) && self.members.get(id).is_some_and(|member| member.place.is_none()) {
+        if !self.queue.holds(Source::member(id)) && self.members.get(id).is_some_and(|member| member.place.is_none()) {
             self.remove(id);
         }
     }
@@ -414,7 +515,7 @@ impl Room {
             });
         }
         self.members.remove(id);
-        if !self.queue.holds(id) {
+        if !self.queue.holds(Source::member(id)) {
             self.members.forget(id);
         }
     }
@@ -425,22 +526,23 @@ impl Room {
             return None;
         }
         let slot = self.queue.peek()?;
-        let kind = slot.kind;
-        render(&mut self.rendered, kind, &slot.text);
-        let author = self.members.get_mut(slot.source);
-        let prefix_len = match (kind, author) {
-            (EntryKind::Said, Some(author)) => text::prefix(&self.rendered, &author.nick).len(),
-            (EntryKind::Joined, Some(author)) => {
+        slot.render(&mut self.rendered);
+        let author = slot.source.as_member().and_then(|author| self.members.get_mut(author));
+        let prefix_len = match (slot.kind, author) {
+            (EntryKind::Line, Some(author)) => text::prefix(&self.rendered, &author.nick).len(),
+            (EntryKind::Signup, Some(author)) => {
                 author.set_nick(&slot.text);
                 0
             }
-            (_, None) => 0,
+            _ => 0,
         };
         let entries = text::cut(&self.rendered, &self.rendered[..prefix_len]).count() as u64;
         let id = self.queue.pop()?;
         self.queue.settle(id, prefix_len, entries);
         self.reserved += entries;
-        Some(Draft { id, kind, line: &self.rendered, entries })
+        let slot = self.queue.get(id)?;
+        let (source, entry, line) = (slot.source.0, slot.entry(&self.rendered), self.rendered.as_str());
+        Some(Draft { id, source, entry, post: slot.post, line, entries })
     }
 
     /// The backend has answered for the draft: the log need not keep place for it any longer.
@@ -463,9 +565,10 @@ impl Room {
     }
 
     fn give_back(&mut self, draft: DraftId) {
-        let Some(author) = self.queue.get(draft).map(|slot| slot.source) else { return };
+        let Some(source) = self.queue.get(draft).map(|slot| slot.source) else { return };
         self.queue.give_back(draft);
-        if !self.queue.holds(author) {
+        let Some(author) = source.as_member() else { return };
+        if !self.queue.holds(source) {
             self.members.forget(author);
         }
         self.remove_if_nothing(author);
@@ -475,14 +578,5 @@ impl Room {
         debug_assert!(self.log.held() + self.reserved < BACKLOG_MAX + ENTRIES_OF_A_DRAFT);
         debug_assert!(self.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.members.len());
         debug_assert!(self.members.len() <= self.config.members_max.max(1));
-    }
-}
-
-/// Puts the line together that the room is shown.
-fn render(into: &mut String, kind: EntryKind, text: &str) {
-    into.clear();
-    into.push_str(text);
-    if kind == EntryKind::Joined {
-        into.push_str(text::JOINED);
     }
 }

@@ -13,8 +13,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::entry::{DraftId, EntryKind};
 use super::members::MemberId;
+use super::sessions::AuthorId;
 use crate::time::Instant;
-use crate::wire::text::LINE_MAX;
+use crate::wire::entry::Entry;
+use crate::wire::text::{JOINED, LINE_MAX};
+use crate::wire::{PostId, Who};
 
 /// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
 pub(super) const WAITING_MAX: usize = 2048;
@@ -28,12 +31,55 @@ const BUFFER_KEPT: usize = LINE_MAX;
 /// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
 const LOOK_PER_LOSS: usize = 64;
 
-/// A datagram on its way into the log.
+/// Who said it: a text member, or an author with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Source(pub(super) u32);
+
+impl Source {
+    /// A text member: the even ones.
+    pub(super) const fn member(MemberId(id): MemberId) -> Self {
+        Self(id << 1)
+    }
+
+    /// An author: the odd ones.
+    pub(super) const fn author(AuthorId(id): AuthorId) -> Self {
+        Self(id << 1 | 1)
+    }
+
+    pub(super) const fn as_member(self) -> Option<MemberId> {
+        if self.0 & 1 == 0 { Some(MemberId(self.0 >> 1)) } else { None }
+    }
+
+    pub(super) const fn as_author(self) -> Option<AuthorId> {
+        if self.0 & 1 == 1 { Some(AuthorId(self.0 >> 1)) } else { None }
+    }
+}
+
+/// What is to become an entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Item<'a> {
+    pub(super) source: Source,
+    pub(super) kind: EntryKind,
+    /// The nick of a session's author; empty for a text member.
+    pub(super) nick: &'a str,
+    /// What a signup calls itself, or what is said.
+    pub(super) text: &'a str,
+    /// The key of a session's author.
+    pub(super) who: Who,
+    pub(super) post: Option<PostId>,
+    /// Not before this.
+    pub(super) due: Instant,
+}
+
+/// An item on its way into the log.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// What a signup calls itself, or the line as it came.
+    /// What a signup calls itself, or what is said.
     pub(super) text: String,
-    pub(super) source: MemberId,
+    nick: String,
+    who: Who,
+    pub(super) post: Option<PostId>,
+    pub(super) source: Source,
     pub(super) kind: EntryKind,
     /// How it is cut: the length of the prefix that each part repeats. Settled when it is taken out.
     pub(super) prefix_len: usize,
@@ -44,6 +90,29 @@ pub(super) struct Slot {
     taken: bool,
     generation: u32,
     next: Option<u32>,
+}
+
+impl Slot {
+    /// Puts the line together that text peers are shown.
+    pub(super) fn render(&self, into: &mut String) {
+        if self.kind == EntryKind::Signup {
+            into.clear();
+            into.extend([&self.text, JOINED]);
+        } else {
+            self.entry(&self.text).render(into);
+        }
+    }
+
+    /// What is to be kept of it; of a text member's, the line as `rendered`.
+    pub(super) fn entry<'a>(&'a self, rendered: &'a str) -> Entry<'a> {
+        let (who, nick) = (self.who, self.nick.as_str());
+        match self.kind {
+            EntryKind::Line | EntryKind::Signup => Entry::Line { text: rendered },
+            EntryKind::Said => Entry::Said { who, nick, text: &self.text },
+            EntryKind::Joined => Entry::Joined { who, nick },
+            EntryKind::Left(why) => Entry::Left { who, nick, why },
+        }
+    }
 }
 
 /// The datagrams of one source.
@@ -64,22 +133,22 @@ pub(super) struct Queue {
     free: Vec<u32>,
     /// By source.
     backlogs: Vec<Backlog>,
-    turns: VecDeque<MemberId>,
+    turns: VecDeque<Source>,
     /// Sources whose next datagram is not due yet, by when it is.
-    resting: BTreeSet<(Instant, MemberId)>,
+    resting: BTreeSet<(Instant, Source)>,
     /// As late as anybody has told us.
     now: Instant,
     waiting: usize,
     bytes: usize,
     /// The source with the longest backlog when last looked.
-    heaviest: MemberId,
+    heaviest: Source,
     /// Datagrams that were lost since then.
     since_look: usize,
 }
 
 impl Queue {
     /// Whether anything of `source` waits or is under way.
-    pub(super) fn holds(&self, source: MemberId) -> bool {
+    pub(super) fn holds(&self, source: Source) -> bool {
         self.backlogs.get(source.0 as usize).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
     }
 
@@ -97,14 +166,22 @@ impl Queue {
         self.resting.first().map(|&(due, _)| due)
     }
 
-    /// Puts a datagram behind the others of its source, to have its turn not before `due`. Returns how many were dropped
-    /// for it, or 1 for itself.
-    pub(super) fn push(&mut self, source: MemberId, kind: EntryKind, text: &str, due: Instant) -> u64 {
-        let mut dropped = 0;
-        while self.waiting >= WAITING_MAX || self.bytes + text.len() > WAITING_BYTES_MAX {
-            dropped += 1;
-            if !self.drop_from_heaviest(source) {
-                return dropped;
+    /// Whether `items` more with `bytes` of text have place without anybody losing something.
+    pub(super) fn has_place(&self, items: usize, bytes: usize) -> bool {
+        self.waiting + items <= WAITING_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
+    }
+
+    /// Puts an item behind the others of its source, to have its turn not before it is due. Those that are dropped for it
+    /// are told to `dropped`. False if it has no place itself.
+    pub(super) fn push(&mut self, item: Item<'_>, mut dropped: impl FnMut(&Slot)) -> bool {
+        let Item { source, kind, nick, text, who, post, due } = item;
+        while !self.has_place(1, text.len()) {
+            match self.drop_from_heaviest(source) {
+                Some(lost) => {
+                    dropped(&self.slots[lost as usize]);
+                    self.recycle(lost);
+                }
+                None => return false,
             }
         }
         let index = self.free.pop().unwrap_or_else(|| {
@@ -113,7 +190,9 @@ impl Queue {
         });
         let slot = &mut self.slots[index as usize];
         slot.text.push_str(text);
+        slot.nick.push_str(nick);
         (slot.source, slot.kind, slot.due, slot.next) = (source, kind, due, None);
+        (slot.who, slot.post) = (who, post);
         if self.backlogs.len() <= source.0 as usize {
             self.backlogs.resize(source.0 as usize + 1, Backlog::default());
         }
@@ -132,7 +211,7 @@ impl Queue {
             self.heaviest = source;
         }
         self.check();
-        dropped
+        true
     }
 
     /// What [`Queue::pop`] would take out.
@@ -177,6 +256,7 @@ impl Queue {
     fn recycle(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         slot.text.clear();
+        slot.nick.clear();
         if slot.text.capacity() > BUFFER_KEPT {
             slot.text = String::new();
         }
@@ -186,7 +266,7 @@ impl Queue {
     }
 
     /// Puts a source where its oldest datagram belongs: in the round, or to rest.
-    fn line_up(&mut self, source: MemberId) {
+    fn line_up(&mut self, source: Source) {
         let Some(head) = self.backlogs[source.0 as usize].head else { return };
         let due = self.slots[head as usize].due;
         if due <= self.now {
@@ -196,11 +276,11 @@ impl Queue {
         }
     }
 
-    fn waiting_of(&self, source: MemberId) -> usize {
+    fn waiting_of(&self, source: Source) -> usize {
         self.backlogs.get(source.0 as usize).map_or(0, |backlog| backlog.waiting as usize)
     }
 
-    fn unlink_oldest(&mut self, source: MemberId) -> Option<u32> {
+    fn unlink_oldest(&mut self, source: Source) -> Option<u32> {
         let backlog = &mut self.backlogs[source.0 as usize];
         let head = backlog.head?;
         let slot = &mut self.slots[head as usize];
@@ -214,13 +294,13 @@ impl Queue {
         Some(head)
     }
 
-    /// Drops the oldest datagram of the source with the longest backlog. False if there is none with more than the
+    /// Takes out the oldest datagram of the source with the longest backlog. `None` if there is none with more than the
     /// even share, or if the newcomer has it itself.
-    fn drop_from_heaviest(&mut self, newcomer: MemberId) -> bool {
+    fn drop_from_heaviest(&mut self, newcomer: Source) -> Option<u32> {
         let sources = self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
         let share = (self.waiting / sources.max(1)).max(1);
         if self.waiting_of(newcomer) > share {
-            return false;
+            return None;
         }
         self.since_look += 1;
         if self.waiting_of(self.heaviest) <= share && self.since_look * LOOK_PER_LOSS >= sources {
@@ -232,17 +312,16 @@ impl Queue {
         self.drop_oldest_of(self.heaviest, share)
     }
 
-    fn drop_oldest_of(&mut self, source: MemberId, share: usize) -> bool {
+    fn drop_oldest_of(&mut self, source: Source, share: usize) -> Option<u32> {
         if self.waiting_of(source) <= share {
-            return false;
+            return None;
         }
-        let Some(oldest) = self.unlink_oldest(source) else { return false };
+        let oldest = self.unlink_oldest(source)?;
         // It keeps at least one more: a resting source rests until that is due.
         if self.resting.remove(&(self.slots[oldest as usize].due, source)) {
             self.line_up(source);
         }
-        self.recycle(oldest);
-        true
+        Some(oldest)
     }
 
     fn check(&self) {
@@ -255,14 +334,21 @@ impl Queue {
 mod tests {
     use super::*;
 
-    const FLOODER: MemberId = MemberId(7);
-    const JILL: MemberId = MemberId(0);
+    const FLOODER: Source = Source(7);
+    const JILL: Source = Source(0);
 
-    fn said(queue: &mut Queue, source: MemberId, text: &str) -> u64 {
-        queue.push(source, EntryKind::Said, text, Instant::ZERO)
+    fn said(queue: &mut Queue, source: Source, text: &str) -> u64 {
+        said_at(queue, source, text, Instant::ZERO)
     }
 
-    fn next(queue: &mut Queue) -> Option<(MemberId, String)> {
+    /// How many were lost for it, itself included.
+    fn said_at(queue: &mut Queue, source: Source, text: &str, due: Instant) -> u64 {
+        let mut dropped = 0;
+        let taken = queue.push(Item { source, text, due, ..Item::default() }, |_| dropped += 1);
+        dropped + u64::from(!taken)
+    }
+
+    fn next(queue: &mut Queue) -> Option<(Source, String)> {
         let id = queue.pop()?;
         let slot = queue.get(id).map(|slot| (slot.source, slot.text.clone()));
         queue.give_back(id);
@@ -286,8 +372,8 @@ mod tests {
     fn what_is_not_due_rests_and_lets_the_others_by() {
         let mut queue = Queue::default();
         let due = Instant::from_millis(100);
-        queue.push(FLOODER, EntryKind::Said, "0", Instant::ZERO);
-        queue.push(FLOODER, EntryKind::Said, "1", due);
+        said_at(&mut queue, FLOODER, "0", Instant::ZERO);
+        said_at(&mut queue, FLOODER, "1", due);
         said(&mut queue, JILL, "a");
         said(&mut queue, JILL, "b");
         let now: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).collect();
@@ -304,7 +390,7 @@ mod tests {
     fn a_resting_flooder_loses_its_oldest_to_others_and_keeps_its_place() {
         let mut queue = Queue::default();
         for number in 0..WAITING_MAX as u64 {
-            queue.push(FLOODER, EntryKind::Said, "x", Instant::from_millis(100 + number));
+            said_at(&mut queue, FLOODER, "x", Instant::from_millis(100 + number));
         }
         assert_eq!(said(&mut queue, JILL, "hey"), 1);
         assert_eq!(queue.next_wake(), Some(Instant::from_millis(101)));
@@ -330,12 +416,12 @@ mod tests {
     fn those_who_rest_lose_before_those_who_say_one_line() {
         let mut queue = Queue::default();
         for number in 0..WAITING_MAX {
-            let source = MemberId(u32::try_from(1 + number % 32).unwrap());
-            queue.push(source, EntryKind::Said, "x", Instant::from_millis(1000));
+            let source = Source(u32::try_from(1 + number % 32).unwrap());
+            said_at(&mut queue, source, "x", Instant::from_millis(1000));
         }
         for newcomer in 100..300 {
-            said(&mut queue, MemberId(newcomer), "hey");
-            assert!(queue.holds(MemberId(newcomer)), "newcomer {newcomer}");
+            said(&mut queue, Source(newcomer), "hey");
+            assert!(queue.holds(Source(newcomer)), "newcomer {newcomer}");
         }
     }
 
@@ -355,9 +441,9 @@ mod tests {
     fn when_all_wait_alike_the_newcomer_loses_its_own() {
         let mut queue = Queue::default();
         for number in 0..WAITING_MAX {
-            said(&mut queue, MemberId(u32::try_from(number).unwrap()), "x");
+            said(&mut queue, Source(u32::try_from(number).unwrap()), "x");
         }
-        let newcomer = MemberId(u32::try_from(WAITING_MAX).unwrap());
+        let newcomer = Source(u32::try_from(WAITING_MAX).unwrap());
         assert_eq!(said(&mut queue, newcomer, "y"), 1);
         assert!(!queue.holds(newcomer));
     }

@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 
 use super::{Outcome, Store};
-use crate::room::{Draft, DraftId, Seq};
+use crate::room::{Draft, DraftId};
+use crate::wire::Seq;
 
 /// Commits everything at once.
 #[derive(Debug, Default)]

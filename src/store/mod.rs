@@ -11,7 +11,8 @@ mod memory;
 
 pub use memory::Memory;
 
-use crate::room::{Draft, DraftId, Event, Rejection, Room, Seq};
+use crate::room::{Draft, DraftId, Event, Rejection, Room};
+use crate::wire::Seq;
 
 /// What became of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

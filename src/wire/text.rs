@@ -4,6 +4,7 @@
 //! Must not know: who is in the room, what was sent before.
 //! Driven by: `room` (parse, cut) and `client` (signup, lines).
 
+use super::packet::PROBE;
 use super::{NICK_MAX, Nick};
 
 /// What a signup begins with, exactly; the nick is everything after it (PROTOCOL 1).
@@ -83,6 +84,16 @@ impl Datagram<'_> {
             Self::Line(text) => text.len(),
         }
     }
+}
+
+/// Whether the bytes are the signup of a client that asks for a session (PROTOCOL 2.3).
+pub fn is_probe(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(SIGNUP_TAG.as_bytes()).and_then(<[u8]>::last).is_some_and(|&last| char::from(last) == PROBE)
+}
+
+/// The datagram that signs `nick` up, if the server is an original, and asks for a session, if it is not.
+pub fn probe(nick: &str) -> String {
+    format!("{SIGNUP_TAG}{nick}{PROBE}")
 }
 
 /// The datagram that signs `nick` up.

@@ -1,0 +1,332 @@
+//! Who posted what, so that nothing becomes an entry twice (PROTOCOL 2.8).
+//!
+//! Owns: for each running client the counters that are settled, under way or held because they came early.
+//! Must not know: sessions; an author outlives them, for its client may come back.
+//! Driven by: `sessions`.
+//!
+//! ```text
+//!   counters   settled, known | settled or under way | held or missing | beyond
+//!                             ^ base                 ^ next            ^ base + 64
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::sabotage::{Fault, planted};
+use crate::time::Instant;
+use crate::wire::frame::Outcome;
+use crate::wire::{Instance, Seq, Who};
+
+/// The most posts of an instance that are not settled (PROTOCOL 2.8).
+pub const POSTS_MAX: u64 = 64;
+
+/// The most bytes that are held of posts which came early, of all authors together. Chosen: of a thousand authors one
+/// long post each.
+const HELD_BYTES_MAX: usize = 1024 * 1024;
+
+/// Names an author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(in crate::room) struct AuthorId(pub(in crate::room) u32);
+
+/// What is to be done with a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It came before; what becomes of it is said again.
+    Known,
+    /// It is the next one.
+    Next,
+    /// Others come before it.
+    Early,
+    /// There is no place for it now.
+    NoPlace,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Post {
+    outcome: Option<Outcome>,
+    said: bool,
+}
+
+/// One running client.
+#[derive(Debug)]
+pub(super) struct Author {
+    name: (Who, Instance),
+    base: u64,
+    next: u64,
+    /// Of the counters from `base` to `next`.
+    posts: VecDeque<Post>,
+    held: BTreeMap<u64, Box<str>>,
+    /// When it last had a session; `None` while it has one.
+    gone: Option<Instant>,
+}
+
+impl Author {
+    /// The counter that its next post is expected to have.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// What is settled and has not been said, each to be marked as said if `say` says it. Stops where it does not.
+    pub(super) fn say(&mut self, mut say: impl FnMut(u64, Outcome) -> bool) -> bool {
+        let mut any = false;
+        for (counter, post) in (self.base..).zip(&mut self.posts).filter(|(_, post)| !post.said) {
+            let Some(outcome) = post.outcome else { continue };
+            if !say(counter, outcome) {
+                break;
+            }
+            (post.said, any) = (true, true);
+        }
+        any
+    }
+
+    /// Whether there is anything to say.
+    pub(super) fn has_news(&self) -> bool {
+        self.posts.iter().any(|post| !post.said && post.outcome.is_some())
+    }
+
+    /// What was said is lost, or the client that heard it: all of it is to be said again.
+    pub(super) fn say_again(&mut self) {
+        self.posts.iter_mut().for_each(|post| post.said = false);
+    }
+}
+
+/// All authors.
+#[derive(Debug, Default)]
+pub(super) struct Authors {
+    slots: Vec<Option<Author>>,
+    free: Vec<AuthorId>,
+    by_name: BTreeMap<(Who, Instance), AuthorId>,
+    held_bytes: usize,
+}
+
+impl Authors {
+    /// The author of that name, new if need be.
+    pub(super) fn find_or_insert(&mut self, who: Who, instance: Instance) -> AuthorId {
+        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
+        let name = (who, instance);
+        if let Some(&id) = self.by_name.get(&name) {
+            return id;
+        }
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            AuthorId(u32::try_from(self.slots.len() - 1).expect("fewer authors than addresses"))
+        });
+        let (posts, held) = (VecDeque::new(), BTreeMap::new());
+        self.slots[id.0 as usize] = Some(Author { name, base: 0, next: 0, posts, held, gone: None });
+        self.by_name.insert(name, id);
+        id
+    }
+
+    pub(super) fn get(&self, id: AuthorId) -> Option<&Author> {
+        self.slots.get(id.0 as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: AuthorId) -> Option<&mut Author> {
+        self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// The author has a session, or has none any more since `gone`.
+    pub(super) fn set_gone(&mut self, id: AuthorId, gone: Option<Instant>) {
+        if let Some(author) = self.get_mut(id) {
+            author.gone = gone;
+            let held = std::mem::take(&mut author.held);
+            // A client that comes back says it again.
+            self.held_bytes -= held.values().map(|text| text.len()).sum::<usize>();
+        }
+    }
+
+    /// The one that has been without a session for longest, if `is_free` says that nothing of it is under way.
+    pub(super) fn longest_gone(&self, is_free: impl Fn(AuthorId) -> bool) -> Option<AuthorId> {
+        let gone = |&id: &AuthorId| self.get(id)?.gone.map(|gone| (gone, id));
+        let free = self.by_name.values().filter(|&&id| is_free(id));
+        free.filter_map(gone).min().map(|(_, id)| id)
+    }
+
+    /// Forgets an author.
+    pub(super) fn remove(&mut self, id: AuthorId) {
+        if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
+            self.held_bytes -= author.held.values().map(|text| text.len()).sum::<usize>();
+            self.by_name.remove(&author.name);
+            self.free.push(id);
+        }
+    }
+
+    /// The log has this post of the author's already: it was found there when the server began.
+    pub(super) fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
+        let Some(author) = self.get_mut(id) else { return };
+        if counter < author.next {
+            return;
+        }
+        // What is missing between was refused, for an author's posts are committed in order.
+        let skip = counter - author.next;
+        let missing = usize::try_from(skip.min(POSTS_MAX)).unwrap_or_default();
+        let refused = Post { outcome: Some(Outcome::Refused(crate::wire::Refusal::Full)), said: true };
+        author.posts.extend(std::iter::repeat_n(refused, missing));
+        author.posts.push_back(Post { outcome: Some(Outcome::Accepted(seq)), said: true });
+        author.next = counter + 1;
+        while author.posts.len() as u64 > POSTS_MAX {
+            author.posts.pop_front();
+        }
+        author.base = author.next - author.posts.len() as u64;
+    }
+
+    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled.
+    pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Offer {
+        let Some(author) = self.get(id) else { return Offer::NoPlace };
+        if counter < author.next && !planted(Fault::SkipDedup) || author.held.contains_key(&counter) {
+            Offer::Known
+        } else if counter <= author.next || planted(Fault::PostsAsTheyCome) {
+            Offer::Next
+        } else if counter < settled_below.max(author.base).saturating_add(POSTS_MAX)
+            && self.held_bytes + bytes <= HELD_BYTES_MAX
+        {
+            Offer::Early
+        } else {
+            Offer::NoPlace
+        }
+    }
+
+    /// The client knows what became of all posts below: they need not be remembered.
+    pub(super) fn confirm(&mut self, id: AuthorId, settled_below: u64) {
+        let Some(author) = self.get_mut(id) else { return };
+        while author.base < settled_below
+            && author.posts.front().is_some_and(|post| post.outcome.is_some())
+            && author.posts.pop_front().is_some()
+        {
+            author.base += 1;
+        }
+        author.posts.shrink_to(16);
+    }
+
+    /// Holds a post that came early.
+    pub(super) fn hold(&mut self, id: AuthorId, counter: u64, text: &str) {
+        self.held_bytes += text.len();
+        if let Some(author) = self.get_mut(id) {
+            author.held.insert(counter, text.into());
+        }
+    }
+
+    /// The next post is being drafted.
+    pub(super) fn draft(&mut self, id: AuthorId, counter: u64) {
+        let Some(author) = self.get_mut(id) else { return };
+        if counter >= author.next {
+            let missing = usize::try_from(counter - author.next).unwrap_or_default();
+            author.posts.extend(std::iter::repeat_n(Post::default(), missing + 1));
+            author.next = counter + 1;
+        }
+        if planted(Fault::AcceptBeforeCommit) {
+            self.settle(id, counter, Outcome::Accepted(Seq(0)));
+        }
+    }
+
+    /// The next post, if it is held.
+    pub(super) fn unhold(&mut self, id: AuthorId) -> Option<(u64, Box<str>)> {
+        let author = self.get_mut(id)?;
+        let next = author.next;
+        let text = author.held.remove(&next)?;
+        self.held_bytes -= text.len();
+        Some((next, text))
+    }
+
+    /// This became of the post.
+    pub(super) fn settle(&mut self, id: AuthorId, counter: u64, outcome: Outcome) {
+        let Some(author) = self.get_mut(id) else { return };
+        let index = counter.checked_sub(author.base).and_then(|index| usize::try_from(index).ok());
+        if let Some(post) = index.and_then(|index| author.posts.get_mut(index)) {
+            *post = Post { outcome: Some(outcome), said: false };
+        }
+    }
+
+    /// What became of the post is to be said again, if it is known.
+    pub(super) fn repeat(&mut self, id: AuthorId, counter: u64) {
+        let Some(author) = self.get_mut(id) else { return };
+        let index = counter.checked_sub(author.base).and_then(|index| usize::try_from(index).ok());
+        if let Some(post) = index.and_then(|index| author.posts.get_mut(index)) {
+            post.said = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Refusal;
+
+    fn author() -> (Authors, AuthorId) {
+        let mut authors = Authors::default();
+        let id = authors.find_or_insert(Who([1; 8]), Instance([2; 8]));
+        (authors, id)
+    }
+
+    fn news(authors: &mut Authors, id: AuthorId) -> Vec<(u64, Outcome)> {
+        let mut news = Vec::new();
+        authors.get_mut(id).unwrap().say(|counter, outcome| {
+            news.push((counter, outcome));
+            true
+        });
+        news
+    }
+
+    #[test]
+    fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Next);
+        authors.draft(id, 0);
+        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Known, "under way");
+        assert_eq!(news(&mut authors, id), []);
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(news(&mut authors, id), [(0, Outcome::Accepted(Seq(7)))]);
+        assert_eq!(news(&mut authors, id), [], "once");
+        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Known, "settled");
+        authors.repeat(id, 0);
+        assert_eq!(news(&mut authors, id).len(), 1);
+        authors.confirm(id, 1);
+        authors.repeat(id, 0);
+        assert_eq!(news(&mut authors, id), []);
+        assert_eq!(authors.offer(id, 0, 1, 1), Offer::Known, "for ever");
+    }
+
+    #[test]
+    fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Offer::Early);
+        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Offer::NoPlace);
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Offer::Early, "the client knows one more");
+        assert_eq!(authors.offer(id, u64::MAX, u64::MAX, 1), Offer::NoPlace);
+    }
+
+    #[test]
+    fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
+        let (mut authors, id) = author();
+        authors.hold(id, 1, "b");
+        assert_eq!(authors.offer(id, 1, 0, 1), Offer::Known);
+        assert_eq!(authors.unhold(id), None);
+        authors.draft(id, 0);
+        assert_eq!(authors.unhold(id), Some((1, "b".into())));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX), Offer::Early);
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1), Offer::NoPlace);
+        authors.hold(id, 7, "x");
+        authors.set_gone(id, Some(Instant::ZERO));
+        assert_eq!(authors.held_bytes, 0);
+    }
+
+    #[test]
+    fn what_the_log_had_before_the_server_began_is_not_drafted_again() {
+        let (mut authors, id) = author();
+        authors.recall(id, 3, Seq(30));
+        authors.recall(id, 5, Seq(50));
+        assert_eq!(authors.get(id).unwrap().next(), 6);
+        for counter in 0..6 {
+            assert_eq!(authors.offer(id, counter, 0, 1), Offer::Known);
+            authors.repeat(id, counter);
+        }
+        let refused = |counter| (counter, Outcome::Refused(Refusal::Full));
+        let accepted = |counter, seq| (counter, Outcome::Accepted(Seq(seq)));
+        let all = [refused(0), refused(1), refused(2), accepted(3, 30), refused(4), accepted(5, 50)];
+        assert_eq!(news(&mut authors, id), all);
+    }
+}

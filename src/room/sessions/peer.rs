@@ -1,0 +1,149 @@
+//! One member's session: what it is sent.
+//!
+//! Owns: the session with its cursor, what else it has to be told, the form of its packets.
+//! Must not know: other members.
+//! Driven by: `sessions`.
+
+use super::authors::{Author, AuthorId};
+use super::cursor::{Cursor, Run};
+use super::history::History;
+use crate::room::members::Path;
+use crate::room::rate::Meter;
+use crate::sabotage::{Fault, planted};
+use crate::session::{Allowed, Session};
+use crate::time::Instant;
+use crate::wire::frame::{Frame, GapReason, Welcome, Writer};
+use crate::wire::{Instance, Nick, Seq, SessionId, Who};
+
+/// The entries that a client takes before it has said how many (PROTOCOL 2.8).
+const TAKES_AT_FIRST: u64 = 4096;
+
+/// Names a session as long as it lasts; may be given to another one afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PeerId(pub(super) u32);
+
+/// What a packet carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cargo {
+    run: Run,
+    welcome: bool,
+    settled: bool,
+}
+
+/// A member's session.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// What we call the session.
+    pub(super) id: SessionId,
+    pub(super) session: Session<Path, Cargo>,
+    pub(super) who: Who,
+    pub(super) instance: Instance,
+    pub(super) nick: Nick,
+    pub(super) present: bool,
+    pub(super) author: AuthorId,
+    pub(super) cursor: Cursor,
+    welcome: Welcome,
+    /// The welcome is to be sent.
+    welcomes: bool,
+    /// What it has used of the rate of its posts.
+    pub(super) meter: Meter,
+    /// Until when the pacer holds it back.
+    pub(super) paced: Option<Instant>,
+    /// Where it stands among the deadlines.
+    pub(super) armed: Option<Instant>,
+    /// It stands among those that are ready.
+    pub(super) queued: bool,
+    /// It stands among those that wait for the log to grow.
+    pub(super) at_end: bool,
+}
+
+/// Who the member is.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) who: Who,
+    pub(super) instance: Instance,
+    pub(super) nick: Nick,
+    pub(super) present: bool,
+    pub(super) author: AuthorId,
+}
+
+impl Peer {
+    /// A session that has just begun.
+    pub(super) fn new(id: SessionId, session: Session<Path, Cargo>, identity: Identity, welcome: Welcome) -> Self {
+        let Identity { who, instance, nick, present, author } = identity;
+        Self {
+            id,
+            session,
+            who,
+            instance,
+            nick,
+            present,
+            author,
+            cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
+            welcome,
+            welcomes: true,
+            meter: Meter::default(),
+            paced: None,
+            armed: None,
+            queued: false,
+            at_end: false,
+        }
+    }
+
+    /// Whether it has cargo to be sent.
+    pub(super) fn wants(&self, author: &Author, end: Seq) -> bool {
+        self.welcomes || author.has_news() || !self.cursor.is_at(end)
+    }
+
+    /// The next packet, if there is any: adds it to `out` and returns where it goes.
+    pub(super) fn poll_packet(
+        &mut self,
+        now: Instant,
+        author: &mut Author,
+        history: &History,
+        out: &mut Vec<u8>,
+    ) -> Option<Path> {
+        let (cursor, welcomes, welcome) = (&mut self.cursor, &mut self.welcomes, self.welcome);
+        self.session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
+            let mut carried = Cargo::default();
+            if !cargo {
+                return None;
+            }
+            if *welcomes && writer.frame(&Frame::Welcome(welcome)) {
+                (*welcomes, carried.welcome) = (false, true);
+            }
+            carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
+            if let Some(next) = cursor.next_run(history.end()) {
+                carried.run = write_run(next, history, writer);
+                if !carried.run.is_empty() {
+                    cursor.sent(carried.run);
+                }
+            }
+            (carried.welcome || carried.settled || !carried.run.is_empty()).then_some(carried)
+        })
+    }
+
+    /// A packet with this cargo is lost.
+    pub(super) fn lost(&mut self, cargo: Cargo, author: Option<&mut Author>) {
+        self.welcomes |= cargo.welcome;
+        self.cursor.lost(cargo.run);
+        if let Some(author) = author.filter(|_| cargo.settled) {
+            author.say_again();
+        }
+    }
+}
+
+/// Writes as much of the run as fits, as entries or as a gap, and returns that part.
+fn write_run(next: Run, history: &History, writer: &mut Writer) -> Run {
+    let gone = Run { from: next.from, to: next.to.min(history.first()) };
+    if gone.is_empty() {
+        let to = history.write(next.from, next.to, writer);
+        if to < next.to && to > next.from {
+            // More follows: full packets have one length (PROTOCOL 2.5).
+            writer.pad();
+        }
+        return Run { from: next.from, to };
+    }
+    let gap = Frame::Gap { first: gone.from, count: gone.to.since(gone.from), why: GapReason::Gone };
+    if planted(Fault::SilentGap) || writer.frame(&gap) { gone } else { Run { from: gone.from, to: gone.from } }
+}
