@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{Exit, Failure, lines, over, resolve, say, unreachable};
 use crate::cli::Join;
-use crate::client::{Client, Config, Event, Unreachable};
+use crate::client::text::{Client, Config, Event, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, UI, Ui};
 use crate::net::stdio::{Input, Line, Output};
 use crate::ui::{notice, prompt, sanitize};

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::{Cli, Command, Target};
-use crate::client::{Client, Unreachable};
+use crate::client::text::{Client, Unreachable};
 use crate::net::stdio::Line;
 use crate::ui::notice;
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use super::{Exit, Failure, lines, over, resolve, say};
 use crate::cli::Send;
-use crate::client::{Client, Config, Event, Unreachable};
+use crate::client::text::{Client, Config, Event, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, Ui};
 use crate::net::stdio::{Input, Line};
 use crate::ui::{notice, sanitize};

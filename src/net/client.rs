@@ -14,7 +14,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::stdio::{Input, Line};
 use super::{Clock, END_SIGNALS};
-use crate::client::{Client, Config, Event, Unreachable};
+use crate::client::text::{Client, Config, Event, Unreachable};
 
 const SIGNALS: Token = Token(0);
 const INPUT: Token = Token(1);

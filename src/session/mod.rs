@@ -18,6 +18,7 @@ mod keys;
 mod path;
 mod replay;
 mod rtt;
+mod tap;
 mod token;
 mod window;
 
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use handshake::{Initiator, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use replay::WINDOW as REPLAY_WINDOW;
+pub use tap::Tap;
 pub use token::Minter;
 pub use window::PACKETS_MAX;
 
@@ -119,6 +121,8 @@ pub struct Session<P, C> {
     heard: Instant,
     /// When something was last sent that draws an ack.
     spoke: Instant,
+    /// Who is told what is in the packets.
+    tap: Option<Tap>,
 }
 
 impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
@@ -150,7 +154,13 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             response: None,
             heard: now,
             spoke: now,
+            tap: None,
         }
+    }
+
+    /// From now on `tap` is told what is in the packets that are sent.
+    pub fn set_tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
     }
 
     /// What the other end calls the session.
@@ -379,6 +389,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let start = out.len();
         out.extend_from_slice(&packet::packet_head(self.peer, self.next_number));
         self.transport.seal(self.next_number, plain, out);
+        if let Some(tap) = &self.tap {
+            tap.sealed(self.peer, self.next_number, plain);
+        }
         self.next_number += 1;
         u16::try_from(out.len() - start).unwrap_or(u16::MAX)
     }

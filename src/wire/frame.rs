@@ -74,8 +74,8 @@ pub struct Welcome {
     pub start: Seq,
     /// The number behind the last entry.
     pub end: Seq,
-    /// The counter that the client's next post is expected to have.
-    pub next_post: u64,
+    /// Whether the server would know what this instance posted before: what it says again is not said twice.
+    pub remembers: bool,
 }
 
 /// Where a client is in the log.
@@ -408,7 +408,7 @@ mod tests {
             Frame::Challenge([1; 8]),
             Frame::Response([2; 8]),
             Frame::Bye(CloseReason::Broken),
-            Frame::Welcome(Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), next_post: 3 }),
+            Frame::Welcome(Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), remembers: true }),
             Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
             Frame::Gap { first: Seq(4), count: 5, why: GapReason::Gone },
             Frame::Have(have),

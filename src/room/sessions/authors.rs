@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::sabotage::{Fault, planted};
 use crate::time::Instant;
 use crate::wire::frame::Outcome;
-use crate::wire::{Instance, Seq, Who};
+use crate::wire::{Instance, Refusal, Seq, Who};
 
 /// The most posts of an instance that are not settled (PROTOCOL 2.8).
 pub const POSTS_MAX: u64 = 64;
@@ -40,16 +40,21 @@ pub(super) enum Offer {
     NoPlace,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Post {
     outcome: Option<Outcome>,
     said: bool,
 }
 
+/// A post that never became an entry, and its client knows.
+const SKIPPED: Post = Post { outcome: Some(Outcome::Refused(Refusal::Full)), said: true };
+
 /// One running client.
 #[derive(Debug)]
 pub(super) struct Author {
     name: (Who, Instance),
+    /// All that it ever posted in this log is known.
+    remembered: bool,
     base: u64,
     next: u64,
     /// Of the counters from `base` to `next`.
@@ -60,9 +65,9 @@ pub(super) struct Author {
 }
 
 impl Author {
-    /// The counter that its next post is expected to have.
-    pub(super) const fn next(&self) -> u64 {
-        self.next
+    /// Whether all that it ever posted in this log is known.
+    pub(super) const fn is_remembered(&self) -> bool {
+        self.remembered
     }
 
     /// What is settled and has not been said, each to be marked as said if `say` says it. Stops where it does not.
@@ -83,6 +88,14 @@ impl Author {
         self.posts.iter().any(|post| !post.said && post.outcome.is_some())
     }
 
+    fn post(&self, counter: u64) -> Option<&Post> {
+        self.posts.get(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+
+    fn post_mut(&mut self, counter: u64) -> Option<&mut Post> {
+        self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+
     /// What was said is lost, or the client that heard it: all of it is to be said again.
     pub(super) fn say_again(&mut self) {
         self.posts.iter_mut().for_each(|post| post.said = false);
@@ -96,6 +109,8 @@ pub(super) struct Authors {
     free: Vec<AuthorId>,
     by_name: BTreeMap<(Who, Instance), AuthorId>,
     held_bytes: usize,
+    /// Somebody has been forgotten, so that an unknown name may be a forgotten one.
+    forgot: bool,
 }
 
 impl Authors {
@@ -106,12 +121,13 @@ impl Authors {
         if let Some(&id) = self.by_name.get(&name) {
             return id;
         }
+        let remembered = !self.forgot;
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             AuthorId(u32::try_from(self.slots.len() - 1).expect("fewer authors than addresses"))
         });
         let (posts, held) = (VecDeque::new(), BTreeMap::new());
-        self.slots[id.0 as usize] = Some(Author { name, base: 0, next: 0, posts, held, gone: None });
+        self.slots[id.0 as usize] = Some(Author { name, remembered, base: 0, next: 0, posts, held, gone: None });
         self.by_name.insert(name, id);
         id
     }
@@ -149,6 +165,7 @@ impl Authors {
     /// Forgets an author.
     pub(super) fn remove(&mut self, id: AuthorId) {
         if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
+            self.forgot = true;
             self.held_bytes -= author.held.values().map(|text| text.len()).sum::<usize>();
             self.by_name.remove(&author.name);
             self.free.push(id);
@@ -164,8 +181,7 @@ impl Authors {
         // What is missing between was refused, for an author's posts are committed in order.
         let skip = counter - author.next;
         let missing = usize::try_from(skip.min(POSTS_MAX)).unwrap_or_default();
-        let refused = Post { outcome: Some(Outcome::Refused(crate::wire::Refusal::Full)), said: true };
-        author.posts.extend(std::iter::repeat_n(refused, missing));
+        author.posts.extend(std::iter::repeat_n(SKIPPED, missing));
         author.posts.push_back(Post { outcome: Some(Outcome::Accepted(seq)), said: true });
         author.next = counter + 1;
         while author.posts.len() as u64 > POSTS_MAX {
@@ -177,9 +193,14 @@ impl Authors {
     /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled.
     pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Offer {
         let Some(author) = self.get(id) else { return Offer::NoPlace };
-        if counter < author.next && !planted(Fault::SkipDedup) || author.held.contains_key(&counter) {
+        // What the client knows to be settled is, also where this log knows nothing of it.
+        let next = author.next.max(settled_below);
+        if planted(Fault::PostsAsTheyCome) && author.post(counter).is_some_and(|&post| post == SKIPPED) {
+            return Offer::Next;
+        }
+        if counter < next && !planted(Fault::SkipDedup) || author.held.contains_key(&counter) {
             Offer::Known
-        } else if counter <= author.next || planted(Fault::PostsAsTheyCome) {
+        } else if counter <= next || planted(Fault::PostsAsTheyCome) {
             Offer::Next
         } else if counter < settled_below.max(author.base).saturating_add(POSTS_MAX)
             && self.held_bytes + bytes <= HELD_BYTES_MAX
@@ -199,6 +220,9 @@ impl Authors {
         {
             author.base += 1;
         }
+        if author.next < settled_below && author.posts.is_empty() {
+            (author.base, author.next) = (settled_below, settled_below);
+        }
         author.posts.shrink_to(16);
     }
 
@@ -214,9 +238,13 @@ impl Authors {
     pub(super) fn draft(&mut self, id: AuthorId, counter: u64) {
         let Some(author) = self.get_mut(id) else { return };
         if counter >= author.next {
+            // The client knows that those between are settled.
             let missing = usize::try_from(counter - author.next).unwrap_or_default();
-            author.posts.extend(std::iter::repeat_n(Post::default(), missing + 1));
+            author.posts.extend(std::iter::repeat_n(SKIPPED, missing));
+            author.posts.push_back(Post::default());
             author.next = counter + 1;
+        } else {
+            self.settled(id, counter, Post::default());
         }
         if planted(Fault::AcceptBeforeCommit) {
             self.settle(id, counter, Outcome::Accepted(Seq(0)));
@@ -234,18 +262,18 @@ impl Authors {
 
     /// This became of the post.
     pub(super) fn settle(&mut self, id: AuthorId, counter: u64, outcome: Outcome) {
-        let Some(author) = self.get_mut(id) else { return };
-        let index = counter.checked_sub(author.base).and_then(|index| usize::try_from(index).ok());
-        if let Some(post) = index.and_then(|index| author.posts.get_mut(index)) {
-            *post = Post { outcome: Some(outcome), said: false };
+        self.settled(id, counter, Post { outcome: Some(outcome), said: false });
+    }
+
+    fn settled(&mut self, id: AuthorId, counter: u64, settled: Post) {
+        if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
+            *post = settled;
         }
     }
 
     /// What became of the post is to be said again, if it is known.
     pub(super) fn repeat(&mut self, id: AuthorId, counter: u64) {
-        let Some(author) = self.get_mut(id) else { return };
-        let index = counter.checked_sub(author.base).and_then(|index| usize::try_from(index).ok());
-        if let Some(post) = index.and_then(|index| author.posts.get_mut(index)) {
+        if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
             post.said = false;
         }
     }
@@ -254,7 +282,6 @@ impl Authors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Refusal;
 
     fn author() -> (Authors, AuthorId) {
         let mut authors = Authors::default();
@@ -292,11 +319,21 @@ mod tests {
 
     #[test]
     fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
-        let (mut authors, id) = author();
+        let (authors, id) = author();
         assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Offer::Early);
         assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Offer::NoPlace);
         assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Offer::Early, "the client knows one more");
-        assert_eq!(authors.offer(id, u64::MAX, u64::MAX, 1), Offer::NoPlace);
+    }
+
+    #[test]
+    fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 7, 7, 1), Offer::Next, "the first six were settled in another log");
+        authors.confirm(id, 7);
+        authors.draft(id, 7);
+        authors.settle(id, 7, Outcome::Accepted(Seq(0)));
+        assert_eq!(news(&mut authors, id), [(7, Outcome::Accepted(Seq(0)))]);
+        assert_eq!(authors.offer(id, 6, 7, 1), Offer::Known);
     }
 
     #[test]
@@ -319,7 +356,7 @@ mod tests {
         let (mut authors, id) = author();
         authors.recall(id, 3, Seq(30));
         authors.recall(id, 5, Seq(50));
-        assert_eq!(authors.get(id).unwrap().next(), 6);
+        assert_eq!(authors.get(id).unwrap().next, 6);
         for counter in 0..6 {
             assert_eq!(authors.offer(id, counter, 0, 1), Offer::Known);
             authors.repeat(id, counter);

@@ -251,7 +251,7 @@ mod tests {
                 }
                 let next = (0..).find(|number| !has.contains(number)).unwrap();
                 if next == end.0 { break }
-                let mut held = arrayvec::ArrayVec::new();
+                let mut held = ArrayVec::new();
                 let mut at = next;
                 for &number in has.range(next..) {
                     if held.is_full() { break }

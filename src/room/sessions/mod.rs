@@ -35,12 +35,12 @@ use super::rate::{Meter, Rate};
 use super::transmit::Outgoing;
 use super::{BURST_SECONDS, RESTING_MAX};
 use crate::sabotage::{Fault, planted};
-use crate::session::{Entropy, Minter, PublicKey, Role, Session, StaticKey};
+use crate::session::{Entropy, Minter, PublicKey, Role, Session, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Frame, Join, Outcome, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
-use crate::wire::{CloseReason, LogId, Nick, PostId, Refusal, Seq, SessionId};
+use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Refusal, Seq, SessionId};
 use authors::{Authors, Offer};
 use history::History;
 use lobby::{Hello, Lobby, State};
@@ -71,6 +71,8 @@ pub struct Config {
     pub seed: [u8; 32],
     /// How many bytes of entries are kept for those who are behind.
     pub history_bytes: usize,
+    /// Who is told what is in the packets; nobody but in the laboratory.
+    pub tap: Option<Tap>,
 }
 
 /// What of the room a datagram may need.
@@ -105,6 +107,7 @@ pub(super) struct Sessions {
     timers: BTreeSet<(Instant, PeerId)>,
     outgoing: Vec<Outgoing>,
     unknowns: Meter,
+    tap: Option<Tap>,
 }
 
 impl Sessions {
@@ -129,6 +132,7 @@ impl Sessions {
             timers: BTreeSet::new(),
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
             unknowns: Meter::default(),
+            tap: config.tap.clone(),
         }
     }
 
@@ -205,10 +209,20 @@ impl Sessions {
     pub(super) fn recall(&mut self, now: Instant, seq: Seq, entry: &Entry<'_>, post: Option<PostId>) {
         debug_assert_eq!(seq, self.history.end(), "recalled in order");
         self.history.append(entry);
-        if let (&Entry::Said { who, .. }, Some(post)) = (entry, post) {
-            let author = self.authors.find_or_insert(who, post.instance);
-            self.authors.recall(author, post.counter, seq);
-            self.authors.set_gone(author, Some(now));
+        match (*entry, post) {
+            (Entry::Said { who, .. }, Some(post)) => {
+                let author = self.authors.find_or_insert(who, post.instance);
+                self.authors.recall(author, post.counter, seq);
+                self.authors.set_gone(author, Some(now));
+            }
+            (Entry::Joined { who, nick }, _) => {
+                if let Ok(nick) = nick.parse() {
+                    let author = self.authors.find_or_insert(who, Instance::default());
+                    self.roster.recall_joined(now, who, nick, author);
+                }
+            }
+            (Entry::Left { who, .. }, _) => self.roster.recall_left(who),
+            (Entry::Said { .. } | Entry::Line { .. }, _) => {}
         }
     }
 
@@ -326,12 +340,13 @@ impl Sessions {
         let State::Waiting(responder) = half_open.state else { return Err(DropReason::UnknownSession) };
         let transport = responder.into_transport();
         let admitted = self.admit(now, key, &payload, intake);
-        let session = |transport| Session::new(now, Role::Server, client, transport, path, round_trip);
+        let mut session = Session::new(now, Role::Server, client, transport, path, round_trip);
+        session.set_tap(self.tap.clone());
         match admitted {
-            Ok((identity, start)) => self.join(now, id, session(transport), identity, start, intake.queue),
+            Ok((identity, start)) => self.join(now, id, session, identity, start, intake.queue),
             Err(why) => {
                 let mut bye = Vec::new();
-                session(transport).bye(why, &mut bye);
+                session.bye(why, &mut bye);
                 self.reply(path, &bye);
                 half_open.state = State::Refused(bye.into_boxed_slice());
                 self.lobby.keep(id, half_open);
@@ -382,11 +397,11 @@ impl Sessions {
     ) {
         let (who, author) = (identity.who, identity.author);
         self.authors.set_gone(author, None);
-        let next_post = self.authors.get_mut(author).map_or(0, |author| {
+        let remembers = self.authors.get_mut(author).is_some_and(|author| {
             author.say_again();
-            author.next()
+            author.is_remembered()
         });
-        let welcome = Welcome { log: self.log, start, end: self.history.end(), next_post };
+        let welcome = Welcome { log: self.log, start, end: self.history.end(), remembers };
         if self.roster.arrive(who, &identity.nick, identity.present, author) {
             let (source, kind, nick) = (Source::author(author), EntryKind::Joined, identity.nick.as_str());
             self.push(queue, Item { source, kind, nick, who, due: now, ..Item::default() });

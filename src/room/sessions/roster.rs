@@ -4,11 +4,12 @@
 //! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
 //! Driven by: `sessions`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::authors::AuthorId;
 use crate::sabotage::{Fault, planted};
+use crate::session::DEAD_AFTER;
 use crate::time::Instant;
 use crate::wire::{CloseReason, Nick, Who};
 
@@ -45,7 +46,7 @@ pub(super) struct Roster {
     /// Who holds a nick, with how many sessions.
     nicks: BTreeMap<Nick, (Who, usize)>,
     /// Keys that will have left, by when.
-    leaving: VecDeque<(Instant, Who, u64)>,
+    leaving: BTreeSet<(Instant, Who, u64)>,
     leavings: u64,
 }
 
@@ -60,6 +61,18 @@ impl Roster {
         }
         let full = self.keys.get(&who).is_some_and(|key| key.sessions >= SESSIONS_OF_A_KEY);
         if full { Err(CloseReason::TooManySessions) } else { Ok(()) }
+    }
+
+    /// The log says that the key was present when the server ended: it has left unless it comes back soon.
+    pub(super) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
+        let joined = Some((nick, author));
+        self.keys.insert(who, Key { sessions: 0, present: 0, joined, leaving: None });
+        self.leave_later(who, now + DEAD_AFTER, CloseReason::TimedOut);
+    }
+
+    /// The log says that it left.
+    pub(super) fn recall_left(&mut self, who: Who) {
+        self.keys.remove(&who);
     }
 
     /// A session begins. True if `joined` is to be told.
@@ -103,19 +116,17 @@ impl Roster {
         if why == CloseReason::Left {
             return self.left(who, why);
         }
-        self.leavings += 1;
-        key.leaving = Some((why, self.leavings));
-        self.leaving.push_back((now + GRACE, who, self.leavings));
+        self.leave_later(who, now + GRACE, why);
         None
     }
 
     /// What is to be told of the next key whose grace is over.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Notice> {
-        while let Some(&(at, who, leaving)) = self.leaving.front() {
+        while let Some(&(at, who, leaving)) = self.leaving.first() {
             if at > now {
                 return None;
             }
-            self.leaving.pop_front();
+            self.leaving.pop_first();
             let why = self.keys.get(&who).and_then(|key| key.leaving).filter(|&(_, which)| which == leaving);
             if let Some(notice) = why.and_then(|(why, _)| self.left(who, why)) {
                 return Some(notice);
@@ -126,12 +137,20 @@ impl Roster {
 
     /// When [`Roster::expired`] is worth a call.
     pub(super) fn expiry(&self) -> Option<Instant> {
-        self.leaving.front().map(|&(at, ..)| at)
+        self.leaving.first().map(|&(at, ..)| at)
     }
 
     /// The authors that a `left` will name.
     pub(super) fn authors(&self) -> BTreeSet<AuthorId> {
         self.keys.values().filter_map(|key| key.joined.as_ref()).map(|&(_, author)| author).collect()
+    }
+
+    fn leave_later(&mut self, who: Who, at: Instant, why: CloseReason) {
+        self.leavings += 1;
+        if let Some(key) = self.keys.get_mut(&who) {
+            key.leaving = Some((why, self.leavings));
+            self.leaving.insert((at, who, self.leavings));
+        }
     }
 
     fn left(&mut self, who: Who, why: CloseReason) -> Option<Notice> {
@@ -190,6 +209,19 @@ mod tests {
         assert_eq!((roster.expired(at(29)), roster.expiry()), (None, Some(at(30))));
         assert_eq!(roster.expired(at(30)).map(|notice| notice.why), Some(CloseReason::TimedOut));
         assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+    }
+
+    #[test]
+    fn who_was_present_when_the_server_ended_comes_back_without_noise_or_has_left() {
+        let mut roster = Roster::default();
+        roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
+        roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
+        roster.recall_joined(at(0), Who([3; 8]), nick("joe"), AUTHOR);
+        roster.recall_left(Who([3; 8]));
+        assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+        assert_eq!(roster.expired(at(59)), None);
+        assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));
+        assert_eq!(roster.expired(at(60)), None);
     }
 
     #[test]

@@ -1,0 +1,193 @@
+//! One attempt at a session: probe, hello, finish (PROTOCOL 2.3, 2.4).
+//!
+//! Owns: how far it is, what is repeated and when.
+//! Must not know: what happens in the session.
+//! Driven by: `member`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Cargo, Config};
+use crate::session::{Entropy, Initiator, PublicKey, Role, Session};
+use crate::time::Instant;
+use crate::wire::frame::{Join, ServerHello};
+use crate::wire::packet::{self, Datagram, Token};
+use crate::wire::{LogId, Seq, SessionId, text};
+
+/// The pause after a message; each next one is twice as long (PROTOCOL 2.4).
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause (PROTOCOL 2.4).
+const PAUSE_MAX: Duration = Duration::from_secs(4);
+
+/// How often hello and finish are repeated before it all begins again (PROTOCOL 2.4).
+const REPEATS: u32 = 4;
+
+/// The longest payload of the finish: instance, nick, presence, place, history.
+const JOIN_MAX: usize = 128;
+
+#[derive(Debug)]
+enum Stage {
+    Seeking {
+        probe: String,
+    },
+    /// `server` is what the answer calls the session.
+    Greeting {
+        id: SessionId,
+        initiator: Box<Initiator>,
+        server: Option<SessionId>,
+    },
+    Finishing {
+        id: SessionId,
+        session: Box<Session<SocketAddr, Cargo>>,
+        finish: Box<[u8]>,
+    },
+}
+
+/// An attempt; see the module.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    stage: Stage,
+    /// The message of the stage is to be sent now.
+    waits: bool,
+    due: Instant,
+    pause: Duration,
+    repeats: u32,
+    /// When the message of the stage was last sent.
+    sent: Instant,
+}
+
+/// What came of a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing to tell.
+    Nothing,
+    /// The server's key; the attempt goes on with [`Attempt::finish`] if it is the right one.
+    Answered(PublicKey),
+    /// The server speaks this version and no other.
+    OtherVersion(u8),
+}
+
+impl Attempt {
+    /// An attempt that begins with the probe.
+    pub(super) fn new(now: Instant, config: &Config) -> Self {
+        let stage = Stage::Seeking { probe: text::probe(config.nick.as_str()) };
+        Self { stage, waits: true, due: now, pause: PAUSE, repeats: 0, sent: now }
+    }
+
+    /// Whether no token has come yet.
+    pub(super) const fn is_seeking(&self) -> bool {
+        matches!(self.stage, Stage::Seeking { .. })
+    }
+
+    /// What to send now.
+    pub(super) fn message(&self) -> Option<&[u8]> {
+        self.waits.then_some(match &self.stage {
+            Stage::Seeking { probe } => probe.as_bytes(),
+            Stage::Greeting { initiator, .. } => initiator.hello(),
+            Stage::Finishing { finish, .. } => finish,
+        })
+    }
+
+    /// It was sent.
+    pub(super) fn sent(&mut self, now: Instant, entropy: &mut Entropy) {
+        (self.waits, self.sent) = (false, now);
+        self.due = now + entropy.jittered(self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    /// When [`Attempt::handle_timeout`] is to be called.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        (!self.waits).then_some(self.due)
+    }
+
+    /// Repeats the message, or begins again.
+    pub(super) fn handle_timeout(&mut self, now: Instant, config: &Config) {
+        if self.waits || self.due > now {
+            return;
+        }
+        self.repeats += 1;
+        self.waits = true;
+        if self.repeats > REPEATS && !self.is_seeking() {
+            // The server may have been started anew, or the address may be another one by now: the token is not good.
+            let pause = self.pause;
+            *self = Self { pause, ..Self::new(now, config) };
+        }
+    }
+
+    /// A token came.
+    pub(super) fn greet(&mut self, config: &Config, entropy: &mut Entropy, token: &Token) {
+        let id = SessionId(entropy.next_u32());
+        let initiator = Initiator::new(&config.key, entropy, &packet::prologue(id, token));
+        self.enter(Stage::Greeting { id, initiator: Box::new(initiator), server: None });
+    }
+
+    /// Whether this is a repeat of the last token: the server did not take the hello's.
+    pub(super) fn may_greet(&self, now: Instant) -> bool {
+        match &self.stage {
+            Stage::Seeking { .. } => true,
+            // A second token on its way at the same time is no reason to begin again.
+            Stage::Greeting { .. } => now.saturating_since(self.sent) >= PAUSE / 4 && !self.waits,
+            Stage::Finishing { .. } => false,
+        }
+    }
+
+    /// An answer or its like came.
+    pub(super) fn handle(&mut self, datagram: &Datagram<'_>) -> Outcome {
+        let Stage::Greeting { id, initiator, server } = &mut self.stage else { return Outcome::Nothing };
+        match *datagram {
+            Datagram::Answer { client, noise } if client == *id => {
+                let Some((payload, key)) = initiator.read_answer(noise) else { return Outcome::Nothing };
+                let Ok((hello, _)) = postcard::take_from_bytes::<ServerHello>(&payload) else {
+                    return Outcome::Nothing;
+                };
+                *server = Some(SessionId(hello.id));
+                Outcome::Answered(key)
+            }
+            Datagram::OtherVersion { client, version } if client == *id => Outcome::OtherVersion(version),
+            _ => Outcome::Nothing,
+        }
+    }
+
+    /// The answer was the right server's.
+    pub(super) fn finish(&mut self, now: Instant, config: &Config, server: SocketAddr, place: Option<(LogId, Seq)>) {
+        let join = Join {
+            instance: config.instance,
+            nick: config.nick.as_str(),
+            present: config.present,
+            place,
+            history: config.history,
+        };
+        let mut payload = [0; JOIN_MAX];
+        let payload = postcard::to_slice(&join, &mut payload).expect("a nick is short");
+        let round_trip = now.saturating_since(self.sent);
+        let seeking = Self::new(now, config).stage;
+        let Stage::Greeting { id, initiator, server: Some(peer) } = std::mem::replace(&mut self.stage, seeking) else {
+            return;
+        };
+        let (noise, transport) = initiator.finish(payload);
+        let mut session = Session::new(now, Role::Client, peer, transport, server, round_trip);
+        session.set_tap(config.tap.clone());
+        self.enter(Stage::Finishing { id, session: Box::new(session), finish: packet::finish(peer, &noise) });
+    }
+
+    /// The session that is about to stand, if `id` is ours for it.
+    pub(super) fn session(&self, id: SessionId) -> Option<&Session<SocketAddr, Cargo>> {
+        match &self.stage {
+            Stage::Finishing { id: ours, session, .. } if *ours == id => Some(session),
+            Stage::Finishing { .. } | Stage::Greeting { .. } | Stage::Seeking { .. } => None,
+        }
+    }
+
+    /// It stands.
+    pub(super) fn into_session(self) -> Option<(SessionId, Session<SocketAddr, Cargo>)> {
+        match self.stage {
+            Stage::Finishing { id, session, .. } => Some((id, *session)),
+            Stage::Greeting { .. } | Stage::Seeking { .. } => None,
+        }
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        (self.stage, self.waits, self.pause, self.repeats) = (stage, true, PAUSE, 0);
+    }
+}

@@ -1,0 +1,468 @@
+//! The client of the session protocol: everything it says arrives once, everything that is said it shows once and in order.
+//!
+//! Owns: the session with the server and attempts at one (`attempt`), what is said and not settled (`posts`), the view of
+//! the log (`view`).
+//! Must not know: sockets, clocks, terminals, how an entry is shown.
+//! Driven by: `sim` and the tests, as `client::text` is by the loop:
+//!
+//! 1. `handle_*`, [`Member::post`], [`Member::leave`] as things happen;
+//! 2. [`Member::poll_event`] until it has none;
+//! 3. [`Member::poll_transmit`] and [`Member::transmitted`] as long as the socket takes something;
+//! 4. [`Member::poll_timeout`] for the next deadline.
+//!
+//! ```text
+//!   attempt: seeking -> greeting -> finishing --first packet--> session (the old one is dropped)
+//!      ^                                                          | unknown: an attempt beside it
+//!      +----------------------------------------------------------+ 60 s of silence: an attempt, and away
+//!                                                                 | leave: bye until it is answered
+//! ```
+
+mod attempt;
+mod posts;
+mod view;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::sabotage::{Fault, planted};
+use crate::session::{Allowed, Entropy, PACKETS_MAX, PublicKey, Session, StaticKey, Tap};
+use crate::time::Instant;
+use crate::wire::frame::{Frame, Outcome, Welcome, Writer, frames};
+use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
+use attempt::Attempt;
+use posts::Posts;
+use view::View;
+
+/// How often *bye* is said before the client goes all the same (PROTOCOL 2.11).
+const BYES: u32 = 3;
+
+/// What a client is told at its beginning.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the server is.
+    pub server: SocketAddr,
+    /// What the client wants to be called.
+    pub nick: Nick,
+    /// Who it is.
+    pub key: StaticKey,
+    /// Which running client; random.
+    pub instance: Instance,
+    /// Whether others are to know that it is here.
+    pub present: bool,
+    /// The log that it knows and the next number that it wants of it.
+    pub place: Option<(LogId, Seq)>,
+    /// How many earlier entries it wants if it has no place.
+    pub history: u64,
+    /// The server's key, if it is known: another one is not talked to.
+    pub pinned: Option<PublicKey>,
+    /// All the randomness of the client comes from this.
+    pub seed: [u8; 32],
+    /// Who is told what is in the packets; nobody but in the laboratory.
+    pub tap: Option<Tap>,
+}
+
+/// What the user is to know.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// There is a session with the server that has this key; the log is this.
+    Here {
+        /// The server's key.
+        server: PublicKey,
+        /// Which log.
+        log: LogId,
+    },
+    /// It is not the log that was there before.
+    AnotherLog,
+    /// The server is not heard any more; it is tried again and again.
+    Away,
+    /// An entry of the log, encoded ([`crate::wire::entry::Entry::decode`]).
+    Entry {
+        /// Its number.
+        seq: Seq,
+        /// The entry.
+        encoded: Box<[u8]>,
+    },
+    /// Entries that will not come.
+    Gap {
+        /// The first.
+        first: Seq,
+        /// How many.
+        count: u64,
+    },
+    /// What became of a post.
+    Settled {
+        /// Which.
+        counter: u64,
+        /// That.
+        outcome: Outcome,
+    },
+    /// It is not known, and will not be, what became of a post.
+    Unconfirmed {
+        /// Which.
+        counter: u64,
+        /// What it said.
+        text: Box<str>,
+    },
+    /// Something answered the probe in the text dialect: an original server.
+    TextAnswer,
+    /// The server has another key than the pinned one; the client does not talk to it.
+    KeyChanged(PublicKey),
+    /// The server speaks this version of the protocol and no other.
+    OtherVersion(u8),
+    /// The session is over, and no new one is tried.
+    Over(CloseReason),
+}
+
+/// What a packet carried: the first post and how many.
+type Cargo = (u64, u64);
+
+#[derive(Debug)]
+struct Link {
+    id: SessionId,
+    session: Session<SocketAddr, Cargo>,
+    /// The welcome has come.
+    welcomed: bool,
+}
+
+/// One client; see the module.
+#[derive(Debug)]
+pub struct Member {
+    config: Config,
+    entropy: Entropy,
+    now: Instant,
+    attempt: Option<Attempt>,
+    link: Option<Link>,
+    /// The key of the server that the attempt or the session is with.
+    server: Option<PublicKey>,
+    view: View,
+    posts: Posts,
+    events: VecDeque<Event>,
+    /// The datagram that was given out and not yet taken, and whether it is the attempt's.
+    out: Vec<u8>,
+    out_is_attempts: bool,
+    /// How often *bye* was said, and when it is said again.
+    leaving: Option<(u32, Instant)>,
+    over: bool,
+}
+
+impl Member {
+    /// A client that begins to look for its server.
+    pub fn new(now: Instant, config: Config) -> Self {
+        Self {
+            entropy: Entropy::new(config.seed),
+            now,
+            attempt: Some(Attempt::new(now, &config)),
+            link: None,
+            server: None,
+            view: View::at(config.place),
+            posts: Posts::default(),
+            events: VecDeque::new(),
+            out: Vec::new(),
+            out_is_attempts: false,
+            leaving: None,
+            over: false,
+            config,
+        }
+    }
+
+    /// The address that datagrams go to and are taken from.
+    pub const fn server(&self) -> SocketAddr {
+        self.config.server
+    }
+
+    /// Whether there is a session.
+    pub const fn is_here(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Posts that are not settled.
+    pub fn outstanding(&self) -> usize {
+        self.posts.len()
+    }
+
+    /// The log and the next wanted number, if there is one: to be remembered for the next time.
+    pub fn place(&self) -> Option<(LogId, Seq)> {
+        self.view.place()
+    }
+
+    /// Says `text`, which is to be as [`crate::wire::entry::is_text`] has it, as soon as it can; returns its counter.
+    pub fn post(&mut self, text: &str) -> u64 {
+        self.posts.push(text)
+    }
+
+    /// Says goodbye; [`Event::Over`] tells when the client is gone.
+    pub fn leave(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.attempt = None;
+        if self.link.is_none() {
+            self.end(CloseReason::Left);
+        } else {
+            self.leaving.get_or_insert((0, now));
+        }
+    }
+
+    /// A datagram came in. Those of others than the server are ignored, and whatever is none.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.now = self.now.max(now);
+        if from != self.config.server || self.over {
+            return;
+        }
+        if !packet::is_session(bytes) {
+            self.handle_text(bytes);
+            return;
+        }
+        match packet::parse(bytes) {
+            Some(Datagram::Packet { receiver, number, sealed }) => self.handle_packet(receiver, number, sealed),
+            Some(Datagram::Unknown { id, number }) => self.handle_unknown(id, number),
+            Some(datagram) => self.handle_handshake(&datagram),
+            None => {}
+        }
+    }
+
+    /// The deadline has passed; afterwards [`Member::poll_timeout`] is later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if let Some(attempt) = &mut self.attempt {
+            attempt.handle_timeout(now, &self.config);
+        }
+        self.posts.handle_timeout(now);
+        if let Some(link) = &mut self.link
+            && link.session.handle_timeout(now)
+        {
+            self.link = None;
+            self.events.push_back(Event::Away);
+            self.attempt.get_or_insert_with(|| Attempt::new(now, &self.config));
+        }
+        self.take_back_lost();
+        if self.leaving.is_some_and(|(byes, at)| byes >= BYES && at <= now) {
+            self.end(CloseReason::Left);
+        }
+    }
+
+    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What to send next to [`Member::server`]; it stays until [`Member::transmitted`].
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<&[u8]> {
+        if self.out.is_empty() {
+            self.build();
+        }
+        (!self.out.is_empty()).then_some(&self.out)
+    }
+
+    /// The socket has taken what [`Member::poll_transmit`] gave.
+    pub fn transmitted(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.out.clear();
+        if let Some(attempt) = self.attempt.as_mut().filter(|_| self.out_is_attempts) {
+            attempt.sent(now, &mut self.entropy);
+        }
+    }
+
+    /// When [`Member::handle_timeout`] is to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let attempt = self.attempt.as_ref().and_then(Attempt::poll_timeout);
+        let session = self.link.as_ref().map(|link| link.session.poll_timeout());
+        let paced = self.link.as_ref().filter(|_| self.posts.has_due()).and_then(|link| {
+            let paced = link.session.may_send(self.now).err().flatten();
+            paced.filter(|&at| at > self.now)
+        });
+        let leaving = self.leaving.map(|(_, at)| at).filter(|&at| at > self.now);
+        let repeat = self.posts.poll_timeout().filter(|_| self.link.is_some());
+        [attempt, session, paced, leaving, repeat].into_iter().flatten().min()
+    }
+
+    fn handle_text(&mut self, bytes: &[u8]) {
+        let (now, Some(attempt)) = (self.now, &mut self.attempt) else { return };
+        if let Some(token) = packet::token(bytes) {
+            if attempt.may_greet(now) {
+                attempt.greet(&self.config, &mut self.entropy, token);
+                self.forget_built();
+            }
+        } else if attempt.is_seeking() && self.link.is_none() && std::str::from_utf8(bytes).is_ok() {
+            self.events.push_back(Event::TextAnswer);
+        }
+    }
+
+    fn handle_handshake(&mut self, datagram: &Datagram<'_>) {
+        let (now, Some(attempt)) = (self.now, &mut self.attempt) else { return };
+        match attempt.handle(datagram) {
+            attempt::Outcome::Nothing => {}
+            attempt::Outcome::Answered(key) if self.config.pinned.is_some_and(|pinned| pinned != key) => {
+                self.events.push_back(Event::KeyChanged(key));
+                self.end(CloseReason::Broken);
+            }
+            attempt::Outcome::Answered(key) => {
+                // For as long as this client runs, at least, it is the one that it met first.
+                (self.config.pinned, self.server) = (Some(key), Some(key));
+                attempt.finish(now, &self.config, self.config.server, self.view.place());
+                self.forget_built();
+            }
+            attempt::Outcome::OtherVersion(version) => {
+                self.events.push_back(Event::OtherVersion(version));
+                self.end(CloseReason::Broken);
+            }
+        }
+    }
+
+    fn handle_unknown(&mut self, id: SessionId, number: u64) {
+        let Some(link) = &self.link else { return };
+        let next = link.session.next_number();
+        // Not authentic: believed only of one of the last packets, and the session stands until another one does.
+        if link.session.peer() != id || number >= next || next - number > PACKETS_MAX as u64 {
+            return;
+        }
+        if self.leaving.is_some() {
+            self.end(CloseReason::Left);
+        } else if self.attempt.is_none() {
+            self.attempt = Some(Attempt::new(self.now, &self.config));
+        }
+    }
+
+    fn handle_packet(&mut self, receiver: SessionId, number: u64, sealed: &[u8]) {
+        let is_new = self.link.as_ref().is_none_or(|link| link.id != receiver);
+        let session = if is_new {
+            self.attempt.as_ref().and_then(|attempt| attempt.session(receiver))
+        } else {
+            self.link.as_ref().map(|link| &link.session)
+        };
+        let mut plain = [0; DATAGRAM_MAX];
+        let Some(Ok(plain)) = session.map(|session| session.open(number, sealed, &mut plain)) else { return };
+        let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
+        if is_new {
+            // A session begins with the welcome, or with bye; what overtook that has to come again.
+            if !frames.iter().any(|frame| matches!(frame, Frame::Welcome(_) | Frame::Bye(_))) {
+                return;
+            }
+            let Some((id, session)) = self.attempt.take().and_then(Attempt::into_session) else { return };
+            self.link = Some(Link { id, session, welcomed: false });
+            self.forget_built();
+        }
+        let Some(link) = &mut self.link else { return };
+        let draws_ack = frames.iter().any(Frame::draws_ack);
+        let len = packet::PACKET_HEAD + sealed.len();
+        link.session.accept(self.now, self.config.server, number, len, draws_ack, || self.entropy.bytes());
+        for frame in &frames {
+            self.handle_frame(frame);
+        }
+        self.take_back_lost();
+    }
+
+    fn handle_frame(&mut self, frame: &Frame<'_>) {
+        let Some(link) = &mut self.link else { return };
+        match link.session.handle(self.now, self.config.server, frame) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(_) => return self.end(CloseReason::Broken),
+        }
+        match *frame {
+            Frame::Welcome(welcome) => self.handle_welcome(&welcome),
+            Frame::Entries(entries) => {
+                for (number, encoded) in (entries.first.0..).zip(entries.iter()) {
+                    let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
+                    self.view.entry(Seq(number), encoded, &mut self.events);
+                }
+            }
+            Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),
+            Frame::Settled { counter, outcome } => self.posts.settled(counter, outcome, &mut self.events),
+            Frame::Bye(why) => self.handle_bye(why),
+            // Only clients say these.
+            _ => self.end(CloseReason::Broken),
+        }
+    }
+
+    fn handle_welcome(&mut self, welcome: &Welcome) {
+        if self.link.as_mut().is_none_or(|link| std::mem::replace(&mut link.welcomed, true)) {
+            return;
+        }
+        let before = self.view.place().map(|(log, _)| log);
+        let is_another = self.view.welcome(welcome.log, welcome.start);
+        if is_another {
+            self.events.push_back(Event::AnotherLog);
+        }
+        // What was sent in no log that is known by name went nowhere yet, or to this one.
+        let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
+        if is_safe || planted(Fault::RepostInNewLog) {
+            self.posts.resume();
+        } else {
+            self.posts.give_up_sent(&mut self.events);
+        }
+        if let Some(server) = self.server {
+            self.events.push_back(Event::Here { server, log: welcome.log });
+        }
+    }
+
+    fn handle_bye(&mut self, why: CloseReason) {
+        match why {
+            _ if self.leaving.is_some() => self.end(CloseReason::Left),
+            CloseReason::TimedOut | CloseReason::ServerEnds => {
+                self.link = None;
+                self.events.push_back(Event::Away);
+                self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
+            }
+            CloseReason::Left
+            | CloseReason::Replaced
+            | CloseReason::NickTaken
+            | CloseReason::RoomFull
+            | CloseReason::TooManySessions
+            | CloseReason::Broken => self.end(why),
+        }
+    }
+
+    fn end(&mut self, why: CloseReason) {
+        (self.link, self.attempt, self.leaving, self.over) = (None, None, None, true);
+        self.forget_built();
+        self.events.push_back(Event::Over(why));
+    }
+
+    fn take_back_lost(&mut self) {
+        while let Some(cargo) = self.link.as_mut().and_then(|link| link.session.poll_lost()) {
+            self.posts.lost(cargo);
+        }
+    }
+
+    fn forget_built(&mut self) {
+        // A packet of a session that is built is sent: its number is used.
+        if self.out_is_attempts {
+            self.out.clear();
+        }
+    }
+
+    fn build(&mut self) {
+        self.out_is_attempts = false;
+        if let Some(message) = self.attempt.as_ref().and_then(Attempt::message) {
+            self.out.extend_from_slice(message);
+            self.out_is_attempts = true;
+            return;
+        }
+        let (now, Some(link)) = (self.now, &mut self.link) else { return };
+        if let Some((byes, at)) = self.leaving {
+            if at <= now && byes < BYES {
+                link.session.bye(CloseReason::Left, &mut self.out);
+                self.leaving = Some((byes + 1, now + link.session.round_trip() * 2));
+            }
+            return;
+        }
+        let (view, posts) = (&self.view, &mut self.posts);
+        link.session.poll_packet(now, &mut self.out, |writer, allowed| fill(now, view, posts, writer, allowed));
+    }
+}
+
+/// Puts into a packet what the client has to say.
+fn fill(now: Instant, view: &View, posts: &mut Posts, writer: &mut Writer, allowed: Allowed) -> Option<Cargo> {
+    if allowed.ack {
+        writer.frame(&Frame::Have(view.have()));
+    }
+    if !allowed.cargo || !posts.has_due() {
+        return None;
+    }
+    let cargo =
+        posts.write(now, |counter, settled_below, text| writer.frame(&Frame::Post { counter, settled_below, text }));
+    (cargo.1 > 0).then_some(cargo)
+}

@@ -1,0 +1,217 @@
+//! What the client says, until it is settled (PROTOCOL 2.8).
+//!
+//! Owns: the posts with their counters, which of them are to be sent now.
+//! Must not know: packets; what was lost it is told.
+//! Driven by: `member`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Event;
+use crate::room::POSTS_MAX;
+use crate::time::Instant;
+use crate::wire::frame::Outcome;
+
+/// The first pause before an unsettled post is repeated although its packet arrived; twice as long each time.
+/// Chosen: longer than any backend takes to commit, short enough to go unnoticed.
+const REPEAT: Duration = Duration::from_secs(1);
+
+/// The longest such pause. Chosen: once each keepalive.
+const REPEAT_MAX: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+struct Post {
+    text: Box<str>,
+    /// It is to be sent now.
+    due: bool,
+    /// It was sent at least once: it may be in the log.
+    sent: bool,
+    outcome: Option<Outcome>,
+}
+
+/// The posts that are not settled.
+#[derive(Debug)]
+pub(super) struct Posts {
+    /// The counter of the first.
+    base: u64,
+    posts: VecDeque<Post>,
+    repeat: Option<Instant>,
+    pause: Duration,
+}
+
+impl Default for Posts {
+    fn default() -> Self {
+        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT }
+    }
+}
+
+impl Posts {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.posts.len()
+    }
+
+    /// One more; returns its counter.
+    pub(super) fn push(&mut self, text: &str) -> u64 {
+        self.posts.push_back(Post { text: text.into(), due: true, sent: false, outcome: None });
+        self.base + self.posts.len() as u64 - 1
+    }
+
+    /// Whether anything is to be sent now.
+    pub(super) fn has_due(&self) -> bool {
+        self.window().any(|(_, post)| post.due)
+    }
+
+    /// Gives `write` those that are to be sent now, in order and without a hole, until it takes no more: counter, lowest
+    /// unsettled counter, text. Returns the first and how many it took.
+    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, &str) -> bool) -> (u64, u64) {
+        let base = self.base;
+        let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
+        let skip = usize::try_from(first - base).unwrap_or_default();
+        let window = usize::try_from(POSTS_MAX).unwrap_or_default();
+        let mut count = 0;
+        for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
+            if !write(first + count, base, &post.text) {
+                break;
+            }
+            (post.due, post.sent, count) = (false, true, count + 1);
+        }
+        if count > 0 && self.repeat.is_none() {
+            self.repeat = Some(now + self.pause);
+        }
+        (first, count)
+    }
+
+    /// The packet with these is lost.
+    pub(super) fn lost(&mut self, (first, count): (u64, u64)) {
+        for counter in first..first + count {
+            if let Some(post) = self.get_mut(counter) {
+                post.due = post.outcome.is_none();
+            }
+        }
+    }
+
+    /// This became of the post; news goes to `events`.
+    pub(super) fn settled(&mut self, counter: u64, outcome: Outcome, events: &mut impl Extend<Event>) {
+        let Some(post) = self.get_mut(counter).filter(|post| post.outcome.is_none()) else { return };
+        (post.outcome, post.due) = (Some(outcome), false);
+        events.extend([Event::Settled { counter, outcome }]);
+        while self.posts.front().is_some_and(|post| post.outcome.is_some()) {
+            self.posts.pop_front();
+            self.base += 1;
+        }
+        self.pause = REPEAT;
+        self.repeat = self.repeat.filter(|_| !self.posts.is_empty());
+    }
+
+    /// There is a new session of the same log: everything is said again.
+    pub(super) fn resume(&mut self) {
+        self.posts.iter_mut().for_each(|post| post.due = post.outcome.is_none());
+        (self.repeat, self.pause) = (None, REPEAT);
+    }
+
+    /// It is not known, and will not be, what became of those that were sent: they are given up.
+    pub(super) fn give_up_sent(&mut self, events: &mut impl Extend<Event>) {
+        while self.posts.front().is_some_and(|post| post.sent)
+            && let Some(post) = self.posts.pop_front()
+        {
+            if post.outcome.is_none() {
+                events.extend([Event::Unconfirmed { counter: self.base, text: post.text }]);
+            }
+            self.base += 1;
+        }
+        self.resume();
+    }
+
+    /// When [`Posts::handle_timeout`] is to be called.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.repeat
+    }
+
+    /// The oldest unsettled post is said again.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.repeat.is_some_and(|at| at <= now) {
+            self.repeat = None;
+            if let Some(post) = self.posts.front_mut().filter(|post| post.sent) {
+                post.due = true;
+                self.pause = (self.pause * 2).min(REPEAT_MAX);
+            }
+        }
+    }
+
+    fn window(&self) -> impl Iterator<Item = (u64, &Post)> {
+        (self.base..self.base.saturating_add(POSTS_MAX)).zip(&self.posts)
+    }
+
+    fn get_mut(&mut self, counter: u64) -> Option<&mut Post> {
+        self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Seq;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn sent(posts: &mut Posts, now: Instant) -> Vec<u64> {
+        let mut sent = Vec::new();
+        while posts.has_due() {
+            posts.write(now, |counter, _, _| {
+                sent.push(counter);
+                true
+            });
+        }
+        sent
+    }
+
+    fn accepted(seq: u64) -> Outcome {
+        Outcome::Accepted(Seq(seq))
+    }
+
+    #[test]
+    fn sixty_four_are_under_way_and_one_more_waits() {
+        let mut posts = Posts::default();
+        (0..65).for_each(|number| assert_eq!(posts.push("x"), number));
+        assert_eq!(sent(&mut posts, at(0)).len(), 64);
+        let mut events = Vec::new();
+        posts.settled(1, accepted(9), &mut events);
+        assert!(sent(&mut posts, at(0)).is_empty(), "the first is not settled");
+        posts.settled(0, accepted(8), &mut events);
+        assert_eq!(sent(&mut posts, at(0)), [64]);
+        posts.settled(0, accepted(8), &mut events);
+        assert_eq!(events.len(), 2, "settled once");
+    }
+
+    #[test]
+    fn what_was_lost_is_sent_again_and_what_was_not_is_repeated_now_and_then() {
+        let mut posts = Posts::default();
+        (0..4).for_each(|_| drop(posts.push("x")));
+        sent(&mut posts, at(0));
+        posts.settled(2, accepted(1), &mut Vec::new());
+        posts.lost((1, 2));
+        assert_eq!(sent(&mut posts, at(5)), [1], "2 is settled");
+        let mut times = Vec::new();
+        while let Some(due) = posts.poll_timeout().filter(|&due| due < at(40_000)) {
+            posts.handle_timeout(due);
+            assert_eq!(sent(&mut posts, due), [0]);
+            times.push(due.saturating_since(at(0)).as_secs());
+        }
+        assert_eq!(times, [1, 3, 7, 15, 30]);
+    }
+
+    #[test]
+    fn what_was_sent_is_given_up_and_what_was_not_goes_on() {
+        let mut posts = Posts::default();
+        (0..70).for_each(|_| drop(posts.push("x")));
+        sent(&mut posts, at(0));
+        let mut events = Vec::new();
+        posts.settled(3, accepted(1), &mut Vec::new());
+        posts.give_up_sent(&mut events);
+        assert_eq!(events.len(), 63);
+        assert_eq!(sent(&mut posts, at(0)), [64, 65, 66, 67, 68, 69]);
+    }
+}

@@ -1,0 +1,212 @@
+//! The client's view of the log: everything once and in order (PROTOCOL 2.8).
+//!
+//! Owns: which number is wanted next, what came early.
+//! Must not know: what entries say.
+//! Driven by: `member`.
+
+use std::collections::BTreeMap;
+
+use arrayvec::ArrayVec;
+
+use super::Event;
+use crate::sabotage::{Fault, planted};
+use crate::wire::frame::Have;
+use crate::wire::{LogId, Seq};
+
+/// How many entries from the next wanted one on are taken (PROTOCOL 2.8).
+const TAKES: u32 = 4096;
+
+/// What came early.
+#[derive(Debug)]
+enum Early {
+    Entry(Box<[u8]>),
+    /// So many from here on will not come.
+    Gap(u64),
+}
+
+/// Where the client is in which log.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    log: Option<LogId>,
+    next: Seq,
+    early: BTreeMap<Seq, Early>,
+}
+
+impl View {
+    /// A client that was here before.
+    pub(super) fn at(place: Option<(LogId, Seq)>) -> Self {
+        let (log, next) = place.map_or((None, Seq(0)), |(log, next)| (Some(log), next));
+        Self { log, next, early: BTreeMap::new() }
+    }
+
+    /// The log and the next wanted number, if there is one.
+    pub(super) fn place(&self) -> Option<(LogId, Seq)> {
+        self.log.map(|log| (log, self.next))
+    }
+
+    /// The server says in which log it is and what will come first. True if it is another log than before.
+    pub(super) fn welcome(&mut self, log: LogId, start: Seq) -> bool {
+        let is_another = self.log.is_some_and(|before| before != log);
+        if self.log != Some(log) {
+            *self = Self::at(Some((log, start)));
+        }
+        is_another
+    }
+
+    /// An entry came; what can be handed on now goes to `events`.
+    pub(super) fn entry(&mut self, seq: Seq, encoded: &[u8], events: &mut impl Extend<Event>) {
+        if planted(Fault::EntriesAsTheyCome) && seq > self.next {
+            events.extend([Event::Entry { seq, encoded: encoded.into() }]);
+        }
+        if seq == self.next {
+            events.extend([Event::Entry { seq, encoded: encoded.into() }]);
+            self.next = seq + 1;
+            self.hand_on(events);
+        } else if self.is_wanted(seq) {
+            self.early.entry(seq).or_insert_with(|| Early::Entry(encoded.into()));
+        }
+    }
+
+    /// `count` entries from `first` on will not come.
+    pub(super) fn gap(&mut self, first: Seq, count: u64, events: &mut impl Extend<Event>) {
+        if first <= self.next {
+            self.skip(first + count, events);
+            self.hand_on(events);
+        } else if self.is_wanted(first) {
+            self.early.entry(first).or_insert(Early::Gap(count));
+        }
+    }
+
+    /// What is to be reported.
+    pub(super) fn have(&self) -> Have {
+        let mut held: ArrayVec<(u64, u64), { crate::wire::frame::HELD_RUNS_MAX }> = ArrayVec::new();
+        let mut at = self.next;
+        for (&seq, early) in &self.early {
+            let len = match early {
+                Early::Entry(_) => 1,
+                Early::Gap(count) => *count,
+            };
+            match held.last_mut() {
+                Some((_, run)) if seq <= at => *run += (seq + len).since(at),
+                _ => {
+                    if held.try_push((seq.since(at), len)).is_err() {
+                        break;
+                    }
+                }
+            }
+            at = at.max(seq + len);
+        }
+        Have { next: self.next, take: TAKES, held }
+    }
+
+    fn is_wanted(&self, seq: Seq) -> bool {
+        seq > self.next && seq.since(self.next) < TAKES.into()
+    }
+
+    fn hand_on(&mut self, events: &mut impl Extend<Event>) {
+        while let Some((seq, early)) = self.early.first_key_value().filter(|&(&seq, _)| seq <= self.next) {
+            let (seq, gap) = (*seq, if let Early::Gap(count) = early { Some(*count) } else { None });
+            let Some(early) = self.early.remove(&seq) else { return };
+            match (gap, early) {
+                (Some(count), _) => self.skip(seq + count, events),
+                (None, Early::Entry(encoded)) if seq == self.next => {
+                    events.extend([Event::Entry { seq, encoded }]);
+                    self.next = seq + 1;
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn skip(&mut self, to: Seq, events: &mut impl Extend<Event>) {
+        if to > self.next {
+            events.extend([Event::Gap { first: self.next, count: to.since(self.next) }]);
+            self.next = to;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn view() -> View {
+        View::at(Some((LogId([1; 16]), Seq(0))))
+    }
+
+    fn shown(events: &[Event]) -> Vec<u64> {
+        let number = |event: &Event| match event {
+            Event::Entry { seq, .. } => seq.0,
+            Event::Gap { first, count } => first.0 + 1000 * count,
+            _ => unreachable!(),
+        };
+        events.iter().map(number).collect()
+    }
+
+    #[test]
+    fn what_comes_early_waits_and_what_comes_twice_is_shown_once() {
+        let (mut view, mut events) = (view(), Vec::new());
+        for seq in [1, 2, 0, 1, 0, 3] {
+            view.entry(Seq(seq), b"x", &mut events);
+        }
+        assert_eq!(shown(&events), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_gap_is_stated_once_and_only_for_what_did_not_come() {
+        let (mut view, mut events) = (view(), Vec::new());
+        view.entry(Seq(0), b"x", &mut events);
+        view.gap(Seq(3), 2, &mut events);
+        view.entry(Seq(5), b"x", &mut events);
+        view.gap(Seq(0), 3, &mut events);
+        view.gap(Seq(0), 3, &mut events);
+        assert_eq!(shown(&events), [0, 2001, 2003, 5]);
+        assert_eq!(view.place().unwrap().1, Seq(6));
+    }
+
+    #[test]
+    fn it_reports_what_it_holds_and_takes_nothing_from_too_far_ahead() {
+        let (mut view, mut events) = (view(), Vec::new());
+        for seq in [2, 3, 7, 4095, 4096] {
+            view.entry(Seq(seq), b"x", &mut events);
+        }
+        let have = view.have();
+        assert_eq!((have.next, have.take, have.held.as_slice()), (Seq(0), 4096, &[(2, 2), (3, 1), (4087, 1)][..]));
+    }
+
+    #[test]
+    fn sixteen_runs_are_reported_and_not_seventeen() {
+        let (mut view, mut events) = (view(), Vec::new());
+        (1..=17).for_each(|run| view.entry(Seq(run * 2), b"x", &mut events));
+        assert_eq!(view.have().held.len(), 16);
+    }
+
+    #[test]
+    fn another_log_begins_anew_and_the_same_one_goes_on() {
+        let (mut view, mut events) = (view(), Vec::new());
+        view.entry(Seq(0), b"x", &mut events);
+        view.entry(Seq(5), b"x", &mut events);
+        assert!(!view.welcome(LogId([1; 16]), Seq(1)));
+        assert_eq!(view.place(), Some((LogId([1; 16]), Seq(1))));
+        assert!(view.welcome(LogId([2; 16]), Seq(7)));
+        assert_eq!(view.place(), Some((LogId([2; 16]), Seq(7))));
+        assert!(view.have().held.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_is_shown_in_order(order in Just((0u64..60).collect::<Vec<_>>()).prop_shuffle()) {
+            let (mut view, mut events) = (view(), Vec::new());
+            for &seq in &order {
+                if seq % 7 == 3 {
+                    view.gap(Seq(seq), 1, &mut events);
+                } else {
+                    view.entry(Seq(seq), b"x", &mut events);
+                }
+            }
+            let expected: Vec<_> = (0..60).map(|seq| if seq % 7 == 3 { seq + 1000 } else { seq }).collect();
+            prop_assert_eq!(shown(&events), expected);
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! The client of the text dialect: sign up, send lines, know which of them came back.
+//!
+//! Owns: where the conversation with the server stands, which address is tried, the lines that wait (`outbox`).
+//! Must not know: sockets, clocks, terminals, how a line is shown.
+//! Driven by: `net` for `join` and `send`, and the tests:
+//!
+//! 1. `handle_*`, [`Client::say`], [`Client::finish`] as things happen;
+//! 2. [`Client::poll_event`] until it has none;
+//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket takes something;
+//! 4. [`Client::poll_timeout`] for the next deadline.
+//!
+//! ```text
+//!             any answer                 refused, or a line did not come back
+//!   signing up ---------> here ------------------------------------> away
+//!    |  ^ next address     ^                                          | signs up again and again,
+//!    |  |                  +------------------------------------------+ with growing pauses
+//!    v  |                                 any answer
+//!   out of time, or refused at every address: over
+//! ```
+
+mod outbox;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::time::Instant;
+use crate::wire::{Nick, text};
+use outbox::Outbox;
+
+/// The pause after the first signup; each next pause is twice as long.
+/// Chosen: several times the round trip of a usual path, so that an answer on its way is not asked for twice.
+const SIGNUP_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between two signups. Chosen: a server that is back is noticed soon, one that is away for long
+/// is not flooded (RFC 8085 3.1.1 backs off to at least this order).
+const SIGNUP_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// What a client is told at its beginning.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who signs up.
+    pub nick: Nick,
+    /// The addresses of the server, in the order in which they are tried; at least one.
+    pub servers: Vec<SocketAddr>,
+    /// The longest wait for the server's first answer, shared out among the addresses, for a line to come back, and,
+    /// unless it stays, for a server that went away.
+    pub timeout: Duration,
+    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
+    pub stays: bool,
+}
+
+/// Why nothing gets through to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// The system says that no socket is bound there.
+    Refused,
+    /// The system knows no way there.
+    NoRoute,
+    /// Nothing came back in time.
+    NoAnswer,
+}
+
+/// What the user is to know.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The server at this address has answered: the client is in the room.
+    Joined(SocketAddr),
+    /// A datagram of the room.
+    Received(String),
+    /// The server is not there any more; the client tries to come back.
+    Away(Unreachable),
+    /// It is there again.
+    Back,
+    /// This line, as sent, has not come back and will not be waited for any more.
+    Lost(String),
+    /// An address does not answer; the next one is tried, if there is one.
+    Failed(SocketAddr, Unreachable),
+    /// No address has answered, or the server stays away: nothing more will happen.
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    SigningUp,
+    Here,
+    Away,
+    Over,
+}
+
+/// One client; see the module.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    state: State,
+    /// Which of the addresses is the server now.
+    server: usize,
+    /// When signing up at this address began.
+    since: Instant,
+    /// When the server was last heard.
+    heard: Instant,
+    /// Why the server is away, and since when.
+    away: Option<(Unreachable, Instant)>,
+    signup_due: Option<Instant>,
+    pause: Duration,
+    signup_waits: bool,
+    signup: String,
+    outbox: Outbox,
+    /// A line of ours has come back once: this server returns lines to their sender.
+    returns: bool,
+    /// No more lines will come; what has not come back by then is lost. Moves on with each line that does.
+    ends: Option<Instant>,
+    events: VecDeque<Event>,
+}
+
+impl Client {
+    /// A client that begins to sign up.
+    ///
+    /// # Panics
+    /// If there is no address.
+    pub fn new(now: Instant, config: Config) -> Self {
+        assert!(!config.servers.is_empty(), "a client needs an address to sign up at");
+        let mut client = Self {
+            state: State::SigningUp,
+            server: 0,
+            since: now,
+            heard: now,
+            away: None,
+            signup_due: None,
+            pause: SIGNUP_PAUSE,
+            signup_waits: false,
+            signup: text::signup(config.nick.as_str()),
+            outbox: Outbox::default(),
+            returns: false,
+            ends: None,
+            events: VecDeque::new(),
+            config,
+        };
+        client.sign_up(now);
+        client
+    }
+
+    /// The address that datagrams go to and are taken from.
+    pub fn server(&self) -> SocketAddr {
+        self.config.servers[self.server]
+    }
+
+    /// Whether the server has answered and is not known to be away.
+    pub fn is_here(&self) -> bool {
+        self.state == State::Here
+    }
+
+    /// Whether the server is known to return lines to their sender, so that one that does not come back is news.
+    pub const fn returns_lines(&self) -> bool {
+        self.returns
+    }
+
+    /// Whether nothing is left to do: [`Client::finish`] was called, and every line came back or was given up.
+    pub fn is_done(&self) -> bool {
+        self.ends.is_some() && matches!(self.state, State::Here | State::Away) && self.outbox.is_empty()
+    }
+
+    /// Lines that wait or have not come back yet.
+    pub fn outstanding(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Lines that came back.
+    pub const fn confirmed(&self) -> u64 {
+        self.outbox.confirmed()
+    }
+
+    /// Lines that were given up.
+    pub const fn lost(&self) -> u64 {
+        self.outbox.lost()
+    }
+
+    /// Whether it is worth to give it more lines; those given all the same are kept.
+    pub fn wants_lines(&self) -> bool {
+        self.outbox.has_place()
+    }
+
+    /// Sends `text` as soon as the server is there and earlier lines have made place. Returns into how many datagrams
+    /// it is cut.
+    pub fn say(&mut self, text: &str) -> usize {
+        let lines = text::lines(&self.config.nick, text);
+        let parts = lines.len();
+        lines.into_iter().for_each(|line| self.outbox.push(line));
+        parts
+    }
+
+    /// There will be no more lines. Those that there are have the timeout from now on, or from when the last one came
+    /// back.
+    pub fn finish(&mut self, now: Instant) {
+        self.ends.get_or_insert(now + self.config.timeout);
+    }
+
+    /// A datagram came in. Those of others than the server are ignored, and those that are no text.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if from != self.server() || text.is_empty() {
+            return;
+        }
+        match self.state {
+            State::SigningUp => self.events.push_back(Event::Joined(from)),
+            State::Away => self.events.push_back(Event::Back),
+            State::Here => {}
+            State::Over => return,
+        }
+        (self.state, self.signup_due, self.signup_waits) = (State::Here, None, false);
+        (self.heard, self.away) = (now, None);
+        if self.outbox.confirm(now, bytes) {
+            self.returns = true;
+            self.ends = self.ends.map(|_| now + self.config.timeout);
+        }
+        self.events.push_back(Event::Received(text.to_owned()));
+    }
+
+    /// The system says that nothing gets through to the server.
+    pub fn handle_unreachable(&mut self, now: Instant, why: Unreachable) {
+        match self.state {
+            State::SigningUp => self.try_next(now, why),
+            State::Here => self.go_away(now, why),
+            // This signup goes nowhere; a refusal is of an earlier one.
+            State::Away if why == Unreachable::NoRoute => self.signup_waits = false,
+            State::Away | State::Over => {}
+        }
+    }
+
+    /// The deadline has passed; afterwards [`Client::poll_timeout`] is later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.state == State::SigningUp && now >= self.address_deadline() {
+            self.try_next(now, Unreachable::NoAnswer);
+        }
+        let gone = self.away.filter(|&(_, since)| !self.config.stays && since + self.config.timeout <= now);
+        let ended = self.ends.is_some_and(|ends| ends <= now) && self.state != State::SigningUp;
+        let lost = if ended || gone.is_some() {
+            self.outbox.give_up_all()
+        } else {
+            self.outbox.expire(now, self.config.timeout)
+        };
+        // It returned lines before and says nothing any more: it may have been started anew and have forgotten us.
+        let silent = !lost.is_empty() && self.returns && self.heard + self.config.timeout <= now;
+        self.events.extend(lost.into_iter().map(Event::Lost));
+        if let Some((why, _)) = gone {
+            self.give_up(why);
+        } else if self.state == State::Here && silent && !ended {
+            self.go_away(now, Unreachable::NoAnswer);
+        }
+        if self.signup_due.is_some_and(|due| due <= now) {
+            self.sign_up(now);
+        }
+    }
+
+    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What to send next to [`Client::server`]; it stays until [`Client::transmitted`].
+    #[must_use]
+    pub fn poll_transmit(&self) -> Option<&[u8]> {
+        if self.signup_waits {
+            return Some(self.signup.as_bytes());
+        }
+        if self.state == State::Here { self.outbox.peek().map(str::as_bytes) } else { None }
+    }
+
+    /// The socket has taken what [`Client::poll_transmit`] gave.
+    pub fn transmitted(&mut self, now: Instant) {
+        if self.signup_waits {
+            self.signup_waits = false;
+        } else {
+            self.outbox.sent(now);
+        }
+    }
+
+    /// When [`Client::handle_timeout`] is to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let address = (self.state == State::SigningUp).then(|| self.address_deadline());
+        let ends = self.ends.filter(|_| self.state != State::SigningUp && !self.outbox.is_empty());
+        let gone = self.away.filter(|_| !self.config.stays).map(|(_, since)| since + self.config.timeout);
+        [address, self.signup_due, ends, gone, self.outbox.deadline(self.config.timeout)].into_iter().flatten().min()
+    }
+
+    fn address_deadline(&self) -> Instant {
+        let addresses = u32::try_from(self.config.servers.len()).unwrap_or(u32::MAX);
+        self.since + self.config.timeout / addresses
+    }
+
+    fn sign_up(&mut self, now: Instant) {
+        self.signup_waits = true;
+        self.signup_due = Some(now + self.pause);
+        self.pause = (self.pause * 2).min(SIGNUP_PAUSE_MAX);
+    }
+
+    fn try_next(&mut self, now: Instant, why: Unreachable) {
+        if self.server + 1 == self.config.servers.len() {
+            self.give_up(why);
+            return;
+        }
+        self.events.push_back(Event::Failed(self.server(), why));
+        self.server += 1;
+        (self.since, self.pause) = (now, SIGNUP_PAUSE);
+        self.sign_up(now);
+    }
+
+    fn give_up(&mut self, why: Unreachable) {
+        (self.state, self.signup_due, self.signup_waits, self.away) = (State::Over, None, false, None);
+        self.events.extend([Event::Failed(self.server(), why), Event::Over]);
+    }
+
+    fn go_away(&mut self, now: Instant, why: Unreachable) {
+        (self.state, self.away) = (State::Away, Some((why, now)));
+        self.events.push_back(Event::Away(why));
+        if why != Unreachable::NoAnswer {
+            // A line is sent once: whether it arrived before the server went is not known.
+            let lost = self.outbox.give_up_sent();
+            self.events.extend(lost.into_iter().map(Event::Lost));
+        }
+        self.signup_due = Some(now + SIGNUP_PAUSE);
+        self.pause = SIGNUP_PAUSE * 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
+    fn server(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn client(servers: &[SocketAddr]) -> Client {
+        Client::new(
+            Instant::ZERO,
+            Config { nick: "jill".parse().unwrap(), servers: servers.to_vec(), timeout: TIMEOUT, stays: true },
+        )
+    }
+
+    fn ms(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn sent(client: &mut Client, now: Instant) -> Vec<String> {
+        let mut sent = Vec::new();
+        while let Some(bytes) = client.poll_transmit() {
+            sent.push(String::from_utf8(bytes.to_vec()).unwrap());
+            client.transmitted(now);
+        }
+        sent
+    }
+
+    fn events(client: &mut Client) -> Vec<Event> {
+        std::iter::from_fn(|| client.poll_event()).collect()
+    }
+
+    /// A client that has been answered.
+    fn joined() -> Client {
+        let mut client = client(&[server(1)]);
+        sent(&mut client, ms(0));
+        client.handle_datagram(ms(1), server(1), b"jill joined!");
+        events(&mut client);
+        client
+    }
+
+    #[test]
+    fn the_signup_is_repeated_with_growing_pauses_until_the_time_is_up() {
+        let mut client = client(&[server(1)]);
+        let mut when = vec![(0, sent(&mut client, ms(0)))];
+        while let Some(due) = client.poll_timeout() {
+            client.handle_timeout(due);
+            assert!(client.poll_timeout().is_none_or(|next| next > due), "the deadline moves on");
+            let said = sent(&mut client, due);
+            if !said.is_empty() {
+                when.push((due.saturating_since(ms(0)).as_millis(), said));
+            }
+        }
+        let signup = vec!["SIGNUP_TAG:jill".to_owned()];
+        assert_eq!(when, [(0, signup.clone()), (500, signup.clone()), (1500, signup.clone()), (3500, signup)]);
+        assert_eq!(events(&mut client), [Event::Failed(server(1), Unreachable::NoAnswer), Event::Over]);
+    }
+
+    #[test]
+    fn every_address_is_tried_and_the_first_that_answers_is_the_server() {
+        let mut client = client(&[server(1), server(2), server(3)]);
+        sent(&mut client, ms(0));
+        client.handle_unreachable(ms(1), Unreachable::Refused);
+        assert_eq!((client.server(), sent(&mut client, ms(1)).len()), (server(2), 1), "refused: at once");
+        client.handle_timeout(ms(1) + TIMEOUT / 3);
+        assert_eq!((client.server(), sent(&mut client, ms(2000)).len()), (server(3), 1), "silent: after its share");
+        client.handle_datagram(ms(2001), server(2), b"too late");
+        client.handle_datagram(ms(2002), server(3), b"jill joined!");
+        assert_eq!(
+            events(&mut client),
+            [
+                Event::Failed(server(1), Unreachable::Refused),
+                Event::Failed(server(2), Unreachable::NoAnswer),
+                Event::Joined(server(3)),
+                Event::Received("jill joined!".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_wait_for_the_answer_and_are_confirmed_when_they_come_back() {
+        let mut client = client(&[server(1)]);
+        assert_eq!(client.say("hey"), 1);
+        client.finish(ms(0));
+        assert_eq!(sent(&mut client, ms(0)), ["SIGNUP_TAG:jill"]);
+        client.handle_datagram(ms(1), server(1), b"jill joined!");
+        assert_eq!(sent(&mut client, ms(1)), ["jill: hey"]);
+        client.handle_datagram(ms(2), server(1), b"jack: hey");
+        assert!(!client.is_done());
+        client.handle_datagram(ms(3), server(1), b"jill: hey");
+        assert!(client.is_done());
+        assert_eq!((client.confirmed(), client.lost()), (1, 0));
+    }
+
+    #[test]
+    fn a_line_is_given_up_after_the_timeout_and_never_sent_twice() {
+        let mut client = joined();
+        client.say("hey");
+        client.finish(ms(9));
+        assert_eq!(sent(&mut client, ms(10)), ["jill: hey"]);
+        client.handle_timeout(ms(5008));
+        assert_eq!(events(&mut client), []);
+        client.handle_timeout(ms(5010));
+        assert_eq!(events(&mut client), [Event::Lost("jill: hey".into())]);
+        assert!(client.is_done() && sent(&mut client, ms(5010)).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_went_away_is_joined_again_and_held_lines_follow() {
+        let mut client = joined();
+        client.say("first");
+        sent(&mut client, ms(10));
+        client.handle_unreachable(ms(11), Unreachable::Refused);
+        client.say("second");
+        assert_eq!(events(&mut client), [Event::Away(Unreachable::Refused), Event::Lost("jill: first".into())]);
+        assert!(sent(&mut client, ms(12)).is_empty(), "nothing is said to nobody");
+        let due = client.poll_timeout().unwrap();
+        client.handle_timeout(due);
+        assert_eq!(sent(&mut client, due), ["SIGNUP_TAG:jill"]);
+        client.handle_unreachable(due, Unreachable::Refused);
+        assert!(client.poll_timeout().unwrap() > due);
+        client.handle_datagram(due + TIMEOUT, server(1), b"jill joined!");
+        assert_eq!(events(&mut client), [Event::Back, Event::Received("jill joined!".into())]);
+        assert_eq!(sent(&mut client, due + TIMEOUT), ["jill: second"]);
+    }
+
+    #[test]
+    fn lines_for_a_server_that_stays_away_are_lost_when_the_time_is_up() {
+        let mut client = joined();
+        client.handle_unreachable(ms(11), Unreachable::Refused);
+        client.say("hey");
+        client.finish(ms(12));
+        assert!(!client.is_done());
+        while let Some(due) = client.poll_timeout().filter(|_| !client.is_done()) {
+            client.handle_timeout(due);
+            assert!(due <= ms(12) + TIMEOUT);
+        }
+        assert!(client.is_done());
+        assert_eq!(events(&mut client).last(), Some(&Event::Lost("jill: hey".into())));
+    }
+
+    #[test]
+    fn without_somebody_who_can_leave_a_server_that_stays_away_is_the_end() {
+        let mut client = joined();
+        client.config.stays = false;
+        (0..100).for_each(|_| assert_eq!(client.say("hey"), 1));
+        client.handle_unreachable(ms(10), Unreachable::Refused);
+        while let Some(due) = client.poll_timeout() {
+            client.handle_timeout(due);
+            assert!(due <= ms(10) + TIMEOUT);
+        }
+        let events = events(&mut client);
+        assert_eq!(events[events.len() - 2..], [Event::Failed(server(1), Unreachable::Refused), Event::Over]);
+        assert_eq!(client.lost(), 100);
+    }
+
+    #[test]
+    fn one_lost_line_is_no_reason_to_take_the_server_for_gone() {
+        let mut client = joined();
+        for (at, line) in [(10, "one"), (20, "two")] {
+            client.say(line);
+            sent(&mut client, ms(at));
+        }
+        client.handle_datagram(ms(21), server(1), b"jill: two");
+        client.handle_datagram(ms(3000), server(1), b"jack: still here");
+        client.handle_timeout(ms(5010));
+        let events = events(&mut client);
+        assert!(events.contains(&Event::Lost("jill: one".into())), "{events:?}");
+        assert!(client.is_here() && !events.iter().any(|event| matches!(event, Event::Away(_))), "{events:?}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_shown_and_are_no_answer() {
+        let mut client = client(&[server(1)]);
+        client.handle_datagram(ms(1), server(1), b"");
+        client.handle_datagram(ms(1), server(1), b"\xf8\xff");
+        client.handle_datagram(ms(1), server(2), b"jack: from elsewhere");
+        assert_eq!(events(&mut client), []);
+        assert!(!client.is_here());
+    }
+
+    #[test]
+    fn a_server_that_returned_lines_and_stops_is_signed_up_to_again() {
+        let mut client = joined();
+        client.say("one");
+        sent(&mut client, ms(10));
+        client.handle_datagram(ms(11), server(1), b"jill: one");
+        client.say("two");
+        sent(&mut client, ms(20));
+        client.handle_timeout(ms(5020));
+        assert!(events(&mut client).contains(&Event::Away(Unreachable::NoAnswer)));
+        client.handle_timeout(client.poll_timeout().unwrap());
+        assert_eq!(sent(&mut client, ms(6000)), ["SIGNUP_TAG:jill"]);
+    }
+
+    #[test]
+    fn a_server_that_never_returns_lines_is_not_taken_for_gone() {
+        let mut client = joined();
+        client.say("one");
+        sent(&mut client, ms(10));
+        client.handle_timeout(ms(5010));
+        assert_eq!(events(&mut client), [Event::Lost("jill: one".into())]);
+        assert_eq!(client.poll_timeout(), None);
+    }
+}
