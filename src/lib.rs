@@ -13,6 +13,7 @@
 //! | [`store`] | where the log is kept |
 //! | [`session`] | one encrypted, reliable conversation; the same code at both ends |
 //! | [`client`] | the client's core: sign up, say, know what came back |
+//! | [`sim`] | the laboratory: server and clients in a simulated network |
 //! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`wire`] | bytes to values and back |
 //! | [`time`] | time as the core knows it |
@@ -30,6 +31,7 @@ pub mod net;
 pub mod room;
 pub mod sabotage;
 pub mod session;
+pub mod sim;
 pub mod store;
 pub mod time;
 pub mod ui;

@@ -207,7 +207,8 @@ impl Room {
 
     /// The log has this entry already, with this post: to be told of each, in order, before anything else, when a room
     /// goes on with a log that it had before.
-    pub fn recall(&mut self, entry: &Entry<'_>, post: Option<PostId>) {
+    pub fn recall(&mut self, now: Instant, entry: &Entry<'_>, post: Option<PostId>) {
+        self.pass_time(now);
         let seq = self.log.end();
         entry.render(&mut self.rendered);
         self.log.append(&self.rendered, "");

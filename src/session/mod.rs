@@ -112,6 +112,8 @@ pub struct Session<P, C> {
     /// Probe timeouts in a row, and the packets that one still lets out.
     backoff: u32,
     probes: usize,
+    /// When the last of them was.
+    probed: Instant,
     lost: Vec<C>,
     paths: Paths<P>,
     challenge_now: bool,
@@ -146,6 +148,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             rtt,
             backoff: 0,
             probes: 0,
+            probed: Instant::ZERO,
             lost: Vec::new(),
             paths: Paths::new(path),
             challenge_now: false,
@@ -260,7 +263,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             Frame::Response(data) => {
                 if self.paths.responded(from, data) {
                     // RFC 9000 9.4: another path, another round-trip time and window.
-                    (self.window, self.rtt, self.backoff) = (Window::new(now), Rtt::default(), 0);
+                    (self.window, self.rtt) = (Window::new(now), Rtt::default());
+                    (self.backoff, self.probes, self.probed) = (0, 0, Instant::ZERO);
                     let lost = &mut self.lost;
                     self.flight.abandon(|cargo| lost.push(cargo));
                 }
@@ -409,7 +413,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
                 self.rtt.update(sample, Duration::from_micros(ack.delay_us.into()));
                 self.window.sampled(sample, number, self.next_number);
             }
-            (self.backoff, self.probes) = (0, 0);
+            (self.backoff, self.probes, self.probed) = (0, 0, Instant::ZERO);
         }
         self.detect_lost(now);
         Ok(())
@@ -426,7 +430,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// RFC 9002 6.2.1, but of the oldest packet (PROTOCOL 2.9).
     fn probe_time(&self) -> Option<Instant> {
         let since = self.flight.oldest().or_else(|| (!self.flight.is_empty()).then_some(self.spoke))?;
-        Some(since + self.rtt.probe_timeout(self.backoff))
+        Some(since.max(self.probed) + self.rtt.probe_timeout(self.backoff))
     }
 
     fn probe(&mut self, now: Instant) {
@@ -438,7 +442,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             probes += 1;
         });
         self.probes = probes.max(1);
-        self.spoke = now;
+        (self.spoke, self.probed) = (now, now);
         self.backoff += 1;
         if self.backoff == PERSISTENT {
             self.window.collapse(now);

@@ -71,6 +71,8 @@ pub enum Event {
         server: PublicKey,
         /// Which log.
         log: LogId,
+        /// The first number that will come of it.
+        from: Seq,
     },
     /// It is not the log that was there before.
     AnotherLog,
@@ -394,7 +396,7 @@ impl Member {
             self.posts.give_up_sent(&mut self.events);
         }
         if let Some(server) = self.server {
-            self.events.push_back(Event::Here { server, log: welcome.log });
+            self.events.push_back(Event::Here { server, log: welcome.log, from: welcome.start });
         }
     }
 

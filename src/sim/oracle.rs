@@ -1,0 +1,354 @@
+//! Who says whether everything was as promised.
+//!
+//! Owns: what was seen, and the promises (PROTOCOL 2.8 to 2.13).
+//! Must not know: anything of the core. It sees bytes on the wire, what the backend of the log committed and what the ends
+//! told their users, and reads all of it by itself; it uses nothing of `wire`, `session`, `room` and `client`.
+//! Driven by: `world`, which shows it everything as it happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// How many violations are kept; one is enough to fail.
+const VIOLATIONS_MAX: usize = 20;
+
+/// Bytes to an unproven address for each byte from it.
+const AMPLIFICATION: u64 = 3;
+
+/// Datagrams in a quiet minute for each client: of each keepalive the ping, its answer and the ack of that.
+const QUIET_DATAGRAMS: u64 = 4 * 5;
+
+/// The longest of them.
+const QUIET_LEN: usize = 120;
+
+/// A log's identity.
+pub(super) type Log = [u8; 16];
+
+/// A running client's identity, and its post's counter.
+pub(super) type Post = ([u8; 8], u64);
+
+/// What an end is told became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is the entry with this number.
+    Accepted(u64),
+    /// It is none.
+    Refused,
+    /// Nobody knows.
+    Unconfirmed,
+}
+
+#[derive(Clone, Debug)]
+struct Committed {
+    entry: Box<[u8]>,
+    post: Option<Post>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Reader {
+    log: Option<Log>,
+    /// The number that must come next; `None`: any.
+    next: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Address {
+    from: u64,
+    to: u64,
+    /// When something of the server's first arrived there.
+    reached: Option<Instant>,
+    proven: bool,
+    /// It spoke the text dialect, which has no such bound.
+    text: bool,
+    /// Something arrived from there that had not arrived before, from wherever.
+    original: bool,
+}
+
+/// The oracle; see the module.
+#[derive(Debug, Default)]
+pub(super) struct Oracle {
+    server: Option<SocketAddr>,
+    logs: BTreeMap<Log, Vec<Committed>>,
+    current: Log,
+    readers: BTreeMap<usize, Reader>,
+    /// What was posted, and by which client, which may be gone by now.
+    posted: BTreeMap<Post, (usize, String)>,
+    told: BTreeMap<Post, Told>,
+    /// Posts of clients that are gone: nobody waits to be told of them.
+    abandoned: BTreeSet<Post>,
+    addresses: BTreeMap<SocketAddr, Address>,
+    tokens: BTreeSet<(SocketAddr, Box<[u8]>)>,
+    hellos: BTreeSet<SocketAddr>,
+    /// What has arrived at the server, hashed.
+    arrived: BTreeSet<u64>,
+    gaps_allowed: bool,
+    rejects: bool,
+    violations: Vec<String>,
+    quiet: Option<u64>,
+}
+
+impl Oracle {
+    /// An oracle for a server at `server`, whose history may be so short that there are gaps, and whose log may reject.
+    pub(super) fn new(server: SocketAddr, gaps_allowed: bool, rejects: bool) -> Self {
+        Self { server: Some(server), gaps_allowed, rejects, ..Self::default() }
+    }
+
+    /// What was not as promised.
+    pub(super) fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    /// Something was not as promised.
+    pub(super) fn violation(&mut self, what: String) {
+        if self.violations.len() < VIOLATIONS_MAX {
+            self.violations.push(what);
+        }
+    }
+
+    /// The server has begun with this log, of which it kept `len` entries.
+    pub(super) fn log_is(&mut self, log: Log, len: usize) {
+        self.current = log;
+        let kept = self.logs.entry(log).or_default().len();
+        if kept != len {
+            self.violation(format!("the log had {kept} entries and came back with {len}"));
+        }
+    }
+
+    /// The backend committed an entry.
+    pub(super) fn committed(&mut self, entry: &[u8], post: Option<Post>) {
+        if let Some(post) = post {
+            if !self.posted.contains_key(&post) {
+                self.violation(format!("an entry of a post that nobody made: {post:?}"));
+            }
+            for (log, entries) in &self.logs {
+                if entries.iter().any(|other| other.post == Some(post)) {
+                    let which = if *log == self.current { "this log" } else { "an earlier log" };
+                    let what = format!("{} of {:02x?} is in {which} already", post.1, post.0);
+                    return self.violation(what);
+                }
+            }
+            let before = self.logs[&self.current].iter().rev().filter_map(|entry| entry.post);
+            if let Some((_, counter)) = before.into_iter().find(|&(instance, _)| instance == post.0)
+                && counter > post.1
+            {
+                self.violation(format!("post {} of {:02x?} comes after {counter}", post.1, post.0));
+            }
+        }
+        let entry = Committed { entry: entry.into(), post };
+        self.logs.entry(self.current).or_default().push(entry);
+    }
+
+    /// A client made a post.
+    pub(super) fn posted(&mut self, client: usize, post: Post, text: &str) {
+        self.posted.insert(post, (client, text.to_owned()));
+    }
+
+    /// A client was told what became of its post.
+    pub(super) fn told(&mut self, client: usize, post: Post, told: Told) {
+        let Some((_, text)) = self.posted.get(&post).cloned() else {
+            return self.violation(format!("client {client} is told of a post that it did not make: {post:?}"));
+        };
+        if let Some(before) = self.told.insert(post, told) {
+            return self.violation(format!("client {client} is told twice of {post:?}: {before:?}, {told:?}"));
+        }
+        if let Told::Accepted(seq) = told {
+            let log = self.readers.get(&client).and_then(|reader| reader.log).unwrap_or_default();
+            let entry = self.logs.get(&log).and_then(|log| log.get(usize::try_from(seq).ok()?));
+            match entry {
+                Some(entry) if said(&entry.entry).is_some_and(|said| said == text) && entry.post == Some(post) => {}
+                Some(_) => self.violation(format!("client {client}: entry {seq} is not its post {post:?}")),
+                None => self.violation(format!("client {client}: {post:?} is said to be entry {seq}, which is not there")),
+            }
+        }
+        if told == Told::Refused && !self.rejects {
+            self.violation(format!("client {client}: {post:?} was refused"));
+        }
+    }
+
+    /// A client has a session and reads this log from here on.
+    pub(super) fn reads(&mut self, client: usize, log: Log, from: u64) {
+        let reader = self.readers.entry(client).or_default();
+        let goes_on = reader.log == Some(log);
+        let expected = std::mem::replace(reader, Reader { log: Some(log), next: Some(from) }).next;
+        if goes_on && expected.is_some_and(|expected| expected != from) {
+            self.violation(format!("client {client} goes on with {from} where {expected:?} comes next"));
+        }
+    }
+
+    /// A client was started anew and remembers this place, or none.
+    pub(super) fn restarted(&mut self, client: usize, place: Option<(Log, u64)>) {
+        let reader = Reader { log: place.map(|(log, _)| log), next: place.map(|(_, next)| next) };
+        self.readers.insert(client, reader);
+        let untold = self.posted.iter().filter(|&(post, &(of, _))| of == client && !self.told.contains_key(post));
+        self.abandoned.extend(untold.map(|(&post, _)| post));
+    }
+
+    /// A client showed an entry.
+    pub(super) fn shown(&mut self, client: usize, seq: u64, encoded: &[u8]) {
+        let Some(reader) = self.readers.get_mut(&client) else { return };
+        let (log, expected) = (reader.log, reader.next.replace(seq + 1));
+        if expected.is_some_and(|expected| expected != seq) {
+            self.violation(format!("client {client} shows {seq} where {expected:?} comes next"));
+        }
+        let entry = log.and_then(|log| self.logs.get(&log)?.get(usize::try_from(seq).ok()?));
+        match entry {
+            Some(entry) if *entry.entry == *encoded => {}
+            Some(_) => self.violation(format!("client {client} shows something else as {seq}")),
+            None => self.violation(format!("client {client} shows {seq}, which is not committed")),
+        }
+    }
+
+    /// A client was told that entries will not come.
+    pub(super) fn gap(&mut self, client: usize, first: u64, count: u64) {
+        let Some(reader) = self.readers.get_mut(&client) else { return };
+        let expected = reader.next.replace(first + count);
+        if expected.is_some_and(|expected| expected != first) {
+            self.violation(format!("client {client} is told of a gap at {first} where {expected:?} comes next"));
+        }
+        if !self.gaps_allowed {
+            self.violation(format!("client {client} misses {count} from {first} on"));
+        }
+    }
+
+    /// A datagram went out.
+    pub(super) fn sent(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        if let Some(quiet) = &mut self.quiet {
+            *quiet += 1;
+            if bytes.len() > QUIET_LEN {
+                self.violation(format!("{} bytes from {from} to {to} in a quiet room", bytes.len()));
+            }
+        }
+        if Some(from) != self.server {
+            return;
+        }
+        if bytes.len() == 12 && bytes[0] == 6 {
+            self.tokens.insert((to, bytes.into()));
+        }
+        let address = self.addresses.entry(to).or_default();
+        if address.text {
+            if std::str::from_utf8(bytes).is_err() {
+                self.violation(format!("a text peer, {to}, is sent what is not UTF-8"));
+            }
+            return;
+        }
+        address.to += bytes.len() as u64;
+        let Address { from: received, to: sent, proven, original, .. } = *address;
+        if !proven && sent > AMPLIFICATION * received {
+            self.violation(format!("{sent} bytes to {to}, which is not proven and sent {received}"));
+        }
+        if bytes[0] == 0xf9 && !self.hellos.contains(&to) {
+            self.violation(format!("an answer to {to}, which showed no token"));
+        }
+        if !original && bytes[0] == 0xfb {
+            self.violation(format!("{to} only sent what had arrived before, and draws a packet"));
+        }
+    }
+
+    /// A datagram arrived at the server.
+    pub(super) fn reached_server(&mut self, from: SocketAddr, bytes: &[u8], sent: Instant) {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let original = self.arrived.insert(hasher.finish());
+        let is_session = bytes.first().is_some_and(|&first| first >= 0xf8);
+        let is_probe = bytes.last() == Some(&6);
+        if bytes.first() == Some(&0xf8) && bytes.len() >= 18 && self.tokens.contains(&(from, bytes[6..18].into())) {
+            self.hellos.insert(from);
+        }
+        let address = self.addresses.entry(from).or_default();
+        address.from += bytes.len() as u64;
+        address.original |= original;
+        address.text |= !is_session && !is_probe;
+        address.proven |= address.reached.is_some_and(|reached| reached <= sent);
+    }
+
+    /// A datagram of the server's arrived at a client.
+    pub(super) fn reached_client(&mut self, at: SocketAddr, now: Instant) {
+        self.addresses.entry(at).or_default().reached.get_or_insert(now);
+    }
+
+    /// Whether everybody who reads has everything and every post is settled; else what is missing.
+    pub(super) fn missing(&self, readers: &[usize]) -> Option<String> {
+        let end = self.logs.get(&self.current).map_or(0, Vec::len) as u64;
+        for client in readers {
+            let reader = self.readers.get(client).cloned().unwrap_or_default();
+            if reader.log != Some(self.current) || reader.next != Some(end) {
+                let which = if reader.log == Some(self.current) { "this log" } else { "another log, or none" };
+                return Some(format!("client {client} is at {:?} of {end} in {which}", reader.next));
+            }
+        }
+        let open = self.posted.keys().find(|post| !self.told.contains_key(post) && !self.abandoned.contains(post));
+        open.map(|post| format!("post {post:?} is not settled"))
+    }
+
+    /// From now on only keepalives are to flow.
+    pub(super) fn begin_quiet(&mut self) {
+        self.quiet = Some(0);
+    }
+
+    /// The quiet `time` is over; there were `clients`. Then the last checks.
+    pub(super) fn finish(&mut self, time: Duration, clients: usize) {
+        let allowed = QUIET_DATAGRAMS * clients as u64 * (time.as_secs() / 60).max(1);
+        if let Some(quiet) = self.quiet.take().filter(|&quiet| quiet > allowed) {
+            self.violation(format!("{quiet} datagrams in a quiet room, of {allowed} that keepalives need"));
+        }
+        for (post, told) in self.told.clone() {
+            let is_there = self.logs.values().flatten().any(|entry| entry.post == Some(post));
+            if told == Told::Refused && is_there {
+                self.violation(format!("{post:?} was refused, and is in the log"));
+            }
+        }
+        self.check_presence();
+    }
+
+    /// Of each key `joined` and `left` take turns.
+    fn check_presence(&mut self) {
+        if self.rejects {
+            return;
+        }
+        let mut violations = Vec::new();
+        for log in self.logs.values() {
+            let mut present: BTreeSet<&[u8]> = BTreeSet::new();
+            for entry in log {
+                match entry.entry.split_at_checked(9) {
+                    Some(([2, who @ ..], _)) if !present.insert(who) => violations.push(format!("{who:02x?} joined twice")),
+                    Some(([3, who @ ..], _)) if !present.remove(who) => violations.push(format!("{who:02x?} left twice")),
+                    _ => {}
+                }
+            }
+        }
+        violations.into_iter().for_each(|what| self.violation(what));
+    }
+}
+
+/// The text of an entry that somebody said: variant 1, eight bytes, a nick and a text, each with its length as a varint.
+pub(super) fn said(entry: &[u8]) -> Option<&str> {
+    let rest = entry.strip_prefix(&[1])?.get(8..)?;
+    let (_, rest) = string(rest)?;
+    string(rest).map(|(text, _)| text)
+}
+
+/// The line of a text peer: variant 0 and a text.
+pub(super) fn line(entry: &[u8]) -> Option<&str> {
+    string(entry.strip_prefix(&[0])?).map(|(text, _)| text)
+}
+
+fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (mut len, mut shift, mut at) = (0usize, 0, 0);
+    loop {
+        let byte = *bytes.get(at)?;
+        len |= usize::from(byte & 0x7f) << shift;
+        at += 1;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+        if shift > 14 {
+            return None;
+        }
+    }
+    let (text, rest) = bytes.get(at..)?.split_at_checked(len)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
+}

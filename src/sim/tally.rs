@@ -1,0 +1,147 @@
+//! The numbers of a run.
+//!
+//! Owns: what was said, who showed what and when, the bytes on the wire.
+//! Must not know: dialects.
+//! Driven by: `world`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::network::HEADERS;
+use crate::time::Instant;
+
+/// The numbers; see the module.
+#[derive(Debug)]
+pub struct Tally {
+    /// When each message was said, by whom, and who was to get it.
+    said: BTreeMap<u64, (Instant, usize, BTreeSet<usize>)>,
+    shown: BTreeMap<(usize, u64), u64>,
+    /// The highest message of each author that each reader has shown.
+    last: BTreeMap<(usize, usize), u64>,
+    latencies: Histogram<u64>,
+    /// When each reader was first shown anything, and last.
+    reading: BTreeMap<usize, (Instant, Instant, u64)>,
+    size: u64,
+    datagrams: u64,
+    bytes: u64,
+    duplicated: u64,
+    out_of_order: u64,
+    converged: Option<Duration>,
+}
+
+/// The numbers, as they are printed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Numbers {
+    /// Messages said.
+    pub sent: u64,
+    /// Copies that were to be shown: of each message one at each client.
+    pub expected: u64,
+    /// Copies shown, each once.
+    pub delivered: u64,
+    /// Copies never shown.
+    pub lost: u64,
+    /// Copies shown again.
+    pub duplicated: u64,
+    /// Copies shown after a later one of the same author.
+    pub out_of_order: u64,
+    /// Datagrams on the wire, both ways.
+    pub datagrams: u64,
+    /// Bytes on the wire, both ways, IP and UDP headers included.
+    pub wire_bytes: u64,
+    /// Bytes on the wire for each byte of text shown.
+    pub wire_bytes_per_useful_byte: f64,
+    /// From saying to showing, the median, in milliseconds.
+    pub latency_p50_ms: f64,
+    /// The 99th percentile.
+    pub latency_p99_ms: f64,
+    /// The longest.
+    pub latency_max_ms: f64,
+    /// From the last message or fault until everybody had everything, in milliseconds; none if that never was.
+    pub converged_ms: Option<f64>,
+}
+
+impl Tally {
+    /// Nothing yet, of messages of `size` bytes.
+    pub(super) fn new(size: usize) -> Self {
+        Self {
+            said: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            last: BTreeMap::new(),
+            latencies: Histogram::new(3).expect("three digits are a precision"),
+            reading: BTreeMap::new(),
+            size: size as u64,
+            datagrams: 0,
+            bytes: 0,
+            duplicated: 0,
+            out_of_order: 0,
+            converged: None,
+        }
+    }
+
+    pub(super) fn said(&mut self, now: Instant, message: u64, author: usize, readers: BTreeSet<usize>) {
+        self.said.insert(message, (now, author, readers));
+    }
+
+    pub(super) fn shown(&mut self, now: Instant, reader: usize, message: u64) {
+        let Some((said, author, _)) = self.said.get(&message) else { return };
+        let copies = self.shown.entry((reader, message)).or_default();
+        *copies += 1;
+        if *copies > 1 {
+            self.duplicated += 1;
+            return;
+        }
+        let micros = u64::try_from(now.saturating_since(*said).as_micros()).unwrap_or(u64::MAX);
+        self.latencies.saturating_record(micros.max(1));
+        let last = self.last.entry((reader, *author)).or_default();
+        self.out_of_order += u64::from(message < *last);
+        *last = (*last).max(message);
+    }
+
+    pub(super) fn replayed(&mut self, now: Instant, reader: usize) {
+        let (_, last, count) = self.reading.entry(reader).or_insert((now, now, 0));
+        (*last, *count) = (now, *count + 1);
+    }
+
+    pub(super) fn wire(&mut self, bytes: usize) {
+        self.datagrams += 1;
+        self.bytes += bytes as u64 + HEADERS;
+    }
+
+    pub(super) fn converged(&mut self, after: Duration) {
+        self.converged = Some(after);
+    }
+
+    /// Of each reader how many old entries it was shown, and from the first to the last how long that took.
+    pub fn replays(&self) -> impl Iterator<Item = (u64, Duration)> + '_ {
+        self.reading.values().map(|&(first, last, count)| (count, last.saturating_since(first)))
+    }
+
+    /// The numbers.
+    pub fn numbers(&self) -> Numbers {
+        let expected = self.said.values().map(|(.., readers)| readers.len() as u64).sum::<u64>();
+        let wanted = |(reader, message): &(usize, u64)| self.said[message].2.contains(reader);
+        let delivered = self.shown.keys().filter(|key| wanted(key)).count() as u64;
+        let millis = |quantile: u64| Duration::from_micros(quantile).as_secs_f64() * 1000.0;
+        let useful = self.shown.len() as u64 * self.size;
+        #[allow(clippy::cast_precision_loss)] // a ratio for people
+        let ratio = self.bytes as f64 / useful.max(1) as f64;
+        Numbers {
+            sent: self.said.len() as u64,
+            expected,
+            delivered,
+            lost: expected - delivered,
+            duplicated: self.duplicated,
+            out_of_order: self.out_of_order,
+            datagrams: self.datagrams,
+            wire_bytes: self.bytes,
+            wire_bytes_per_useful_byte: (ratio * 100.0).round() / 100.0,
+            latency_p50_ms: millis(self.latencies.value_at_quantile(0.5)),
+            latency_p99_ms: millis(self.latencies.value_at_quantile(0.99)),
+            latency_max_ms: millis(self.latencies.max()),
+            converged_ms: self.converged.map(|after| after.as_secs_f64() * 1000.0),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The story of a run, line by line.
+//!
+//! Owns: the lines, and how a datagram is told.
+//! Must not know: what happens next.
+//! Driven by: `world`.
+
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hasher};
+use std::time::Duration;
+
+use super::network::Fate;
+use crate::session::Tap;
+use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::frame::{Ack, Frame, Outcome, frames};
+use crate::wire::packet::{self, Datagram};
+
+/// The story; see the module.
+#[derive(Debug)]
+pub struct Trace {
+    lines: Option<String>,
+    hasher: DefaultHasher,
+    tap: Tap,
+}
+
+impl Trace {
+    /// A story that is kept, or of which only the hash is.
+    pub(super) fn new(is_kept: bool) -> Self {
+        Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), tap: Tap::default() }
+    }
+
+    /// What sessions are to be given, so that the story can say what is in packets.
+    pub(super) fn tap(&self) -> Option<Tap> {
+        self.lines.as_ref().map(|_| self.tap.clone())
+    }
+
+    /// The lines.
+    pub fn text(&self) -> &str {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// A number that is the same for the same story.
+    pub(super) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// Something happened.
+    pub(super) fn tell(&mut self, now: Instant, who: &str, what: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            let _ = writeln!(lines, "{} {who:<9} {}", time(now), what());
+        }
+    }
+
+    /// A datagram was sent.
+    pub(super) fn sent(&mut self, now: Instant, from: &str, to: &str, bytes: &[u8], fate: Fate) {
+        self.hasher.write_u128(now.saturating_since(Instant::ZERO).as_nanos());
+        self.hasher.write(bytes);
+        let tap = self.tap.clone();
+        self.tell(now, from, || {
+            let fate = match fate {
+                Fate::Comes(1) => String::new(),
+                Fate::Comes(copies) => format!("  [comes {copies} times]"),
+                Fate::Lost => "  [lost]".into(),
+                Fate::Cut => "  [lost: the way is cut]".into(),
+                Fate::Overflowed => "  [lost: the queue is full]".into(),
+            };
+            format!("-> {to:<9} {}{fate}", describe(bytes, &tap))
+        });
+    }
+}
+
+/// Seconds since the beginning.
+fn time(now: Instant) -> String {
+    let since: Duration = now.saturating_since(Instant::ZERO);
+    format!("{:>4}.{:06}", since.as_secs(), since.subsec_micros())
+}
+
+fn describe(bytes: &[u8], tap: &Tap) -> String {
+    if let Some(token) = packet::token(bytes) {
+        return format!("token {}", String::from_utf8_lossy(&token[1..]));
+    }
+    if !packet::is_session(bytes) {
+        let text = String::from_utf8_lossy(bytes);
+        return match text.strip_suffix(packet::PROBE) {
+            Some(signup) => format!("probe {signup:?}"),
+            None => format!("text {text:?}"),
+        };
+    }
+    let len = bytes.len();
+    match packet::parse(bytes) {
+        Some(Datagram::Hello { .. }) => format!("hello, {len} B"),
+        Some(Datagram::Answer { .. }) => format!("answer, {len} B"),
+        Some(Datagram::Finish { .. }) => format!("finish, {len} B"),
+        Some(Datagram::Packet { receiver, number, .. }) => {
+            let inside = tap.plain(receiver, number).map(|plain| inside(&plain)).unwrap_or_default();
+            format!("packet {number}, {len} B: {inside}")
+        }
+        Some(Datagram::Unknown { number, .. }) => format!("unknown session, of packet {number}"),
+        Some(Datagram::OtherVersion { version, .. }) => format!("only version {version} is spoken"),
+        None => format!("garbage, {len} B"),
+    }
+}
+
+fn inside(plain: &[u8]) -> String {
+    let told: Vec<_> = frames(plain).flatten().map(|frame| frame_in_words(&frame)).collect();
+    told.join(", ")
+}
+
+fn frame_in_words(frame: &Frame<'_>) -> String {
+    match frame {
+        Frame::Ack(ack) => format!("ack {}", ack_in_words(ack)),
+        Frame::Ping { .. } => "ping".into(),
+        Frame::Pong { .. } => "pong".into(),
+        Frame::Challenge(_) => "path challenge".into(),
+        Frame::Response(_) => "path response".into(),
+        Frame::Bye(why) => format!("bye ({why})"),
+        Frame::Welcome(welcome) => format!("welcome, from {} on", welcome.start.0),
+        Frame::Entries(entries) => {
+            let all: Vec<_> = entries.iter().flatten().collect();
+            let last = entries.first.0 + (all.len() as u64).saturating_sub(1);
+            if all.len() == 1 {
+                format!("entry {last}{}", all[0].first().map_or(String::new(), |_| entry_in_words(all[0])))
+            } else {
+                format!("entries {} to {last}", entries.first.0)
+            }
+        }
+        Frame::Gap { first, count, .. } => format!("gap of {count} at {}", first.0),
+        Frame::Have(have) if have.held.is_empty() => format!("have all before {}", have.next.0),
+        Frame::Have(have) => {
+            let held: Vec<_> = have.held().map(|(from, to)| format!("{}..{}", from.0, to.0)).collect();
+            format!("have all before {} and {}", have.next.0, held.join(" "))
+        }
+        Frame::Post { counter, text, .. } => format!("post {counter} {:?}", short(text)),
+        Frame::Settled { counter, outcome: Outcome::Accepted(seq) } => format!("post {counter} is entry {}", seq.0),
+        Frame::Settled { counter, outcome: Outcome::Refused(why) } => format!("post {counter} is refused: {why}"),
+    }
+}
+
+fn ack_in_words(ack: &Ack) -> String {
+    let ranges: Vec<_> = ack
+        .received()
+        .map(|(low, high)| if low == high { low.to_string() } else { format!("{low}-{high}") })
+        .collect();
+    ranges.join(" ")
+}
+
+fn entry_in_words(encoded: &[u8]) -> String {
+    let mut line = String::new();
+    if let Some(entry) = Entry::decode(encoded) {
+        entry.render(&mut line);
+    }
+    format!(" {:?}", short(&line))
+}
+
+/// As much as fits a line.
+fn short(text: &str) -> String {
+    let mut short: String = text.chars().take(24).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,637 @@
+//! One server, its clients and time.
+//!
+//! Owns: who is at which address, what is due when; carries datagrams, deadlines and commits to those they are for.
+//! Must not know: what is right; it shows everything to the oracle.
+//! Driven by: [`run`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::network::{Datagram, Fate, Network, Way};
+use super::oracle::{self, Oracle, Told};
+use super::store::{Backend, Kept};
+use super::tally::Tally;
+use super::trace::Trace;
+use super::{Dialect, Report, Restart, Scenario};
+use crate::client::{member, text};
+use crate::room::{self, Path, Room, SessionConfig, SocketId};
+use crate::session::{DEAD_AFTER, Entropy, StaticKey};
+use crate::store;
+use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::frame::Outcome;
+use crate::wire::{Instance, LogId, PostId, Seq, Who};
+
+const SOCKET: SocketId = SocketId(0);
+
+/// Between two clients' starts. Chosen: they come one by one.
+const START_INTERVAL: Duration = Duration::from_millis(20);
+
+/// When the talk begins. Chosen: all have shaken hands by then, in most weathers.
+const TALK: Duration = Duration::from_secs(5);
+
+/// How long it is looked on when everything has converged.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Before that whatever times out may time out: dead sessions, and then their grace.
+const SETTLE: Duration = Duration::from_secs(75);
+
+/// What is to happen at some time.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Start(usize),
+    Say(u64),
+    Cut(bool),
+    Rebind,
+    RestartServer(Restart),
+    RestartClients,
+    Attack(u32),
+    Calm,
+}
+
+enum Kind {
+    Session(Box<member::Member>),
+    Text(Box<text::Client>),
+}
+
+struct Client {
+    kind: Kind,
+    nick: String,
+    key: StaticKey,
+    address: SocketAddr,
+    started: bool,
+    instance: Instance,
+    /// It has had so many other addresses.
+    moves: u16,
+}
+
+struct World<'a> {
+    scenario: &'a Scenario,
+    now: Instant,
+    entropy: Entropy,
+    network: Network,
+    room: Room,
+    backend: Backend,
+    server_key: StaticKey,
+    clients: Vec<Client>,
+    agenda: BTreeMap<(Instant, u64), Action>,
+    planned: u64,
+    oracle: Oracle,
+    tally: Tally,
+    trace: Trace,
+    /// How many of the backend's entries the oracle has been shown.
+    told: usize,
+    /// Datagrams that have arrived at the server, for attackers to copy.
+    captured: Vec<Datagram>,
+    last_fault: Instant,
+}
+
+/// Runs a scenario to its end. With `story` the report has a trace to read.
+pub fn run(scenario: &Scenario, story: bool) -> Report {
+    let mut world = World::new(scenario, story);
+    world.plan();
+    let mut converged = world.run_until_converged();
+    let promises = scenario.dialect != Dialect::Text;
+    if promises && converged.is_none() {
+        let missing = world.missing().unwrap_or_default();
+        world.oracle.violation(format!("not converged {:?} after the last fault: {missing}", scenario.converge_within));
+    } else if promises {
+        world.run_to(world.now + SETTLE);
+        world.oracle.begin_quiet();
+        world.run_to(world.now + QUIET);
+    } else {
+        converged = None;
+    }
+    if let Some(at) = converged {
+        world.tally.converged(at.saturating_since(world.last_fault));
+    }
+    world.oracle.finish(QUIET, scenario.clients);
+    let violations = if promises { world.oracle.violations().to_vec() } else { Vec::new() };
+    Report { tally: world.tally, violations, trace_hash: world.trace.hash(), trace: world.trace }
+}
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario, story: bool) -> Self {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&scenario.seed.to_le_bytes());
+        let mut entropy = Entropy::new(seed);
+        let server_key = StaticKey::generate(&mut entropy);
+        let network = Network::new(scenario.weather.clone(), entropy.child());
+        let mut backend = Backend::new(scenario.commit_late, scenario.commit_reject, entropy.child());
+        let gaps = scenario.history_bytes < 1024 * 1024;
+        let mut oracle = Oracle::new(server(), gaps, scenario.commit_reject > 0.0);
+        oracle.log_is(backend.id.0, 0);
+        let trace = Trace::new(story);
+        for number in 0..scenario.replay {
+            backend.log.push(old_entry(number, scenario.size));
+        }
+        backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None));
+        let room = open_room(scenario, &server_key, &backend, &mut entropy, &trace, Instant::ZERO);
+        let told = backend.log.len();
+        let mut world = Self {
+            scenario,
+            now: Instant::ZERO,
+            entropy,
+            network,
+            room,
+            backend,
+            server_key,
+            clients: Vec::new(),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            oracle,
+            tally: Tally::new(scenario.size),
+            trace,
+            told,
+            captured: Vec::new(),
+            last_fault: Instant::ZERO,
+        };
+        for index in 0..scenario.clients {
+            let client = world.new_client(index);
+            world.clients.push(client);
+        }
+        world
+    }
+
+    fn new_client(&mut self, index: usize) -> Client {
+        let nick = format!("client{index}");
+        let kind = Kind::Text(Box::new(text::Client::new(self.now, text_config(&nick))));
+        Client {
+            kind,
+            nick,
+            key: StaticKey::generate(&mut self.entropy),
+            address: address(index, 0),
+            started: false,
+            instance: Instance(self.entropy.bytes()),
+            moves: 0,
+        }
+    }
+
+    fn speaks_text(&self, index: usize) -> bool {
+        match self.scenario.dialect {
+            Dialect::Text => true,
+            Dialect::Session => false,
+            Dialect::Mixed => index % 2 == 1,
+        }
+    }
+
+    fn new_member(&mut self, index: usize, place: Option<(LogId, Seq)>) -> Kind {
+        let seed = self.entropy.bytes();
+        let client = &self.clients[index];
+        let config = member::Config {
+            server: server(),
+            nick: client.nick.parse().expect("our own nicks are nicks"),
+            key: client.key.clone(),
+            instance: client.instance,
+            present: true,
+            place,
+            history: self.scenario.replay,
+            pinned: Some(self.server_key.public()),
+            seed,
+            tap: self.trace.tap(),
+        };
+        Kind::Session(Box::new(member::Member::new(self.now, config)))
+    }
+
+    fn at(&mut self, when: Instant, action: Action) {
+        self.agenda.insert((when, self.planned), action);
+        self.planned += 1;
+    }
+
+    /// The messages, and the faults in the midst of them.
+    fn plan(&mut self) {
+        let scenario = self.scenario;
+        for index in 0..scenario.clients {
+            let index_u32 = u32::try_from(index).unwrap_or_default();
+            self.at(Instant::ZERO + START_INTERVAL * index_u32, Action::Start(index));
+        }
+        let talk = Instant::ZERO + TALK;
+        for message in 0..scenario.messages {
+            let when = talk + scenario.interval * u32::try_from(message).unwrap_or(u32::MAX);
+            self.at(when, Action::Say(message));
+        }
+        let length = scenario.interval * u32::try_from(scenario.messages).unwrap_or(u32::MAX);
+        let mut end = talk + length;
+        if let Some(time) = scenario.partition {
+            self.at(talk + length / 5, Action::Cut(true));
+            self.at(talk + length / 5 + time, Action::Cut(false));
+            end = end.max(talk + length / 5 + time);
+        }
+        if scenario.rebind {
+            self.at(talk + length * 2 / 5, Action::Rebind);
+        }
+        if let Some(restart) = scenario.restart_server {
+            self.at(talk + length * 3 / 5, Action::RestartServer(restart));
+        }
+        if scenario.restart_clients {
+            self.at(talk + length * 4 / 5, Action::RestartClients);
+        }
+        if scenario.attack {
+            (1..20).for_each(|step| self.at(talk + length * step / 20, Action::Attack(step)));
+        }
+        self.last_fault = end;
+        self.at(end, Action::Calm);
+    }
+
+    /// Runs until the last action has happened and everybody has everything; `None` if that takes too long.
+    fn run_until_converged(&mut self) -> Option<Instant> {
+        let deadline = self.last_fault + self.scenario.converge_within;
+        loop {
+            self.settle();
+            if self.agenda.is_empty() && self.missing().is_none() {
+                return Some(self.now);
+            }
+            let next = self.next_time().filter(|&next| next <= deadline)?;
+            self.step(next);
+        }
+    }
+
+    fn run_to(&mut self, end: Instant) {
+        self.settle();
+        while let Some(next) = self.next_time().filter(|&next| next <= end) {
+            self.step(next);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn missing(&self) -> Option<String> {
+        let readers: Vec<_> = (0..self.clients.len()).filter(|&index| !self.speaks_text(index)).collect();
+        self.oracle.missing(&readers)
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let clients = self.clients.iter().filter(|client| client.started).filter_map(|client| match &client.kind {
+            Kind::Session(member) => member.poll_timeout(),
+            Kind::Text(text) => text.poll_timeout(),
+        });
+        let agenda = self.agenda.first_key_value().map(|(&(at, _), _)| at);
+        let others = [agenda, self.network.next_arrival(), self.backend.next_answer(), self.room.poll_timeout()];
+        clients.chain(others.into_iter().flatten()).min().map(|next| next.max(self.now))
+    }
+
+    /// Time passes up to `next`, and what is due then happens.
+    fn step(&mut self, next: Instant) {
+        self.now = next;
+        self.backend.pass_time(next);
+        while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= next) {
+            let action = entry.remove();
+            self.act(action);
+        }
+        while let Some(datagram) = self.network.arrived(next) {
+            self.arrive(datagram);
+        }
+        if self.room.poll_timeout().is_some_and(|at| at <= next) {
+            self.room.handle_timeout(next);
+            assert!(self.room.poll_timeout().is_none_or(|at| at > next), "the room's deadline moves on");
+        }
+        for client in self.clients.iter_mut().filter(|client| client.started) {
+            match &mut client.kind {
+                Kind::Session(member) if member.poll_timeout().is_some_and(|at| at <= next) => {
+                    member.handle_timeout(next);
+                    assert!(member.poll_timeout().is_none_or(|at| at > next), "a client's deadline moves on");
+                }
+                Kind::Text(text) if text.poll_timeout().is_some_and(|at| at <= next) => text.handle_timeout(next),
+                Kind::Session(_) | Kind::Text(_) => {}
+            }
+        }
+    }
+
+    /// Everybody does what can be done now.
+    fn settle(&mut self) {
+        self.commit();
+        self.send_from_server();
+        for index in 0..self.clients.len() {
+            if self.clients[index].started {
+                self.hear(index);
+                self.send_from_client(index);
+            }
+        }
+    }
+
+    /// Settles drafts; true if there are new entries, which the oracle is shown.
+    fn commit(&mut self) -> bool {
+        store::settle(&mut self.room, &mut self.backend, |_, _| {});
+        let before = self.told;
+        while self.told < self.backend.log.len() {
+            let Kept { entry, post } = &self.backend.log[self.told];
+            self.oracle.committed(entry, post.map(|PostId { instance, counter }| (instance.0, counter)));
+            self.told += 1;
+        }
+        self.told > before
+    }
+
+    fn send_from_server(&mut self) {
+        loop {
+            let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+            let Some(transmits) = self.room.poll_transmit(SOCKET) else {
+                if self.commit() { continue } else { return }
+            };
+            let segment = transmits.segment().unwrap_or(usize::MAX);
+            let mut count = 0;
+            for (to, bytes) in transmits {
+                sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
+                count += 1;
+            }
+            self.room.transmitted(SOCKET, count);
+            for (to, bytes) in sent {
+                let client = self.clients.iter().position(|client| client.address == to);
+                self.carry(Way::Down, client, server(), to, &bytes);
+            }
+        }
+    }
+
+    fn send_from_client(&mut self, index: usize) {
+        loop {
+            let client = &mut self.clients[index];
+            let bytes = match &mut client.kind {
+                Kind::Session(member) => member.poll_transmit().map(<[u8]>::to_vec),
+                Kind::Text(text) => text.poll_transmit().map(<[u8]>::to_vec),
+            };
+            let Some(bytes) = bytes else { return };
+            match &mut client.kind {
+                Kind::Session(member) => member.transmitted(self.now),
+                Kind::Text(text) => text.transmitted(self.now),
+            }
+            let from = client.address;
+            if self.scenario.attack && self.network.chance(0.02) {
+                // Somebody on the way is faster, and says that it is from elsewhere.
+                let forged = address(200 + index, 0);
+                let copy = Datagram { from: forged, to: server(), bytes: bytes.clone().into(), sent: self.now };
+                self.oracle.sent(forged, server(), &bytes);
+                self.network.send_after(self.now, Duration::from_micros(10), copy);
+            }
+            self.carry(Way::Up, Some(index), from, server(), &bytes);
+        }
+    }
+
+    fn carry(&mut self, way: Way, client: Option<usize>, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.tally.wire(bytes.len());
+        self.oracle.sent(from, to, bytes);
+        let datagram = Datagram { from, to, bytes: bytes.into(), sent: self.now };
+        let fate = client.map_or(Fate::Lost, |client| self.network.send(self.now, way, client, datagram));
+        let (from, to) = (self.name(from), self.name(to));
+        self.trace.sent(self.now, &from, &to, bytes, fate);
+    }
+
+    fn name(&self, address: SocketAddr) -> String {
+        if address == server() {
+            return "server".into();
+        }
+        let client = self.clients.iter().find(|client| client.address == address);
+        client.map_or_else(|| "nobody".into(), |client| client.nick.clone())
+    }
+
+    fn arrive(&mut self, datagram: Datagram) {
+        let Datagram { from, to, bytes, sent } = &datagram;
+        if *to == server() {
+            self.oracle.reached_server(*from, bytes, *sent);
+            self.room.handle_datagram(self.now, Path { socket: SOCKET, peer: *from, local: None }, bytes);
+            if self.scenario.attack && bytes[0] >= 0xf8 && self.captured.len() < 500 {
+                self.captured.push(datagram);
+            }
+            return;
+        }
+        self.oracle.reached_client(*to, self.now);
+        let Some(client) = self.clients.iter_mut().find(|client| client.address == *to && client.started) else { return };
+        match &mut client.kind {
+            Kind::Session(member) => member.handle_datagram(self.now, *from, bytes),
+            Kind::Text(text) => text.handle_datagram(self.now, *from, bytes),
+        }
+    }
+
+    /// What the client tells its user.
+    fn hear(&mut self, index: usize) {
+        loop {
+            let client = &mut self.clients[index];
+            let event = match &mut client.kind {
+                Kind::Session(member) => member.poll_event(),
+                Kind::Text(text) => {
+                    let Some(event) = text.poll_event() else { return };
+                    if let text::Event::Received(line) = event
+                        && let Some(message) = message_in(&line)
+                    {
+                        self.tally.shown(self.now, index, message);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { return };
+            self.tell(index, event);
+        }
+    }
+
+    fn tell(&mut self, index: usize, event: member::Event) {
+        let (instance, nick) = (self.clients[index].instance.0, self.clients[index].nick.clone());
+        match event {
+            member::Event::Here { log, from, .. } => {
+                self.oracle.reads(index, log.0, from.0);
+                self.trace.tell(self.now, &nick, || "is here: the session stands".into());
+            }
+            member::Event::Entry { seq, encoded } => {
+                self.oracle.shown(index, seq.0, &encoded);
+                match oracle::said(&encoded).or_else(|| oracle::line(&encoded)).and_then(message_in) {
+                    Some(message) => self.tally.shown(self.now, index, message),
+                    None => self.tally.replayed(self.now, index),
+                }
+                self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
+            }
+            member::Event::Gap { first, count } => self.oracle.gap(index, first.0, count),
+            member::Event::Settled { counter, outcome } => {
+                let told = match outcome {
+                    Outcome::Accepted(seq) => Told::Accepted(seq.0),
+                    Outcome::Refused(_) => Told::Refused,
+                };
+                self.oracle.told(index, (instance, counter), told);
+                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is {outcome:?}"));
+            }
+            member::Event::Unconfirmed { counter, .. } => {
+                self.oracle.told(index, (instance, counter), Told::Unconfirmed);
+                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
+            }
+            member::Event::Away => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
+            member::Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
+            other => self.oracle.violation(format!("{nick} is told {other:?}")),
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start(index) => {
+                self.clients[index].started = true;
+                self.clients[index].kind = if self.speaks_text(index) {
+                    Kind::Text(Box::new(text::Client::new(self.now, text_config(&self.clients[index].nick))))
+                } else {
+                    self.new_member(index, None)
+                };
+            }
+            Action::Say(message) => self.say(message),
+            Action::Cut(is_cut) => {
+                (0..self.clients.len()).step_by(2).for_each(|client| self.network.cut(client, is_cut));
+                self.trace.tell(self.now, "network", || if is_cut { "cuts every other client off" } else { "is whole" }.into());
+            }
+            Action::Rebind => self.rebind(),
+            Action::RestartServer(restart) => self.restart_server(restart),
+            Action::RestartClients => (0..self.clients.len()).step_by(3).for_each(|client| self.restart_client(client)),
+            Action::Attack(step) => self.attack(step),
+            Action::Calm if self.scenario.calms => {
+                self.network.calm();
+                self.backend.calm();
+            }
+            Action::Calm => {}
+        }
+    }
+
+    fn say(&mut self, message: u64) {
+        let index = usize::try_from(message).unwrap_or_default() % self.clients.len();
+        let text = message_text(message, self.scenario.size);
+        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| self.clients[index].started).collect();
+        self.tally.said(self.now, message, index, readers);
+        let client = &mut self.clients[index];
+        match &mut client.kind {
+            Kind::Session(member) => {
+                let counter = member.post(&text);
+                let post = (client.instance.0, counter);
+                self.oracle.posted(index, post, &text);
+            }
+            Kind::Text(client) => {
+                client.say(&text);
+            }
+        }
+    }
+
+    fn rebind(&mut self) {
+        for index in (0..self.clients.len()).step_by(2) {
+            let client = &mut self.clients[index];
+            client.moves += 1;
+            client.address = address(index, client.moves);
+            let (nick, to) = (client.nick.clone(), client.address);
+            self.trace.tell(self.now, &nick, || format!("is at {to} now"));
+        }
+    }
+
+    fn restart_server(&mut self, restart: Restart) {
+        self.trace.tell(self.now, "server", || format!("is killed and started again: {restart:?}"));
+        self.backend.restart(restart == Restart::SameLog);
+        self.oracle.log_is(self.backend.id.0, self.backend.log.len());
+        self.told = self.backend.log.len();
+        self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, &self.trace, self.now);
+    }
+
+    fn restart_client(&mut self, index: usize) {
+        let place = self.place(index);
+        let instance = Instance(self.entropy.bytes());
+        let nick = self.clients[index].nick.clone();
+        self.trace.tell(self.now, &nick, || "is killed and started again".into());
+        if self.speaks_text(index) {
+            self.clients[index].kind = Kind::Text(Box::new(text::Client::new(self.now, text_config(&nick))));
+            return;
+        }
+        self.oracle.restarted(index, place.map(|(log, next)| (log.0, next.0)));
+        self.clients[index].instance = instance;
+        self.clients[index].kind = self.new_member(index, place);
+    }
+
+    fn place(&self, index: usize) -> Option<(LogId, Seq)> {
+        match &self.clients[index].kind {
+            Kind::Session(member) => member.place(),
+            Kind::Text(_) => None,
+        }
+    }
+
+    /// Replays, forged hellos and garbage from where nobody is.
+    fn attack(&mut self, step: u32) {
+        let attacker = address(100 + usize::try_from(step).unwrap_or_default(), 0);
+        let mut all: Vec<Box<[u8]>> = Vec::new();
+        if !self.captured.is_empty() {
+            for _ in 0..5 {
+                let chosen = self.entropy.next_u32() as usize % self.captured.len();
+                all.push(self.captured[chosen].bytes.clone());
+            }
+        }
+        let mut hello = vec![0; 1200];
+        hello[..6].copy_from_slice(&[0xf8, 1, 1, 2, 3, 4]);
+        hello[6..18].copy_from_slice(b"\x06AAAAAAAAAAA");
+        hello[18..50].copy_from_slice(&self.entropy.bytes::<32>());
+        all.push(hello.into());
+        let mut garbage = self.entropy.bytes::<64>();
+        garbage[0] |= 0xf8;
+        all.push(garbage.into());
+        for bytes in all {
+            self.oracle.sent(attacker, server(), &bytes);
+            let datagram = Datagram { from: attacker, to: server(), bytes, sent: self.now };
+            self.network.send_after(self.now, Duration::from_millis(1), datagram);
+        }
+    }
+}
+
+fn open_room(
+    scenario: &Scenario,
+    key: &StaticKey,
+    backend: &Backend,
+    entropy: &mut Entropy,
+    trace: &Trace,
+    now: Instant,
+) -> Room {
+    let sessions = SessionConfig {
+        key: key.clone(),
+        log: backend.id,
+        seed: entropy.bytes(),
+        history_bytes: scenario.history_bytes,
+        tap: trace.tap(),
+    };
+    let config =
+        room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
+    let mut room = Room::new(config, 1, Seq(0));
+
+    for kept in &backend.log {
+        if let Some(entry) = Entry::decode(&kept.entry) {
+            room.recall(now, &entry, kept.post);
+        }
+    }
+    room
+}
+
+fn server() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 9999))
+}
+
+/// The address of a client after so many moves.
+fn address(index: usize, moves: u16) -> SocketAddr {
+    let [high, low] = u16::try_from(index).unwrap_or_default().to_be_bytes();
+    SocketAddr::from(([10, 1, high, low], 40_000 + moves))
+}
+
+fn text_config(nick: &str) -> text::Config {
+    text::Config {
+        nick: nick.parse().expect("our own nicks are nicks"),
+        servers: vec![server()],
+        timeout: DEAD_AFTER,
+        stays: true,
+    }
+}
+
+/// `m17 xxxx`, of `size` bytes.
+fn message_text(message: u64, size: usize) -> String {
+    let mut text = format!("m{message} ");
+    text.extend(std::iter::repeat_n('x', size.saturating_sub(text.len())));
+    text
+}
+
+/// The number of the message in a line, wherever it begins.
+fn message_in(line: &str) -> Option<u64> {
+    let text = line.split_once(": ").map_or(line, |(_, text)| text);
+    text.strip_prefix('m')?.split(' ').next()?.parse().ok()
+}
+
+/// What was in the log before the run: it was said by nobody who is here.
+fn old_entry(number: u64, size: usize) -> Kept {
+    let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
+    let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];
+    let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
+    let len = entry.encode(&mut encoded).expect("an old entry is as long as it may be");
+    encoded.truncate(len);
+    Kept { entry: encoded.into(), post: None }
+}
+

@@ -1,0 +1,75 @@
+//! Many seeds in many weathers: what the protocol promises holds in all of them.
+//!
+//! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test simulation` runs more of them, `UDPCHAT_SIM_SEED=17` only that one.
+#![allow(clippy::unwrap_used)] // tests are allowed to
+
+use std::time::Duration;
+
+use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
+
+/// How many seeds are run without being asked for more.
+const SEEDS: u64 = 500;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// The scenario of a seed: every combination comes up sooner or later.
+fn scenario(seed: u64) -> Scenario {
+    let pick = |shift: u32, of: u64| (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) % of;
+    let loss = [0.0, 0.01, 0.1, 0.3, 0.5];
+    let loss_of = |shift| loss[usize::try_from(pick(shift, 5)).unwrap()];
+    Scenario {
+        seed,
+        dialect: if pick(3, 4) == 0 { Dialect::Mixed } else { Dialect::Session },
+        clients: usize::try_from(2 + pick(5, 5)).unwrap(),
+        messages: 30 + pick(7, 40),
+        interval: ms([2, 20, 100][usize::try_from(pick(11, 3)).unwrap()]),
+        size: [20, 64, 300, 900][usize::try_from(pick(13, 4)).unwrap()],
+        weather: Weather {
+            loss_up: loss_of(15),
+            loss_down: loss_of(18),
+            delay: ms([0, 1, 20, 100, 300][usize::try_from(pick(21, 5)).unwrap()]),
+            jitter: ms([0, 0, 10, 50][usize::try_from(pick(24, 4)).unwrap()]),
+            duplicate: [0.0, 0.0, 0.05, 0.3][usize::try_from(pick(27, 4)).unwrap()],
+            reorder: [0.0, 0.0, 0.1, 0.3][usize::try_from(pick(30, 4)).unwrap()],
+            rate: [None, None, None, Some(500_000)][usize::try_from(pick(33, 4)).unwrap()],
+            shared: false,
+        },
+        partition: [None, None, Some(ms(3_000)), Some(ms(90_000))][usize::try_from(pick(36, 4)).unwrap()],
+        rebind: pick(39, 3) == 0,
+        restart_server: [None, None, Some(Restart::SameLog), Some(Restart::NewLog)][usize::try_from(pick(42, 4)).unwrap()],
+        restart_clients: pick(45, 4) == 0,
+        commit_late: ms([0, 0, 5, 200][usize::try_from(pick(48, 4)).unwrap()]),
+        commit_reject: [0.0, 0.0, 0.0, 0.2][usize::try_from(pick(51, 4)).unwrap()],
+        attack: pick(54, 3) == 0,
+        calms: true,
+        ..Scenario::default()
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
+}
+
+#[test]
+fn whatever_the_weather_everything_is_as_promised() {
+    let seeds = match number("UDPCHAT_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("UDPCHAT_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let is_one = seeds.end - seeds.start == 1;
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let scenario = scenario(seed);
+        let report = sim::run(&scenario, is_one);
+        if is_one {
+            println!("{}", report.trace.text());
+        }
+        if !report.violations.is_empty() {
+            println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_SIM_SEED");
+}
