@@ -38,6 +38,30 @@ pub enum Fault {
     AcceptRejected,
     /// Each reconnect is announced.
     NoisyReconnect,
+    /// The log's last entry is gone after a restart.
+    DropTail,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::SkipDedup,
+        Self::AcceptBeforeCommit,
+        Self::SkipChallenge,
+        Self::EndlessChallenge,
+        Self::AcceptReplay,
+        Self::NeverRepair,
+        Self::ConfuseInstances,
+        Self::PostsAsTheyCome,
+        Self::SilentGap,
+        Self::SkipToken,
+        Self::EntriesAsTheyCome,
+        Self::RepostInNewLog,
+        Self::AckAcks,
+        Self::AcceptRejected,
+        Self::NoisyReconnect,
+        Self::DropTail,
+    ];
 }
 
 #[cfg(feature = "sabotage")]

@@ -10,7 +10,7 @@ use crate::time::Instant;
 /// RFC 9000 8: no more than three times the bytes that came from there.
 const AMPLIFICATION: u64 = 3;
 
-/// How often a challenge is sent at most (PROTOCOL 2.12).
+/// How often a challenge is sent at most for each newer packet that comes from there (PROTOCOL 2.12).
 const CHALLENGES_MAX: u32 = 3;
 
 /// A path that is not proven.
@@ -60,6 +60,10 @@ impl<P: Copy + PartialEq> Paths<P> {
         }
         if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == from) {
             candidate.received += bytes;
+            if is_newest && candidate.challenges >= CHALLENGES_MAX {
+                // Still there, and all challenges so far were lost.
+                candidate.challenges = 0;
+            }
         } else if from == self.proven {
             if is_newest {
                 self.candidate = None;
@@ -162,8 +166,11 @@ mod tests {
             sent += 40;
         }
         assert_eq!(sent, 3 * 40);
-        paths.received(Instant::ZERO, NEW, 7, 4000, || unreachable!());
+        assert_eq!(paths.challenge(Instant::ZERO, 40), None);
+        paths.received(Instant::ZERO, NEW, 6, 4000, || unreachable!());
         assert_eq!(paths.challenge(Instant::ZERO, 40), None, "three are enough");
+        paths.received(Instant::ZERO, NEW, 7, 4000, || unreachable!());
+        assert!(paths.challenge(Instant::ZERO, 40).is_some(), "but it is still there");
         let mut paths = moved(39);
         paths.challenged(40, Instant::ZERO);
         paths.challenged(38, Instant::ZERO);

@@ -215,7 +215,9 @@ impl Oracle {
 
     /// A datagram went out.
     pub(super) fn sent(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        if let Some(quiet) = &mut self.quiet {
+        let other = if Some(from) == self.server { to } else { from };
+        let is_member = self.addresses.get(&other).is_some_and(|address| address.proven);
+        if let Some(quiet) = self.quiet.as_mut().filter(|_| is_member) {
             *quiet += 1;
             if bytes.len() > QUIET_LEN {
                 self.violation(format!("{} bytes from {from} to {to} in a quiet room", bytes.len()));
@@ -251,7 +253,8 @@ impl Oracle {
     pub(super) fn reached_server(&mut self, from: SocketAddr, bytes: &[u8], sent: Instant) {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let original = self.arrived.insert(hasher.finish());
+        // Only packets: what belongs to a handshake may be copied, and is answered to whom it came from.
+        let original = self.arrived.insert(hasher.finish()) || bytes.first() != Some(&0xfb);
         let is_session = bytes.first().is_some_and(|&first| first >= 0xf8);
         let is_probe = bytes.last() == Some(&6);
         if bytes.first() == Some(&0xf8) && bytes.len() >= 18 && self.tokens.contains(&(from, bytes[6..18].into())) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::room::{Draft, DraftId, Rejection};
+use crate::sabotage::{Fault, planted};
 use crate::session::Entropy;
 use crate::store::{Outcome, Store};
 use crate::time::Instant;
@@ -72,6 +73,9 @@ impl Backend {
         self.pending.clear();
         self.answers.clear();
         self.busy.clear();
+        if keep && planted(Fault::DropTail) {
+            self.log.pop();
+        }
         if !keep {
             self.id = LogId(self.entropy.bytes());
             self.log.clear();

@@ -4,7 +4,7 @@
 //! Must not know: what is right; it shows everything to the oracle.
 //! Driven by: [`run`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ const TALK: Duration = Duration::from_secs(5);
 
 /// How long it is looked on when everything has converged.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// How many datagrams an attacker has to copy from: the newest.
+const CAPTURED_MAX: usize = 500;
 
 /// Before that whatever times out may time out: dead sessions, and then their grace.
 const SETTLE: Duration = Duration::from_secs(75);
@@ -83,7 +86,7 @@ struct World<'a> {
     /// How many of the backend's entries the oracle has been shown.
     told: usize,
     /// Datagrams that have arrived at the server, for attackers to copy.
-    captured: Vec<Datagram>,
+    captured: VecDeque<Datagram>,
     last_fault: Instant,
 }
 
@@ -99,6 +102,10 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
     } else if promises {
         world.run_to(world.now + SETTLE);
         world.oracle.begin_quiet();
+        if scenario.attack {
+            // Copies draw nothing: they do not disturb the quiet.
+            (0..CAPTURED_MAX).for_each(|_| world.attack(0));
+        }
         world.run_to(world.now + QUIET);
     } else {
         converged = None;
@@ -144,7 +151,7 @@ impl<'a> World<'a> {
             tally: Tally::new(scenario.size),
             trace,
             told,
-            captured: Vec::new(),
+            captured: VecDeque::new(),
             last_fault: Instant::ZERO,
         };
         for index in 0..scenario.clients {
@@ -388,8 +395,9 @@ impl<'a> World<'a> {
         if *to == server() {
             self.oracle.reached_server(*from, bytes, *sent);
             self.room.handle_datagram(self.now, Path { socket: SOCKET, peer: *from, local: None }, bytes);
-            if self.scenario.attack && bytes[0] >= 0xf8 && self.captured.len() < 500 {
-                self.captured.push(datagram);
+            if self.scenario.attack && bytes[0] >= 0xf8 {
+                self.captured.truncate(CAPTURED_MAX - 1);
+                self.captured.push_front(datagram);
             }
             return;
         }

@@ -213,7 +213,7 @@ impl Authors {
 
     /// The client knows what became of all posts below: they need not be remembered.
     pub(super) fn confirm(&mut self, id: AuthorId, settled_below: u64) {
-        let Some(author) = self.get_mut(id) else { return };
+        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         while author.base < settled_below
             && author.posts.front().is_some_and(|post| post.outcome.is_some())
             && author.posts.pop_front().is_some()
@@ -224,6 +224,9 @@ impl Authors {
             (author.base, author.next) = (settled_below, settled_below);
         }
         author.posts.shrink_to(16);
+        while let Some(early) = author.held.first_entry().filter(|early| *early.key() < author.next) {
+            self.held_bytes -= early.remove().len();
+        }
     }
 
     /// Holds a post that came early.

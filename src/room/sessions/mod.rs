@@ -506,19 +506,16 @@ impl Sessions {
         intake: &mut Intake<'_>,
     ) {
         let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return };
-        let offer = self.authors.offer(author, counter, settled_below, text.len());
         self.authors.confirm(author, settled_below);
-        match offer {
+        match self.authors.offer(author, counter, settled_below, text.len()) {
             Offer::Known => self.authors.repeat(author, counter),
             Offer::Early => self.authors.hold(author, counter, text),
-            Offer::Next => {
-                self.draft(now, id, counter, text, intake);
-                while let Some((counter, text)) = self.authors.unhold(author) {
-                    self.draft(now, id, counter, &text, intake);
-                }
-            }
+            Offer::Next => self.draft(now, id, counter, text, intake),
             // Looked at before: there was place.
             Offer::NoPlace => {}
+        }
+        while let Some((counter, text)) = self.authors.unhold(author) {
+            self.draft(now, id, counter, &text, intake);
         }
     }
 
