@@ -14,6 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::bench::Sizes;
 use crate::net::HostPort;
 use crate::room::{Rate, TextPolicy};
+use crate::sim::{BitRate, Percent, Preset};
 use crate::wire::Nick;
 
 /// A chat room over UDP: server, client and one-shot sender
@@ -54,6 +55,11 @@ pub enum Command {
     /// Joins members to any server of the text protocol, lets some of them talk, and reports which copies came and how
     /// late. Use it on a server of your own: it says as much as the server takes.
     Bench(Bench),
+    /// Try the protocols in a simulated network
+    ///
+    /// One server and some clients in virtual time, in the weather that is asked for; nothing is sent anywhere. Puts the
+    /// text protocol and sessions side by side. The same seed gives the same output to the byte.
+    Sim(Sim),
 }
 
 /// `udpchat serve`
@@ -200,6 +206,135 @@ pub struct Bench {
     pub json: bool,
 }
 
+/// `udpchat sim`
+#[derive(Args, Debug)]
+pub struct Sim {
+    /// How many clients talk
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = clients)]
+    pub clients: usize,
+
+    /// How many messages they say in all, in turns
+    #[arg(short, long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub messages: u64,
+
+    /// Between two messages
+    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = duration)]
+    pub interval: Duration,
+
+    /// How long each message is, in bytes
+    #[arg(long, value_name = "B", default_value = "64")]
+    pub size: usize,
+
+    /// A weather with a name; what is given beside it counts more
+    #[arg(short, long, value_enum)]
+    pub weather: Option<WeatherArg>,
+
+    /// Which part of the datagrams is lost, each way
+    #[arg(long, value_name = "PERCENT")]
+    pub loss: Option<Percent>,
+
+    /// How long a datagram takes, one way; 1ms if nothing else is said
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub delay: Option<Duration>,
+
+    /// By how much longer it takes at most, by chance
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub jitter: Option<Duration>,
+
+    /// Which part of the datagrams comes twice
+    #[arg(long, value_name = "PERCENT")]
+    pub duplicate: Option<Percent>,
+
+    /// Which part comes later than those behind it
+    #[arg(long, value_name = "PERCENT")]
+    pub reorder: Option<Percent>,
+
+    /// How much goes over each client's line, each way, like 1Mbit
+    #[arg(long, value_name = "RATE")]
+    pub rate_limit: Option<BitRate>,
+
+    /// Cut every other client off for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub partition: Option<Duration>,
+
+    /// Give every other client another address
+    #[arg(long)]
+    pub rebind: bool,
+
+    /// Kill the server and start it again, with the log that it had or an empty one
+    #[arg(long, value_enum, value_name = "LOG", num_args = 0..=1, default_missing_value = "same-log", require_equals = true)]
+    pub restart_server: Option<RestartArg>,
+
+    /// Kill every third client and start it again
+    #[arg(long)]
+    pub restart_clients: bool,
+
+    /// Everything that happens by chance comes from this number
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub seed: u64,
+
+    /// What is spoken
+    #[arg(long, value_enum, default_value_t = SimDialect::Both)]
+    pub dialect: SimDialect,
+
+    /// Report as one JSON object, with a key for each dialect
+    #[arg(long, conflicts_with = "trace")]
+    pub json: bool,
+
+    /// Tell the story too, datagram by datagram
+    #[arg(long)]
+    pub trace: bool,
+}
+
+/// The values of `--dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SimDialect {
+    /// The original's protocol
+    Text,
+    /// Sessions
+    Session,
+    /// One after the other in the same weather
+    Both,
+}
+
+/// The values of `--restart-server`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RestartArg {
+    /// What was committed is still there
+    SameLog,
+    /// The log is another one, and empty
+    NewLog,
+}
+
+/// The values of `--weather`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeatherArg {
+    /// A busy radio network at home: 2 % loss, 3 ms
+    Wifi,
+    /// A telephone on a train: 5 % loss, 45 ms, 5 Mbit, addresses change
+    Mobile,
+    /// A geostationary satellite: 1 % loss, 280 ms, 2 Mbit
+    Satellite,
+    /// Everything at once: 30 % loss, 100 ms, doubles, disorder, a cut of 5 s, addresses change
+    Storm,
+}
+
+impl WeatherArg {
+    /// The weather of that name.
+    pub const fn preset(self) -> Preset {
+        match self {
+            Self::Wifi => Preset::Wifi,
+            Self::Mobile => Preset::Mobile,
+            Self::Satellite => Preset::Satellite,
+            Self::Storm => Preset::Storm,
+        }
+    }
+}
+
+fn clients(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=100).contains(count)).ok_or_else(|| "a number from 1 to 100".into())
+}
+
 fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
 }
@@ -318,6 +453,19 @@ pub fn manual(subcommand: &str) -> Manual {
                 ),
             ],
         },
+        "sim" => Manual {
+            exit_status: &[DONE, ("1", "What the protocol promises did not hold in this run."), USAGE],
+            environment: &[RUST_LOG],
+            files: &[("none", "No file is read or written, and nothing is sent.")],
+            examples: &[
+                ("See what loss does to both protocols:", "udpchat sim --loss 10% --delay 40ms"),
+                (
+                    "Read how a lost datagram is repaired:",
+                    "udpchat sim --clients 2 --messages 20 --loss 20% --dialect session --trace",
+                ),
+                ("Kill the server in a storm:", "udpchat sim --weather storm --restart-server --seed 7 --json"),
+            ],
+        },
         _ => overview,
     }
 }
@@ -336,7 +484,7 @@ mod tests {
     fn serve_listens_on_every_address_that_is_given_and_else_on_the_originals() {
         let bound = |args: &[&str]| match Cli::try_parse_from(args).unwrap().command {
             Command::Serve(serve) => serve.bind,
-            Command::Join(_) | Command::Send(_) | Command::Bench(_) => {
+            Command::Join(_) | Command::Send(_) | Command::Bench(_) | Command::Sim(_) => {
                 unreachable!("serve was asked for")
             }
         };
@@ -353,5 +501,7 @@ mod tests {
         assert!(error(&["udpchat", "join", "--nick", ""]).contains("at least one character"));
         assert!(error(&["udpchat", "serve", "--max-members", "0"]).contains("--max-members"));
         assert!(error(&["udpchat", "send", "--nick", "bot"]).contains("<MESSAGE>"));
+        assert!(error(&["udpchat", "sim", "--loss", "120%"]).contains("write it like 10%"));
+        assert!(error(&["udpchat", "sim", "--rate-limit", "fast"]).contains("write it like 1Mbit"));
     }
 }

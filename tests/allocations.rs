@@ -20,7 +20,7 @@ fn talk(room: &mut Room, store: &mut Memory, turns: u16) -> usize {
         for datagram in [&b"x: hello"[..], b"x: hello again", b"\xff garbage", b"", &[b'y'; 1024]] {
             room.handle_datagram(Instant::from_millis(turn.into()), path(1 + turn % 100), datagram);
         }
-        store::settle(room, store, |_, text| shown += text.len());
+        store::settle(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
         while let Some(transmits) = room.poll_transmit(SOCKET) {
             let count = transmits.count();
             room.transmitted(SOCKET, count);

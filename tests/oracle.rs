@@ -48,7 +48,14 @@ fn scenario(fault: Option<Fault>, seed: u64) -> Scenario {
         Some(Fault::SilentGap) => {
             // So much is said while half are cut off that the history does not hold it.
             let history_bytes = 64 * 1024;
-            Scenario { history_bytes, messages: 400, size: 900, interval: Duration::from_millis(2), rebind: false, ..storm }
+            Scenario {
+                history_bytes,
+                messages: 400,
+                size: 900,
+                interval: Duration::from_millis(2),
+                rebind: false,
+                ..storm
+            }
         }
         _ => storm,
     }

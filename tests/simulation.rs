@@ -38,7 +38,8 @@ fn scenario(seed: u64) -> Scenario {
         },
         partition: [None, None, Some(ms(3_000)), Some(ms(90_000))][usize::try_from(pick(36, 4)).unwrap()],
         rebind: pick(39, 3) == 0,
-        restart_server: [None, None, Some(Restart::SameLog), Some(Restart::NewLog)][usize::try_from(pick(42, 4)).unwrap()],
+        restart_server: [None, None, Some(Restart::SameLog), Some(Restart::NewLog)]
+            [usize::try_from(pick(42, 4)).unwrap()],
         restart_clients: pick(45, 4) == 0,
         commit_late: ms([0, 0, 5, 200][usize::try_from(pick(48, 4)).unwrap()]),
         commit_reject: [0.0, 0.0, 0.0, 0.2][usize::try_from(pick(51, 4)).unwrap()],
@@ -49,7 +50,9 @@ fn scenario(seed: u64) -> Scenario {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
 }
 
 #[test]

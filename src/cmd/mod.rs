@@ -8,6 +8,7 @@ mod bench;
 mod join;
 mod send;
 mod serve;
+mod sim;
 
 use std::io;
 use std::net::SocketAddr;
@@ -77,6 +78,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Join(args) => join::run(args),
         Command::Send(args) => send::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Sim(args) => sim::run(args),
     }
 }
 

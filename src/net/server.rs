@@ -175,7 +175,7 @@ impl<S: Store> Server<S> {
 
     fn settle(&mut self) {
         let output = &mut self.output;
-        store::settle(&mut self.room, &mut self.store, |tag, text| {
+        store::settle(self.clock.now(), &mut self.room, &mut self.store, |tag, text| {
             if let Some(output) = output {
                 output.push_line(&[tag, text]);
             }

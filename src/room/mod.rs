@@ -270,7 +270,8 @@ impl Room {
 
     /// The backend has committed the draft; its entries have the numbers from `first` on. Drafts are committed in the
     /// order of their numbers.
-    pub fn committed(&mut self, draft: DraftId, first: Seq) {
+    pub fn committed(&mut self, now: Instant, draft: DraftId, first: Seq) {
+        self.pass_time(now);
         debug_assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let Some(slot) = self.queue.get(draft) else { return };
         let source = slot.source;
@@ -298,7 +299,8 @@ impl Room {
 
     /// The backend will not commit the draft. A session's author is told; the text dialect has no words for that: it is
     /// counted and dropped.
-    pub fn rejected(&mut self, draft: DraftId, why: Rejection) {
+    pub fn rejected(&mut self, now: Instant, draft: DraftId, why: Rejection) {
+        self.pass_time(now);
         let Some(slot) = self.queue.get(draft) else { return };
         if let Some(sessions) = &mut self.sessions {
             sessions.settled(slot, Outcome::Refused(why.into()));

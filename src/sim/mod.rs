@@ -13,13 +13,15 @@ mod oracle;
 mod store;
 mod tally;
 mod trace;
+mod units;
 mod world;
 
 use std::time::Duration;
 
 pub use network::{HEADERS, Weather};
-pub use tally::Tally;
+pub use tally::{Numbers, Tally};
 pub use trace::Trace;
+pub use units::{BitRate, Percent, Preset};
 pub use world::run;
 
 /// What is spoken.

@@ -160,7 +160,9 @@ impl Oracle {
             match entry {
                 Some(entry) if said(&entry.entry).is_some_and(|said| said == text) && entry.post == Some(post) => {}
                 Some(_) => self.violation(format!("client {client}: entry {seq} is not its post {post:?}")),
-                None => self.violation(format!("client {client}: {post:?} is said to be entry {seq}, which is not there")),
+                None => {
+                    self.violation(format!("client {client}: {post:?} is said to be entry {seq}, which is not there"))
+                }
             }
         }
         if told == Told::Refused && !self.rejects {
@@ -316,8 +318,12 @@ impl Oracle {
             let mut present: BTreeSet<&[u8]> = BTreeSet::new();
             for entry in log {
                 match entry.entry.split_at_checked(9) {
-                    Some(([2, who @ ..], _)) if !present.insert(who) => violations.push(format!("{who:02x?} joined twice")),
-                    Some(([3, who @ ..], _)) if !present.remove(who) => violations.push(format!("{who:02x?} left twice")),
+                    Some(([2, who @ ..], _)) if !present.insert(who) => {
+                        violations.push(format!("{who:02x?} joined twice"))
+                    }
+                    Some(([3, who @ ..], _)) if !present.remove(who) => {
+                        violations.push(format!("{who:02x?} left twice"))
+                    }
                     _ => {}
                 }
             }

@@ -118,7 +118,9 @@ impl Store for Backend {
             keep(draft.entry);
         } else {
             // The room cuts it the same way, with the prefix that it knows; here the length of the parts is enough.
-            text::cut(draft.line, "").take(usize::try_from(draft.entries).unwrap_or(1)).for_each(|text| keep(Entry::Line { text }));
+            text::cut(draft.line, "")
+                .take(usize::try_from(draft.entries).unwrap_or(1))
+                .for_each(|text| keep(Entry::Line { text }));
         }
         let late = if self.late.is_zero() { Duration::ZERO } else { self.late.mul_f64(self.chance()) };
         let rejected = self.reject > 0.0 && self.chance() < self.reject;

@@ -13,6 +13,9 @@ use serde::Serialize;
 use super::network::HEADERS;
 use crate::time::Instant;
 
+/// The longest latency that is told apart, in microseconds: an hour.
+const LATENCY_MAX_US: u64 = 3_600_000_000;
+
 /// The numbers; see the module.
 #[derive(Debug)]
 pub struct Tally {
@@ -30,6 +33,7 @@ pub struct Tally {
     duplicated: u64,
     out_of_order: u64,
     converged: Option<Duration>,
+    closed: bool,
 }
 
 /// The numbers, as they are printed.
@@ -70,7 +74,7 @@ impl Tally {
             said: BTreeMap::new(),
             shown: BTreeMap::new(),
             last: BTreeMap::new(),
-            latencies: Histogram::new(3).expect("three digits are a precision"),
+            latencies: Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("the bounds are in order"),
             reading: BTreeMap::new(),
             size: size as u64,
             datagrams: 0,
@@ -78,7 +82,13 @@ impl Tally {
             duplicated: 0,
             out_of_order: 0,
             converged: None,
+            closed: false,
         }
+    }
+
+    /// What comes now does not count any more.
+    pub(super) const fn close(&mut self) {
+        self.closed = true;
     }
 
     pub(super) fn said(&mut self, now: Instant, message: u64, author: usize, readers: BTreeSet<usize>) {
@@ -106,6 +116,9 @@ impl Tally {
     }
 
     pub(super) fn wire(&mut self, bytes: usize) {
+        if self.closed {
+            return;
+        }
         self.datagrams += 1;
         self.bytes += bytes as u64 + HEADERS;
     }

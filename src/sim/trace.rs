@@ -137,10 +137,8 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
 }
 
 fn ack_in_words(ack: &Ack) -> String {
-    let ranges: Vec<_> = ack
-        .received()
-        .map(|(low, high)| if low == high { low.to_string() } else { format!("{low}-{high}") })
-        .collect();
+    let ranges: Vec<_> =
+        ack.received().map(|(low, high)| if low == high { low.to_string() } else { format!("{low}-{high}") }).collect();
     ranges.join(" ")
 }
 

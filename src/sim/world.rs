@@ -31,6 +31,9 @@ const START_INTERVAL: Duration = Duration::from_millis(20);
 /// When the talk begins. Chosen: all have shaken hands by then, in most weathers.
 const TALK: Duration = Duration::from_secs(5);
 
+/// How long it is waited for the last text, which nobody promises. Chosen: longer than any datagram is under way.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How long it is looked on when everything has converged.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -64,6 +67,8 @@ struct Client {
     key: StaticKey,
     address: SocketAddr,
     started: bool,
+    /// It has been in the room: from then on it is to get everything.
+    joined: bool,
     instance: Instance,
     /// It has had so many other addresses.
     moves: u16,
@@ -94,24 +99,25 @@ struct World<'a> {
 pub fn run(scenario: &Scenario, story: bool) -> Report {
     let mut world = World::new(scenario, story);
     world.plan();
-    let mut converged = world.run_until_converged();
     let promises = scenario.dialect != Dialect::Text;
-    if promises && converged.is_none() {
-        let missing = world.missing().unwrap_or_default();
-        world.oracle.violation(format!("not converged {:?} after the last fault: {missing}", scenario.converge_within));
-    } else if promises {
+    if !promises {
+        world.run_to(world.last_fault + LINGER);
+    } else if let Some(at) = world.run_until_converged() {
+        world.tally.converged(at.saturating_since(world.last_fault));
+        world.tally.close();
         world.run_to(world.now + SETTLE);
-        world.oracle.begin_quiet();
+        if scenario.calms {
+            // In other weathers keepalives are lost and repeated.
+            world.oracle.begin_quiet();
+        }
         if scenario.attack {
             // Copies draw nothing: they do not disturb the quiet.
             (0..CAPTURED_MAX).for_each(|_| world.attack(0));
         }
         world.run_to(world.now + QUIET);
     } else {
-        converged = None;
-    }
-    if let Some(at) = converged {
-        world.tally.converged(at.saturating_since(world.last_fault));
+        let missing = world.missing().unwrap_or_default();
+        world.oracle.violation(format!("not converged {:?} after the last fault: {missing}", scenario.converge_within));
     }
     world.oracle.finish(QUIET, scenario.clients);
     let violations = if promises { world.oracle.violations().to_vec() } else { Vec::new() };
@@ -170,6 +176,7 @@ impl<'a> World<'a> {
             key: StaticKey::generate(&mut self.entropy),
             address: address(index, 0),
             started: false,
+            joined: false,
             instance: Instance(self.entropy.bytes()),
             moves: 0,
         }
@@ -319,7 +326,7 @@ impl<'a> World<'a> {
 
     /// Settles drafts; true if there are new entries, which the oracle is shown.
     fn commit(&mut self) -> bool {
-        store::settle(&mut self.room, &mut self.backend, |_, _| {});
+        store::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
         let before = self.told;
         while self.told < self.backend.log.len() {
             let Kept { entry, post } = &self.backend.log[self.told];
@@ -402,7 +409,9 @@ impl<'a> World<'a> {
             return;
         }
         self.oracle.reached_client(*to, self.now);
-        let Some(client) = self.clients.iter_mut().find(|client| client.address == *to && client.started) else { return };
+        let Some(client) = self.clients.iter_mut().find(|client| client.address == *to && client.started) else {
+            return;
+        };
         match &mut client.kind {
             Kind::Session(member) => member.handle_datagram(self.now, *from, bytes),
             Kind::Text(text) => text.handle_datagram(self.now, *from, bytes),
@@ -417,6 +426,7 @@ impl<'a> World<'a> {
                 Kind::Session(member) => member.poll_event(),
                 Kind::Text(text) => {
                     let Some(event) = text.poll_event() else { return };
+                    client.joined |= matches!(event, text::Event::Joined(_));
                     if let text::Event::Received(line) = event
                         && let Some(message) = message_in(&line)
                     {
@@ -434,6 +444,7 @@ impl<'a> World<'a> {
         let (instance, nick) = (self.clients[index].instance.0, self.clients[index].nick.clone());
         match event {
             member::Event::Here { log, from, .. } => {
+                self.clients[index].joined = true;
                 self.oracle.reads(index, log.0, from.0);
                 self.trace.tell(self.now, &nick, || "is here: the session stands".into());
             }
@@ -477,7 +488,9 @@ impl<'a> World<'a> {
             Action::Say(message) => self.say(message),
             Action::Cut(is_cut) => {
                 (0..self.clients.len()).step_by(2).for_each(|client| self.network.cut(client, is_cut));
-                self.trace.tell(self.now, "network", || if is_cut { "cuts every other client off" } else { "is whole" }.into());
+                self.trace.tell(self.now, "network", || {
+                    if is_cut { "cuts every other client off" } else { "is whole" }.into()
+                });
             }
             Action::Rebind => self.rebind(),
             Action::RestartServer(restart) => self.restart_server(restart),
@@ -494,12 +507,12 @@ impl<'a> World<'a> {
     fn say(&mut self, message: u64) {
         let index = usize::try_from(message).unwrap_or_default() % self.clients.len();
         let text = message_text(message, self.scenario.size);
-        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| self.clients[index].started).collect();
+        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| self.clients[index].joined).collect();
         self.tally.said(self.now, message, index, readers);
         let client = &mut self.clients[index];
         match &mut client.kind {
             Kind::Session(member) => {
-                let counter = member.post(&text);
+                let counter = member.post(self.now, &text);
                 let post = (client.instance.0, counter);
                 self.oracle.posted(index, post, &text);
             }
@@ -589,8 +602,7 @@ fn open_room(
         history_bytes: scenario.history_bytes,
         tap: trace.tap(),
     };
-    let config =
-        room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
+    let config = room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
     let mut room = Room::new(config, 1, Seq(0));
 
     for kept in &backend.log {
@@ -642,4 +654,3 @@ fn old_entry(number: u64, size: usize) -> Kept {
     encoded.truncate(len);
     Kept { entry: encoded.into(), post: None }
 }
-

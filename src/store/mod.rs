@@ -12,6 +12,7 @@ mod memory;
 pub use memory::Memory;
 
 use crate::room::{Draft, DraftId, Event, Rejection, Room};
+use crate::time::Instant;
 use crate::wire::Seq;
 
 /// What became of a draft.
@@ -48,7 +49,7 @@ pub trait Store {
 
 /// Takes the room and its store through everything that can be settled now: drafts to the store, outcomes to the room,
 /// accepted datagrams to `transcript`, as tag and text.
-pub fn settle(room: &mut Room, store: &mut impl Store, mut transcript: impl FnMut(&str, &str)) {
+pub fn settle(now: Instant, room: &mut Room, store: &mut impl Store, mut transcript: impl FnMut(&str, &str)) {
     loop {
         while let Some(event) = room.poll_event() {
             match event {
@@ -60,8 +61,8 @@ pub fn settle(room: &mut Room, store: &mut impl Store, mut transcript: impl FnMu
         while let Some(outcome) = store.poll_outcome() {
             settled = true;
             match outcome {
-                Outcome::Committed { draft, first } => room.committed(draft, first),
-                Outcome::Rejected { draft, why } => room.rejected(draft, why),
+                Outcome::Committed { draft, first } => room.committed(now, draft, first),
+                Outcome::Rejected { draft, why } => room.rejected(now, draft, why),
             }
         }
         if !settled {

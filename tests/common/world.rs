@@ -51,7 +51,7 @@ impl<S: Store> World<S> {
 
     pub fn settle(&mut self) {
         let transcript = &mut self.transcript;
-        store::settle(&mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
+        store::settle(self.now, &mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.

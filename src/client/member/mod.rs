@@ -189,7 +189,8 @@ impl Member {
     }
 
     /// Says `text`, which is to be as [`crate::wire::entry::is_text`] has it, as soon as it can; returns its counter.
-    pub fn post(&mut self, text: &str) -> u64 {
+    pub fn post(&mut self, now: Instant, text: &str) -> u64 {
+        self.now = self.now.max(now);
         self.posts.push(text)
     }
 

@@ -191,6 +191,7 @@ impl Sessions {
                 continue;
             }
             peer.paced = peer.paced.filter(|&paced| paced > now);
+            self.take_back_lost(id);
             self.wake(id);
             self.arm(id);
         }
@@ -475,9 +476,7 @@ impl Sessions {
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
         if peer.session.handle(now, path, frame).map_err(|_| CloseReason::Broken)? {
-            while let Some(cargo) = peer.session.poll_lost() {
-                peer.lost(cargo, self.authors.get_mut(peer.author));
-            }
+            self.take_back_lost(id);
             return Ok(());
         }
         match *frame {
@@ -493,6 +492,14 @@ impl Sessions {
             Frame::Bye(why) => Err(if why == CloseReason::Left { why } else { CloseReason::TimedOut }),
             // Only servers say these.
             _ => Err(CloseReason::Broken),
+        }
+    }
+
+    /// What was in packets that are lost is to be sent again.
+    fn take_back_lost(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        while let Some(cargo) = peer.session.poll_lost() {
+            peer.lost(cargo, self.authors.get_mut(peer.author));
         }
     }
 
