@@ -77,8 +77,10 @@ pub struct Scenario {
     pub attack: bool,
     /// How many bytes of entries the server keeps for those who are behind.
     pub history_bytes: usize,
-    /// How many entries are in the log at the beginning, which all clients want.
+    /// How many entries are in the log at the beginning.
     pub replay: u64,
+    /// So many of the clients come when the talk begins, want all of these and say nothing.
+    pub replayers: usize,
     /// The weather ends with the last message, as what must converge wants it.
     pub calms: bool,
     /// How long after the last fault everything must have converged.
@@ -104,6 +106,7 @@ impl Default for Scenario {
             attack: false,
             history_bytes: 16 * 1024 * 1024,
             replay: 0,
+            replayers: 0,
             calms: false,
             converge_within: Duration::from_secs(30),
         }

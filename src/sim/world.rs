@@ -28,8 +28,11 @@ const SOCKET: SocketId = SocketId(0);
 /// Between two clients' starts. Chosen: they come one by one.
 const START_INTERVAL: Duration = Duration::from_millis(20);
 
-/// When the talk begins. Chosen: all have shaken hands by then, in most weathers.
+/// When the talk begins at the earliest: all have shaken hands by then, in most weathers.
 const TALK: Duration = Duration::from_secs(5);
+
+/// When it begins at the latest, whoever is not there.
+const TALK_MAX: Duration = Duration::from_secs(60);
 
 /// How long it is waited for the last text, which nobody promises. Chosen: longer than any datagram is under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -47,6 +50,8 @@ const SETTLE: Duration = Duration::from_secs(75);
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Start(usize),
+    /// The talk begins, when all are there.
+    Begin,
     Say(u64),
     Cut(bool),
     Rebind,
@@ -200,7 +205,7 @@ impl<'a> World<'a> {
             instance: client.instance,
             present: true,
             place,
-            history: self.scenario.replay,
+            history: if index < self.scenario.replayers { self.scenario.replay } else { 0 },
             pinned: Some(self.server_key.public()),
             seed,
             tap: self.trace.tap(),
@@ -213,14 +218,27 @@ impl<'a> World<'a> {
         self.planned += 1;
     }
 
-    /// The messages, and the faults in the midst of them.
+    /// The clients' coming.
     fn plan(&mut self) {
         let scenario = self.scenario;
-        for index in 0..scenario.clients {
+        for index in scenario.replayers..scenario.clients {
             let index_u32 = u32::try_from(index).unwrap_or_default();
             self.at(Instant::ZERO + START_INTERVAL * index_u32, Action::Start(index));
         }
-        let talk = Instant::ZERO + TALK;
+        self.at(Instant::ZERO + TALK, Action::Begin);
+        self.last_fault = Instant::ZERO + TALK_MAX;
+    }
+
+    /// The messages, and the faults in the midst of them; or later, if somebody is still missing.
+    fn begin(&mut self) {
+        let (scenario, talk) = (self.scenario, self.now);
+        let all_are_here = self.clients[scenario.replayers..].iter().all(|client| client.joined);
+        if !all_are_here && talk < Instant::ZERO + TALK_MAX {
+            return self.at(talk + TALK / 10, Action::Begin);
+        }
+        for index in 0..scenario.replayers {
+            self.at(talk, Action::Start(index));
+        }
         for message in 0..scenario.messages {
             let when = talk + scenario.interval * u32::try_from(message).unwrap_or(u32::MAX);
             self.at(when, Action::Say(message));
@@ -250,12 +268,12 @@ impl<'a> World<'a> {
 
     /// Runs until the last action has happened and everybody has everything; `None` if that takes too long.
     fn run_until_converged(&mut self) -> Option<Instant> {
-        let deadline = self.last_fault + self.scenario.converge_within;
         loop {
             self.settle();
             if self.agenda.is_empty() && self.missing().is_none() {
                 return Some(self.now);
             }
+            let deadline = self.last_fault + self.scenario.converge_within;
             let next = self.next_time().filter(|&next| next <= deadline)?;
             self.step(next);
         }
@@ -451,8 +469,8 @@ impl<'a> World<'a> {
             member::Event::Entry { seq, encoded } => {
                 self.oracle.shown(index, seq.0, &encoded);
                 match oracle::said(&encoded).or_else(|| oracle::line(&encoded)).and_then(message_in) {
-                    Some(message) => self.tally.shown(self.now, index, message),
-                    None => self.tally.replayed(self.now, index),
+                    Some(message) if index >= self.scenario.replayers => self.tally.shown(self.now, index, message),
+                    _ => self.tally.replayed(self.now, index),
                 }
                 self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
             }
@@ -485,6 +503,7 @@ impl<'a> World<'a> {
                     self.new_member(index, None)
                 };
             }
+            Action::Begin => self.begin(),
             Action::Say(message) => self.say(message),
             Action::Cut(is_cut) => {
                 (0..self.clients.len()).step_by(2).for_each(|client| self.network.cut(client, is_cut));
@@ -505,9 +524,10 @@ impl<'a> World<'a> {
     }
 
     fn say(&mut self, message: u64) {
-        let index = usize::try_from(message).unwrap_or_default() % self.clients.len();
+        let replayers = self.scenario.replayers;
+        let index = replayers + usize::try_from(message).unwrap_or_default() % (self.clients.len() - replayers);
         let text = message_text(message, self.scenario.size);
-        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| self.clients[index].joined).collect();
+        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
         self.tally.said(self.now, message, index, readers);
         let client = &mut self.clients[index];
         match &mut client.kind {
