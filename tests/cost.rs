@@ -129,7 +129,8 @@ fn ten_replays_share_the_path_fairly_and_a_chat_goes_on_beside_them() {
     let took: Vec<_> = tally.replays().map(|(_, took)| took.as_secs_f64()).collect();
     let mean = took.iter().map(|took| 1.0 / took).sum::<f64>() / took.len() as f64;
     let shares: Vec<_> = took.iter().map(|took| 1.0 / took / mean).collect();
-    let (least, most) = shares.iter().fold((f64::MAX, 0.0_f64), |(least, most), &share| (least.min(share), most.max(share)));
+    let (least, most) =
+        shares.iter().fold((f64::MAX, 0.0_f64), |(least, most), &share| (least.min(share), most.max(share)));
     let p99 = tally.numbers().latency_p99_ms;
     let table = format!("ten replays: {least:.2} to {most:.2} of the mean\na chat beside them: p99 {p99:.0} ms\n");
     assert!(least >= 0.5 && most <= 2.0, "{table}");

@@ -106,6 +106,9 @@ pub struct Session<P, C> {
     ack_due: Option<Instant>,
     ack_now: bool,
     highest_at: Instant,
+    /// The first packet that draws an ack and carries the newest one: when it or a later one has arrived, that has.
+    ack_carrier: Option<u64>,
+    ack_arrived: bool,
     flight: Flight<C>,
     window: Window,
     rtt: Rtt,
@@ -143,6 +146,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             ack_due: None,
             ack_now: false,
             highest_at: now,
+            ack_carrier: None,
+            ack_arrived: true,
             flight: Flight::default(),
             window: Window::new(now),
             rtt,
@@ -245,6 +250,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.paths.received(now, from, number, bytes as u64, challenge);
         if draws_ack || planted(Fault::AckAcks) {
             self.unacked += 1;
+            (self.ack_carrier, self.ack_arrived) = (None, false);
             self.ack_now |= !in_order || self.unacked >= ACK_EVERY;
             self.ack_due = self.ack_due.or(Some(now + self.rtt.ack_delay()));
         }
@@ -341,7 +347,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         fill: impl FnOnce(&mut Writer, Allowed) -> Option<C>,
     ) -> Option<P> {
         let mut writer = Writer::default();
-        let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: self.unacked > 0 };
+        let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: !self.ack_arrived };
         if allowed.ack {
             let delay = now.saturating_since(self.highest_at).as_micros();
             if let Some(ack) = self.received.ack(u32::try_from(delay).unwrap_or(u32::MAX)) {
@@ -377,6 +383,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             self.window.sent(now, bytes.into(), self.rtt.smoothed());
             let was_full = self.window.in_flight() * 2 >= self.window.size();
             self.flight.push(number, now, bytes, was_full, cargo.unwrap_or_default());
+            if allowed.ack {
+                self.ack_carrier = self.ack_carrier.or(Some(number));
+            }
         }
         Some(self.path())
     }
@@ -407,6 +416,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let window = &mut self.window;
         let acked = self.flight.acked(ack, |sent| window.acked(sent.bytes.into(), sent.at, sent.was_full));
         if let Some((number, at, is_largest)) = acked.newest {
+            self.ack_arrived |= self.ack_carrier.is_some_and(|carrier| number >= carrier);
             if is_largest {
                 // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
                 let sample = now.saturating_since(at);

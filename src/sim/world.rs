@@ -527,7 +527,8 @@ impl<'a> World<'a> {
         let replayers = self.scenario.replayers;
         let index = replayers + usize::try_from(message).unwrap_or_default() % (self.clients.len() - replayers);
         let text = message_text(message, self.scenario.size);
-        let readers: BTreeSet<_> = (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
+        let readers: BTreeSet<_> =
+            (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
         self.tally.said(self.now, message, index, readers);
         let client = &mut self.clients[index];
         match &mut client.kind {
