@@ -387,6 +387,7 @@ const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, NOT_
 const NO_FILE: (&str, &str) = ("none", "No file is read or written; the room is gone when the server ends.");
 
 /// The manual of a subcommand, or of the whole for any other name.
+#[allow(clippy::too_many_lines)] // a table
 pub fn manual(subcommand: &str) -> Manual {
     let overview = Manual {
         exit_status: CLIENT_STATUS,

@@ -1,14 +1,14 @@
 //! Many seeds in many weathers: what the protocol promises holds in all of them.
 //!
 //! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test simulation` runs more of them, `UDPCHAT_SIM_SEED=17` only that one.
-#![allow(clippy::unwrap_used)] // tests are allowed to
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 
 use std::time::Duration;
 
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 
 /// How many seeds are run without being asked for more.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2000;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -55,6 +55,43 @@ fn number(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
 }
 
+/// Nothing that the network does is an error of ours: an error in the log ends the test.
+struct NoErrors;
+
+impl log::Log for NoErrors {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() == log::Level::Error
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        assert!(!self.enabled(record.metadata()), "an error in the log: {}", record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_to_the_byte_and_another_one_another() {
+    let run = |seed| {
+        let report = sim::run(&scenario(seed), true);
+        (report.trace_hash, report.trace.text().to_owned(), report.tally.numbers())
+    };
+    for seed in 0..20 {
+        assert_eq!(run(seed), run(seed));
+        assert_ne!(run(seed).0, run(seed + 1).0);
+    }
+}
+
+#[test]
+fn without_faults_both_dialects_show_everything_once_and_in_order() {
+    for dialect in [Dialect::Text, Dialect::Session, Dialect::Mixed] {
+        let report = sim::run(&Scenario { dialect, clients: 6, messages: 60, ..Scenario::default() }, false);
+        let numbers = report.tally.numbers();
+        assert_eq!((numbers.sent, numbers.expected, numbers.delivered), (60, 360, 360), "{dialect:?}");
+        assert_eq!((numbers.lost, numbers.duplicated, numbers.out_of_order), (0, 0, 0), "{dialect:?}");
+    }
+}
+
 #[test]
 fn whatever_the_weather_everything_is_as_promised() {
     let seeds = match number("UDPCHAT_SIM_SEED") {
@@ -62,6 +99,7 @@ fn whatever_the_weather_everything_is_as_promised() {
         None => 0..number("UDPCHAT_SIM_SEEDS").unwrap_or(SEEDS),
     };
     let is_one = seeds.end - seeds.start == 1;
+    log::set_logger(&NoErrors).map(|()| log::set_max_level(log::LevelFilter::Error)).unwrap();
     let mut failed = Vec::new();
     for seed in seeds {
         let scenario = scenario(seed);

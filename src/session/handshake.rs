@@ -10,6 +10,7 @@ use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
 use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver, RingResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState, StatelessTransportState};
+use zeroize::Zeroizing;
 
 use super::keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 use crate::wire::packet::{self, DATAGRAM_MAX, PROLOGUE_LEN, TAG_LEN};
@@ -29,7 +30,7 @@ pub struct Initiator {
 impl Initiator {
     /// Begins a handshake with `prologue`.
     pub fn new(key: &StaticKey, entropy: &mut Entropy, prologue: &[u8; PROLOGUE_LEN]) -> Self {
-        let mut noise = build(key, entropy, prologue, true);
+        let mut noise = build(key, Zeroizing::new(entropy.bytes()), prologue, true);
         let message = write(&mut noise, &[]);
         let message = message.as_slice().try_into().expect("the first message is a key");
         Self { noise, hello: packet::hello(prologue, message) }
@@ -58,6 +59,13 @@ impl Initiator {
 /// The server's end.
 pub struct Responder {
     noise: HandshakeState,
+    /// What it was made of: snow does not take its cipher back when a last message turns out to be forged, so that it is
+    /// made anew then.
+    seed: Zeroizing<[u8; 32]>,
+    prologue: Box<[u8]>,
+    hello: Box<[u8]>,
+    payload: Box<[u8]>,
+    is_spent: bool,
 }
 
 impl Responder {
@@ -66,18 +74,22 @@ impl Responder {
         key: &StaticKey,
         entropy: &mut Entropy,
         prologue: &[u8],
-        message: &[u8],
+        hello: &[u8],
         payload: &[u8],
     ) -> Option<(Self, Vec<u8>)> {
-        let mut noise = build(key, entropy, prologue, false);
-        noise.read_message(message, &mut []).ok()?;
-        let answer = write(&mut noise, payload);
-        Some((Self { noise }, answer))
+        let seed = Zeroizing::new(entropy.bytes());
+        let (noise, answer) = respond(key, &seed, prologue, hello, payload)?;
+        let (prologue, hello, payload) = (prologue.into(), hello.into(), payload.into());
+        Some((Self { noise, seed, prologue, hello, payload, is_spent: false }, answer))
     }
 
     /// Reads the last Noise message, and gives its payload and the client's key; `None`, and nothing has changed, if it
     /// is not that.
-    pub fn read_finish(&mut self, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
+    pub fn read_finish(&mut self, key: &StaticKey, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
+        if self.is_spent {
+            self.noise = respond(key, &self.seed, &self.prologue, &self.hello, &self.payload)?.0;
+        }
+        self.is_spent = true;
         let mut payload = [0; DATAGRAM_MAX];
         let len = self.noise.read_message(message, &mut payload).ok()?;
         Some((payload[..len].to_vec(), remote(&self.noise)?))
@@ -87,6 +99,20 @@ impl Responder {
     pub fn into_transport(self) -> Transport {
         Transport::new(self.noise)
     }
+}
+
+/// The server's end after the hello, and its answer; the same for the same seed.
+fn respond(
+    key: &StaticKey,
+    seed: &Zeroizing<[u8; 32]>,
+    prologue: &[u8],
+    hello: &[u8],
+    payload: &[u8],
+) -> Option<(HandshakeState, Vec<u8>)> {
+    let mut noise = build(key, seed.clone(), prologue, false);
+    noise.read_message(hello, &mut []).ok()?;
+    let answer = write(&mut noise, payload);
+    Some((noise, answer))
 }
 
 /// The keys of a session.
@@ -130,11 +156,10 @@ impl fmt::Debug for Responder {
     }
 }
 
-fn build(key: &StaticKey, entropy: &mut Entropy, prologue: &[u8], initiator: bool) -> HandshakeState {
+fn build(key: &StaticKey, seed: Zeroizing<[u8; 32]>, prologue: &[u8], initiator: bool) -> HandshakeState {
     let params: NoiseParams = PATTERN.parse().expect("the pattern is a Noise pattern");
     let ring = FallbackResolver::new(Box::new(RingResolver), Box::new(DefaultResolver));
-    let seed = entropy.bytes();
-    let builder = Builder::with_resolver(params, Box::new(Seeded { ring, seed: zeroize::Zeroizing::new(seed) }))
+    let builder = Builder::with_resolver(params, Box::new(Seeded { ring, seed }))
         .prologue(prologue)
         .and_then(|builder| builder.local_private_key(key.secret()))
         .and_then(|builder| if initiator { builder.build_initiator() } else { builder.build_responder() });
@@ -155,7 +180,7 @@ fn remote(noise: &HandshakeState) -> Option<PublicKey> {
 /// The resolver that snow takes its parts from: ring where it has them, and a generator that was seeded by us.
 struct Seeded {
     ring: FallbackResolver,
-    seed: zeroize::Zeroizing<[u8; 32]>,
+    seed: Zeroizing<[u8; 32]>,
 }
 
 impl CryptoResolver for Seeded {
@@ -198,7 +223,7 @@ pub(super) fn pair() -> (Transport, Transport) {
     let (mut responder, answer) = Responder::new(&server, &mut entropy, &prologue, &hello, b"").unwrap();
     initiator.read_answer(&answer).unwrap();
     let (finish, transport) = initiator.finish(b"");
-    responder.read_finish(&finish).unwrap();
+    responder.read_finish(&server, &finish).unwrap();
     (transport, responder.into_transport())
 }
 
@@ -220,8 +245,12 @@ mod tests {
         assert_eq!(initiator.read_answer(&answer[1..]), None, "damaged on the way");
         assert_eq!(initiator.read_answer(&answer), Some((b"id".to_vec(), server.public())));
         let (finish, client_end) = initiator.finish(b"join");
-        assert_eq!(responder.read_finish(b"something else that is long enough to be one, or is it not?"), None);
-        assert_eq!(responder.read_finish(&finish), Some((b"join".to_vec(), jill.public())));
+        for position in [0, 40, finish.len() - 1] {
+            let mut forged = finish.clone();
+            forged[position] ^= 1;
+            assert_eq!(responder.read_finish(&server, &forged), None, "changed at {position}");
+        }
+        assert_eq!(responder.read_finish(&server, &finish), Some((b"join".to_vec(), jill.public())));
         let server_end = responder.into_transport();
         let (mut sealed, mut opened) = (Vec::new(), [0; DATAGRAM_MAX]);
         client_end.seal(7, b"hey", &mut sealed);

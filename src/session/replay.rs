@@ -17,6 +17,8 @@ use crate::wire::frame::{ACK_RANGES_MAX, Ack};
 const WORD: u64 = 64;
 const WORDS: u64 = 32;
 
+const _: () = assert!(WORDS == 32);
+
 /// How many numbers behind the highest can still be told apart: one word less than there are (RFC 6479 3).
 pub const WINDOW: u64 = (WORDS - 1) * WORD;
 
@@ -26,7 +28,7 @@ const ACK_REACH: u64 = 512;
 /// The numbers received.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received {
-    words: [u64; WORDS as usize],
+    words: [u64; 32],
     /// One more than the highest; 0 for none.
     end: u64,
 }

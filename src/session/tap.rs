@@ -10,10 +10,12 @@ use std::rc::Rc;
 
 use crate::wire::SessionId;
 
+type Packets = BTreeMap<(SessionId, u64), Box<[u8]>>;
+
 /// The packets that are looked into, by the session's name at their receiver and their number.
 #[derive(Clone, Debug, Default)]
 pub struct Tap {
-    plain: Rc<RefCell<BTreeMap<(SessionId, u64), Box<[u8]>>>>,
+    plain: Rc<RefCell<Packets>>,
 }
 
 impl Tap {

@@ -489,7 +489,10 @@ impl<'a> World<'a> {
             }
             member::Event::Away => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
             member::Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
-            other => self.oracle.violation(format!("{nick} is told {other:?}")),
+            odd @ (member::Event::TextAnswer
+            | member::Event::KeyChanged(_)
+            | member::Event::OtherVersion(_)
+            | member::Event::Over(_)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
         }
     }
 

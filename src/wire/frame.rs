@@ -396,6 +396,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::wildcard_enum_match_arm)]
     use super::*;
     use proptest::prelude::*;
 

@@ -23,6 +23,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(4);
 /// How often hello and finish are repeated before it all begins again (PROTOCOL 2.4).
 const REPEATS: u32 = 4;
 
+/// How many tokens an attempt takes. Chosen: who forges tokens makes the client send so many hellos, to its own server.
+const GREETINGS_MAX: u32 = 8;
+
 /// The longest payload of the finish: instance, nick, presence, place, history.
 const JOIN_MAX: usize = 128;
 
@@ -53,6 +56,9 @@ pub(super) struct Attempt {
     due: Instant,
     pause: Duration,
     repeats: u32,
+    /// The last token, and how many there were.
+    token: Option<Token>,
+    greetings: u32,
     /// When the message of the stage was last sent.
     sent: Instant,
 }
@@ -72,7 +78,7 @@ impl Attempt {
     /// An attempt that begins with the probe.
     pub(super) fn new(now: Instant, config: &Config) -> Self {
         let stage = Stage::Seeking { probe: text::probe(config.nick.as_str()) };
-        Self { stage, waits: true, due: now, pause: PAUSE, repeats: 0, sent: now }
+        Self { stage, waits: true, due: now, pause: PAUSE, repeats: 0, token: None, greetings: 0, sent: now }
     }
 
     /// Whether no token has come yet.
@@ -117,19 +123,17 @@ impl Attempt {
 
     /// A token came.
     pub(super) fn greet(&mut self, config: &Config, entropy: &mut Entropy, token: &Token) {
+        (self.token, self.greetings) = (Some(*token), self.greetings + 1);
         let id = SessionId(entropy.next_u32());
         let initiator = Initiator::new(&config.key, entropy, &packet::prologue(id, token));
         self.enter(Stage::Greeting { id, initiator: Box::new(initiator), server: None });
     }
 
-    /// Whether this is a repeat of the last token: the server did not take the hello's.
-    pub(super) fn may_greet(&self, now: Instant) -> bool {
-        match &self.stage {
-            Stage::Seeking { .. } => true,
-            // A second token on its way at the same time is no reason to begin again.
-            Stage::Greeting { .. } => now.saturating_since(self.sent) >= PAUSE / 4 && !self.waits,
-            Stage::Finishing { .. } => false,
-        }
+    /// Whether a hello is to be sent with this token: it is the first, or not the one that the last hello had, which the
+    /// server did not take then.
+    pub(super) fn may_greet(&self, token: &Token) -> bool {
+        let is_before_answer = !matches!(self.stage, Stage::Finishing { .. });
+        is_before_answer && self.token.as_ref() != Some(token) && self.greetings < GREETINGS_MAX
     }
 
     /// An answer or its like came.
@@ -144,8 +148,15 @@ impl Attempt {
                 *server = Some(SessionId(hello.id));
                 Outcome::Answered(key)
             }
-            Datagram::OtherVersion { client, version } if client == *id => Outcome::OtherVersion(version),
-            _ => Outcome::Nothing,
+            Datagram::OtherVersion { client, version } if client == *id && version != packet::VERSION => {
+                Outcome::OtherVersion(version)
+            }
+            Datagram::Answer { .. }
+            | Datagram::OtherVersion { .. }
+            | Datagram::Hello { .. }
+            | Datagram::Finish { .. }
+            | Datagram::Packet { .. }
+            | Datagram::Unknown { .. } => Outcome::Nothing,
         }
     }
 

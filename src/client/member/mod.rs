@@ -282,9 +282,9 @@ impl Member {
     }
 
     fn handle_text(&mut self, bytes: &[u8]) {
-        let (now, Some(attempt)) = (self.now, &mut self.attempt) else { return };
+        let Some(attempt) = &mut self.attempt else { return };
         if let Some(token) = packet::token(bytes) {
-            if attempt.may_greet(now) {
+            if attempt.may_greet(token) {
                 attempt.greet(&self.config, &mut self.entropy, token);
                 self.forget_built();
             }
@@ -375,8 +375,9 @@ impl Member {
             Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),
             Frame::Settled { counter, outcome } => self.posts.settled(counter, outcome, &mut self.events),
             Frame::Bye(why) => self.handle_bye(why),
-            // Only clients say these.
-            _ => self.end(CloseReason::Broken),
+            // Only clients say these; the session's own are done with.
+            Frame::Have(_) | Frame::Post { .. } => self.end(CloseReason::Broken),
+            Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
 

@@ -128,6 +128,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::wildcard_enum_match_arm)]
     use super::*;
     use proptest::prelude::*;
 
@@ -139,7 +140,7 @@ mod tests {
         let number = |event: &Event| match event {
             Event::Entry { seq, .. } => seq.0,
             Event::Gap { first, count } => first.0 + 1000 * count,
-            _ => unreachable!(),
+            other => unreachable!("{other:?}"),
         };
         events.iter().map(number).collect()
     }

@@ -54,7 +54,7 @@ impl Cursor {
     /// What to send next of a log that ends at `end`: first what is missing, then what is new.
     pub(super) fn next_run(&self, end: Seq) -> Option<Run> {
         let fresh = Run { from: self.fresh, to: end.min(self.takes_to) };
-        self.repairs.first().copied().or((!fresh.is_empty()).then_some(fresh))
+        self.repairs.first().copied().or_else(|| (!fresh.is_empty()).then_some(fresh))
     }
 
     /// Whether everything was sent, up to `end` or to what the client takes, and nothing is to be sent again.

@@ -243,7 +243,7 @@ impl Sessions {
         let (Some(author), Some(post)) = (slot.source.as_author(), slot.post) else { return };
         let outcome = match outcome {
             Outcome::Refused(_) if planted(Fault::AcceptRejected) => Outcome::Accepted(self.history.end()),
-            outcome => outcome,
+            Outcome::Accepted(_) | Outcome::Refused(_) => outcome,
         };
         self.authors.settle(author, post.counter, outcome);
         if let Some(&id) = self.by_author.get(&author) {
@@ -335,7 +335,7 @@ impl Sessions {
                 return Ok(());
             }
         };
-        let (payload, key) = responder.read_finish(noise).ok_or(DropReason::Forged)?;
+        let (payload, key) = responder.read_finish(&self.key, noise).ok_or(DropReason::Forged)?;
         let (client, round_trip) = (half_open.client, now.saturating_since(half_open.since));
         let Some(mut half_open) = self.lobby.take(id) else { return Err(DropReason::UnknownSession) };
         let State::Waiting(responder) = half_open.state else { return Err(DropReason::UnknownSession) };
@@ -490,8 +490,13 @@ impl Sessions {
                 Ok(())
             }
             Frame::Bye(why) => Err(if why == CloseReason::Left { why } else { CloseReason::TimedOut }),
-            // Only servers say these.
-            _ => Err(CloseReason::Broken),
+            // Only servers say these; the session's own are done with.
+            Frame::Welcome(_) | Frame::Entries(_) | Frame::Gap { .. } | Frame::Settled { .. } => {
+                Err(CloseReason::Broken)
+            }
+            Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -1,0 +1,557 @@
+//! A room and members with sessions in memory: no loss, no delay, one thing at a time.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)] // tests are allowed to
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use udpchat::client::member::{Config as MemberConfig, Event, Member};
+use udpchat::room::{
+    Config, Draft, DraftId, DropReason, Path, Rejection, Room, SESSIONS_OF_A_KEY, SessionConfig, SocketId,
+};
+use udpchat::session::{Entropy, StaticKey};
+use udpchat::store::{self, Memory, Outcome as Committing, Store};
+use udpchat::time::Instant;
+use udpchat::wire::entry::{Entry, TEXT_MAX};
+use udpchat::wire::frame::Outcome;
+use udpchat::wire::packet::{self, Datagram};
+use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId};
+
+const SOCKET: SocketId = SocketId(0);
+
+fn server() -> SocketAddr {
+    "10.0.0.1:9999".parse().unwrap()
+}
+
+fn key(seed: u8) -> StaticKey {
+    StaticKey::generate(&mut Entropy::new([seed; 32]))
+}
+
+fn config() -> Config {
+    let sessions =
+        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
+    Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() }
+}
+
+/// A backend that answers when it is told to, in the order that it is told.
+#[derive(Default)]
+struct Slow {
+    asked: Vec<DraftId>,
+    next: Seq,
+    answers: VecDeque<Committing>,
+}
+
+impl Slow {
+    fn commit(&mut self, index: usize) {
+        let draft = self.asked.remove(index);
+        self.answers.push_back(Committing::Committed { draft, first: self.next });
+        self.next = self.next + 1;
+    }
+
+    fn reject(&mut self, index: usize) {
+        let draft = self.asked.remove(index);
+        self.answers.push_back(Committing::Rejected { draft, why: Rejection::Full });
+    }
+}
+
+impl Store for Slow {
+    fn next(&self) -> Seq {
+        self.next
+    }
+
+    fn append(&mut self, draft: &Draft<'_>) {
+        self.asked.push(draft.id);
+    }
+
+    fn poll_outcome(&mut self) -> Option<Committing> {
+        self.answers.pop_front()
+    }
+}
+
+struct World<S> {
+    now: Instant,
+    room: Room,
+    store: S,
+    /// What the server sent to addresses where no member of ours is.
+    elsewhere: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+struct Peer {
+    member: Member,
+    address: SocketAddr,
+    events: Vec<Event>,
+}
+
+impl Peer {
+    fn config(nick: &str, key_seed: u8, instance: u8) -> MemberConfig {
+        MemberConfig {
+            server: server(),
+            nick: nick.parse().unwrap(),
+            key: key(key_seed),
+            instance: Instance([instance; 8]),
+            present: true,
+            place: None,
+            history: 0,
+            pinned: None,
+            seed: [instance; 32],
+            tap: None,
+        }
+    }
+
+    fn new(nick: &str, seed: u8) -> Self {
+        Self::with(Self::config(nick, seed, seed), seed)
+    }
+
+    fn with(config: MemberConfig, port: u8) -> Self {
+        let address = SocketAddr::from(([10, 0, 1, 1], 1000 + u16::from(port)));
+        Self { member: Member::new(Instant::ZERO, config), address, events: Vec::new() }
+    }
+
+    /// What it was shown, as lines.
+    fn shown(&self) -> Vec<String> {
+        let line = |event: &Event| match event {
+            Event::Entry { encoded, .. } => {
+                let mut line = String::new();
+                Entry::decode(encoded).unwrap().render(&mut line);
+                Some(line)
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(line).collect()
+    }
+
+    fn settled(&self) -> Vec<(u64, Outcome)> {
+        let settled = |event: &Event| match event {
+            Event::Settled { counter, outcome } => Some((*counter, *outcome)),
+            _ => None,
+        };
+        self.events.iter().filter_map(settled).collect()
+    }
+
+    fn over(&self) -> Option<CloseReason> {
+        self.events.iter().find_map(|event| if let Event::Over(why) = event { Some(*why) } else { None })
+    }
+}
+
+impl World<Memory> {
+    fn new() -> Self {
+        Self::with(config(), Memory::default())
+    }
+}
+
+impl<S: Store> World<S> {
+    fn with(config: Config, store: S) -> Self {
+        let room = Room::new(config, 1, store.next());
+        Self { now: Instant::ZERO, room, store, elsewhere: Vec::new() }
+    }
+
+    fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) {
+        self.room.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
+    }
+
+    /// What the server has to send now.
+    fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut sent = Vec::new();
+        loop {
+            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
+            let segment = transmits.segment().unwrap_or(usize::MAX);
+            let batch: Vec<_> = transmits.collect();
+            let count = batch.len();
+            for (to, bytes) in batch {
+                sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
+            }
+            self.room.transmitted(SOCKET, count);
+        }
+    }
+
+    /// Carries everything until nobody has anything to say.
+    fn run(&mut self, peers: &mut [&mut Peer]) {
+        loop {
+            let mut quiet = true;
+            for peer in peers.iter_mut() {
+                while let Some(bytes) = peer.member.poll_transmit().map(<[u8]>::to_vec) {
+                    peer.member.transmitted(self.now);
+                    self.receive(peer.address, &bytes);
+                    quiet = false;
+                }
+            }
+            for (to, bytes) in self.sent() {
+                quiet = false;
+                match peers.iter_mut().find(|peer| peer.address == to) {
+                    Some(peer) => peer.member.handle_datagram(self.now, server(), &bytes),
+                    None => self.elsewhere.push((to, bytes)),
+                }
+            }
+            for peer in peers.iter_mut() {
+                while let Some(event) = peer.member.poll_event() {
+                    peer.events.push(event);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// Time passes, from deadline to deadline.
+    fn wait(&mut self, time: Duration, peers: &mut [&mut Peer]) {
+        let end = self.now + time;
+        self.run(peers);
+        loop {
+            let deadlines = peers.iter().filter_map(|peer| peer.member.poll_timeout());
+            let Some(next) = deadlines.chain(self.room.poll_timeout()).min().filter(|&next| next <= end) else { break };
+            self.now = self.now.max(next);
+            self.room.handle_timeout(self.now);
+            peers.iter_mut().for_each(|peer| peer.member.handle_timeout(self.now));
+            self.run(peers);
+        }
+        self.now = end;
+    }
+
+    fn say(&mut self, peer: usize, text: &str, peers: &mut [&mut Peer]) {
+        peers[peer].member.post(self.now, text);
+        self.run(peers);
+    }
+}
+
+fn text_lines(world: &World<Memory>, at: &str) -> Vec<String> {
+    let at: SocketAddr = at.parse().unwrap();
+    let lines = world.elsewhere.iter().filter(|(to, _)| *to == at);
+    lines.map(|(_, bytes)| String::from_utf8(bytes.clone()).expect("a text peer is sent text only")).collect()
+}
+
+#[test]
+fn members_and_text_peers_are_in_one_room() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.receive("10.0.0.9:7".parse().unwrap(), b"SIGNUP_TAG:jack");
+    world.run(&mut [&mut jill]);
+    world.receive("10.0.0.9:7".parse().unwrap(), b"jack: hey jill");
+    world.run(&mut [&mut jill]);
+    world.say(0, "hi jack", &mut [&mut jill]);
+    jill.member.leave(world.now);
+    world.run(&mut [&mut jill]);
+    world.run(&mut []);
+    assert_eq!(jill.shown(), ["jill joined!", "jack joined!", "jack: hey jill", "jill: hi jack"]);
+    assert!(
+        jill.events.iter().any(|event| matches!(event, Event::Entry { encoded, .. } if
+        matches!(Entry::decode(encoded), Some(Entry::Line { text: "jack: hey jill" })))),
+        "shown as unverified"
+    );
+    assert_eq!(text_lines(&world, "10.0.0.9:7"), ["jack joined!", "jack: hey jill", "jill: hi jack", "jill left"]);
+    assert_eq!(jill.over(), Some(CloseReason::Left));
+    assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(3)))]);
+}
+
+#[test]
+fn nothing_is_shown_or_confirmed_before_it_is_committed() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    assert!(jill.member.is_here() && jill.shown().is_empty(), "being in the room needs no commit");
+    world.say(0, "hey", &mut [&mut jill]);
+    world.wait(Duration::from_secs(5), &mut [&mut jill]);
+    assert_eq!((jill.shown().len(), jill.settled().len(), world.store.asked.len()), (0, 0, 2), "asked once each");
+    world.store.commit(0);
+    world.store.commit(0);
+    world.run(&mut [&mut jill]);
+    assert_eq!(jill.shown(), ["jill joined!", "jill: hey"]);
+    assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(1)))]);
+}
+
+#[test]
+fn the_backend_gives_the_order() {
+    let mut world = World::with(config(), Slow::default());
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let both = &mut [&mut jill, &mut jack];
+    world.run(both);
+    world.say(0, "first asked", both);
+    world.say(1, "second asked", both);
+    for index in [3, 1, 0, 0] {
+        world.store.commit(index);
+    }
+    world.run(both);
+    let order = ["jack: second asked", "jack joined!", "jill joined!", "jill: first asked"];
+    assert_eq!((jill.shown(), jack.shown()), (order.map(String::from).to_vec(), order.map(String::from).to_vec()));
+    assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(3)))]);
+    assert_eq!(jack.settled(), [(0, Outcome::Accepted(Seq(0)))]);
+}
+
+#[test]
+fn who_is_rejected_is_told_why_and_nobody_else_hears_of_it() {
+    let mut world = World::with(config(), Slow::default());
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let both = &mut [&mut jill, &mut jack];
+    world.run(both);
+    world.say(0, "one", both);
+    world.say(0, "two", both);
+    world.store.commit(0);
+    world.store.commit(0);
+    world.store.reject(0);
+    world.store.commit(0);
+    world.run(both);
+    let settled = [(0, Outcome::Refused(Refusal::Full)), (1, Outcome::Accepted(Seq(2)))];
+    assert_eq!(jill.settled(), settled);
+    assert_eq!(jack.shown(), ["jill joined!", "jack joined!", "jill: two"]);
+}
+
+#[test]
+fn a_text_with_control_characters_or_too_long_is_refused_and_the_longest_is_not() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    for text in ["two\nlines", "", &"x".repeat(TEXT_MAX), "a\ttab"] {
+        world.say(0, text, &mut [&mut jill]);
+    }
+    let refused = |counter| (counter, Outcome::Refused(Refusal::Malformed));
+    let accepted = |counter, seq| (counter, Outcome::Accepted(Seq(seq)));
+    assert_eq!(jill.settled(), [refused(0), refused(1), accepted(2, 1), accepted(3, 2)]);
+}
+
+#[test]
+fn a_nick_that_another_key_holds_is_taken_and_a_repeated_finish_hears_it_again() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    let mut other = Peer::new("jill", 2);
+    let mut finish = Vec::new();
+    while let Some(bytes) = other.member.poll_transmit().map(<[u8]>::to_vec) {
+        other.member.transmitted(world.now);
+        world.receive(other.address, &bytes);
+        for (_, answer) in world.sent() {
+            if bytes[0] != 0xfa {
+                other.member.handle_datagram(world.now, server(), &answer);
+            }
+        }
+        finish = bytes;
+    }
+    assert_eq!(finish[0], 0xfa, "the first bye was lost");
+    world.receive(other.address, &finish);
+    let answers = world.sent();
+    assert_eq!(answers.len(), 1);
+    other.member.handle_datagram(world.now, server(), &answers[0].1);
+    world.run(&mut [&mut jill, &mut other]);
+    assert_eq!(other.over(), Some(CloseReason::NickTaken));
+    assert_eq!(jill.shown(), ["jill joined!"]);
+}
+
+#[test]
+fn a_room_has_as_many_members_as_it_may_and_not_one_more() {
+    let mut world = World::with(Config { members_max: 2, ..config() }, Memory::default());
+    let mut peers: Vec<_> = (1..=3).map(|seed| Peer::new(&format!("peer{seed}"), seed)).collect();
+    world.run(&mut peers.iter_mut().collect::<Vec<_>>());
+    let over: Vec<_> = peers.iter().map(Peer::over).collect();
+    assert_eq!(over, [None, None, Some(CloseReason::RoomFull)]);
+    assert_eq!(world.room.members(), 2);
+}
+
+#[test]
+fn a_key_may_have_several_sessions_and_is_announced_once() {
+    let mut world = World::new();
+    let mut peers: Vec<_> = (0..=u8::try_from(SESSIONS_OF_A_KEY).unwrap())
+        .map(|instance| Peer::with(Peer::config("jill", 1, instance), instance))
+        .collect();
+    world.run(&mut peers.iter_mut().collect::<Vec<_>>());
+    assert_eq!(peers[0].shown(), ["jill joined!"]);
+    assert_eq!(peers.iter().filter(|peer| peer.over().is_none()).count(), SESSIONS_OF_A_KEY);
+    assert_eq!(peers.last().unwrap().over(), Some(CloseReason::TooManySessions));
+    let mut all: Vec<_> = peers.iter_mut().collect();
+    world.say(0, "from one", &mut all);
+    world.say(1, "from another", &mut all);
+    assert_eq!(peers[2].shown(), ["jill joined!", "jill: from one", "jill: from another"]);
+}
+
+#[test]
+fn the_same_client_replaces_its_older_session_without_noise() {
+    let mut world = World::new();
+    let mut older = Peer::with(Peer::config("jill", 1, 1), 1);
+    world.run(&mut [&mut older]);
+    let mut newer = Peer::with(Peer::config("jill", 1, 1), 2);
+    world.run(&mut [&mut older, &mut newer]);
+    world.say(1, "still me", &mut [&mut older, &mut newer]);
+    assert_eq!(older.over(), Some(CloseReason::Replaced));
+    assert_eq!(newer.shown(), ["jill: still me"]);
+    assert_eq!(world.room.members(), 1);
+}
+
+#[test]
+fn who_only_sends_is_not_announced() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    let mut bot = Peer::with(MemberConfig { present: false, ..Peer::config("bot", 2, 2) }, 2);
+    world.run(&mut [&mut jill]);
+    world.run(&mut [&mut jill, &mut bot]);
+    world.say(1, "the build is done", &mut [&mut jill, &mut bot]);
+    bot.member.leave(world.now);
+    world.run(&mut [&mut jill, &mut bot]);
+    assert_eq!(jill.shown(), ["jill joined!", "bot: the build is done"]);
+}
+
+#[test]
+fn who_goes_silent_has_left_and_the_nick_is_free() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    world.run(&mut [&mut jill, &mut jack]);
+    drop(jack);
+    world.wait(Duration::from_secs(80), &mut [&mut jill]);
+    assert_eq!(jill.shown(), ["jill joined!", "jack joined!", "jack left (timed out)"]);
+    let mut other_jack = Peer::new("jack", 3);
+    world.run(&mut [&mut jill, &mut other_jack]);
+    assert!(other_jack.member.is_here());
+}
+
+#[test]
+fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.room.close();
+    for (_, bytes) in world.sent() {
+        jill.member.handle_datagram(world.now, server(), &bytes);
+    }
+    while let Some(event) = jill.member.poll_event() {
+        jill.events.push(event);
+    }
+    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away), false));
+    let mut world = World { now: world.now, ..World::new() };
+    jill.events.clear();
+    world.wait(Duration::from_secs(5), &mut [&mut jill]);
+    assert!(jill.member.is_here());
+}
+
+#[test]
+fn a_server_with_another_key_than_the_pinned_one_is_not_talked_to() {
+    let mut world = World::new();
+    let mut jill = Peer::with(MemberConfig { pinned: Some(key(7).public()), ..Peer::config("jill", 1, 1) }, 1);
+    world.run(&mut [&mut jill]);
+    assert_eq!(jill.events, [Event::KeyChanged(key(100).public()), Event::Over(CloseReason::Broken)]);
+    assert_eq!(world.room.members(), 0);
+}
+
+#[test]
+fn a_server_of_another_version_says_which() {
+    let mut jill = Peer::new("jill", 1);
+    let _ = jill.member.poll_transmit();
+    jill.member.transmitted(Instant::ZERO);
+    jill.member.handle_datagram(Instant::ZERO, server(), b"\x06abcdefghijk");
+    let hello = jill.member.poll_transmit().unwrap().to_vec();
+    let Some(Datagram::Hello { client, .. }) = packet::parse(&hello) else { panic!("{hello:?}") };
+    let mut other = packet::other_version(client);
+    *other.last_mut().unwrap() = 2;
+    jill.member.handle_datagram(Instant::ZERO, server(), &other);
+    assert_eq!(jill.member.poll_event(), Some(Event::OtherVersion(2)));
+}
+
+#[test]
+fn an_original_server_is_told_from_one_of_ours() {
+    let mut jill = Peer::new("jill", 1);
+    let probe = jill.member.poll_transmit().unwrap().to_vec();
+    assert_eq!(probe, b"SIGNUP_TAG:jill\x06");
+    jill.member.transmitted(Instant::ZERO);
+    jill.member.handle_datagram(Instant::ZERO, server(), b"jill\x06 joined!");
+    assert_eq!(jill.member.poll_event(), Some(Event::TextAnswer));
+    assert_eq!(jill.member.poll_transmit(), None, "an original is never sent what is not text");
+}
+
+#[test]
+fn a_room_without_sessions_takes_a_probe_for_a_signup() {
+    let mut world = World::with(Config { sessions: None, ..config() }, Memory::default());
+    world.receive("10.0.0.9:7".parse().unwrap(), b"SIGNUP_TAG:jill\x06");
+    world.run(&mut []);
+    assert_eq!(text_lines(&world, "10.0.0.9:7"), ["jill\u{6} joined!"]);
+}
+
+#[test]
+fn a_packet_of_an_unknown_session_draws_a_shorter_one_a_hundred_times_a_second_and_not_once_more() {
+    let mut world = World::new();
+    let packet = [&packet::packet_head(SessionId(7), 9)[..], &[0; 16]].concat();
+    for _ in 0..101 {
+        world.receive("8.8.8.8:53".parse().unwrap(), &packet);
+    }
+    world.run(&mut []);
+    assert_eq!(world.elsewhere.len(), 100);
+    assert!(world.elsewhere.iter().all(|(_, bytes)| *bytes == packet::unknown(SessionId(7), 9)));
+    assert_eq!(world.room.counters().dropped(DropReason::UnknownSession), 101);
+}
+
+#[test]
+fn a_hello_without_a_good_token_draws_a_token_and_leaves_nothing_behind() {
+    let mut world = World::new();
+    let hello = packet::hello(&packet::prologue(SessionId(1), b"\x06abcdefghijk"), &[9; 32]);
+    world.receive("10.0.0.9:7".parse().unwrap(), &hello);
+    world.run(&mut []);
+    assert_eq!(world.elsewhere.len(), 1);
+    assert!(packet::token(&world.elsewhere[0].1).is_some());
+    assert_eq!(world.room.poll_timeout(), None, "no state: nothing to forget later");
+}
+
+#[test]
+fn changed_cut_and_repeated_datagrams_change_nothing() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    for round in 0..40 {
+        if round == 5 {
+            jill.member.post(world.now, "hey");
+        }
+        for peer in [&mut jill, &mut jack] {
+            while let Some(bytes) = peer.member.poll_transmit().map(<[u8]>::to_vec) {
+                peer.member.transmitted(world.now);
+                for position in (0..bytes.len()).step_by(1 + bytes.len() / 40) {
+                    let mut changed = bytes.clone();
+                    changed[position] ^= 0x10;
+                    // Hellos are changed within the token: others are new handshakes, of which a prefix has few.
+                    let is_new_hello = bytes[0] == 0xf8 && !(6..18).contains(&position);
+                    if packet::is_session(&changed) && !is_new_hello {
+                        world.receive(peer.address, &changed);
+                    }
+                    if packet::is_session(&bytes) {
+                        world.receive(peer.address, &bytes[..position]);
+                    }
+                }
+                world.receive(peer.address, &bytes);
+                seen.push(bytes);
+            }
+        }
+        for bytes in seen.iter().filter(|bytes| packet::is_session(bytes)) {
+            world.receive("10.0.0.66:6".parse().unwrap(), bytes);
+        }
+        for (to, bytes) in world.sent() {
+            for peer in [&mut jill, &mut jack].into_iter().filter(|peer| peer.address == to) {
+                let mut changed = bytes.clone();
+                *changed.last_mut().unwrap() ^= 1;
+                peer.member.handle_datagram(world.now, server(), &changed);
+                peer.member.handle_datagram(world.now, "10.6.6.6:6".parse().unwrap(), &bytes);
+                peer.member.handle_datagram(world.now, server(), &bytes);
+                peer.member.handle_datagram(world.now, server(), &bytes);
+            }
+        }
+        for peer in [&mut jill, &mut jack] {
+            while let Some(event) = peer.member.poll_event() {
+                peer.events.push(event);
+            }
+        }
+    }
+    assert_eq!(jill.shown(), ["jill joined!", "jack joined!", "jill: hey"]);
+    assert_eq!(jack.shown(), jill.shown());
+    assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(2)))]);
+}
+
+#[test]
+fn sixty_four_posts_are_under_way_at_once_and_all_of_many_arrive_in_order() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    (0..200).for_each(|number| drop(jill.member.post(world.now, &number.to_string()).to_string()));
+    world.wait(Duration::from_secs(2), &mut [&mut jill]);
+    assert_eq!(world.store.asked.len(), 1 + 64, "the announcement, and not one post more");
+    while !world.store.asked.is_empty() {
+        world.store.commit(0);
+        world.run(&mut [&mut jill]);
+        world.wait(Duration::from_millis(50), &mut [&mut jill]);
+    }
+    let expected: Vec<_> = (0..200).map(|number| format!("jill: {number}")).collect();
+    assert_eq!(jill.shown()[1..], expected);
+}
