@@ -31,6 +31,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('join', 'join', [CompletionResultType]::ParameterValue, 'Join a chat room and talk')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a message and wait until it has come back')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Load a server and measure it')
+            [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Try the protocols in a simulated network')
             break
         }
         'udpchat;serve' {
@@ -90,6 +91,35 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Run so often with the same members, and report the medians')
             [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'The server''s process: report its time on a processor by delivery, and its memory (Linux)')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as one JSON object')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'udpchat;sim' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'How many clients talk')
+            [CompletionResult]::new('--clients', '--clients', [CompletionResultType]::ParameterName, 'How many clients talk')
+            [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'How many messages they say in all, in turns')
+            [CompletionResult]::new('--messages', '--messages', [CompletionResultType]::ParameterName, 'How many messages they say in all, in turns')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Between two messages')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'How long each message is, in bytes')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'A weather with a name; what is given beside it counts more')
+            [CompletionResult]::new('--weather', '--weather', [CompletionResultType]::ParameterName, 'A weather with a name; what is given beside it counts more')
+            [CompletionResult]::new('--loss', '--loss', [CompletionResultType]::ParameterName, 'Which part of the datagrams is lost, each way')
+            [CompletionResult]::new('--delay', '--delay', [CompletionResultType]::ParameterName, 'How long a datagram takes, one way; 1ms if nothing else is said')
+            [CompletionResult]::new('--jitter', '--jitter', [CompletionResultType]::ParameterName, 'By how much longer it takes at most, by chance')
+            [CompletionResult]::new('--duplicate', '--duplicate', [CompletionResultType]::ParameterName, 'Which part of the datagrams comes twice')
+            [CompletionResult]::new('--reorder', '--reorder', [CompletionResultType]::ParameterName, 'Which part comes later than those behind it')
+            [CompletionResult]::new('--rate-limit', '--rate-limit', [CompletionResultType]::ParameterName, 'How much goes over each client''s line, each way, like 1Mbit')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'Cut every other client off for so long')
+            [CompletionResult]::new('--restart-server', '--restart-server', [CompletionResultType]::ParameterName, 'Kill the server and start it again, with the log that it had or an empty one')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Everything that happens by chance comes from this number')
+            [CompletionResult]::new('--dialect', '--dialect', [CompletionResultType]::ParameterName, 'What is spoken')
+            [CompletionResult]::new('--rebind', '--rebind', [CompletionResultType]::ParameterName, 'Give every other client another address')
+            [CompletionResult]::new('--restart-clients', '--restart-clients', [CompletionResultType]::ParameterName, 'Kill every third client and start it again')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as one JSON object, with a key for each dialect')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Tell the story too, datagram by datagram')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -31,6 +31,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until it has come back'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Try the protocols in a simulated network'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; may be given several times' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'With which addresses to speak the text protocol' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
 any\t'Every address; makes the server a reflector for whoever forges a source address'
@@ -66,3 +67,30 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l pid -d 'The se
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l json -d 'Report as one JSON object'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -s c -l clients -d 'How many clients talk' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -s m -l messages -d 'How many messages they say in all, in turns' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l interval -d 'Between two messages' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l size -d 'How long each message is, in bytes' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -s w -l weather -d 'A weather with a name; what is given beside it counts more' -r -f -a "wifi\t'A busy radio network at home: 2 % loss, 3 ms'
+mobile\t'A telephone on a train: 5 % loss, 45 ms, 5 Mbit, addresses change'
+satellite\t'A geostationary satellite: 1 % loss, 280 ms, 2 Mbit'
+storm\t'Everything at once: 30 % loss, 100 ms, doubles, disorder, a cut of 5 s, addresses change'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l loss -d 'Which part of the datagrams is lost, each way' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l delay -d 'How long a datagram takes, one way; 1ms if nothing else is said' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l jitter -d 'By how much longer it takes at most, by chance' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l duplicate -d 'Which part of the datagrams comes twice' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l reorder -d 'Which part comes later than those behind it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l rate-limit -d 'How much goes over each client\'s line, each way, like 1Mbit' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l partition -d 'Cut every other client off for so long' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l restart-server -d 'Kill the server and start it again, with the log that it had or an empty one' -r -f -a "same-log\t'What was committed is still there'
+new-log\t'The log is another one, and empty'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l seed -d 'Everything that happens by chance comes from this number' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l dialect -d 'What is spoken' -r -f -a "text\t'The original\'s protocol'
+session\t'Sessions'
+both\t'One after the other in the same weather'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l rebind -d 'Give every other client another address'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l restart-clients -d 'Kill every third client and start it again'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l json -d 'Report as one JSON object, with a key for each dialect'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -l trace -d 'Tell the story too, datagram by datagram'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand sim" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -27,6 +27,8 @@ pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod cmd;
+#[cfg(feature = "sabotage")]
+pub mod fuzzing;
 pub mod net;
 pub mod room;
 pub mod sabotage;

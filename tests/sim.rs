@@ -50,11 +50,17 @@ fn the_same_seed_gives_the_same_output_to_the_byte() {
 #[test]
 fn the_story_shows_a_handshake_a_retransmission_and_a_rebinding() {
     let story = stdout("--clients 3 --messages 60 --loss 20% --delay 40ms --rebind --dialect session --trace");
-    for scene in ["probe \"SIGNUP_TAG:client0\"", "token ", "hello, 1200 B", "answer, ", "finish, ", "welcome, from 0 on"] {
+    for scene in
+        ["probe \"SIGNUP_TAG:client0\"", "token ", "hello, 1200 B", "answer, ", "finish, ", "welcome, from 0 on"]
+    {
         assert!(story.contains(scene), "{scene}");
     }
     assert!(story.contains("[lost]") && story.contains("have all before"), "what is missing is reported");
-    assert!(story.contains(" is at 10.1.0.0:40001 now") && story.contains("path challenge") && story.contains("path response"));
+    assert!(
+        story.contains(" is at 10.1.0.0:40001 now")
+            && story.contains("path challenge")
+            && story.contains("path response")
+    );
 }
 
 #[test]

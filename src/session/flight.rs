@@ -13,8 +13,8 @@ use crate::wire::frame::Ack;
 /// RFC 9002 6.1.1: later packets acknowledged before an earlier one is lost.
 const PACKET_THRESHOLD: u64 = 3;
 
-/// Space for packets that is kept when none is under way. Chosen: what a quiet session uses.
-const KEPT: usize = 4;
+/// Space for packets that is kept when none is under way. Chosen: what a lively chat uses.
+pub(super) const KEPT: usize = 16;
 
 /// A packet that draws an ack.
 #[derive(Clone, Copy, Debug)]

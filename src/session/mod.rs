@@ -398,6 +398,12 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.path()
     }
 
+    /// A packet with any plaintext at all.
+    #[cfg(feature = "sabotage")]
+    pub fn seal_raw(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+        self.seal(&plain[..plain.len().min(packet::PLAIN_MAX)], out);
+    }
+
     fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> u16 {
         let start = out.len();
         out.extend_from_slice(&packet::packet_head(self.peer, self.next_number));
@@ -456,6 +462,12 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.backoff += 1;
         if self.backoff == PERSISTENT {
             self.window.collapse(now);
+        }
+        if self.backoff >= PERSISTENT && self.flight.len() > flight::KEPT - PROBES {
+            // Nobody knows how long this goes on: it is not to take more and more memory.
+            let lost = &mut self.lost;
+            self.flight.abandon(|cargo| lost.push(cargo));
+            self.window.abandoned();
         }
     }
 }

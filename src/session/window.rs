@@ -170,7 +170,12 @@ impl Window {
         self.size = (self.size / 2).max(MIN);
     }
 
-    /// Nothing has come back for several probe timeouts (RFC 9002 7.6).
+    /// What was under way is not waited for any more.
+    pub(super) const fn abandoned(&mut self) {
+        self.in_flight = 0;
+    }
+
+    /// Nothing has come back for several probe timeouts (RFC 9002 7.6.2).
     pub(super) fn collapse(&mut self, now: Instant) {
         (self.recovery, self.phase, self.acked) = (Some(now), Phase::SlowStart, 0);
         self.size = MIN;

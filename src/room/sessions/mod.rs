@@ -19,8 +19,9 @@ mod history;
 mod lobby;
 mod peer;
 mod roster;
+mod timers;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 pub(super) use authors::AuthorId;
 pub use authors::POSTS_MAX;
@@ -46,6 +47,7 @@ use history::History;
 use lobby::{Hello, Lobby, State};
 use peer::{Identity, Peer, PeerId};
 use roster::{Notice, Roster};
+use timers::Timers;
 
 /// How many *unknown* are sent a second (PROTOCOL 2.5).
 const UNKNOWN_RATE: u32 = 100;
@@ -104,7 +106,7 @@ pub(super) struct Sessions {
     ready: Vec<VecDeque<PeerId>>,
     /// Who has been sent everything.
     at_end: Vec<PeerId>,
-    timers: BTreeSet<(Instant, PeerId)>,
+    timers: Timers,
     outgoing: Vec<Outgoing>,
     unknowns: Meter,
     tap: Option<Tap>,
@@ -129,7 +131,7 @@ impl Sessions {
             by_author: BTreeMap::new(),
             ready: (0..sockets).map(|_| VecDeque::new()).collect(),
             at_end: Vec::new(),
-            timers: BTreeSet::new(),
+            timers: Timers::default(),
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
             unknowns: Meter::default(),
             tap: config.tap.clone(),
@@ -181,10 +183,8 @@ impl Sessions {
     /// The deadline has passed.
     pub(super) fn handle_timeout(&mut self, now: Instant, queue: &mut Queue) {
         self.lobby.expire(now);
-        while let Some(&(at, id)) = self.timers.first().filter(|&&(at, _)| at <= now) {
-            self.timers.remove(&(at, id));
+        while let Some(id) = self.timers.expired(now) {
             let Some(peer) = self.peer_mut(id) else { continue };
-            peer.armed = None;
             if peer.session.handle_timeout(now) {
                 ::log::debug!("{} is gone: silent for {:?}", peer.session.path().peer, crate::session::DEAD_AFTER);
                 self.close(now, id, CloseReason::TimedOut, queue);
@@ -202,8 +202,7 @@ impl Sessions {
 
     /// When [`Sessions::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let timer = self.timers.first().map(|&(at, _)| at);
-        [timer, self.lobby.expiry(), self.roster.expiry()].into_iter().flatten().min()
+        [self.timers.next(), self.lobby.expiry(), self.roster.expiry()].into_iter().flatten().min()
     }
 
     /// The log had this entry when the server began, with this post.
@@ -292,7 +291,7 @@ impl Sessions {
                 self.outgoing[socket.0].push(|out| Some(peer.session.bye(CloseReason::ServerEnds, out)));
             }
         }
-        (self.timers, self.by_author) = (BTreeSet::new(), BTreeMap::new());
+        (self.timers, self.by_author) = (Timers::default(), BTreeMap::new());
     }
 
     fn greet(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Result<(), DropReason> {
@@ -572,9 +571,7 @@ impl Sessions {
             let socket = peer.session.path().socket;
             self.outgoing[socket.0].push(|out| Some(peer.session.bye(why, out)));
         }
-        if let Some(at) = peer.armed {
-            self.timers.remove(&(at, id));
-        }
+        self.timers.disarm(id);
         // Its place in the lists of those who are ready or at the end stays: who gets its name is looked at once in vain.
         self.free.push(id);
         self.by_id.remove(&peer.id);
@@ -621,19 +618,11 @@ impl Sessions {
         }
     }
 
-    /// Puts the session where its deadline belongs among the others, if that is earlier than where it stands: a deadline
-    /// that moved away is looked at once in vain.
+    /// Has the session looked at when its deadline or its pacer's is there.
     fn arm(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         let at = peer.paced.into_iter().fold(peer.session.poll_timeout(), Instant::min);
-        if let Some(armed) = peer.armed {
-            if armed <= at {
-                return;
-            }
-            self.timers.remove(&(armed, id));
-        }
-        peer.armed = Some(at);
-        self.timers.insert((at, id));
+        self.timers.arm(id, at);
     }
 }
 

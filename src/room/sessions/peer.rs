@@ -25,7 +25,9 @@ pub(super) struct PeerId(pub(super) u32);
 /// What a packet carried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cargo {
-    run: Run,
+    /// The first entry and how many; few bytes, for there is one of these for each packet under way.
+    from: Seq,
+    count: u32,
     welcome: bool,
     settled: bool,
 }
@@ -49,8 +51,6 @@ pub(super) struct Peer {
     pub(super) meter: Meter,
     /// Until when the pacer holds it back.
     pub(super) paced: Option<Instant>,
-    /// Where it stands among the deadlines.
-    pub(super) armed: Option<Instant>,
     /// It stands among those that are ready.
     pub(super) queued: bool,
     /// It stands among those that wait for the log to grow.
@@ -84,7 +84,6 @@ impl Peer {
             welcomes: true,
             meter: Meter::default(),
             paced: None,
-            armed: None,
             queued: false,
             at_end: false,
         }
@@ -114,19 +113,21 @@ impl Peer {
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
             if let Some(next) = cursor.next_run(history.end()) {
-                carried.run = write_run(next, history, writer);
-                if !carried.run.is_empty() {
-                    cursor.sent(carried.run);
+                let run = write_run(next, history, writer);
+                if !run.is_empty() {
+                    cursor.sent(run);
+                    (carried.from, carried.count) =
+                        (run.from, u32::try_from(run.to.since(run.from)).unwrap_or(u32::MAX));
                 }
             }
-            (carried.welcome || carried.settled || !carried.run.is_empty()).then_some(carried)
+            (carried.welcome || carried.settled || carried.count > 0).then_some(carried)
         })
     }
 
     /// A packet with this cargo is lost.
     pub(super) fn lost(&mut self, cargo: Cargo, author: Option<&mut Author>) {
         self.welcomes |= cargo.welcome;
-        self.cursor.lost(cargo.run);
+        self.cursor.lost(Run { from: cargo.from, to: cargo.from + cargo.count.into() });
         if let Some(author) = author.filter(|_| cargo.settled) {
             author.say_again();
         }

@@ -1,0 +1,248 @@
+//! The core of sessions without sockets: entries sealed a second, bytes allocated a delivery, memory a session.
+//!
+//! ```sh
+//! cargo bench --bench core
+//! ```
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)] // a benchmark
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::session::{Entropy, StaticKey};
+use udpchat::store::{self, Memory, Store};
+use udpchat::time::Instant;
+use udpchat::wire::{Instance, LogId};
+
+const SOCKET: SocketId = SocketId(0);
+
+/// Messages between two looks at what the members have to say: as many as one member may have under way.
+const BATCH: u64 = 64;
+
+fn server() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 9999))
+}
+
+/// A room with members; time passes as the work asks for it.
+struct Hall {
+    now: Instant,
+    room: Room,
+    store: Memory,
+    members: Vec<Member>,
+}
+
+/// Datagrams that are not delivered yet.
+#[derive(Default)]
+struct Aside {
+    bytes: Vec<u8>,
+    datagrams: Vec<(SocketAddr, usize, usize)>,
+}
+
+fn address(index: usize) -> SocketAddr {
+    let [_, _, high, low] = u32::try_from(index).unwrap().to_be_bytes();
+    SocketAddr::from(([10, 1 + high, low, 1], 1000))
+}
+
+fn index(address: SocketAddr) -> usize {
+    let SocketAddr::V4(address) = address else { unreachable!("all are IPv4") };
+    let [_, high, low, _] = address.ip().octets();
+    usize::from(high - 1) << 8 | usize::from(low)
+}
+
+impl Hall {
+    fn new(members: usize) -> Self {
+        let mut entropy = Entropy::new([1; 32]);
+        let key = StaticKey::generate(&mut entropy);
+        let sessions =
+            SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), history_bytes: 4 << 20, tap: None };
+        let config = Config {
+            rate: None,
+            signup_rate: None,
+            members_max: 100_000,
+            sessions: Some(sessions),
+            ..Config::default()
+        };
+        let store = Memory::default();
+        let room = Room::new(config, 1, store.next());
+        let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new() };
+        for number in 0..members {
+            let config = MemberConfig {
+                server: server(),
+                nick: format!("m{number}").parse().unwrap(),
+                key: StaticKey::generate(&mut entropy),
+                instance: Instance(entropy.bytes()),
+                present: false,
+                place: None,
+                history: 0,
+                pinned: None,
+                seed: entropy.bytes(),
+                tap: None,
+            };
+            hall.members.push(Member::new(hall.now, config));
+            while hall.hear(number) {
+                hall.send();
+            }
+        }
+        hall
+    }
+
+    /// What a member has to say reaches the room; false if it has nothing.
+    fn hear(&mut self, number: usize) -> bool {
+        let mut any = false;
+        let member = &mut self.members[number];
+        while let Some(bytes) = member.poll_transmit() {
+            let path = Path { socket: SOCKET, peer: address(number), local: None };
+            self.room.handle_datagram(self.now, path, bytes);
+            member.transmitted(self.now);
+            any = true;
+        }
+        any
+    }
+
+    /// What the room has to say reaches its members. Returns how many datagrams.
+    fn send(&mut self) -> u64 {
+        let mut sent = 0;
+        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let mut count = 0;
+            for (to, bytes) in transmits {
+                self.members[index(to)].handle_datagram(self.now, server(), bytes);
+                count += 1;
+            }
+            sent += self.room.transmitted(SOCKET, count);
+            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        }
+        for member in &mut self.members {
+            while member.poll_event().is_some() {}
+        }
+        sent
+    }
+
+    /// The room builds and seals what it has for its members; it is put aside in `sealed`. Returns how many datagrams.
+    fn seal(&mut self, aside: &mut Aside) -> u64 {
+        let mut sealed = 0;
+        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let mut count = 0;
+            for (to, bytes) in transmits {
+                aside.datagrams.push((to, aside.bytes.len(), bytes.len()));
+                aside.bytes.extend_from_slice(bytes);
+                count += 1;
+            }
+            sealed += self.room.transmitted(SOCKET, count);
+        }
+        sealed
+    }
+
+    /// What was put aside reaches the members.
+    fn deliver(&mut self, aside: &mut Aside) {
+        for &(to, start, len) in &aside.datagrams {
+            self.members[index(to)].handle_datagram(self.now, server(), &aside.bytes[start..start + len]);
+        }
+        aside.datagrams.clear();
+        aside.bytes.clear();
+        self.settle();
+    }
+
+    /// Everybody hears and answers until nobody has anything to say.
+    fn settle(&mut self) {
+        loop {
+            self.now = self.now + Duration::from_millis(1);
+            let mut any = self.send() > 0;
+            for number in 0..self.members.len() {
+                if self.members[number].poll_timeout().is_some_and(|at| at <= self.now) {
+                    self.members[number].handle_timeout(self.now);
+                }
+                any |= self.hear(number);
+            }
+            if self.room.poll_timeout().is_some_and(|at| at <= self.now) {
+                self.room.handle_timeout(self.now);
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    /// The first member says a batch of messages, and the room has them.
+    fn say(&mut self) {
+        for _ in 0..BATCH {
+            self.members[0].post(self.now, "a message of sixty-four bytes, which is what many of them are...");
+        }
+        self.hear(0);
+    }
+}
+
+fn sealing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("seal a batch of 64 entries");
+    group.sample_size(10);
+    for members in [1, 100, 10_000] {
+        let (mut hall, mut aside) = (Hall::new(members), Aside::default());
+        hall.settle();
+        group.throughput(Throughput::Elements(BATCH * members as u64));
+        group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+            bencher.iter_custom(|times| {
+                let mut took = Duration::ZERO;
+                for _ in 0..times {
+                    hall.say();
+                    #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // a benchmark measures
+                    let start = std::time::Instant::now();
+                    let sealed = hall.seal(&mut aside);
+                    took += start.elapsed();
+                    // 13 of these entries fit a packet.
+                    assert!(sealed >= 5 * members as u64, "{sealed} packets: the windows are not open");
+                    hall.deliver(&mut aside);
+                    // A quiet moment, so that the pacers let a burst out.
+                    hall.now = hall.now + Duration::from_secs(1);
+                    hall.settle();
+                }
+                took
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Not a time: what is allocated for a delivery, and what a session holds.
+fn memory(_: &mut Criterion) {
+    let (mut hall, mut aside) = (Hall::new(100), Aside::default());
+    for _ in 0..50 {
+        hall.say();
+        hall.seal(&mut aside);
+        hall.deliver(&mut aside);
+        hall.now = hall.now + Duration::from_secs(1);
+    }
+    hall.say();
+    let mut sealed = 0;
+    let info = allocation_counter::measure(|| sealed = hall.seal(&mut aside));
+    println!("sealing {BATCH} entries for 100 members, {sealed} packets: {} bytes allocated", info.bytes_total);
+    // What all share, as the entries themselves, is in both and goes out.
+    let each = |batches| (room_bytes(1100, batches) - room_bytes(100, batches)) / 1000;
+    let lagging_by = 100;
+    println!(
+        "a session holds {} bytes when it is idle, and {} when it lags by {} entries",
+        each(0),
+        each(lagging_by),
+        lagging_by as u64 * BATCH
+    );
+}
+
+/// The bytes that a room holds when everybody but the one who talks lags by so many batches.
+fn room_bytes(members: usize, batches: usize) -> i64 {
+    let (mut hall, mut aside) = (Hall::new(members), Aside::default());
+    hall.settle();
+    for _ in 0..batches {
+        hall.say();
+        hall.seal(&mut aside);
+        // Only the one who talks hears.
+        aside.datagrams.retain(|&(to, ..)| to == address(0));
+        hall.deliver(&mut aside);
+    }
+    let Hall { room, .. } = hall;
+    -allocation_counter::measure(|| drop(room)).bytes_current
+}
+
+criterion_group!(benches, sealing, memory);
+criterion_main!(benches);

@@ -1,0 +1,306 @@
+//! What the fuzzers do with bytes; on stable, so that an ordinary test replays their corpus.
+//!
+//! Owns: one function a target of `fuzz/`.
+//! Must not know: where the bytes come from.
+//! Driven by: `fuzz/fuzz_targets/` and `tests/corpus.rs`; part of the library only with the feature `sabotage`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::client::member::{Config as MemberConfig, Event, Member};
+use crate::room::{Config, Path, Room, SessionConfig, SocketId};
+use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
+use crate::store::{self, Memory};
+use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::frame::{Frame, Join, ServerHello, Welcome, Writer, frames};
+use crate::wire::packet::{self, Datagram};
+use crate::wire::text;
+use crate::wire::{Instance, LogId, Seq, SessionId};
+
+const SOCKET: SocketId = SocketId(0);
+const MALLORY: SessionId = SessionId(0x0bad_0bad);
+
+/// Any bytes are a datagram or none, and any plaintext is frames or none; what can be read can be written and is the same
+/// then.
+pub fn datagram(bytes: &[u8]) {
+    let _ = packet::token(bytes);
+    let _ = packet::parse(bytes);
+    for frame in frames(bytes).flatten() {
+        match &frame {
+            Frame::Ack(ack) => assert!(ack.received().all(|(low, high)| low <= high && high <= ack.largest)),
+            Frame::Have(have) => assert!(have.held().all(|(from, to)| from <= to && from >= have.next)),
+            Frame::Entries(entries) => {
+                entries.iter().flatten().filter_map(Entry::decode).for_each(|entry| {
+                    let mut line = String::new();
+                    entry.render(&mut line);
+                });
+            }
+            Frame::Ping { .. }
+            | Frame::Pong { .. }
+            | Frame::Challenge(_)
+            | Frame::Response(_)
+            | Frame::Bye(_)
+            | Frame::Welcome(_)
+            | Frame::Gap { .. }
+            | Frame::Post { .. }
+            | Frame::Settled { .. } => {}
+        }
+        let mut writer = Writer::default();
+        if writer.frame(&frame) {
+            assert_eq!(frames(writer.plain()).next(), Some(Ok(frame)));
+        }
+    }
+}
+
+/// Any bytes are a line of the text dialect or none, and its parts are the line.
+pub fn text(bytes: &[u8]) {
+    let _ = text::is_probe(bytes);
+    let Ok(text::Datagram::Line(line)) = text::parse(bytes) else { return };
+    let nick = line.split(':').next().unwrap_or_default();
+    let parts = text::cut(line, text::prefix(line, nick));
+    let prefix = parts.prefix().to_owned();
+    let parts: Vec<_> = parts.collect();
+    assert!(parts.iter().all(|part| prefix.len() + part.len() <= text::LINE_MAX));
+    assert_eq!(format!("{prefix}{}", parts.concat()), line);
+}
+
+/// A member, and then a server, that say anything at all in a session that stands: nobody else notices, nothing panics.
+///
+/// The bytes are steps: what to do, how many bytes it is about, these bytes.
+pub fn session(bytes: &[u8]) {
+    let (side, rest) = bytes.split_first().map_or((0, bytes), |(&side, rest)| (side, rest));
+    if side & 1 == 0 { Server::new().run(rest) } else { Client::new().run(rest) }
+}
+
+fn steps(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[what, high, low], rest) = bytes.split_first_chunk::<3>()?;
+        let len = usize::from(u16::from_be_bytes([high, low])).min(rest.len());
+        let (step, rest) = rest.split_at(len);
+        bytes = rest;
+        Some((what, step))
+    })
+}
+
+/// How long a step lets pass.
+fn pause(step: &[u8]) -> Duration {
+    Duration::from_millis(100) * step.first().copied().unwrap_or_default().into()
+}
+
+fn address(last: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, last], 9999))
+}
+
+/// A room with an honest member and one that is not.
+struct Server {
+    now: Instant,
+    room: Room,
+    store: Memory,
+    honest: Member,
+    mallory: Option<Session<SocketAddr, ()>>,
+    shown: usize,
+}
+
+impl Server {
+    fn new() -> Self {
+        let mut entropy = Entropy::new([7; 32]);
+        let key = StaticKey::generate(&mut entropy);
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], history_bytes: 1 << 16, tap: None };
+        let config = Config { sessions: Some(sessions), ..Config::default() };
+        let honest = Member::new(Instant::ZERO, member(&mut entropy));
+        let room = Room::new(config, 1, Seq(0));
+        let mut server = Self { now: Instant::ZERO, room, store: Memory::default(), honest, mallory: None, shown: 0 };
+        server.settle();
+        server.mallory = server.shake_hands(&mut entropy);
+        server
+    }
+
+    fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.room.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
+        self.send()
+    }
+
+    fn send(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut sent = Vec::new();
+        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let segment = transmits.segment().unwrap_or(usize::MAX);
+            let batch: Vec<_> = transmits.collect();
+            let count = batch.len();
+            for (to, bytes) in batch {
+                sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
+            }
+            self.room.transmitted(SOCKET, count);
+            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        }
+        for (_, bytes) in sent.iter().filter(|(to, _)| *to == address(2)) {
+            self.honest.handle_datagram(self.now, address(1), bytes);
+        }
+        while let Some(event) = self.honest.poll_event() {
+            self.shown += usize::from(matches!(event, Event::Entry { .. }));
+        }
+        sent
+    }
+
+    /// Carries what the honest member and the room have for each other.
+    fn settle(&mut self) {
+        while let Some(bytes) = self.honest.poll_transmit().map(<[u8]>::to_vec) {
+            self.honest.transmitted(self.now);
+            self.receive(address(2), &bytes);
+        }
+        self.send();
+    }
+
+    fn shake_hands(&mut self, entropy: &mut Entropy) -> Option<Session<SocketAddr, ()>> {
+        let key = StaticKey::generate(entropy);
+        let answered = self.receive(address(3), text::probe("mallory").as_bytes());
+        let token = answered.iter().find_map(|(_, bytes)| packet::token(bytes).copied())?;
+        let mut initiator = Initiator::new(&key, entropy, &packet::prologue(MALLORY, &token));
+        let answered = self.receive(address(3), initiator.hello());
+        let (payload, _) = answered.iter().find_map(|(_, bytes)| match packet::parse(bytes) {
+            Some(Datagram::Answer { noise, .. }) => initiator.read_answer(noise),
+            _ => None, // another one of the handshake's
+        })?;
+        let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
+        let instance = Instance([9; 8]);
+        let join = Join { instance, nick: "mallory", present: true, place: None, history: 0 };
+        let mut payload = [0; 64];
+        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
+        let id = SessionId(hello.id);
+        self.receive(address(3), &packet::finish(id, &noise));
+        Some(Session::new(self.now, Role::Client, id, transport, address(1), Duration::from_millis(10)))
+    }
+
+    fn run(mut self, bytes: &[u8]) {
+        for (what, step) in steps(bytes) {
+            match what % 4 {
+                0 => drop(self.receive(address(3), step)),
+                1 => {
+                    let mut out = Vec::new();
+                    if let Some(mallory) = &mut self.mallory {
+                        mallory.seal_raw(step, &mut out);
+                    }
+                    self.receive(address(if what & 4 == 0 { 3 } else { 4 }), &out);
+                }
+                2 => self.pass(pause(step)),
+                _ => drop(self.receive(address(5), step)),
+            }
+            self.settle();
+        }
+        self.pass(Duration::from_secs(5));
+        let before = self.shown;
+        self.honest.post(self.now, "still here");
+        for _ in 0..100 {
+            self.pass(Duration::from_secs(1));
+        }
+        assert!(self.shown > before && self.honest.outstanding() == 0, "an honest member is disturbed");
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.settle();
+        while let Some(at) =
+            [self.room.poll_timeout(), self.honest.poll_timeout()].into_iter().flatten().min().filter(|&at| at <= end)
+        {
+            self.now = self.now.max(at);
+            self.room.handle_timeout(self.now);
+            self.honest.handle_timeout(self.now);
+            assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "the room's deadline moves on");
+            self.settle();
+        }
+        self.now = end;
+    }
+}
+
+fn member(entropy: &mut Entropy) -> MemberConfig {
+    MemberConfig {
+        server: address(1),
+        nick: "jill".parse().expect("a nick"),
+        key: StaticKey::generate(entropy),
+        instance: Instance(entropy.bytes()),
+        present: true,
+        place: None,
+        history: 0,
+        pinned: None,
+        seed: entropy.bytes(),
+        tap: None,
+    }
+}
+
+/// A member and a server that says anything.
+struct Client {
+    now: Instant,
+    member: Member,
+    server: Option<Session<SocketAddr, ()>>,
+}
+
+impl Client {
+    fn new() -> Self {
+        let mut entropy = Entropy::new([8; 32]);
+        let key = StaticKey::generate(&mut entropy);
+        let now = Instant::ZERO;
+        let mut client = Self { now, member: Member::new(now, member(&mut entropy)), server: None };
+        client.server = client.shake_hands(&key, &mut entropy);
+        client
+    }
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let bytes = self.member.poll_transmit().map(<[u8]>::to_vec)?;
+        self.member.transmitted(self.now);
+        Some(bytes)
+    }
+
+    fn shake_hands(&mut self, key: &StaticKey, entropy: &mut Entropy) -> Option<Session<SocketAddr, ()>> {
+        self.next()?;
+        self.member.handle_datagram(self.now, address(1), b"\x06abcdefghijk");
+        let hello = self.next()?;
+        let Some(Datagram::Hello { client, prologue, noise, .. }) = packet::parse(&hello) else { return None };
+        let mut payload = [0; 8];
+        let payload = postcard::to_slice(&ServerHello { id: MALLORY.0 }, &mut payload).ok()?;
+        let (mut responder, answer) = Responder::new(key, entropy, prologue, noise, payload)?;
+        self.member.handle_datagram(self.now, address(1), &packet::answer(client, &answer));
+        let finish = self.next()?;
+        let Some(Datagram::Finish { noise, .. }) = packet::parse(&finish) else { return None };
+        responder.read_finish(key, noise)?;
+        let transport = responder.into_transport();
+        let mut session =
+            Session::new(self.now, Role::Server, client, transport, address(2), Duration::from_millis(10));
+        let mut writer = Writer::default();
+        writer.frame(&Frame::Welcome(Welcome { log: LogId([1; 16]), start: Seq(5), end: Seq(5), remembers: true }));
+        let mut out = Vec::new();
+        session.seal_raw(writer.plain(), &mut out);
+        self.member.handle_datagram(self.now, address(1), &out);
+        Some(session)
+    }
+
+    fn run(mut self, bytes: &[u8]) {
+        assert!(self.member.is_here(), "the handshake is sound");
+        for (what, step) in steps(bytes) {
+            match what % 4 {
+                0 => self.member.handle_datagram(self.now, address(1), step),
+                1 => {
+                    let mut out = Vec::new();
+                    if let Some(server) = &mut self.server {
+                        server.seal_raw(step, &mut out);
+                    }
+                    self.member.handle_datagram(self.now, address(1), &out);
+                }
+                2 => {
+                    self.now = self.now + pause(step);
+                    self.member.handle_timeout(self.now);
+                    assert!(self.member.poll_timeout().is_none_or(|next| next > self.now), "the deadline moves on");
+                }
+                _ => {
+                    self.member.post(self.now, &String::from_utf8_lossy(&step[..step.len().min(300)]));
+                }
+            }
+            while self.member.poll_event().is_some() {}
+            for _ in 0..64 {
+                if self.next().is_none() {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Replays the fuzzers' corpus, on stable; every frame's decoder is reached by it.
+//!
+//! `UDPCHAT_WRITE_CORPUS=1 cargo test --test corpus` writes the part of it that is made here. What a fuzzer finds is added
+//! beside it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use udpchat::fuzzing;
+use udpchat::wire::entry::Entry;
+use udpchat::wire::frame::{Ack, Frame, GapReason, Have, Outcome, Welcome, Writer, frames};
+use udpchat::wire::packet;
+use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Who};
+
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
+}
+
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(folder(target)).unwrap().map(|file| file.unwrap().path());
+    files.map(|path| (path.display().to_string(), std::fs::read(&path).unwrap())).collect()
+}
+
+fn plain(frames: &[Frame<'_>]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    assert!(frames.iter().all(|frame| writer.frame(frame)));
+    writer.plain().to_vec()
+}
+
+fn entries() -> Vec<u8> {
+    let who = Who([5; 8]);
+    let all = [
+        Entry::Line { text: "jack: hi" },
+        Entry::Said { who, nick: "jill", text: "hey" },
+        Entry::Joined { who, nick: "jill" },
+        Entry::Left { who, nick: "jill", why: CloseReason::TimedOut },
+    ];
+    let mut framed = Vec::new();
+    for entry in all {
+        let mut bytes = [0; 64];
+        let len = entry.encode(&mut bytes).unwrap();
+        framed.push(u8::try_from(len).unwrap());
+        framed.extend_from_slice(&bytes[..len]);
+    }
+    let mut writer = Writer::default();
+    assert!(writer.entries(Seq(5), &framed));
+    writer.plain().to_vec()
+}
+
+/// One plaintext for each kind of frame.
+fn plains() -> Vec<(&'static str, Vec<u8>)> {
+    let ack = Ack { largest: 9, delay_us: 5, run: 1, ranges: [(2, 3)].into_iter().collect() };
+    let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
+    vec![
+        ("ack", plain(&[Frame::Ack(ack)])),
+        ("ping", plain(&[Frame::Ping { stamp: 1 }])),
+        ("pong", plain(&[Frame::Pong { stamp: 1 }])),
+        ("challenge", plain(&[Frame::Challenge([1; 8])])),
+        ("response", plain(&[Frame::Response([1; 8])])),
+        ("bye", plain(&[Frame::Bye(CloseReason::Left)])),
+        (
+            "welcome",
+            plain(&[Frame::Welcome(Welcome { log: LogId([1; 16]), start: Seq(0), end: Seq(5), remembers: true })]),
+        ),
+        ("entries", entries()),
+        ("gap", plain(&[Frame::Gap { first: Seq(5), count: 3, why: GapReason::Gone }])),
+        ("have", plain(&[Frame::Have(have)])),
+        ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, text: "hey" }])),
+        ("settled", plain(&[Frame::Settled { counter: 0, outcome: Outcome::Refused(Refusal::Busy) }])),
+        ("accepted", plain(&[Frame::Settled { counter: 0, outcome: Outcome::Accepted(Seq(5)) }])),
+        ("padding", vec![0; 9]),
+    ]
+}
+
+fn step(what: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[what][..], &u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    match target {
+        "datagram" => {
+            let head = packet::prologue(SessionId(1), b"\x06abcdefghijk");
+            let datagrams = [
+                ("hello", packet::hello(&head, &[9; 32]).to_vec()),
+                ("answer", packet::answer(SessionId(1), &[1; 96]).to_vec()),
+                ("finish", packet::finish(SessionId(1), &[1; 96]).to_vec()),
+                ("packet", [&packet::packet_head(SessionId(1), 2)[..], &[3; 20]].concat()),
+                ("unknown", packet::unknown(SessionId(1), 2).to_vec()),
+                ("version", packet::other_version(SessionId(1)).to_vec()),
+                ("token", b"\x06abcdefghijk".to_vec()),
+            ];
+            plains().into_iter().chain(datagrams).map(|(name, bytes)| (name.to_owned(), bytes)).collect()
+        }
+        "session" => {
+            let mut all = Vec::new();
+            for side in [0, 1] {
+                for (name, plain) in plains() {
+                    let steps = [vec![side], step(1, &plain), step(2, &[3]), step(5, &plain), step(3, b"hey")].concat();
+                    all.push((format!("{name}-{side}"), steps));
+                }
+                let story: Vec<u8> =
+                    plains().iter().filter(|(name, _)| *name != "bye").flat_map(|(_, p)| step(1, p)).collect();
+                all.push((format!("story-{side}"), [vec![side], story].concat()));
+            }
+            all
+        }
+        _ => ["SIGNUP_TAG:jill", "SIGNUP_TAG:jill\u{6}", "jill: hey", "", "!q", &format!("jill: {}", "ж".repeat(900))]
+            .into_iter()
+            .enumerate()
+            .map(|(number, line)| (number.to_string(), line.as_bytes().to_vec()))
+            .collect(),
+    }
+}
+
+fn replay(target: &str, body: fn(&[u8])) {
+    if std::env::var_os("UDPCHAT_WRITE_CORPUS").is_some() {
+        std::fs::create_dir_all(folder(target)).unwrap();
+        for (name, bytes) in seeds(target) {
+            std::fs::write(folder(target).join(name), bytes).unwrap();
+        }
+    }
+    let corpus = corpus(target);
+    let names: BTreeSet<_> = corpus.iter().map(|(name, _)| Path::new(name).file_name().unwrap().to_owned()).collect();
+    for (name, _) in seeds(target) {
+        assert!(
+            names.contains(std::ffi::OsStr::new(&name)),
+            "{target}/{name} is missing: UDPCHAT_WRITE_CORPUS=1 writes it"
+        );
+    }
+    for (name, bytes) in corpus {
+        body(&bytes);
+        // One bit at a time changed, and cut: what is near the corpus holds too.
+        for position in (0..bytes.len()).step_by(1 + bytes.len() / 24) {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1 << (position % 8);
+            body(&changed);
+            body(&bytes[..position]);
+        }
+        assert!(!name.is_empty());
+    }
+}
+
+#[test]
+fn the_corpus_of_the_datagram_decoder() {
+    replay("datagram", fuzzing::datagram);
+}
+
+#[test]
+fn the_corpus_of_the_live_session() {
+    replay("session", fuzzing::session);
+}
+
+#[test]
+fn the_corpus_of_the_text_dialect() {
+    replay("text", fuzzing::text);
+}
+
+#[test]
+fn every_frames_decoder_is_reached() {
+    let mut reached = BTreeSet::new();
+    for (_, bytes) in corpus("datagram") {
+        for frame in frames(&bytes).flatten() {
+            let name = format!("{frame:?}");
+            reached.insert(name.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
+        }
+    }
+    let all =
+        ["Ack", "Bye", "Challenge", "Entries", "Gap", "Have", "Ping", "Pong", "Post", "Response", "Settled", "Welcome"];
+    assert_eq!(reached.iter().map(String::as_str).collect::<Vec<_>>(), all);
+}
