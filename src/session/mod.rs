@@ -134,8 +134,6 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// A session that has just been agreed on: the other end is at `path` and calls it `peer`, and a message of the
     /// handshake took `round_trip`.
     pub fn new(now: Instant, role: Role, peer: SessionId, transport: Transport, path: P, round_trip: Duration) -> Self {
-        let mut rtt = Rtt::default();
-        rtt.update(round_trip, Duration::ZERO);
         Self {
             role,
             peer,
@@ -150,7 +148,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             ack_arrived: true,
             flight: Flight::default(),
             window: Window::new(now),
-            rtt,
+            rtt: Rtt::assume(round_trip),
             backoff: 0,
             probes: 0,
             probed: Instant::ZERO,

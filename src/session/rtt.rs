@@ -15,7 +15,7 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// The longest delay of an ack (RFC 9000 18.2, max_ack_delay).
 const ACK_DELAY_MAX: Duration = Duration::from_millis(25);
 
-/// The longest probe timeout, however often it was doubled (PROTOCOL 2.9). Chosen: who was cut off is back in the room
+/// The longest probe timeout by doubling (PROTOCOL 2.9). Chosen: who was cut off is back in the room
 /// some seconds after the way is, at a packet a member and three seconds.
 pub(super) const PTO_MAX: Duration = Duration::from_secs(3);
 
@@ -32,11 +32,17 @@ pub(super) struct Rtt {
 impl Default for Rtt {
     fn default() -> Self {
         // RFC 9002 5.3: "smoothed_rtt = kInitialRtt; rttvar = kInitialRtt / 2"
-        Self { sampled: false, latest: INITIAL, min: INITIAL, smoothed: INITIAL, variation: INITIAL / 2 }
+        Self::assume(INITIAL)
     }
 }
 
 impl Rtt {
+    /// An estimate that is good until the first sample: what a message of the handshake took, which may have been sent more
+    /// than once.
+    pub(super) fn assume(round_trip: Duration) -> Self {
+        Self { sampled: false, latest: round_trip, min: round_trip, smoothed: round_trip, variation: round_trip / 2 }
+    }
+
     /// A packet was acknowledged `sample` after it was sent; the peer says that it took `delay` of that.
     pub(super) fn update(&mut self, sample: Duration, delay: Duration) {
         self.latest = sample;
@@ -68,7 +74,8 @@ impl Rtt {
     /// The probe timeout, `backoff` times doubled (RFC 9002 6.2.1).
     pub(super) fn probe_timeout(&self, backoff: u32) -> Duration {
         let timeout = self.smoothed + (4 * self.variation).max(GRANULARITY) + self.ack_delay();
-        timeout.saturating_mul(1 << backoff.min(10)).min(PTO_MAX)
+        // The limit is on the doubling: on a path that is slower than it, it must not probe before an ack can be there.
+        timeout.saturating_mul(1 << backoff.min(10)).min(PTO_MAX.max(timeout))
     }
 
     /// How long after it was sent a packet is lost if a later one has arrived (RFC 9002 6.1.2).
@@ -118,5 +125,9 @@ mod tests {
         assert_eq!(rtt.probe_timeout(0), ms(100) + GRANULARITY + ms(25));
         assert_eq!(rtt.probe_timeout(2), 4 * rtt.probe_timeout(0));
         assert_eq!(rtt.probe_timeout(u32::MAX), PTO_MAX);
+        for _ in 0..200 {
+            rtt.update(ms(5000), ms(0));
+        }
+        assert!(rtt.probe_timeout(u32::MAX) > ms(5000), "never before an ack can be there");
     }
 }

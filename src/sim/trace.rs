@@ -21,17 +21,23 @@ pub struct Trace {
     lines: Option<String>,
     hasher: DefaultHasher,
     tap: Tap,
+    is_closed: bool,
 }
 
 impl Trace {
     /// A story that is kept, or of which only the hash is.
     pub(super) fn new(is_kept: bool) -> Self {
-        Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), tap: Tap::default() }
+        Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), tap: Tap::default(), is_closed: false }
     }
 
     /// What sessions are to be given, so that the story can say what is in packets.
     pub(super) fn tap(&self) -> Option<Tap> {
         self.lines.as_ref().map(|_| self.tap.clone())
+    }
+
+    /// What comes now is not told any more.
+    pub(super) const fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// The lines.
@@ -46,7 +52,7 @@ impl Trace {
 
     /// Something happened.
     pub(super) fn tell(&mut self, now: Instant, who: &str, what: impl FnOnce() -> String) {
-        if let Some(lines) = &mut self.lines {
+        if let Some(lines) = self.lines.as_mut().filter(|_| !self.is_closed) {
             let _ = writeln!(lines, "{} {who:<9} {}", time(now), what());
         }
     }

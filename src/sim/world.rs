@@ -110,6 +110,7 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
     } else if let Some(at) = world.run_until_converged() {
         world.tally.converged(at.saturating_since(world.last_fault));
         world.tally.close();
+        world.trace.close();
         world.run_to(world.now + SETTLE);
         if scenario.calms {
             // In other weathers keepalives are lost and repeated.

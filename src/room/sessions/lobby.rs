@@ -29,7 +29,8 @@ const KEPT: Duration = Duration::from_secs(10);
 pub(super) struct HalfOpen {
     pub(super) path: Path,
     pub(super) client: SessionId,
-    pub(super) since: Instant,
+    /// When it was last answered.
+    pub(super) answered: Instant,
     pub(super) state: State,
     /// The Noise message of the hello, which tells a repeat from another one.
     noise: Box<[u8]>,
@@ -74,9 +75,13 @@ impl Lobby {
     }
 
     /// The answer to a hello that is known.
-    pub(super) fn repeated(&self, path: Path, hello: &Hello<'_>) -> Option<&[u8]> {
-        let half_open = self.by_id.get(self.by_hello.get(&(path, hello.client))?)?;
-        (*half_open.noise == *hello.noise).then_some(&half_open.answer)
+    pub(super) fn repeated(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Option<&[u8]> {
+        let half_open = self.by_id.get_mut(self.by_hello.get(&(path, hello.client))?)?;
+        if *half_open.noise != *hello.noise {
+            return None;
+        }
+        half_open.answered = now;
+        Some(&half_open.answer)
     }
 
     /// Whether one more has place.
@@ -104,7 +109,7 @@ impl Lobby {
         let half_open = HalfOpen {
             path,
             client: hello.client,
-            since: now,
+            answered: now,
             state: State::Waiting(Box::new(responder)),
             noise: hello.noise.into(),
             answer: packet::answer(hello.client, &noise),
@@ -185,7 +190,7 @@ mod tests {
                 .lobby
                 .has_place(path)
                 .then(|| self.lobby.begin(now, path, id, &hello, &self.key, &mut self.entropy).unwrap().to_vec())?;
-            assert_eq!(self.lobby.repeated(path, &hello), Some(&answer[..]), "a repeat draws the same bytes");
+            assert_eq!(self.lobby.repeated(now, path, &hello), Some(&answer[..]), "a repeat draws the same bytes");
             Some(answer)
         }
     }

@@ -296,7 +296,7 @@ impl Sessions {
 
     fn greet(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Result<(), DropReason> {
         let outgoing = &mut self.outgoing[path.socket.0];
-        if let Some(answer) = self.lobby.repeated(path, hello) {
+        if let Some(answer) = self.lobby.repeated(now, path, hello) {
             push_reply(outgoing, path, answer);
             return Ok(());
         }
@@ -335,7 +335,7 @@ impl Sessions {
             }
         };
         let (payload, key) = responder.read_finish(&self.key, noise).ok_or(DropReason::Forged)?;
-        let (client, round_trip) = (half_open.client, now.saturating_since(half_open.since));
+        let (client, round_trip) = (half_open.client, now.saturating_since(half_open.answered));
         let Some(mut half_open) = self.lobby.take(id) else { return Err(DropReason::UnknownSession) };
         let State::Waiting(responder) = half_open.state else { return Err(DropReason::UnknownSession) };
         let transport = responder.into_transport();
