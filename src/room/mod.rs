@@ -20,6 +20,7 @@ mod admission;
 mod counters;
 mod entry;
 mod fanout;
+mod intake;
 mod log;
 mod members;
 mod queue;
@@ -28,7 +29,7 @@ mod sessions;
 mod transmit;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use admission::{TextPolicy, is_private};
@@ -43,15 +44,15 @@ pub use transmit::Transmits;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
-use crate::wire::text::{self, Datagram};
-use crate::wire::{PostId, Refusal, Seq, packet};
+use crate::wire::text::{self};
+use crate::wire::{PostId, Seq};
 use admission::Prefix;
-use fanout::{Fanout, Peer};
+use fanout::Fanout;
 use log::Log;
-use members::{MemberId, Members};
-use queue::{Item, Queue, Source};
+use members::Members;
+use queue::Queue;
 use rate::Meter;
-use sessions::{Intake, Sessions};
+use sessions::Sessions;
 
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
@@ -65,17 +66,8 @@ const BURST_SECONDS: u32 = 10;
 /// what our own clients have on their way at once.
 const RESTING_MAX: u32 = 64;
 
-/// How many new members of one prefix may come at once. Chosen: a class room.
-const SIGNUP_BURST: u32 = 64;
-
 /// After so many words in a row that a host is not reached, its member is gone. Chosen: one may be a moment's.
 const UNREACHED_MAX: u8 = 3;
-
-/// The most prefixes whose signups are metered at a time; more are refused until some have rested.
-const METERED_MAX: usize = 4096;
-
-/// How often it is looked which have. Chosen: the cost does not show, the wait is short.
-const SIGNUPS_SWEEP: Duration = Duration::from_millis(100);
 
 /// The most entries that one draft makes: what fits behind the longest prefix, and what cutting between characters costs.
 const ENTRIES_OF_A_DRAFT: u64 = (text::RENDERED_MAX / (text::LINE_MAX - text::PREFIX_MAX - 3) + 1) as u64;
@@ -395,134 +387,6 @@ impl Room {
         self.queue.wake(self.now);
     }
 
-    fn accept(&mut self, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
-        if path.peer.port() == 0 {
-            return Err(DropReason::NoReturn);
-        }
-        if let Some(sessions) = &mut self.sessions {
-            if packet::is_session(bytes) {
-                let members = self.members.len() + sessions.len();
-                let (is_full, members_max) = (members >= self.config.members_max, self.config.members_max);
-                let mut intake = Intake { queue: &mut self.queue, rate: self.config.rate, is_full, members_max };
-                return sessions.receive(self.now, path, bytes, &mut intake);
-            }
-            if text::is_probe(bytes) {
-                sessions.probed(self.now, path);
-                return Ok(());
-            }
-        }
-        match self.config.text {
-            TextPolicy::Any => {}
-            TextPolicy::Off => return Err(DropReason::TextOff),
-            TextPolicy::Private if is_private(path.peer.ip()) => {}
-            TextPolicy::Private => return Err(DropReason::NotPrivate),
-        }
-        let datagram = text::parse(bytes)?;
-        let id = match self.members.find(path.socket, path.peer) {
-            Some(id) => self.hear(id, path.local),
-            None => self.admit(path)?,
-        };
-        let due = self.meter(id).ok_or(DropReason::Rate)?;
-        let (kind, text) = match datagram {
-            Datagram::Signup { nick } => (EntryKind::Signup, nick),
-            Datagram::Line(line) => (EntryKind::Line, line),
-        };
-        let (counters, sessions, now) = (&mut self.counters, &mut self.sessions, self.now);
-        let item = Item { source: Source::member(id), kind, text, due, ..Item::default() };
-        let taken = self.queue.push(item, |dropped| {
-            counters.drop_for(now, DropReason::QueueFull);
-            sessions.iter_mut().for_each(|sessions| sessions.settled(dropped, Outcome::Refused(Refusal::Busy)));
-        });
-        if !taken {
-            self.counters.drop_for(self.now, DropReason::QueueFull);
-        }
-        self.remove_if_nothing(id);
-        Ok(())
-    }
-
-    /// When the next datagram of the member may have its turn; `None` if that is too late to wait for.
-    fn meter(&mut self, id: MemberId) -> Option<Instant> {
-        let (Some(rate), Some(member)) = (self.config.rate, self.members.get_mut(id)) else {
-            return Some(self.now);
-        };
-        let burst = rate.seconds(BURST_SECONDS);
-        if member.meter.when(self.now, rate, burst.saturating_add(RESTING_MAX)) > self.now {
-            return None;
-        }
-        let due = member.meter.when(self.now, rate, burst);
-        member.meter.take(self.now, rate);
-        Some(due)
-    }
-
-    fn hear(&mut self, id: MemberId, local: Option<IpAddr>) -> MemberId {
-        if let Some(member) = self.members.get_mut(id) {
-            (member.heard, member.unreached) = (self.now, 0);
-            if member.path.local != local {
-                member.path.local = local;
-                if let Some(place) = member.place {
-                    self.fanouts[member.path.socket.0].reply_from(place, local);
-                }
-            }
-        }
-        id
-    }
-
-    fn admit(&mut self, path: Path) -> Result<MemberId, DropReason> {
-        self.meter_signup(Prefix::of(path.peer.ip()))?;
-        if self.members() >= self.config.members_max {
-            let gives_way = self.members.longest_silent_beside(path.peer.ip()).ok_or(DropReason::RoomFull)?;
-            if let Some(member) = self.members.get(gives_way) {
-                ::log::debug!("{} makes place for {}: the room is full", member.path.peer, path.peer);
-            }
-            self.remove(gives_way);
-        }
-        Ok(self.members.insert(self.now, path))
-    }
-
-    fn meter_signup(&mut self, prefix: Prefix) -> Result<(), DropReason> {
-        let (Some(rate), now) = (self.config.signup_rate, self.now) else { return Ok(()) };
-        if self.signups.len() >= METERED_MAX && !self.signups.contains_key(&prefix) {
-            // Looking goes through all of them: now and then is enough.
-            if now.saturating_since(self.signups_swept) >= SIGNUPS_SWEEP {
-                self.signups.retain(|_, meter| !meter.is_fresh(now));
-                self.signups_swept = now;
-            }
-            if self.signups.len() >= METERED_MAX {
-                return Err(DropReason::Signups);
-            }
-        }
-        let meter = self.signups.entry(prefix).or_default();
-        if meter.when(now, rate, SIGNUP_BURST) > now {
-            return Err(DropReason::Signups);
-        }
-        meter.take(now, rate);
-        Ok(())
-    }
-
-    /// Lets a newcomer go whose first datagram came to nothing: it has no cursor, and nothing that would give it one.
-    fn remove_if_nothing(&mut self, id: MemberId) {
-        if !self.queue.holds(Source::member(id)) && self.members.get(id).is_some_and(|member| member.place.is_none()) {
-            self.remove(id);
-        }
-    }
-
-    fn remove(&mut self, id: MemberId) {
-        if let Some(member) = self.members.get(id)
-            && let (Some(place), socket) = (member.place, member.path.socket)
-        {
-            let members = &mut self.members;
-            self.fanouts[socket.0].remove(place, |moved, place| {
-                if let Some(member) = members.get_mut(moved) {
-                    member.place = Some(place);
-                }
-            });
-        }
-        self.members.remove(id);
-        if !self.queue.holds(Source::member(id)) {
-            self.members.forget(id);
-        }
-    }
-
     /// The next draft, if its readers are not too far behind.
     fn next_draft(&mut self) -> Option<Draft<'_>> {
         if self.log.held() + self.reserved >= BACKLOG_MAX {
@@ -551,20 +415,6 @@ impl Room {
     /// The backend has answered for the draft: the log need not keep place for it any longer.
     fn settled(&mut self, draft: DraftId) {
         self.reserved -= self.queue.get(draft).map_or(0, |slot| slot.entries);
-    }
-
-    /// Gives the author its cursor, at its first entry.
-    fn place(&mut self, author: MemberId, first: Seq) {
-        if !self.members.is_here(author) {
-            return;
-        }
-        if let Some(member) = self.members.get_mut(author)
-            && member.place.is_none()
-        {
-            let Path { socket, peer, local } = member.path;
-            let peer = Peer { to: peer, from: local, member: author, cursor: first };
-            member.place = Some(self.fanouts[socket.0].insert(peer));
-        }
     }
 
     fn give_back(&mut self, draft: DraftId) {

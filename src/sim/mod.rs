@@ -8,6 +8,7 @@
 //!
 //! The same seed gives the same run to the byte.
 
+mod agenda;
 mod network;
 mod oracle;
 mod store;

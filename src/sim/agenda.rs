@@ -1,0 +1,201 @@
+//! What happens in a run, and when: the messages, and the faults in the midst of them.
+//!
+//! Owns: the plan of a scenario, and doing what it says.
+//! Must not know: how datagrams are carried, what is right.
+//! Driven by: `world`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Restart;
+use super::network::Datagram;
+use super::world::{Kind, World, address, message_text, open_room, server, text_config};
+use crate::client::text;
+use crate::time::Instant;
+use crate::wire::Instance;
+
+/// Between two clients' starts. Chosen: they come one by one.
+const START_INTERVAL: Duration = Duration::from_millis(20);
+
+/// When the talk begins at the earliest: all have shaken hands by then, in most weathers.
+const TALK: Duration = Duration::from_secs(5);
+
+/// When it begins at the latest, whoever is not there.
+const TALK_MAX: Duration = Duration::from_secs(60);
+
+/// What is to happen at some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Start(usize),
+    /// The talk begins, when all are there.
+    Begin,
+    Say(u64),
+    Cut(bool),
+    Rebind,
+    RestartServer(Restart),
+    RestartClients,
+    Attack(u32),
+    Calm,
+}
+
+impl World<'_> {
+    fn at(&mut self, when: Instant, action: Action) {
+        self.agenda.insert((when, self.planned), action);
+        self.planned += 1;
+    }
+
+    /// The clients' coming.
+    pub(super) fn plan(&mut self) {
+        let scenario = self.scenario;
+        for index in scenario.replayers..scenario.clients {
+            let index_u32 = u32::try_from(index).unwrap_or_default();
+            self.at(Instant::ZERO + START_INTERVAL * index_u32, Action::Start(index));
+        }
+        self.at(Instant::ZERO + TALK, Action::Begin);
+        self.last_fault = Instant::ZERO + TALK_MAX;
+    }
+
+    /// The messages, and the faults in the midst of them; or later, if somebody is still missing.
+    fn begin(&mut self) {
+        let (scenario, talk) = (self.scenario, self.now);
+        let all_are_here = self.clients[scenario.replayers..].iter().all(|client| client.joined);
+        if !all_are_here && talk < Instant::ZERO + TALK_MAX {
+            return self.at(talk + TALK / 10, Action::Begin);
+        }
+        for index in 0..scenario.replayers {
+            self.at(talk, Action::Start(index));
+        }
+        for message in 0..scenario.messages {
+            let when = talk + scenario.interval * u32::try_from(message).unwrap_or(u32::MAX);
+            self.at(when, Action::Say(message));
+        }
+        let length = scenario.interval * u32::try_from(scenario.messages).unwrap_or(u32::MAX);
+        let mut end = talk + length;
+        if let Some(time) = scenario.partition {
+            self.at(talk + length / 5, Action::Cut(true));
+            self.at(talk + length / 5 + time, Action::Cut(false));
+            end = end.max(talk + length / 5 + time);
+        }
+        if scenario.rebind {
+            self.at(talk + length * 2 / 5, Action::Rebind);
+        }
+        if let Some(restart) = scenario.restart_server {
+            self.at(talk + length * 3 / 5, Action::RestartServer(restart));
+        }
+        if scenario.restart_clients {
+            self.at(talk + length * 4 / 5, Action::RestartClients);
+        }
+        if scenario.attack {
+            (1..20).for_each(|step| self.at(talk + length * step / 20, Action::Attack(step)));
+        }
+        self.last_fault = end;
+        self.at(end, Action::Calm);
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Start(index) => {
+                self.clients[index].started = true;
+                self.clients[index].kind = if self.speaks_text(index) {
+                    Kind::Text(Box::new(text::Client::new(self.now, text_config(&self.clients[index].nick))))
+                } else {
+                    self.new_member(index, None)
+                };
+            }
+            Action::Begin => self.begin(),
+            Action::Say(message) => self.say(message),
+            Action::Cut(is_cut) => {
+                (0..self.clients.len()).step_by(2).for_each(|client| self.network.cut(client, is_cut));
+                self.trace.tell(self.now, "network", || {
+                    if is_cut { "cuts every other client off" } else { "is whole" }.into()
+                });
+            }
+            Action::Rebind => self.rebind(),
+            Action::RestartServer(restart) => self.restart_server(restart),
+            Action::RestartClients => (0..self.clients.len()).step_by(3).for_each(|client| self.restart_client(client)),
+            Action::Attack(step) => self.attack(step),
+            Action::Calm if self.scenario.calms => {
+                self.network.calm();
+                self.backend.calm();
+            }
+            Action::Calm => {}
+        }
+    }
+
+    fn say(&mut self, message: u64) {
+        let replayers = self.scenario.replayers;
+        let index = replayers + usize::try_from(message).unwrap_or_default() % (self.clients.len() - replayers);
+        let text = message_text(message, self.scenario.size);
+        let readers: BTreeSet<_> =
+            (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
+        self.tally.said(self.now, message, index, readers);
+        let client = &mut self.clients[index];
+        match &mut client.kind {
+            Kind::Session(member) => {
+                let counter = member.post(self.now, &text);
+                let post = (client.instance.0, counter);
+                self.oracle.posted(index, post, &text);
+            }
+            Kind::Text(client) => {
+                client.say(&text);
+            }
+        }
+    }
+
+    fn rebind(&mut self) {
+        for index in (0..self.clients.len()).step_by(2) {
+            let client = &mut self.clients[index];
+            client.moves += 1;
+            client.address = address(index, client.moves);
+            let (nick, to) = (client.nick.clone(), client.address);
+            self.trace.tell(self.now, &nick, || format!("is at {to} now"));
+        }
+    }
+
+    fn restart_server(&mut self, restart: Restart) {
+        self.trace.tell(self.now, "server", || format!("is killed and started again: {restart:?}"));
+        self.backend.restart(restart == Restart::SameLog);
+        self.oracle.log_is(self.backend.id.0, self.backend.log.len());
+        self.told = self.backend.log.len();
+        self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, &self.trace, self.now);
+    }
+
+    fn restart_client(&mut self, index: usize) {
+        let place = self.place(index);
+        let instance = Instance(self.entropy.bytes());
+        let nick = self.clients[index].nick.clone();
+        self.trace.tell(self.now, &nick, || "is killed and started again".into());
+        if self.speaks_text(index) {
+            self.clients[index].kind = Kind::Text(Box::new(text::Client::new(self.now, text_config(&nick))));
+            return;
+        }
+        self.oracle.restarted(index, place.map(|(log, next)| (log.0, next.0)));
+        self.clients[index].instance = instance;
+        self.clients[index].kind = self.new_member(index, place);
+    }
+
+    /// Replays, forged hellos and garbage from where nobody is.
+    pub(super) fn attack(&mut self, step: u32) {
+        let attacker = address(100 + usize::try_from(step).unwrap_or_default(), 0);
+        let mut all: Vec<Box<[u8]>> = Vec::new();
+        if !self.captured.is_empty() {
+            for _ in 0..5 {
+                let chosen = self.entropy.next_u32() as usize % self.captured.len();
+                all.push(self.captured[chosen].bytes.clone());
+            }
+        }
+        let mut hello = vec![0; 1200];
+        hello[..6].copy_from_slice(&[0xf8, 1, 1, 2, 3, 4]);
+        hello[6..18].copy_from_slice(b"\x06AAAAAAAAAAA");
+        hello[18..50].copy_from_slice(&self.entropy.bytes::<32>());
+        all.push(hello.into());
+        let mut garbage = self.entropy.bytes::<64>();
+        garbage[0] |= 0xf8;
+        all.push(garbage.into());
+        for bytes in all {
+            self.oracle.sent(attacker, server(), &bytes);
+            let datagram = Datagram { from: attacker, to: server(), bytes, sent: self.now };
+            self.network.send_after(self.now, Duration::from_millis(1), datagram);
+        }
+    }
+}
