@@ -3,9 +3,12 @@
 
 use std::net::SocketAddr;
 
-use udpchat::room::{Config, Path, Room, SocketId};
+use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
+use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
 
@@ -43,4 +46,117 @@ fn a_room_that_has_warmed_up_talks_without_allocating() {
     });
     assert_eq!(room.counters().sent - sent, 2000 * 3 * 100);
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
+}
+
+/// Members with sessions, in memory; what the room has for them is put aside and delivered later.
+struct Hall {
+    now: Instant,
+    room: Room,
+    store: Memory,
+    members: Vec<Member>,
+    aside: Vec<u8>,
+    datagrams: Vec<(SocketAddr, usize)>,
+}
+
+impl Hall {
+    fn new(members: u16) -> Self {
+        let mut entropy = Entropy::new([1; 32]);
+        let key = StaticKey::generate(&mut entropy);
+        let sessions =
+            SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), history_bytes: 1, tap: None };
+        let config = Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() };
+        let room = Room::new(config, 1, udpchat::wire::Seq(0));
+        let (store, aside, datagrams) = (Memory::default(), Vec::new(), Vec::new());
+        let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new(), aside, datagrams };
+        for number in 0..members {
+            let config = MemberConfig {
+                server: path(0).peer,
+                nick: format!("m{number}").parse().unwrap(),
+                key: StaticKey::generate(&mut entropy),
+                instance: Instance(entropy.bytes()),
+                present: false,
+                place: None,
+                history: 0,
+                pinned: None,
+                seed: entropy.bytes(),
+                tap: None,
+            };
+            hall.members.push(Member::new(hall.now, config));
+        }
+        hall.settle();
+        hall
+    }
+
+    /// What the members have to say reaches the room.
+    fn hear(&mut self) -> bool {
+        let mut any = false;
+        for (port, member) in (1..).zip(&mut self.members) {
+            while let Some(bytes) = member.poll_transmit() {
+                self.room.handle_datagram(self.now, path(port), bytes);
+                member.transmitted(self.now);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The room commits and seals what it has.
+    fn seal(&mut self) {
+        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let mut count = 0;
+            for (to, bytes) in transmits {
+                self.datagrams.push((to, bytes.len()));
+                self.aside.extend_from_slice(bytes);
+                count += 1;
+            }
+            self.room.transmitted(SOCKET, count);
+        }
+    }
+
+    fn deliver(&mut self) {
+        let mut start = 0;
+        for &(to, len) in &self.datagrams {
+            let member = &mut self.members[usize::from(to.port()) - 1];
+            member.handle_datagram(self.now, path(0).peer, &self.aside[start..start + len]);
+            while member.poll_event().is_some() {}
+            start += len;
+        }
+        self.datagrams.clear();
+        self.aside.clear();
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            self.now = self.now + std::time::Duration::from_millis(5);
+            self.hear();
+            self.seal();
+            self.deliver();
+            self.room.handle_timeout(self.now);
+            self.members.iter_mut().for_each(|member| member.handle_timeout(self.now));
+        }
+    }
+}
+
+#[test]
+fn a_room_that_has_warmed_up_seals_for_its_members_without_allocating() {
+    let mut hall = Hall::new(20);
+    // Until the history is full, and uses its memory again.
+    for _ in 0..200 {
+        hall.members.iter_mut().for_each(|member| drop(member.post(hall.now, "hello everybody").to_string()));
+        hall.settle();
+    }
+    let mut entries = 0;
+    let mut allocated = 0;
+    for _ in 0..20 {
+        hall.members.iter_mut().for_each(|member| drop(member.post(hall.now, "hello everybody").to_string()));
+        assert!(hall.hear());
+        let before = (hall.room.end(), hall.room.counters().sent);
+        allocated += allocation_counter::measure(|| hall.seal()).count_total;
+        entries += hall.room.end().since(before.0);
+        assert!(hall.room.counters().sent - before.1 >= 20, "everybody is sent something");
+        hall.deliver();
+        hall.settle();
+    }
+    assert_eq!((entries, allocated), (20 * 20, 0));
 }
