@@ -555,3 +555,40 @@ fn sixty_four_posts_are_under_way_at_once_and_all_of_many_arrive_in_order() {
     let expected: Vec<_> = (0..200).map(|number| format!("jill: {number}")).collect();
     assert_eq!(jill.shown()[1..], expected);
 }
+
+#[test]
+fn whoever_forges_an_unknown_makes_a_new_session_stand_beside_the_old_one_and_nothing_is_lost() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.post(world.now, "before");
+    let packet = jill.member.poll_transmit().unwrap().to_vec();
+    jill.member.transmitted(world.now);
+    let Some(Datagram::Packet { receiver, number, .. }) = packet::parse(&packet) else { panic!("{packet:?}") };
+    jill.member.handle_datagram(world.now, server(), &packet::unknown(receiver, number + 1));
+    assert!(jill.member.poll_transmit().is_none(), "of a packet that was never sent: not believed");
+    jill.member.handle_datagram(world.now, server(), &packet::unknown(receiver, number));
+    world.receive(jill.address, &packet);
+    world.run(&mut [&mut jill]);
+    world.say(0, "after", &mut [&mut jill]);
+    assert_eq!(jill.over(), None);
+    assert_eq!(jill.events.iter().filter(|event| matches!(event, Event::Here { .. })).count(), 2);
+    assert_eq!(jill.shown(), ["jill joined!", "jill: before", "jill: after"]);
+}
+
+#[test]
+fn a_flood_of_text_does_not_keep_a_member_from_speaking() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    for number in 0..5000 {
+        world.receive("10.0.0.9:7".parse().unwrap(), format!("flood {number}").as_bytes());
+    }
+    jill.member.post(world.now, "can you hear me?");
+    let packet = jill.member.poll_transmit().unwrap().to_vec();
+    jill.member.transmitted(world.now);
+    world.receive(jill.address, &packet);
+    world.run(&mut [&mut jill]);
+    assert_eq!(world.room.counters().dropped(DropReason::NoPlace), 0);
+    assert!(jill.shown().contains(&"jill: can you hear me?".to_owned()));
+}

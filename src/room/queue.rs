@@ -167,8 +167,17 @@ impl Queue {
     }
 
     /// Whether `items` more with `bytes` of text have place without anybody losing something.
-    pub(super) fn has_place(&self, items: usize, bytes: usize) -> bool {
+    fn has_place(&self, items: usize, bytes: usize) -> bool {
         self.waiting + items <= WAITING_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
+    }
+
+    /// Whether `items` more of an author's have place: without anybody losing something, or because it has less than its
+    /// share while a text member, to whom nothing is promised, has more.
+    pub(super) fn takes(&self, author: Source, items: usize, bytes: usize) -> bool {
+        let sources = self.turns.len() + self.resting.len() + 1;
+        let share = (self.waiting / sources).max(1);
+        let yields = self.heaviest.as_member().is_some() && self.waiting_of(self.heaviest) > share;
+        self.has_place(items, bytes) || (yields && self.waiting_of(author) < share)
     }
 
     /// Puts an item behind the others of its source, to have its turn not before it is due. Those that are dropped for it

@@ -405,6 +405,8 @@ impl Member {
     fn handle_bye(&mut self, why: CloseReason) {
         match why {
             _ if self.leaving.is_some() => self.end(CloseReason::Left),
+            // By ourselves: the new session is about to stand.
+            CloseReason::Replaced if self.attempt.is_some() => self.link = None,
             CloseReason::TimedOut | CloseReason::ServerEnds => {
                 self.link = None;
                 self.events.push_back(Event::Away);

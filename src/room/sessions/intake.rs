@@ -225,7 +225,8 @@ impl Sessions {
                 }
             }
         }
-        if posts > 0 && !(intake.queue.has_place(posts, bytes) && peer.is_within(now, intake.rate)) {
+        let author = Source::author(peer.author);
+        if posts > 0 && !(intake.queue.takes(author, posts, bytes) && peer.is_within(now, intake.rate)) {
             return Err(DropReason::NoPlace);
         }
         let len = packet::PACKET_HEAD + sealed.len();

@@ -207,21 +207,21 @@ impl Sessions {
             let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
             peer.queued = false;
             let Some(author) = self.authors.get_mut(peer.author) else { continue };
-            for _ in 0..TURN {
-                let outgoing = &mut self.outgoing[socket.0];
-                let challenged = outgoing.push(|out| peer.session.poll_challenge(now, out));
-                if !outgoing.push(|out| peer.poll_packet(now, author, &self.history, out)) && !challenged {
-                    break;
-                }
+            let outgoing = &mut self.outgoing[socket.0];
+            outgoing.push(|out| peer.session.poll_challenge(now, out));
+            let mut packets = 0;
+            while packets < TURN && outgoing.push(|out| peer.poll_packet(now, author, &self.history, out)) {
+                packets += 1;
             }
-            match peer.wants(author, self.history.end()).then(|| peer.session.may_send(now)) {
-                Some(Ok(())) => self.wake(id),
-                Some(Err(paced)) => peer.paced = paced,
-                None if !peer.at_end => {
+            match peer.session.may_send(now) {
+                Err(paced) if peer.wants(author, self.history.end()) => peer.paced = paced,
+                Ok(()) if packets > 0 && peer.wants(author, self.history.end()) => self.wake(id),
+                // It has been sent all that there is.
+                Ok(()) | Err(_) if !peer.at_end => {
                     peer.at_end = true;
                     self.at_end.push(id);
                 }
-                None => {}
+                Ok(()) | Err(_) => {}
             }
             self.arm(id);
         }
