@@ -65,6 +65,11 @@ pub(super) struct Hello<'a> {
 }
 
 impl Lobby {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut HalfOpen> {
         self.by_id.get_mut(&id)
     }

@@ -181,7 +181,7 @@ impl Sessions {
         self.history.append(entry);
         while let Some(id) = self.at_end.pop() {
             if let Some(peer) = self.peer_mut(id) {
-                peer.at_end = false;
+                peer.at_end = None;
                 self.wake(id);
             }
         }
@@ -217,15 +217,25 @@ impl Sessions {
                 Err(paced) if peer.wants(author, self.history.end()) => peer.paced = paced,
                 Ok(()) if packets > 0 && peer.wants(author, self.history.end()) => self.wake(id),
                 // It has been sent all that there is.
-                Ok(()) | Err(_) if !peer.at_end => {
-                    peer.at_end = true;
+                Ok(()) | Err(_) if peer.at_end.is_none() => {
+                    peer.at_end = Some(self.at_end.len());
                     self.at_end.push(id);
                 }
                 Ok(()) | Err(_) => {}
             }
             self.arm(id);
         }
+        self.check();
         self.outgoing[socket.0].len() > 0
+    }
+
+    /// Everything has its limit, whatever came in.
+    fn check(&self) {
+        debug_assert!(self.lobby.len() <= HALF_OPEN_MAX);
+        debug_assert!(self.outgoing.iter().all(|outgoing| outgoing.len() <= REPLIES_MAX + BUILT_MAX + TURN + 1));
+        debug_assert!(self.by_author.len() <= self.by_id.len() && self.by_id.len() <= self.peers.len());
+        debug_assert!(self.timers.len() <= self.by_id.len(), "a session that is gone has no deadline");
+        debug_assert!(self.at_end.len() <= self.by_id.len());
     }
 
     /// What was built for the socket.
@@ -242,6 +252,7 @@ impl Sessions {
             }
         }
         (self.timers, self.by_author) = (Timers::default(), BTreeMap::new());
+        self.at_end.clear();
     }
 
     /// What was in packets that are lost is to be sent again.
@@ -268,7 +279,13 @@ impl Sessions {
             self.outgoing[socket.0].push(|out| Some(peer.session.bye(why, out)));
         }
         self.timers.disarm(id);
-        // Its place in the lists of those who are ready or at the end stays: who gets its name is looked at once in vain.
+        if let Some(place) = peer.at_end {
+            self.at_end.swap_remove(place);
+            if let Some(moved) = self.at_end.get(place).copied().and_then(|moved| self.peer_mut(moved)) {
+                moved.at_end = Some(place);
+            }
+        }
+        // Its place among those who are ready stays: who gets its name is looked at once in vain.
         self.free.push(id);
         self.by_id.remove(&peer.id);
         if self.by_author.get(&peer.author) == Some(&id) {

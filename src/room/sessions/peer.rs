@@ -53,8 +53,8 @@ pub(super) struct Peer {
     pub(super) paced: Option<Instant>,
     /// It stands among those that are ready.
     pub(super) queued: bool,
-    /// It stands among those that wait for the log to grow.
-    pub(super) at_end: bool,
+    /// Where it stands among those that wait for the log to grow.
+    pub(super) at_end: Option<usize>,
 }
 
 /// Who the member is.
@@ -85,7 +85,7 @@ impl Peer {
             meter: Meter::default(),
             paced: None,
             queued: false,
-            at_end: false,
+            at_end: None,
         }
     }
 

@@ -65,6 +65,11 @@ impl Timers {
         Some(id)
     }
 
+    /// How many sessions have one.
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|&Reverse((at, _))| at)
