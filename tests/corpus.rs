@@ -29,6 +29,10 @@ fn plain(frames: &[Frame<'_>]) -> Vec<u8> {
 }
 
 fn entries() -> Vec<u8> {
+    entries_from(Seq(5))
+}
+
+fn entries_from(first: Seq) -> Vec<u8> {
     let who = Who([5; 8]);
     let all = [
         Entry::Line { text: "jack: hi" },
@@ -44,7 +48,7 @@ fn entries() -> Vec<u8> {
         framed.extend_from_slice(&bytes[..len]);
     }
     let mut writer = Writer::default();
-    assert!(writer.entries(Seq(5), &framed));
+    assert!(writer.entries(first, &framed));
     writer.plain().to_vec()
 }
 
@@ -67,6 +71,9 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("gap", plain(&[Frame::Gap { first: Seq(5), count: 3, why: GapReason::Gone }])),
         ("have", plain(&[Frame::Have(have)])),
         ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, text: "hey" }])),
+        ("last-post", plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, text: "hey" }])),
+        ("last-gap", plain(&[Frame::Gap { first: Seq(u64::MAX), count: u64::MAX, why: GapReason::Gone }])),
+        ("last-entries", entries_from(Seq(u64::MAX))),
         ("settled", plain(&[Frame::Settled { counter: 0, outcome: Outcome::Refused(Refusal::Busy) }])),
         ("accepted", plain(&[Frame::Settled { counter: 0, outcome: Outcome::Accepted(Seq(5)) }])),
         ("padding", vec![0; 9]),

@@ -367,9 +367,9 @@ impl Member {
         match *frame {
             Frame::Welcome(welcome) => self.handle_welcome(&welcome),
             Frame::Entries(entries) => {
-                for (number, encoded) in (entries.first.0..).zip(entries.iter()) {
+                for (offset, encoded) in entries.iter().enumerate() {
                     let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
-                    self.view.entry(Seq(number), encoded, &mut self.events);
+                    self.view.entry(entries.first + offset as u64, encoded, &mut self.events);
                 }
             }
             Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),

@@ -23,6 +23,9 @@ pub const POSTS_MAX: u64 = 64;
 /// long post each.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
 
+/// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
+const COUNTER_END: u64 = 1 << 62;
+
 /// Names an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(in crate::room) struct AuthorId(pub(in crate::room) u32);
@@ -192,7 +195,9 @@ impl Authors {
 
     /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled.
     pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Offer {
-        let Some(author) = self.get(id) else { return Offer::NoPlace };
+        let Some(author) = self.get(id).filter(|_| counter.max(settled_below) < COUNTER_END) else {
+            return Offer::NoPlace;
+        };
         // What the client knows to be settled is, also where this log knows nothing of it.
         let next = author.next.max(settled_below);
         if planted(Fault::PostsAsTheyCome) && author.post(counter).is_some_and(|&post| post == SKIPPED) {
@@ -326,6 +331,8 @@ mod tests {
         assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Offer::Early);
         assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Offer::NoPlace);
         assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Offer::Early, "the client knows one more");
+        assert_eq!(authors.offer(id, u64::MAX, u64::MAX, 1), Offer::NoPlace, "no counter");
+        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1), Offer::Next);
     }
 
     #[test]
