@@ -14,6 +14,7 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
+use udpchat::wire::frame::PostKind;
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -169,7 +170,11 @@ impl Hall {
     /// The first member says a batch of messages, and the room has them.
     fn say(&mut self) {
         for _ in 0..BATCH {
-            self.members[0].post(self.now, "a message of sixty-four bytes, which is what many of them are...");
+            self.members[0].post(
+                self.now,
+                PostKind::Say,
+                "a message of sixty-four bytes, which is what many of them are...",
+            );
         }
         self.hear(0);
     }

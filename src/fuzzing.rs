@@ -13,8 +13,8 @@ use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::store::{self, Memory};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Frame, Join, ServerHello, Welcome, Writer, frames};
-use crate::wire::packet::{self, Datagram};
+use crate::wire::frame::{Frame, Join, PostKind, ServerHello, Welcome, Writer, frames};
+use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::text;
 use crate::wire::{Instance, LogId, Seq, SessionId};
 
@@ -36,12 +36,14 @@ pub fn datagram(bytes: &[u8]) {
                     entry.render(&mut line);
                 });
             }
+            Frame::People(people) => assert!(people.iter().count() <= DATAGRAM_MAX),
             Frame::Ping { .. }
             | Frame::Pong { .. }
             | Frame::Challenge(_)
             | Frame::Response(_)
             | Frame::Bye(_)
-            | Frame::Welcome(_)
+            | Frame::Welcome { .. }
+            | Frame::Ask { .. }
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}
@@ -190,7 +192,7 @@ impl Server {
         }
         self.pass(Duration::from_secs(5));
         let before = self.shown;
-        self.honest.post(self.now, "still here");
+        self.honest.post(self.now, PostKind::Say, "still here");
         for _ in 0..100 {
             self.pass(Duration::from_secs(1));
         }
@@ -267,7 +269,8 @@ impl Client {
         let mut session =
             Session::new(self.now, Role::Server, client, transport, address(2), Duration::from_millis(10));
         let mut writer = Writer::default();
-        writer.frame(&Frame::Welcome(Welcome { log: LogId([1; 16]), start: Seq(5), end: Seq(5), remembers: true }));
+        let welcome = Welcome { log: LogId([1; 16]), start: Seq(5), end: Seq(5), remembers: true };
+        writer.frame(&Frame::Welcome { welcome, software: "fuzz" });
         let mut out = Vec::new();
         session.seal_raw(writer.plain(), &mut out);
         self.member.handle_datagram(self.now, address(1), &out);
@@ -292,7 +295,9 @@ impl Client {
                     assert!(self.member.poll_timeout().is_none_or(|next| next > self.now), "the deadline moves on");
                 }
                 _ => {
-                    self.member.post(self.now, &String::from_utf8_lossy(&step[..step.len().min(300)]));
+                    let kind = [PostKind::Say, PostKind::Act, PostKind::Rename][usize::from(what / 4 % 3)];
+                    self.member.post(self.now, kind, &String::from_utf8_lossy(&step[..step.len().min(300)]));
+                    self.member.ask(self.now);
                 }
             }
             while self.member.poll_event().is_some() {}

@@ -8,6 +8,7 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
+use udpchat::wire::frame::PostKind;
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -142,13 +143,17 @@ fn a_room_that_has_warmed_up_seals_for_its_members_without_allocating() {
     let mut hall = Hall::new(20);
     // Until the history is full, and uses its memory again.
     for _ in 0..200 {
-        hall.members.iter_mut().for_each(|member| drop(member.post(hall.now, "hello everybody").to_string()));
+        hall.members
+            .iter_mut()
+            .for_each(|member| drop(member.post(hall.now, PostKind::Say, "hello everybody").to_string()));
         hall.settle();
     }
     let mut entries = 0;
     let mut allocated = 0;
     for _ in 0..20 {
-        hall.members.iter_mut().for_each(|member| drop(member.post(hall.now, "hello everybody").to_string()));
+        hall.members
+            .iter_mut()
+            .for_each(|member| drop(member.post(hall.now, PostKind::Say, "hello everybody").to_string()));
         assert!(hall.hear());
         let before = (hall.room.end(), hall.room.counters().sent);
         allocated += allocation_counter::measure(|| hall.seal()).count_total;

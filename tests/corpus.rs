@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use udpchat::fuzzing;
 use udpchat::wire::entry::Entry;
-use udpchat::wire::frame::{Ack, Frame, GapReason, Have, Outcome, Welcome, Writer, frames};
+use udpchat::wire::frame::{
+    Ack, Frame, GapReason, Have, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person, frames,
+};
 use udpchat::wire::packet;
 use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Who};
 
@@ -39,6 +41,8 @@ fn entries_from(first: Seq) -> Vec<u8> {
         Entry::Said { who, nick: "jill", text: "hey" },
         Entry::Joined { who, nick: "jill" },
         Entry::Left { who, nick: "jill", why: CloseReason::TimedOut },
+        Entry::Did { who, nick: "jill", text: "waves" },
+        Entry::Renamed { who, nick: "jill", to: "jane" },
     ];
     let mut framed = Vec::new();
     for entry in all {
@@ -56,6 +60,9 @@ fn entries_from(first: Seq) -> Vec<u8> {
 fn plains() -> Vec<(&'static str, Vec<u8>)> {
     let ack = Ack { largest: 9, delay_us: 5, run: 1, ranges: [(2, 3)].into_iter().collect() };
     let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
+    let mut people = Vec::new();
+    assert!(encode_person(&mut people, PersonId::Key(Who([5; 8])), "jill"));
+    assert!(encode_person(&mut people, PersonId::Text(7), "al"));
     vec![
         ("ack", plain(&[Frame::Ack(ack)])),
         ("ping", plain(&[Frame::Ping { stamp: 1 }])),
@@ -65,13 +72,23 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("bye", plain(&[Frame::Bye(CloseReason::Left)])),
         (
             "welcome",
-            plain(&[Frame::Welcome(Welcome { log: LogId([1; 16]), start: Seq(0), end: Seq(5), remembers: true })]),
+            plain(&[Frame::Welcome {
+                welcome: Welcome { log: LogId([1; 16]), start: Seq(0), end: Seq(5), remembers: true },
+                software: "udpchat",
+            }]),
         ),
         ("entries", entries()),
         ("gap", plain(&[Frame::Gap { first: Seq(5), count: 3, why: GapReason::Gone }])),
         ("have", plain(&[Frame::Have(have)])),
-        ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, text: "hey" }])),
-        ("last-post", plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, text: "hey" }])),
+        ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, text: "hey" }])),
+        (
+            "last-post",
+            plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, kind: PostKind::Say, text: "hey" }]),
+        ),
+        ("rename", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Rename, text: "jane" }])),
+        ("ask", plain(&[Frame::Ask { after: Some(PersonId::Key(Who([5; 8]))) }])),
+        ("ask-text", plain(&[Frame::Ask { after: Some(PersonId::Text(u32::MAX)) }])),
+        ("people", plain(&[Frame::People(People::new(None, true, &people))])),
         ("last-gap", plain(&[Frame::Gap { first: Seq(u64::MAX), count: u64::MAX, why: GapReason::Gone }])),
         ("last-entries", entries_from(Seq(u64::MAX))),
         ("settled", plain(&[Frame::Settled { counter: 0, outcome: Outcome::Refused(Refusal::Busy) }])),
@@ -172,7 +189,21 @@ fn every_frames_decoder_is_reached() {
             reached.insert(name.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
         }
     }
-    let all =
-        ["Ack", "Bye", "Challenge", "Entries", "Gap", "Have", "Ping", "Pong", "Post", "Response", "Settled", "Welcome"];
+    let all = [
+        "Ack",
+        "Ask",
+        "Bye",
+        "Challenge",
+        "Entries",
+        "Gap",
+        "Have",
+        "People",
+        "Ping",
+        "Pong",
+        "Post",
+        "Response",
+        "Settled",
+        "Welcome",
+    ];
     assert_eq!(reached.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }

@@ -13,7 +13,7 @@ use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Outcome as Committing, Store};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
-use udpchat::wire::frame::Outcome;
+use udpchat::wire::frame::{Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
 use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId};
 
@@ -210,7 +210,7 @@ impl<S: Store> World<S> {
     }
 
     fn say(&mut self, peer: usize, text: &str, peers: &mut [&mut Peer]) {
-        peers[peer].member.post(self.now, text);
+        peers[peer].member.post(self.now, PostKind::Say, text);
         self.run(peers);
     }
 }
@@ -395,7 +395,9 @@ fn who_goes_silent_has_left_and_the_nick_is_free() {
     let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
     world.run(&mut [&mut jill, &mut jack]);
     drop(jack);
-    world.wait(Duration::from_secs(80), &mut [&mut jill]);
+    world.wait(Duration::from_secs(59), &mut [&mut jill]);
+    assert_eq!(jill.shown(), ["jill joined!", "jack joined!"]);
+    world.wait(Duration::from_secs(2), &mut [&mut jill]);
     assert_eq!(jill.shown(), ["jill joined!", "jack joined!", "jack left (timed out)"]);
     let mut other_jack = Peer::new("jack", 3);
     world.run(&mut [&mut jill, &mut other_jack]);
@@ -414,7 +416,7 @@ fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
     while let Some(event) = jill.member.poll_event() {
         jill.events.push(event);
     }
-    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away), false));
+    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away(CloseReason::ServerEnds)), false));
     let mut world = World { now: world.now, ..World::new() };
     jill.events.clear();
     world.wait(Duration::from_secs(5), &mut [&mut jill]);
@@ -494,7 +496,7 @@ fn changed_cut_and_repeated_datagrams_change_nothing() {
     let mut seen: Vec<Vec<u8>> = Vec::new();
     for round in 0..40 {
         if round == 5 {
-            jill.member.post(world.now, "hey");
+            jill.member.post(world.now, PostKind::Say, "hey");
         }
         for peer in [&mut jill, &mut jack] {
             while let Some(bytes) = peer.member.poll_transmit().map(<[u8]>::to_vec) {
@@ -544,7 +546,7 @@ fn sixty_four_posts_are_under_way_at_once_and_all_of_many_arrive_in_order() {
     let mut world = World::with(config(), Slow::default());
     let mut jill = Peer::new("jill", 1);
     world.run(&mut [&mut jill]);
-    (0..200).for_each(|number| drop(jill.member.post(world.now, &number.to_string()).to_string()));
+    (0..200).for_each(|number| drop(jill.member.post(world.now, PostKind::Say, &number.to_string()).to_string()));
     world.wait(Duration::from_secs(2), &mut [&mut jill]);
     assert_eq!(world.store.asked.len(), 1 + 64, "the announcement, and not one post more");
     while !world.store.asked.is_empty() {
@@ -561,7 +563,7 @@ fn whoever_forges_an_unknown_makes_a_new_session_stand_beside_the_old_one_and_no
     let mut world = World::new();
     let mut jill = Peer::new("jill", 1);
     world.run(&mut [&mut jill]);
-    jill.member.post(world.now, "before");
+    jill.member.post(world.now, PostKind::Say, "before");
     let packet = jill.member.poll_transmit().unwrap().to_vec();
     jill.member.transmitted(world.now);
     let Some(Datagram::Packet { receiver, number, .. }) = packet::parse(&packet) else { panic!("{packet:?}") };
@@ -584,11 +586,228 @@ fn a_flood_of_text_does_not_keep_a_member_from_speaking() {
     for number in 0..5000 {
         world.receive("10.0.0.9:7".parse().unwrap(), format!("flood {number}").as_bytes());
     }
-    jill.member.post(world.now, "can you hear me?");
+    jill.member.post(world.now, PostKind::Say, "can you hear me?");
     let packet = jill.member.poll_transmit().unwrap().to_vec();
     jill.member.transmitted(world.now);
     world.receive(jill.address, &packet);
     world.run(&mut [&mut jill]);
     assert_eq!(world.room.counters().dropped(DropReason::NoPlace), 0);
     assert!(jill.shown().contains(&"jill: can you hear me?".to_owned()));
+}
+
+#[test]
+fn who_does_something_or_takes_another_nick_is_shown_so_to_everybody() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let both = &mut [&mut jill, &mut jack];
+    world.run(both);
+    world.receive("10.0.0.9:7".parse().unwrap(), b"SIGNUP_TAG:al");
+    for (kind, text) in [(PostKind::Act, "waves"), (PostKind::Rename, "jane"), (PostKind::Say, "it is me")] {
+        both[0].member.post(world.now, kind, text);
+        world.run(both);
+    }
+    both[0].member.leave(world.now);
+    world.run(both);
+    assert_eq!(jill.member.nick().as_str(), "jane");
+    let shown = ["* jill waves", "jill is now jane", "jane: it is me", "jane left"];
+    assert_eq!(jack.shown()[2..], [&["al joined!"][..], &shown].concat());
+    assert_eq!(text_lines(&world, "10.0.0.9:7")[1..], shown);
+}
+
+#[test]
+fn a_nick_that_is_held_is_not_taken_and_one_that_was_let_go_is_free() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let both = &mut [&mut jill, &mut jack];
+    world.run(both);
+    for (peer, nick) in [(1, "jill"), (0, "jane"), (1, "jane"), (1, "jill"), (1, "two\nlines")] {
+        both[peer].member.post(world.now, PostKind::Rename, nick);
+        world.run(both);
+    }
+    let why: Vec<_> = jack.settled().into_iter().map(|(_, outcome)| outcome).collect();
+    let taken = Outcome::Refused(Refusal::NickTaken);
+    assert_eq!(why, [taken, taken, Outcome::Accepted(Seq(3)), Outcome::Refused(Refusal::Malformed)]);
+    assert_eq!((jill.member.nick().as_str(), jack.member.nick().as_str()), ("jane", "jill"));
+}
+
+#[test]
+fn a_rename_that_the_log_does_not_take_leaves_both_nicks_as_they_were() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.post(world.now, PostKind::Rename, "jane");
+    world.run(&mut [&mut jill]);
+    let mut jane = Peer::new("jane", 2);
+    world.run(&mut [&mut jill, &mut jane]);
+    assert_eq!(jane.over(), Some(CloseReason::NickTaken), "it is on its way to jill");
+    world.store.commit(0);
+    world.store.reject(0);
+    world.run(&mut [&mut jill]);
+    assert_eq!(jill.member.nick().as_str(), "jill");
+    let (mut jane, mut other) = (Peer::new("jane", 3), Peer::new("jill", 4));
+    world.run(&mut [&mut jill, &mut jane, &mut other]);
+    assert_eq!((jane.over(), other.over()), (None, Some(CloseReason::NickTaken)));
+}
+
+#[test]
+fn who_is_renamed_while_the_way_is_cut_is_known_by_the_new_nick_after_coming_back() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.post(world.now, PostKind::Rename, "jane");
+    let packet = jill.member.poll_transmit().unwrap().to_vec();
+    jill.member.transmitted(world.now);
+    world.receive(jill.address, &packet);
+    drop(world.sent());
+    world.now = world.now + Duration::from_secs(61);
+    jill.member.handle_timeout(world.now);
+    world.wait(Duration::from_secs(20), &mut [&mut jill]);
+    assert_eq!(jill.member.nick().as_str(), "jane");
+    world.say(0, "back", &mut [&mut jill]);
+    assert_eq!(jill.shown().last().unwrap(), "jane: back");
+}
+
+#[test]
+fn who_asks_is_told_everybody_who_is_here_however_many() {
+    let mut world = World::new();
+    let mut peers: Vec<_> = (1..=60).map(|seed| Peer::new(&format!("{seed}{}", "x".repeat(29)), seed)).collect();
+    for peer in &mut peers {
+        world.run(&mut [peer]);
+    }
+    for number in 0..5 {
+        world.receive(SocketAddr::from(([10, 0, 0, 9], 7 + number)), format!("SIGNUP_TAG:al{number}").as_bytes());
+    }
+    let mut jill = Peer::with(MemberConfig { present: false, ..Peer::config("jill", 99, 99) }, 99);
+    world.run(&mut [&mut jill]);
+    jill.member.ask(world.now);
+    world.wait(Duration::from_secs(1), &mut [&mut jill]);
+    let mut told = Vec::new();
+    let mut ends = Vec::new();
+    for event in &jill.events {
+        if let Event::People { people, more } = event {
+            told.extend(people.iter().map(|(person, nick)| (*person, nick.to_string())));
+            ends.push(*more);
+        }
+    }
+    assert!(ends.len() > 2 && ends.iter().rev().skip(1).all(|&more| more) && ends.last() == Some(&false), "{ends:?}");
+    let (keys, texts): (Vec<_>, Vec<_>) = told.iter().partition(|(person, _)| matches!(person, PersonId::Key(_)));
+    assert_eq!(keys.len(), 60, "not jill, who is not present");
+    assert!(peers.iter().all(|peer| keys.iter().any(|(_, nick)| nick == peer.member.nick().as_str())));
+    assert_eq!(texts.iter().map(|(_, nick)| nick.as_str()).collect::<Vec<_>>(), ["al0", "al1", "al2", "al3", "al4"]);
+}
+
+#[test]
+fn a_question_that_is_lost_is_asked_again() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.ask(world.now);
+    while jill.member.poll_transmit().is_some() {
+        jill.member.transmitted(world.now);
+    }
+    world.wait(Duration::from_secs(3), &mut [&mut jill]);
+    let told = jill.events.iter().filter(|event| matches!(event, Event::People { .. })).count();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn a_client_whose_user_does_not_read_stops_the_room_at_4096_entries_stays_alive_and_goes_on() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    world.run(&mut [&mut jill, &mut jack]);
+    let read = |jill: &mut Peer, most: usize| {
+        let before = jill.events.len();
+        while jill.events.len() - before < most
+            && let Some(event) = jill.member.poll_event()
+        {
+            jill.events.push(event);
+        }
+    };
+    // Carries what is between them, but for jill's events.
+    let carry = |world: &mut World<Memory>, jill: &mut Peer, jack: &mut Peer| {
+        for _ in 0..200 {
+            for peer in [&mut *jill, &mut *jack] {
+                peer.member.handle_timeout(world.now);
+                while let Some(bytes) = peer.member.poll_transmit().map(<[u8]>::to_vec) {
+                    peer.member.transmitted(world.now);
+                    world.receive(peer.address, &bytes);
+                }
+            }
+            while jack.member.poll_event().is_some() {}
+            world.room.handle_timeout(world.now);
+            for (to, bytes) in world.sent() {
+                let peer = if to == jill.address { &mut *jill } else { &mut *jack };
+                peer.member.handle_datagram(world.now, server(), &bytes);
+            }
+            world.now = world.now + Duration::from_millis(10);
+        }
+    };
+    for number in 0..100 {
+        for line in 0..60 {
+            jack.member.post(world.now, PostKind::Say, &format!("{number} {line}"));
+        }
+        carry(&mut world, &mut jill, &mut jack);
+    }
+    assert_eq!(world.room.end(), Seq(6002));
+    assert_eq!(jill.member.place().unwrap().1, Seq(2 + 4096), "200 s of silence later");
+    assert_eq!(world.room.members(), 2, "it is still here");
+    read(&mut jill, usize::MAX);
+    carry(&mut world, &mut jill, &mut jack);
+    read(&mut jill, usize::MAX);
+    assert_eq!(jill.shown().len(), 6002);
+}
+
+#[test]
+fn a_server_that_owes_a_word_for_five_seconds_is_quiet_until_it_is_heard_again() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.post(world.now, PostKind::Say, "hey");
+    let cut = world.now + Duration::from_secs(8);
+    loop {
+        while jill.member.poll_transmit().is_some() {
+            jill.member.transmitted(world.now);
+        }
+        let Some(next) = jill.member.poll_timeout().filter(|&next| next < cut) else { break };
+        world.now = world.now.max(next);
+        jill.member.handle_timeout(world.now);
+    }
+    world.wait(Duration::from_secs(5), &mut [&mut jill]);
+    let told: Vec<_> = jill.events.iter().filter(|event| matches!(event, Event::Quiet(_) | Event::Heard)).collect();
+    assert_eq!(told, [&Event::Quiet(Duration::from_secs(5)), &Event::Heard]);
+    assert_eq!(jill.shown(), ["jill joined!", "jill: hey"]);
+}
+
+#[test]
+fn a_ping_comes_back_with_its_stamp() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    jill.member.ping(world.now, 7);
+    world.run(&mut [&mut jill]);
+    assert!(jill.events.contains(&Event::Pong { stamp: 7 }));
+}
+
+#[test]
+fn a_message_under_the_same_instance_is_one_message_and_one_that_was_refused_may_be_said_again() {
+    let mut world = World::with(config(), Slow::default());
+    let bot = || Peer::with(MemberConfig { present: false, ..Peer::config("bot", 2, 2) }, 2);
+    let mut outcomes = Vec::new();
+    for answer in [false, true, true] {
+        let mut bot = bot();
+        world.run(&mut [&mut bot]);
+        world.say(0, "the build is done", &mut [&mut bot]);
+        match world.store.asked.len() {
+            0 => {}
+            _ if answer => world.store.commit(0),
+            _ => world.store.reject(0),
+        }
+        world.run(&mut [&mut bot]);
+        outcomes.extend(bot.settled());
+        bot.member.leave(world.now);
+        world.run(&mut [&mut bot]);
+    }
+    let accepted = (0, Outcome::Accepted(Seq(0)));
+    assert_eq!(outcomes, [(0, Outcome::Refused(Refusal::Full)), accepted, accepted]);
+    assert_eq!(world.room.end(), Seq(1));
 }

@@ -21,6 +21,10 @@ pub enum EntryKind {
     Joined,
     /// It is not any more.
     Left(CloseReason),
+    /// A member did something.
+    Did,
+    /// A member calls itself by another nick.
+    Renamed,
 }
 
 /// Names one draft while it is under way.

@@ -38,7 +38,8 @@ impl Room {
             if packet::is_session(bytes) {
                 let members = self.members.len() + sessions.len();
                 let (is_full, members_max) = (members >= self.config.members_max, self.config.members_max);
-                let mut intake = Intake { queue: &mut self.queue, rate: self.config.rate, is_full, members_max };
+                let (queue, members) = (&mut self.queue, &self.members);
+                let mut intake = Intake { queue, rate: self.config.rate, is_full, members_max, members };
                 return sessions.receive(self.now, path, bytes, &mut intake);
             }
             if text::is_probe(bytes) {

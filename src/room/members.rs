@@ -99,6 +99,14 @@ impl Members {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
 
+    /// Those who are here behind `after`, in an order that does not change, and what they signed up as.
+    pub(super) fn after(&self, after: Option<MemberId>) -> impl Iterator<Item = (MemberId, &str)> {
+        let from = after.map_or(0, |MemberId(id)| id.saturating_add(1));
+        let slots = self.slots.iter().enumerate().skip(from as usize);
+        let members = slots.filter_map(|(id, slot)| Some((MemberId(u32::try_from(id).ok()?), slot.as_ref()?)));
+        members.filter(|(_, member)| !member.gone).map(|(id, member)| (id, &*member.nick))
+    }
+
     /// Takes in somebody new, reached by `path`.
     pub(super) fn insert(&mut self, now: Instant, path: Path) -> MemberId {
         let id = self.free.pop().unwrap_or_else(|| {

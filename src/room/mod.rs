@@ -317,7 +317,7 @@ impl Room {
             return Some(match slot.kind {
                 EntryKind::Signup => Event::Accepted { tag: text::SIGNUP_TAG, text: &slot.text },
                 EntryKind::Line => Event::Accepted { tag: "", text: &slot.text },
-                EntryKind::Said | EntryKind::Joined | EntryKind::Left(_) => {
+                EntryKind::Said | EntryKind::Joined | EntryKind::Left(_) | EntryKind::Did | EntryKind::Renamed => {
                     slot.render(&mut self.rendered);
                     Event::Accepted { tag: "", text: &self.rendered }
                 }

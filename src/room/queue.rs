@@ -62,7 +62,7 @@ pub(super) struct Item<'a> {
     pub(super) kind: EntryKind,
     /// The nick of a session's author; empty for a text member.
     pub(super) nick: &'a str,
-    /// What a signup calls itself, or what is said.
+    /// What a signup calls itself, what is said, or the new nick.
     pub(super) text: &'a str,
     /// The key of a session's author.
     pub(super) who: Who,
@@ -74,10 +74,10 @@ pub(super) struct Item<'a> {
 /// An item on its way into the log.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// What a signup calls itself, or what is said.
+    /// What a signup calls itself, what is said, or the new nick.
     pub(super) text: String,
-    nick: String,
-    who: Who,
+    pub(super) nick: String,
+    pub(super) who: Who,
     pub(super) post: Option<PostId>,
     pub(super) source: Source,
     pub(super) kind: EntryKind,
@@ -111,6 +111,8 @@ impl Slot {
             EntryKind::Said => Entry::Said { who, nick, text: &self.text },
             EntryKind::Joined => Entry::Joined { who, nick },
             EntryKind::Left(why) => Entry::Left { who, nick, why },
+            EntryKind::Did => Entry::Did { who, nick, text: &self.text },
+            EntryKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
         }
     }
 }

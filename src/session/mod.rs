@@ -126,6 +126,8 @@ pub struct Session<P, C> {
     heard: Instant,
     /// When something was last sent that draws an ack.
     spoke: Instant,
+    /// When the first such packet was sent since the other end was last heard.
+    unanswered: Option<Instant>,
     /// Who is told what is in the packets.
     tap: Option<Tap>,
 }
@@ -160,6 +162,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             response: None,
             heard: now,
             spoke: now,
+            unanswered: None,
             tap: None,
         }
     }
@@ -197,6 +200,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// Whether nothing that draws an ack is under way.
     pub fn is_quiet(&self) -> bool {
         self.flight.is_empty()
+    }
+
+    /// Since when the other end owes a word: when the first packet was sent that draws an ack, after it was last heard.
+    pub const fn unanswered(&self) -> Option<Instant> {
+        self.unanswered
     }
 
     /// How many packets are under way.
@@ -241,7 +249,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     ) {
         let is_highest = self.received.highest().is_none_or(|highest| number > highest);
         let in_order = if is_highest || self.received.is_new(number) { self.received.mark(number) } else { false };
-        self.heard = now;
+        (self.heard, self.unanswered) = (now, None);
         if is_highest {
             self.highest_at = now;
         }
@@ -274,12 +282,14 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
                 }
             }
             Frame::Bye(_)
-            | Frame::Welcome(_)
+            | Frame::Welcome { .. }
             | Frame::Entries(_)
             | Frame::Gap { .. }
             | Frame::Have(_)
             | Frame::Post { .. }
-            | Frame::Settled { .. } => return Ok(false),
+            | Frame::Settled { .. }
+            | Frame::Ask { .. }
+            | Frame::People(_) => return Ok(false),
         }
         Ok(true)
     }
@@ -378,6 +388,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if draws_ack {
             self.probes = self.probes.saturating_sub(1);
             self.spoke = now;
+            self.unanswered.get_or_insert(now);
             self.window.sent(now, bytes.into(), self.rtt.smoothed());
             let was_full = self.window.in_flight() * 2 >= self.window.size();
             self.flight.push(number, now, bytes, was_full, cargo.unwrap_or_default());
@@ -482,6 +493,7 @@ impl<P, C> fmt::Debug for Session<P, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::frame::PostKind;
 
     type End = Session<&'static str, u32>;
 
@@ -501,7 +513,10 @@ mod tests {
     fn packet(from: &mut End, now: Instant, cargo: Option<u32>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let fill = |writer: &mut Writer, allowed: Allowed| {
-            cargo.filter(|_| allowed.cargo && writer.frame(&Frame::Post { counter: 0, settled_below: 0, text: "x" }))
+            cargo.filter(|_| {
+                allowed.cargo
+                    && writer.frame(&Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, text: "x" })
+            })
         };
         from.poll_packet(now, &mut out, fill)?;
         Some(out)

@@ -13,6 +13,7 @@ use super::world::{Kind, World, address, message_text, open_room, server, text_c
 use crate::client::text;
 use crate::time::Instant;
 use crate::wire::Instance;
+use crate::wire::frame::PostKind;
 
 /// Between two clients' starts. Chosen: they come one by one.
 const START_INTERVAL: Duration = Duration::from_millis(20);
@@ -132,7 +133,7 @@ impl World<'_> {
         let client = &mut self.clients[index];
         match &mut client.kind {
             Kind::Session(member) => {
-                let counter = member.post(self.now, &text);
+                let counter = member.post(self.now, PostKind::Say, &text);
                 let post = (client.instance.0, counter);
                 self.oracle.posted(index, post, &text);
             }

@@ -12,7 +12,7 @@ use super::network::Fate;
 use crate::session::Tap;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Ack, Frame, Outcome, frames};
+use crate::wire::frame::{Ack, Frame, Outcome, PostKind, frames};
 use crate::wire::packet::{self, Datagram};
 
 /// The story; see the module.
@@ -120,7 +120,7 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Challenge(_) => "path challenge".into(),
         Frame::Response(_) => "path response".into(),
         Frame::Bye(why) => format!("bye ({why})"),
-        Frame::Welcome(welcome) => format!("welcome, from {} on", welcome.start.0),
+        Frame::Welcome { welcome, .. } => format!("welcome, from {} on", welcome.start.0),
         Frame::Entries(entries) => {
             let all: Vec<_> = entries.iter().flatten().collect();
             let last = entries.first.0 + (all.len() as u64).saturating_sub(1);
@@ -136,7 +136,10 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
             let held: Vec<_> = have.held().map(|(from, to)| format!("{}..{}", from.0, to.0)).collect();
             format!("have all before {} and {}", have.next.0, held.join(" "))
         }
-        Frame::Post { counter, text, .. } => format!("post {counter} {:?}", short(text)),
+        Frame::Post { counter, text, kind: PostKind::Say, .. } => format!("post {counter} {:?}", short(text)),
+        Frame::Post { counter, text, kind, .. } => format!("post {counter} {kind:?} {:?}", short(text)),
+        Frame::Ask { .. } => "who is here?".into(),
+        Frame::People(people) => format!("{} are here", people.iter().count()),
         Frame::Settled { counter, outcome: Outcome::Accepted(seq) } => format!("post {counter} is entry {}", seq.0),
         Frame::Settled { counter, outcome: Outcome::Refused(why) } => format!("post {counter} is refused: {why}"),
     }

@@ -412,11 +412,15 @@ impl<'a> World<'a> {
                 self.oracle.told(index, (instance, counter), Told::Unconfirmed);
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
-            member::Event::Away => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
+            member::Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
+            member::Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
+            member::Event::Heard => self.trace.tell(self.now, &nick, || "hears the server again".into()),
             member::Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
             odd @ (member::Event::TextAnswer
             | member::Event::KeyChanged(_)
             | member::Event::OtherVersion(_)
+            | member::Event::Pong { .. }
+            | member::Event::People { .. }
             | member::Event::Over(_)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
         }
     }

@@ -11,10 +11,13 @@ use super::{CloseReason, NICK_MAX, Who, is_plain, text};
 /// The longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
 pub const TEXT_MAX: usize = 990;
 
+/// The longest text of something done: one less, for `* nick text` is one byte longer.
+pub const ACT_MAX: usize = TEXT_MAX - 1;
+
 /// The longest encoded entry, in bytes: the variant, `who`, and the longest nick and text with their lengths.
 pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX;
 
-const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX);
+const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
 const _: () = assert!(1 + 2 + text::LINE_MAX <= ENTRY_MAX);
 
 /// Something that happened in the room.
@@ -50,6 +53,24 @@ pub enum Entry<'a> {
         /// Why.
         why: CloseReason,
     },
+    /// Somebody did something.
+    Did {
+        /// Whose key.
+        who: Who,
+        /// Under which nick.
+        nick: &'a str,
+        /// 1 to [`ACT_MAX`] bytes.
+        text: &'a str,
+    },
+    /// Somebody calls itself by another nick.
+    Renamed {
+        /// Whose key.
+        who: Who,
+        /// Until now.
+        nick: &'a str,
+        /// From now on.
+        to: &'a str,
+    },
 }
 
 impl<'a> Entry<'a> {
@@ -76,6 +97,8 @@ impl<'a> Entry<'a> {
                     into.extend([" (", &why.to_string(), ")"]);
                 }
             }
+            Self::Did { nick, text, .. } => into.extend(["* ", nick, " ", text]),
+            Self::Renamed { nick, to, .. } => into.extend([nick, " is now ", to]),
         }
     }
 }
@@ -98,8 +121,10 @@ mod tests {
             (Entry::Joined { who, nick: "jill" }, "jill joined!"),
             (Entry::Left { who, nick: "jill", why: CloseReason::Left }, "jill left"),
             (Entry::Left { who, nick: "jill", why: CloseReason::TimedOut }, "jill left (timed out)"),
+            (Entry::Did { who, nick: "jill", text: "waves" }, "* jill waves"),
+            (Entry::Renamed { who, nick: "jill", to: "jane" }, "jill is now jane"),
         ];
-        for (variant, (entry, shown)) in (0..).zip([0, 1, 2, 3, 3]).map(|(i, v): (usize, u8)| (v, cases[i])) {
+        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5].into_iter().zip(cases) {
             let mut bytes = [0; ENTRY_MAX];
             let len = entry.encode(&mut bytes).unwrap();
             assert_eq!(bytes[0], variant);
@@ -128,7 +153,7 @@ mod tests {
         assert_eq!(said.encode(&mut bytes), Some(ENTRY_MAX));
         assert_eq!(said.encode(&mut bytes[1..]), None);
         assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(&mut bytes).is_some());
-        for garbage in [&[][..], &[9], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
+        for garbage in [&[][..], &[9], &[6], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
             assert_eq!(Entry::decode(garbage), None, "{garbage:?}");
         }
     }

@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use super::packet::PLAIN_MAX;
-use super::{CloseReason, LogId, Refusal, Seq};
+use super::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Who, is_plain};
 
 /// The most ranges behind the first in an ack (PROTOCOL 2.6).
 pub const ACK_RANGES_MAX: usize = 8;
@@ -32,11 +32,16 @@ const GAP: u8 = 0x12;
 const HAVE: u8 = 0x13;
 const POST: u8 = 0x14;
 const SETTLED: u8 = 0x15;
+const ASK: u8 = 0x16;
+const PEOPLE: u8 = 0x17;
+
+/// The longest list of people in one frame, in bytes: half a packet, so that it never waits for one of its own.
+pub const PEOPLE_MAX: usize = PLAIN_MAX / 2;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
 // So does the longest post, beside an ack and a have of the longest form.
-const _: () = assert!(HEAD + 20 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
+const _: () = assert!(HEAD + 21 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
 
 /// Which packets have arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +106,27 @@ impl Have {
     }
 }
 
+/// What a post is to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum PostKind {
+    /// Something said.
+    #[default]
+    Say,
+    /// Something done: `* jack waves`.
+    Act,
+    /// The author calls itself by the text from now on.
+    Rename,
+}
+
+/// Somebody who is in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PersonId {
+    /// A member with this key.
+    Key(Who),
+    /// A text member, by a number of the server's. Nothing of it is verified.
+    Text(u32),
+}
+
 /// Why entries do not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GapReason {
@@ -161,7 +187,12 @@ pub enum Frame<'a> {
     /// The session ends.
     Bye(CloseReason),
     /// The session begins.
-    Welcome(Welcome),
+    Welcome {
+        /// Where it stands.
+        welcome: Welcome,
+        /// What program the server is, for people.
+        software: &'a str,
+    },
     /// Entries that follow each other.
     Entries(Entries<'a>),
     /// Entries that will not come.
@@ -181,6 +212,8 @@ pub enum Frame<'a> {
         counter: u64,
         /// All below it are known to be settled.
         settled_below: u64,
+        /// What it is to become.
+        kind: PostKind,
         /// What is said; not yet looked at.
         text: &'a str,
     },
@@ -191,6 +224,13 @@ pub enum Frame<'a> {
         /// That.
         outcome: Outcome,
     },
+    /// Who is here, behind that one in the server's order?
+    Ask {
+        /// From the beginning, if it is nobody.
+        after: Option<PersonId>,
+    },
+    /// These are.
+    People(People<'a>),
 }
 
 impl Frame<'_> {
@@ -198,6 +238,47 @@ impl Frame<'_> {
     pub const fn draws_ack(&self) -> bool {
         !matches!(self, Self::Ack(_) | Self::Have(_) | Self::Bye(_))
     }
+}
+
+/// Some of those who are here, still encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct People<'a> {
+    /// Of the question.
+    pub after: Option<PersonId>,
+    /// There are more behind the last of these.
+    pub more: bool,
+    rest: &'a [u8],
+}
+
+impl<'a> People<'a> {
+    /// Those that `encoded`, put together by [`encode_person`], is of.
+    pub const fn new(after: Option<PersonId>, more: bool, encoded: &'a [u8]) -> Self {
+        Self { after, more, rest: encoded }
+    }
+
+    /// The people and what they call themselves, in order; ends where the bytes are not in their form.
+    pub fn iter(&self) -> impl Iterator<Item = (PersonId, &'a str)> + use<'a> {
+        let mut rest = self.rest;
+        std::iter::from_fn(move || {
+            let (person, after) = postcard::take_from_bytes(rest).ok()?;
+            rest = after;
+            Some(person)
+        })
+    }
+}
+
+/// Adds a person to a list of at most [`PEOPLE_MAX`] bytes; false if it has no place. Of a long name only the beginning is
+/// said, and nothing of one that has control characters.
+pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
+    let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
+    let name = if is_plain(name) { &name[..end] } else { "" };
+    let mut buffer = [0; 16 + NICK_MAX];
+    let Ok(encoded) = postcard::to_slice(&(person, name), &mut buffer) else { return false };
+    let has_place = list.len() + encoded.len() <= PEOPLE_MAX;
+    if has_place {
+        list.extend_from_slice(encoded);
+    }
+    has_place
 }
 
 /// Entries that follow each other, still encoded.
@@ -282,7 +363,10 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         CHALLENGE => Frame::Challenge(take(body)?),
         RESPONSE => Frame::Response(take(body)?),
         BYE => Frame::Bye(take(body)?),
-        WELCOME => Frame::Welcome(take(body)?),
+        WELCOME => {
+            let (welcome, software) = take(body)?;
+            Frame::Welcome { welcome, software }
+        }
         ENTRIES => {
             let (first, rest) = postcard::take_from_bytes(body)?;
             Frame::Entries(Entries { first, rest })
@@ -293,12 +377,17 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         }
         HAVE => Frame::Have(take(body)?),
         POST => {
-            let (counter, settled_below, text) = take(body)?;
-            Frame::Post { counter, settled_below, text }
+            let (counter, settled_below, kind, text) = take(body)?;
+            Frame::Post { counter, settled_below, kind, text }
         }
         SETTLED => {
             let (counter, outcome) = take(body)?;
             Frame::Settled { counter, outcome }
+        }
+        ASK => Frame::Ask { after: take(body)? },
+        PEOPLE => {
+            let ((after, more), rest) = postcard::take_from_bytes(body)?;
+            Frame::People(People { after, more, rest })
         }
         _ => return Ok(None),
     }))
@@ -348,11 +437,15 @@ impl Writer {
             Frame::Challenge(data) => self.body(CHALLENGE, data),
             Frame::Response(data) => self.body(RESPONSE, data),
             Frame::Bye(why) => self.body(BYE, why),
-            Frame::Welcome(welcome) => self.body(WELCOME, welcome),
+            Frame::Welcome { welcome, software } => self.body(WELCOME, &(welcome, software)),
             Frame::Entries(entries) => self.entries(entries.first, entries.rest),
+            Frame::People(people) => self.list(PEOPLE, &(people.after, people.more), people.rest),
+            Frame::Ask { after } => self.body(ASK, after),
             Frame::Gap { first, count, why } => self.body(GAP, &(first, count, why)),
             Frame::Have(have) => self.body(HAVE, have),
-            Frame::Post { counter, settled_below, text } => self.body(POST, &(counter, settled_below, text)),
+            Frame::Post { counter, settled_below, kind, text } => {
+                self.body(POST, &(counter, settled_below, kind, text))
+            }
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
         }
     }
@@ -367,12 +460,20 @@ impl Writer {
     /// Writes entries that follow each other, each with its length in front; false, and nothing is written, if they
     /// have no place.
     pub fn entries(&mut self, first: Seq, entries: &[u8]) -> bool {
+        self.list(ENTRIES, &first, entries)
+    }
+
+    fn list<T: Serialize>(&mut self, kind: u8, head: &T, items: &[u8]) -> bool {
         let start = self.len;
-        if self.entries_place(first) < entries.len() || !self.body(ENTRIES, &first) {
+        if !self.body(kind, head) {
             return false;
         }
-        self.buffer[self.len..self.len + entries.len()].copy_from_slice(entries);
-        self.len += entries.len();
+        let Some(place) = self.buffer[self.len..].get_mut(..items.len()) else {
+            self.len = start;
+            return false;
+        };
+        place.copy_from_slice(items);
+        self.len += items.len();
         self.set_len(start);
         true
     }
@@ -409,12 +510,17 @@ mod tests {
             Frame::Challenge([1; 8]),
             Frame::Response([2; 8]),
             Frame::Bye(CloseReason::Broken),
-            Frame::Welcome(Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), remembers: true }),
+            Frame::Welcome {
+                welcome: Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), remembers: true },
+                software: "udpchat 9.9",
+            },
             Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
             Frame::Gap { first: Seq(4), count: 5, why: GapReason::Gone },
             Frame::Have(have),
-            Frame::Post { counter: 1, settled_below: 0, text: "hey" },
+            Frame::Post { counter: 1, settled_below: 0, kind: PostKind::Act, text: "hey" },
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
+            Frame::Ask { after: Some(PersonId::Text(300)) },
+            Frame::People(People { after: None, more: true, rest: &[1, 200, 1, 2, b'a', b'l'] }),
         ]
     }
 

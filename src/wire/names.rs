@@ -98,6 +98,8 @@ pub enum Refusal {
     Busy,
     /// Its text is none: empty, too long, or with control characters.
     Malformed,
+    /// Another key holds the nick.
+    NickTaken,
 }
 
 impl fmt::Display for Refusal {
@@ -106,6 +108,7 @@ impl fmt::Display for Refusal {
             Self::Full => "the log is full",
             Self::Busy => "the room is too busy",
             Self::Malformed => "the text is empty, too long or has control characters",
+            Self::NickTaken => "the nick is taken",
         })
     }
 }

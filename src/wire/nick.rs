@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest nick, in bytes (PROTOCOL 2, sizes).
+/// The longest nick, in bytes (PROTOCOL 2.14).
 pub const NICK_MAX: usize = 32;
 
 /// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters.

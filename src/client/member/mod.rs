@@ -23,11 +23,12 @@ mod view;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::sabotage::{Fault, planted};
-use crate::session::{Allowed, Entropy, PACKETS_MAX, PublicKey, Session, StaticKey, Tap};
+use crate::session::{Entropy, PACKETS_MAX, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, Outcome, Welcome, Writer, frames};
+use crate::wire::frame::{Frame, Outcome, People, PersonId, PostKind, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
@@ -36,6 +37,13 @@ use view::View;
 
 /// How often *bye* is said before the client goes all the same (PROTOCOL 2.11).
 const BYES: u32 = 3;
+
+/// The server is quiet when it has not said for so long what it owes. Chosen: several probe timeouts of any usual path;
+/// soon enough for somebody who waits.
+const QUIET_AFTER: Duration = Duration::from_secs(5);
+
+/// The pause before who is here is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a client is told at its beginning.
 #[derive(Clone, Debug)]
@@ -73,11 +81,29 @@ pub enum Event {
         log: LogId,
         /// The first number that will come of it.
         from: Seq,
+        /// What program the server is.
+        software: Box<str>,
     },
     /// It is not the log that was there before.
     AnotherLog,
-    /// The server is not heard any more; it is tried again and again.
-    Away,
+    /// The session is over, and a new one is tried again and again.
+    Away(CloseReason),
+    /// The server owes a word and was not heard for so long; the session goes on.
+    Quiet(Duration),
+    /// It is heard again.
+    Heard,
+    /// A ping came back.
+    Pong {
+        /// Its stamp.
+        stamp: u64,
+    },
+    /// Some of those who are here, as [`Member::ask`] asked.
+    People {
+        /// Who, and what they call themselves.
+        people: Vec<(PersonId, Box<str>)>,
+        /// There are more: they will come.
+        more: bool,
+    },
     /// An entry of the log, encoded ([`crate::wire::entry::Entry::decode`]).
     Entry {
         /// Its number.
@@ -116,8 +142,14 @@ pub enum Event {
     Over(CloseReason),
 }
 
-/// What a packet carried: the first post and how many.
-type Cargo = (u64, u64);
+/// What a packet carried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cargo {
+    /// The first post and how many.
+    posts: (u64, u64),
+    /// That more entries are taken.
+    takes: bool,
+}
 
 #[derive(Debug)]
 struct Link {
@@ -125,6 +157,10 @@ struct Link {
     session: Session<SocketAddr, Cargo>,
     /// The welcome has come.
     welcomed: bool,
+    /// The first post that was made under the nick that it began with, or later.
+    first_post: u64,
+    /// When the server was last heard before it became quiet, if it is.
+    quiet: Option<Instant>,
 }
 
 /// One client; see the module.
@@ -139,6 +175,10 @@ pub struct Member {
     server: Option<PublicKey>,
     view: View,
     posts: Posts,
+    /// More entries are taken than the server knows.
+    takes: bool,
+    /// Who is here is to be asked, behind whom, and when again.
+    ask: Option<(Option<PersonId>, Instant)>,
     events: VecDeque<Event>,
     /// The datagram that was given out and not yet taken, and whether it is the attempt's.
     out: Vec<u8>,
@@ -159,6 +199,8 @@ impl Member {
             server: None,
             view: View::at(config.place),
             posts: Posts::default(),
+            takes: false,
+            ask: None,
             events: VecDeque::new(),
             out: Vec::new(),
             out_is_attempts: false,
@@ -188,10 +230,39 @@ impl Member {
         self.view.place()
     }
 
-    /// Says `text`, which is to be as [`crate::wire::entry::is_text`] has it, as soon as it can; returns its counter.
-    pub fn post(&mut self, now: Instant, text: &str) -> u64 {
+    /// Says or does `text`, which is to be as [`crate::wire::entry::is_text`] has it, or takes it as its nick, as soon as it
+    /// can; returns its counter.
+    pub fn post(&mut self, now: Instant, kind: PostKind, text: &str) -> u64 {
         self.now = self.now.max(now);
-        self.posts.push(text)
+        self.posts.push(kind, text)
+    }
+
+    /// What it is called; changes when a [`PostKind::Rename`] is accepted.
+    pub const fn nick(&self) -> &Nick {
+        &self.config.nick
+    }
+
+    /// Asks who is here; [`Event::People`] tells.
+    pub fn ask(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.ask = Some((None, now));
+    }
+
+    /// Asks the server for a sign of life; [`Event::Pong`] tells. The stamp is not 0. Nothing if there is no session.
+    pub fn ping(&mut self, now: Instant, stamp: u64) {
+        self.now = self.now.max(now);
+        if let Some(link) = &mut self.link {
+            link.session.ping(stamp);
+        }
+    }
+
+    /// The system says that nothing listens at the server's address. Anybody can make it say so: the session stands, but
+    /// it is looked whether there is another server by now.
+    pub fn handle_refused(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if self.link.is_some() && self.leaving.is_none() {
+            self.attempt.get_or_insert_with(|| Attempt::new(now, &self.config));
+        }
     }
 
     /// Says goodbye; [`Event::Over`] tells when the client is gone.
@@ -233,10 +304,9 @@ impl Member {
         if let Some(link) = &mut self.link
             && link.session.handle_timeout(now)
         {
-            self.link = None;
-            self.events.push_back(Event::Away);
-            self.attempt.get_or_insert_with(|| Attempt::new(now, &self.config));
+            self.go_away(CloseReason::TimedOut);
         }
+        self.become_quiet();
         self.take_back_lost();
         if self.leaving.is_some_and(|(byes, at)| byes >= BYES && at <= now) {
             self.end(CloseReason::Left);
@@ -246,7 +316,11 @@ impl Member {
     /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        if matches!(event, Event::Entry { .. }) {
+            self.takes |= self.view.taken();
+        }
+        Some(event)
     }
 
     /// What to send next to [`Member::server`]; it stays until [`Member::transmitted`].
@@ -278,7 +352,9 @@ impl Member {
         });
         let leaving = self.leaving.map(|(_, at)| at).filter(|&at| at > self.now);
         let repeat = self.posts.poll_timeout().filter(|_| self.link.is_some());
-        [attempt, session, paced, leaving, repeat].into_iter().flatten().min()
+        let quiet = self.link.as_ref().and_then(Link::quiet_at);
+        let ask = self.ask.map(|(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
+        [attempt, session, paced, leaving, repeat, quiet, ask].into_iter().flatten().min()
     }
 
     fn handle_text(&mut self, bytes: &[u8]) {
@@ -340,17 +416,20 @@ impl Member {
         let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
         if is_new {
             // A session begins with the welcome, or with bye; what overtook that has to come again.
-            if !frames.iter().any(|frame| matches!(frame, Frame::Welcome(_) | Frame::Bye(_))) {
+            if !frames.iter().any(|frame| matches!(frame, Frame::Welcome { .. } | Frame::Bye(_))) {
                 return;
             }
             let Some((id, session)) = self.attempt.take().and_then(Attempt::into_session) else { return };
-            self.link = Some(Link { id, session, welcomed: false });
+            self.link = Some(Link { id, session, welcomed: false, first_post: self.posts.end(), quiet: None });
             self.forget_built();
         }
         let Some(link) = &mut self.link else { return };
         let draws_ack = frames.iter().any(Frame::draws_ack);
         let len = packet::PACKET_HEAD + sealed.len();
         link.session.accept(self.now, self.config.server, number, len, draws_ack, || self.entropy.bytes());
+        if link.quiet.take().is_some() {
+            self.events.push_back(Event::Heard);
+        }
         for frame in &frames {
             self.handle_frame(frame);
         }
@@ -359,13 +438,16 @@ impl Member {
 
     fn handle_frame(&mut self, frame: &Frame<'_>) {
         let Some(link) = &mut self.link else { return };
+        if let Frame::Pong { stamp: stamp @ 1.. } = *frame {
+            self.events.push_back(Event::Pong { stamp });
+        }
         match link.session.handle(self.now, self.config.server, frame) {
             Ok(true) => return,
             Ok(false) => {}
             Err(_) => return self.end(CloseReason::Broken),
         }
         match *frame {
-            Frame::Welcome(welcome) => self.handle_welcome(&welcome),
+            Frame::Welcome { welcome, software } => self.handle_welcome(&welcome, software),
             Frame::Entries(entries) => {
                 for (offset, encoded) in entries.iter().enumerate() {
                     let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
@@ -373,15 +455,36 @@ impl Member {
                 }
             }
             Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),
-            Frame::Settled { counter, outcome } => self.posts.settled(counter, outcome, &mut self.events),
+            Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
+            Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),
             // Only clients say these; the session's own are done with.
-            Frame::Have(_) | Frame::Post { .. } => self.end(CloseReason::Broken),
+            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(CloseReason::Broken),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
 
-    fn handle_welcome(&mut self, welcome: &Welcome) {
+    fn handle_settled(&mut self, counter: u64, outcome: Outcome) {
+        let renamed = self.posts.settled(counter, outcome, &mut self.events);
+        let Some(nick) = renamed.and_then(|nick| nick.parse::<Nick>().ok()) else { return };
+        // A session that began under the nick from before, for the rename was under way, does not know of it.
+        let is_known = self.link.as_ref().is_some_and(|link| counter >= link.first_post);
+        self.config.nick = nick;
+        if !is_known {
+            self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
+        }
+    }
+
+    fn handle_people(&mut self, people: People<'_>) {
+        let Some((after, _)) = self.ask.filter(|&(after, _)| after == people.after) else { return };
+        let list: Vec<_> = people.iter().map(|(person, nick)| (person, Box::from(nick))).collect();
+        // It goes on behind the last, and never in a circle.
+        let last = list.last().map(|&(person, _)| Some(person)).filter(|&last| people.more && last > after);
+        self.ask = last.map(|last| (last, self.now));
+        self.events.push_back(Event::People { people: list, more: last.is_some() });
+    }
+
+    fn handle_welcome(&mut self, welcome: &Welcome, software: &str) {
         if self.link.as_mut().is_none_or(|link| std::mem::replace(&mut link.welcomed, true)) {
             return;
         }
@@ -398,7 +501,8 @@ impl Member {
             self.posts.give_up_sent(&mut self.events);
         }
         if let Some(server) = self.server {
-            self.events.push_back(Event::Here { server, log: welcome.log, from: welcome.start });
+            let software = software.into();
+            self.events.push_back(Event::Here { server, log: welcome.log, from: welcome.start, software });
         }
     }
 
@@ -407,17 +511,32 @@ impl Member {
             _ if self.leaving.is_some() => self.end(CloseReason::Left),
             // By ourselves: the new session is about to stand.
             CloseReason::Replaced if self.attempt.is_some() => self.link = None,
-            CloseReason::TimedOut | CloseReason::ServerEnds => {
-                self.link = None;
-                self.events.push_back(Event::Away);
-                self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
-            }
+            CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(why),
             CloseReason::Left
             | CloseReason::Replaced
             | CloseReason::NickTaken
             | CloseReason::RoomFull
             | CloseReason::TooManySessions
             | CloseReason::Broken => self.end(why),
+        }
+    }
+
+    fn go_away(&mut self, why: CloseReason) {
+        if self.leaving.is_some() {
+            return self.end(CloseReason::Left);
+        }
+        self.link = None;
+        self.events.push_back(Event::Away(why));
+        self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
+    }
+
+    fn become_quiet(&mut self) {
+        if let Some(link) = &mut self.link
+            && link.quiet_at().is_some_and(|at| at <= self.now)
+        {
+            let heard = link.session.heard();
+            link.quiet = Some(heard);
+            self.events.push_back(Event::Quiet(self.now.saturating_since(heard)));
         }
     }
 
@@ -429,7 +548,8 @@ impl Member {
 
     fn take_back_lost(&mut self) {
         while let Some(cargo) = self.link.as_mut().and_then(|link| link.session.poll_lost()) {
-            self.posts.lost(cargo);
+            self.posts.lost(cargo.posts);
+            self.takes |= cargo.takes;
         }
     }
 
@@ -455,20 +575,39 @@ impl Member {
             }
             return;
         }
-        let (view, posts) = (&self.view, &mut self.posts);
-        link.session.poll_packet(now, &mut self.out, |writer, allowed| fill(now, view, posts, writer, allowed));
+        let has_welcome = link.welcomed;
+        let (view, posts, takes, ask) = (&self.view, &mut self.posts, &mut self.takes, &mut self.ask);
+        link.session.poll_packet(now, &mut self.out, |writer, allowed| {
+            let tells = *takes && allowed.cargo;
+            if allowed.ack || tells {
+                writer.frame(&Frame::Have(view.have()));
+            }
+            // A have draws no ack by itself, and this one must arrive.
+            let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
+            let posts = if allowed.cargo { write_posts(now, posts, writer) } else { (0, 0) };
+            let asks = match ask.filter(|&(_, at)| at <= now && allowed.cargo && has_welcome) {
+                Some((after, _)) => writer.frame(&Frame::Ask { after }),
+                None => false,
+            };
+            if let Some((_, again)) = ask.as_mut().filter(|_| asks) {
+                *again = now + ASK_AGAIN;
+            }
+            (takes || asks || posts.1 > 0).then_some(Cargo { posts, takes })
+        });
     }
 }
 
-/// Puts into a packet what the client has to say.
-fn fill(now: Instant, view: &View, posts: &mut Posts, writer: &mut Writer, allowed: Allowed) -> Option<Cargo> {
-    if allowed.ack {
-        writer.frame(&Frame::Have(view.have()));
+/// Puts posts into a packet; returns the first and how many.
+fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> (u64, u64) {
+    posts.write(now, |counter, settled_below, kind, text| {
+        writer.frame(&Frame::Post { counter, settled_below, kind, text })
+    })
+}
+
+impl Link {
+    /// When the server will be quiet, unless it says something or is already.
+    fn quiet_at(&self) -> Option<Instant> {
+        let unanswered = self.session.unanswered().filter(|_| self.quiet.is_none())?;
+        Some(unanswered + QUIET_AFTER)
     }
-    if !allowed.cargo || !posts.has_due() {
-        return None;
-    }
-    let cargo =
-        posts.write(now, |counter, settled_below, text| writer.frame(&Frame::Post { counter, settled_below, text }));
-    (cargo.1 > 0).then_some(cargo)
 }

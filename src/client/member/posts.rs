@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Event;
 use crate::room::POSTS_MAX;
 use crate::time::Instant;
-use crate::wire::frame::Outcome;
+use crate::wire::frame::{Outcome, PostKind};
 
 /// The first pause before an unsettled post is repeated although its packet arrived; twice as long each time.
 /// Chosen: longer than any backend takes to commit, short enough to go unnoticed.
@@ -21,6 +21,7 @@ const REPEAT_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 struct Post {
+    kind: PostKind,
     text: Box<str>,
     /// It is to be sent now.
     due: bool,
@@ -52,9 +53,14 @@ impl Posts {
     }
 
     /// One more; returns its counter.
-    pub(super) fn push(&mut self, text: &str) -> u64 {
-        self.posts.push_back(Post { text: text.into(), due: true, sent: false, outcome: None });
-        self.base + self.posts.len() as u64 - 1
+    pub(super) fn push(&mut self, kind: PostKind, text: &str) -> u64 {
+        self.posts.push_back(Post { kind, text: text.into(), due: true, sent: false, outcome: None });
+        self.end() - 1
+    }
+
+    /// The counter of the next.
+    pub(super) fn end(&self) -> u64 {
+        self.base + self.posts.len() as u64
     }
 
     /// Whether anything is to be sent now.
@@ -63,15 +69,19 @@ impl Posts {
     }
 
     /// Gives `write` those that are to be sent now, in order and without a hole, until it takes no more: counter, lowest
-    /// unsettled counter, text. Returns the first and how many it took.
-    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, &str) -> bool) -> (u64, u64) {
+    /// unsettled counter, what. Returns the first and how many it took.
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        mut write: impl FnMut(u64, u64, PostKind, &str) -> bool,
+    ) -> (u64, u64) {
         let base = self.base;
         let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
         let skip = usize::try_from(first - base).unwrap_or_default();
         let window = usize::try_from(POSTS_MAX).unwrap_or_default();
         let mut count = 0;
         for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
-            if !write(first + count, base, &post.text) {
+            if !write(first + count, base, post.kind, &post.text) {
                 break;
             }
             (post.due, post.sent, count) = (false, true, count + 1);
@@ -91,10 +101,18 @@ impl Posts {
         }
     }
 
-    /// This became of the post; news goes to `events`.
-    pub(super) fn settled(&mut self, counter: u64, outcome: Outcome, events: &mut impl Extend<Event>) {
-        let Some(post) = self.get_mut(counter).filter(|post| post.outcome.is_none()) else { return };
+    /// This became of the post; news goes to `events`. Returns the nick that its author has from now on, if it was about
+    /// that.
+    pub(super) fn settled(
+        &mut self,
+        counter: u64,
+        outcome: Outcome,
+        events: &mut impl Extend<Event>,
+    ) -> Option<Box<str>> {
+        let post = self.get_mut(counter).filter(|post| post.outcome.is_none())?;
         (post.outcome, post.due) = (Some(outcome), false);
+        let is_renamed = post.kind == PostKind::Rename && matches!(outcome, Outcome::Accepted(_));
+        let renamed = is_renamed.then(|| post.text.clone());
         events.extend([Event::Settled { counter, outcome }]);
         while self.posts.front().is_some_and(|post| post.outcome.is_some()) {
             self.posts.pop_front();
@@ -102,6 +120,7 @@ impl Posts {
         }
         self.pause = REPEAT;
         self.repeat = self.repeat.filter(|_| !self.posts.is_empty());
+        renamed
     }
 
     /// There is a new session of the same log: everything is said again.
@@ -160,7 +179,7 @@ mod tests {
     fn sent(posts: &mut Posts, now: Instant) -> Vec<u64> {
         let mut sent = Vec::new();
         while posts.has_due() {
-            posts.write(now, |counter, _, _| {
+            posts.write(now, |counter, _, _, _| {
                 sent.push(counter);
                 true
             });
@@ -175,7 +194,7 @@ mod tests {
     #[test]
     fn sixty_four_are_under_way_and_one_more_waits() {
         let mut posts = Posts::default();
-        (0..65).for_each(|number| assert_eq!(posts.push("x"), number));
+        (0..65).for_each(|number| assert_eq!(posts.push(PostKind::Say, "x"), number));
         assert_eq!(sent(&mut posts, at(0)).len(), 64);
         let mut events = Vec::new();
         posts.settled(1, accepted(9), &mut events);
@@ -189,7 +208,7 @@ mod tests {
     #[test]
     fn what_was_lost_is_sent_again_and_what_was_not_is_repeated_now_and_then() {
         let mut posts = Posts::default();
-        (0..4).for_each(|_| assert!(posts.push("x") < 70));
+        (0..4).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
         sent(&mut posts, at(0));
         posts.settled(2, accepted(1), &mut Vec::new());
         posts.lost((1, 2));
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn what_was_sent_is_given_up_and_what_was_not_goes_on() {
         let mut posts = Posts::default();
-        (0..70).for_each(|_| assert!(posts.push("x") < 70));
+        (0..70).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
         sent(&mut posts, at(0));
         let mut events = Vec::new();
         posts.settled(3, accepted(1), &mut Vec::new());

@@ -30,13 +30,15 @@ pub(super) struct View {
     log: Option<LogId>,
     next: Seq,
     early: BTreeMap<Seq, Early>,
+    /// Entries that were handed on and not yet taken by the user.
+    waiting: u32,
 }
 
 impl View {
     /// A client that was here before.
     pub(super) fn at(place: Option<(LogId, Seq)>) -> Self {
         let (log, next) = place.map_or((None, Seq(0)), |(log, next)| (Some(log), next));
-        Self { log, next, early: BTreeMap::new() }
+        Self { log, next, early: BTreeMap::new(), waiting: 0 }
     }
 
     /// The log and the next wanted number, if there is one.
@@ -48,7 +50,7 @@ impl View {
     pub(super) fn welcome(&mut self, log: LogId, start: Seq) -> bool {
         let is_another = self.log.is_some_and(|before| before != log);
         if self.log != Some(log) {
-            *self = Self::at(Some((log, start)));
+            *self = Self { waiting: self.waiting, ..Self::at(Some((log, start))) };
         }
         is_another
     }
@@ -60,7 +62,7 @@ impl View {
         }
         if seq == self.next {
             events.extend([Event::Entry { seq, encoded: encoded.into() }]);
-            self.next = seq + 1;
+            (self.next, self.waiting) = (seq + 1, self.waiting + 1);
             self.hand_on(events);
         } else if self.is_wanted(seq) {
             self.early.entry(seq).or_insert_with(|| Early::Entry(encoded.into()));
@@ -96,7 +98,14 @@ impl View {
             }
             at = at.max(seq + len);
         }
-        Have { next: self.next, take: TAKES, held }
+        Have { next: self.next, take: TAKES.saturating_sub(self.waiting), held }
+    }
+
+    /// The user has taken an entry. True if that is worth telling the server, which may have stopped because so many
+    /// waited: half of what is taken is free again.
+    pub(super) fn taken(&mut self) -> bool {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.waiting == TAKES / 2
     }
 
     fn is_wanted(&self, seq: Seq) -> bool {
@@ -111,7 +120,7 @@ impl View {
                 (Some(count), _) => self.skip(seq + count, events),
                 (None, Early::Entry(encoded)) if seq == self.next => {
                     events.extend([Event::Entry { seq, encoded }]);
-                    self.next = seq + 1;
+                    (self.next, self.waiting) = (seq + 1, self.waiting + 1);
                 }
                 (None, _) => {}
             }
@@ -174,6 +183,15 @@ mod tests {
         }
         let have = view.have();
         assert_eq!((have.next, have.take, have.held.as_slice()), (Seq(0), 4096, &[(2, 2), (3, 1), (4087, 1)][..]));
+    }
+
+    #[test]
+    fn what_the_user_has_not_taken_makes_it_take_less_and_it_says_when_there_is_place_again() {
+        let (mut view, mut events) = (view(), Vec::new());
+        (0..TAKES.into()).for_each(|seq| view.entry(Seq(seq), b"x", &mut events));
+        assert_eq!((view.have().next, view.have().take), (Seq(TAKES.into()), 0));
+        let told: Vec<_> = (0..TAKES).filter(|_| view.taken()).collect();
+        assert_eq!((told, view.have().take), (vec![TAKES / 2 - 1], TAKES));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::sabotage::{Fault, planted};
 use crate::time::Instant;
-use crate::wire::frame::Outcome;
+use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::{Instance, Refusal, Seq, Who};
 
 /// The most posts of an instance that are not settled (PROTOCOL 2.8).
@@ -62,7 +62,7 @@ pub(super) struct Author {
     next: u64,
     /// Of the counters from `base` to `next`.
     posts: VecDeque<Post>,
-    held: BTreeMap<u64, Box<str>>,
+    held: BTreeMap<u64, (PostKind, Box<str>)>,
     /// When it last had a session; `None` while it has one.
     gone: Option<Instant>,
 }
@@ -97,6 +97,15 @@ impl Author {
 
     fn post_mut(&mut self, counter: u64) -> Option<&mut Post> {
         self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+
+    /// Forgets the last posts as far as they were refused: a client that did not hear that, or is another one with the same
+    /// instance, may say them again, and they come behind all that became entries.
+    pub(super) fn reopen(&mut self) {
+        while matches!(self.posts.back(), Some(Post { outcome: Some(Outcome::Refused(_)), .. })) {
+            self.posts.pop_back();
+            self.next -= 1;
+        }
     }
 
     /// What was said is lost, or the client that heard it: all of it is to be said again.
@@ -154,7 +163,7 @@ impl Authors {
             author.gone = gone;
             let held = std::mem::take(&mut author.held);
             // A client that comes back says it again.
-            self.held_bytes -= held.values().map(|text| text.len()).sum::<usize>();
+            self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
         }
     }
 
@@ -169,7 +178,7 @@ impl Authors {
     pub(super) fn remove(&mut self, id: AuthorId) {
         if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
             self.forgot = true;
-            self.held_bytes -= author.held.values().map(|text| text.len()).sum::<usize>();
+            self.held_bytes -= author.held.values().map(|(_, text)| text.len()).sum::<usize>();
             self.by_name.remove(&author.name);
             self.free.push(id);
         }
@@ -178,10 +187,11 @@ impl Authors {
     /// The log has this post of the author's already: it was found there when the server began.
     pub(super) fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
         let Some(author) = self.get_mut(id) else { return };
+        // What is missing between was refused, for an author's posts are committed in order.
+        debug_assert!(counter >= author.next, "recalled in order");
         if counter < author.next {
             return;
         }
-        // What is missing between was refused, for an author's posts are committed in order.
         let skip = counter - author.next;
         let missing = usize::try_from(skip.min(POSTS_MAX)).unwrap_or_default();
         author.posts.extend(std::iter::repeat_n(SKIPPED, missing));
@@ -230,15 +240,15 @@ impl Authors {
         }
         author.posts.shrink_to(16);
         while let Some(early) = author.held.first_entry().filter(|early| *early.key() < author.next) {
-            self.held_bytes -= early.remove().len();
+            self.held_bytes -= early.remove().1.len();
         }
     }
 
     /// Holds a post that came early.
-    pub(super) fn hold(&mut self, id: AuthorId, counter: u64, text: &str) {
+    pub(super) fn hold(&mut self, id: AuthorId, counter: u64, kind: PostKind, text: &str) {
         self.held_bytes += text.len();
         if let Some(author) = self.get_mut(id) {
-            author.held.insert(counter, text.into());
+            author.held.insert(counter, (kind, text.into()));
         }
     }
 
@@ -260,12 +270,12 @@ impl Authors {
     }
 
     /// The next post, if it is held.
-    pub(super) fn unhold(&mut self, id: AuthorId) -> Option<(u64, Box<str>)> {
+    pub(super) fn unhold(&mut self, id: AuthorId) -> Option<(u64, (PostKind, Box<str>))> {
         let author = self.get_mut(id)?;
         let next = author.next;
-        let text = author.held.remove(&next)?;
+        let (kind, text) = author.held.remove(&next)?;
         self.held_bytes -= text.len();
-        Some((next, text))
+        Some((next, (kind, text)))
     }
 
     /// This became of the post.
@@ -349,16 +359,30 @@ mod tests {
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
         let (mut authors, id) = author();
-        authors.hold(id, 1, "b");
+        authors.hold(id, 1, PostKind::Act, "b");
         assert_eq!(authors.offer(id, 1, 0, 1), Offer::Known);
         assert_eq!(authors.unhold(id), None);
         authors.draft(id, 0);
-        assert_eq!(authors.unhold(id), Some((1, "b".into())));
+        assert_eq!(authors.unhold(id), Some((1, (PostKind::Act, "b".into()))));
         assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX), Offer::Early);
         assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1), Offer::NoPlace);
-        authors.hold(id, 7, "x");
+        authors.hold(id, 7, PostKind::Say, "x");
         authors.set_gone(id, Some(Instant::ZERO));
         assert_eq!(authors.held_bytes, 0);
+    }
+
+    #[test]
+    fn who_comes_back_may_say_again_what_was_refused_unless_something_later_became_an_entry() {
+        let (mut authors, id) = author();
+        let refused = Outcome::Refused(Refusal::Busy);
+        for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
+            assert_eq!(authors.offer(id, counter, 0, 1), Offer::Next);
+            authors.draft(id, counter);
+            authors.settle(id, counter, outcome);
+        }
+        authors.get_mut(id).unwrap().reopen();
+        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1));
+        assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
     }
 
     #[test]

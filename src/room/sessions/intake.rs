@@ -6,22 +6,31 @@
 
 use super::authors::Offer;
 use super::lobby::{Hello, State};
-use super::peer::{self, Identity, Peer, PeerId};
+use super::peer::{self, Answer, Identity, Peer, PeerId};
 use super::{Sessions, push_reply};
 use crate::room::counters::DropReason;
 use crate::room::entry::EntryKind;
-use crate::room::members::Path;
+use crate::room::members::{MemberId, Members, Path};
 use crate::room::queue::{Item, Queue, Source};
 use crate::room::rate::Rate;
 use crate::sabotage::{Fault, planted};
 use crate::session::{PublicKey, Role, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, Join, Outcome, Welcome, frames};
+use crate::wire::entry::{ACT_MAX, is_text};
+use crate::wire::frame::{Frame, Join, Outcome, PersonId, PostKind, Welcome, encode_person, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, Seq, SessionId};
 
 /// How many *unknown* are sent a second (PROTOCOL 2.5).
 const UNKNOWN_RATE: u32 = 100;
+
+/// A post that came in.
+#[derive(Clone, Copy, Debug)]
+struct Post<'a> {
+    counter: u64,
+    kind: PostKind,
+    text: &'a str,
+}
 
 /// What of the room a datagram may need.
 pub(in crate::room) struct Intake<'a> {
@@ -31,6 +40,8 @@ pub(in crate::room) struct Intake<'a> {
     pub(in crate::room) is_full: bool,
     /// The most members.
     pub(in crate::room) members_max: usize,
+    /// The members over text.
+    pub(in crate::room) members: &'a Members,
 }
 
 impl Sessions {
@@ -175,6 +186,7 @@ impl Sessions {
         let (who, author) = (identity.who, identity.author);
         self.authors.set_gone(author, None);
         let remembers = self.authors.get_mut(author).is_some_and(|author| {
+            author.reopen();
             author.say_again();
             author.is_remembered()
         });
@@ -217,7 +229,7 @@ impl Sessions {
                 return Err(DropReason::Broken);
             };
             draws_ack |= frame.draws_ack();
-            if let Frame::Post { counter, settled_below, text } = frame {
+            if let Frame::Post { counter, settled_below, text, .. } = frame {
                 match self.authors.offer(peer.author, counter, settled_below, bytes + text.len()) {
                     Offer::NoPlace => return Err(DropReason::NoPlace),
                     Offer::Known => {}
@@ -262,59 +274,94 @@ impl Sessions {
                 peer.cursor.have(have, is_quiet);
                 Ok(())
             }
-            Frame::Post { counter, settled_below, text } => {
-                self.post(now, id, counter, settled_below, text, intake);
+            Frame::Post { counter, settled_below, kind, text } => {
+                self.post(now, id, settled_below, Post { counter, kind, text }, intake);
                 Ok(())
             }
-            Frame::Bye(why) => Err(if why == CloseReason::Left { why } else { CloseReason::TimedOut }),
-            // Only servers say these; the session's own are done with.
-            Frame::Welcome(_) | Frame::Entries(_) | Frame::Gap { .. } | Frame::Settled { .. } => {
-                Err(CloseReason::Broken)
+            Frame::Ask { after } => {
+                let answer = self.people(after, intake.members);
+                if let Some(peer) = self.peer_mut(id) {
+                    peer.people = Some(Box::new(answer));
+                }
+                Ok(())
             }
+            Frame::Bye(_) => Err(CloseReason::Left),
+            // Only servers say these; the session's own are done with.
+            Frame::Welcome { .. }
+            | Frame::Entries(_)
+            | Frame::Gap { .. }
+            | Frame::Settled { .. }
+            | Frame::People(_) => Err(CloseReason::Broken),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {
                 Ok(())
             }
         }
     }
 
-    fn post(
-        &mut self,
-        now: Instant,
-        id: PeerId,
-        counter: u64,
-        settled_below: u64,
-        text: &str,
-        intake: &mut Intake<'_>,
-    ) {
+    fn post(&mut self, now: Instant, id: PeerId, settled_below: u64, post: Post<'_>, intake: &mut Intake<'_>) {
+        let counter = post.counter;
         let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return };
         self.authors.confirm(author, settled_below);
-        match self.authors.offer(author, counter, settled_below, text.len()) {
+        match self.authors.offer(author, counter, settled_below, post.text.len()) {
             Offer::Known => self.authors.repeat(author, counter),
-            Offer::Early => self.authors.hold(author, counter, text),
-            Offer::Next => self.draft(now, id, counter, text, intake),
+            Offer::Early => self.authors.hold(author, counter, post.kind, post.text),
+            Offer::Next => self.draft(now, id, post, intake),
             // Looked at before: there was place.
             Offer::NoPlace => {}
         }
-        while let Some((counter, text)) = self.authors.unhold(author) {
-            self.draft(now, id, counter, &text, intake);
+        while let Some((counter, (kind, text))) = self.authors.unhold(author) {
+            self.draft(now, id, Post { counter, kind, text: &text }, intake);
         }
     }
 
-    fn draft(&mut self, now: Instant, id: PeerId, counter: u64, text: &str, intake: &mut Intake<'_>) {
+    fn draft(&mut self, now: Instant, id: PeerId, post: Post<'_>, intake: &mut Intake<'_>) {
+        let Post { counter, text, .. } = post;
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         self.authors.draft(peer.author, counter);
-        if !crate::wire::entry::is_text(text) {
-            self.authors.settle(peer.author, counter, Outcome::Refused(Refusal::Malformed));
-            return;
-        }
-        let due = peer.take_turn(now, intake.rate);
-        let (source, who, nick) = (Source::author(peer.author), peer.who, peer.nick.clone());
-        let post = Some(PostId { instance: peer.instance, counter });
-        let item = Item { source, kind: EntryKind::Said, nick: nick.as_str(), text, who, post, due };
+        let kind = match post.kind {
+            PostKind::Say if is_text(text) => Ok(EntryKind::Said),
+            PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(EntryKind::Did),
+            PostKind::Say | PostKind::Act => Err(Refusal::Malformed),
+            PostKind::Rename => match text.parse() {
+                Ok(to) if self.roster.is_free_for(peer.who, &to) => Ok(EntryKind::Renamed),
+                Ok(_) => Err(Refusal::NickTaken),
+                Err(_) => Err(Refusal::Malformed),
+            },
+        };
         let author = peer.author;
+        let kind = match kind {
+            Ok(kind) => kind,
+            Err(why) => return self.authors.settle(author, counter, Outcome::Refused(why)),
+        };
+        let due = peer.take_turn(now, intake.rate);
+        let (who, nick) = (peer.who, peer.nick.clone());
+        let post = Some(PostId { instance: peer.instance, counter });
+        let item = Item { source: Source::author(author), kind, nick: nick.as_str(), text, who, post, due };
         if !self.push(intake.queue, item) {
             self.authors.settle(author, counter, Outcome::Refused(Refusal::Busy));
+        } else if let (EntryKind::Renamed, Ok(to)) = (kind, text.parse::<Nick>()) {
+            // What it says from now on comes behind that in the log; both nicks are its own until then.
+            self.roster.hold(who, &to);
+            if let Some(peer) = self.peer_mut(id) {
+                peer.nick = to;
+            }
         }
+    }
+
+    /// Who is here behind `after`, as many as are said at once: first the keys that are present, then the members over
+    /// text.
+    fn people(&self, after: Option<PersonId>, members: &Members) -> Answer {
+        let (key, member) = match after {
+            None => (Some(None), None),
+            Some(PersonId::Key(who)) => (Some(Some(who)), None),
+            Some(PersonId::Text(id)) => (None, Some(MemberId(id))),
+        };
+        let keys = key.into_iter().flat_map(|after| self.roster.present_after(after));
+        let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
+        let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
+        let mut encoded = Vec::new();
+        let more = keys.chain(texts).any(|(person, name)| !encode_person(&mut encoded, person, name));
+        Answer { after, more, encoded }
     }
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {

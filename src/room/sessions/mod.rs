@@ -41,7 +41,7 @@ use crate::session::{Entropy, Minter, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
-use crate::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId};
+use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Refusal, Seq, SessionId};
 use authors::Authors;
 use history::History;
 use lobby::Lobby;
@@ -160,7 +160,7 @@ impl Sessions {
         debug_assert_eq!(seq, self.history.end(), "recalled in order");
         self.history.append(entry);
         match (*entry, post) {
-            (Entry::Said { who, .. }, Some(post)) => {
+            (Entry::Said { who, .. } | Entry::Did { who, .. } | Entry::Renamed { who, .. }, Some(post)) => {
                 let author = self.authors.find_or_insert(who, post.instance);
                 self.authors.recall(author, post.counter, seq);
                 self.authors.set_gone(author, Some(now));
@@ -172,7 +172,12 @@ impl Sessions {
                 }
             }
             (Entry::Left { who, .. }, _) => self.roster.recall_left(who),
-            (Entry::Said { .. } | Entry::Line { .. }, _) => {}
+            (Entry::Said { .. } | Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. }, _) => {}
+        }
+        if let Entry::Renamed { who, nick, to } = *entry
+            && let Ok(to) = to.parse()
+        {
+            self.roster.renamed(who, nick, &to);
         }
     }
 
@@ -190,6 +195,9 @@ impl Sessions {
     /// This became of a draft of an author's.
     pub(super) fn settled(&mut self, slot: &Slot, outcome: Outcome) {
         let (Some(author), Some(post)) = (slot.source.as_author(), slot.post) else { return };
+        if slot.kind == EntryKind::Renamed {
+            self.renamed(author, slot, outcome);
+        }
         let outcome = match outcome {
             Outcome::Refused(_) if planted(Fault::AcceptRejected) => Outcome::Accepted(self.history.end()),
             Outcome::Accepted(_) | Outcome::Refused(_) => outcome,
@@ -197,6 +205,22 @@ impl Sessions {
         self.authors.settle(author, post.counter, outcome);
         if let Some(&id) = self.by_author.get(&author) {
             self.wake(id);
+        }
+    }
+
+    /// A nick is another one's now, or is not: the one that goes is free.
+    fn renamed(&mut self, author: AuthorId, slot: &Slot, outcome: Outcome) {
+        let (Ok(before), Ok(to)) = (slot.nick.parse::<Nick>(), slot.text.parse::<Nick>()) else { return };
+        let peer = self.by_author.get(&author).copied().and_then(|id| self.peer_mut(id));
+        let goes_back = peer.filter(|peer| matches!(outcome, Outcome::Refused(_)) && peer.nick == to);
+        if let Some(peer) = goes_back {
+            peer.nick = before;
+            self.roster.release(&to);
+            return;
+        }
+        self.roster.release(&before);
+        if matches!(outcome, Outcome::Accepted(_)) {
+            self.roster.renamed(slot.who, &slot.nick, &to);
         }
     }
 
@@ -264,12 +288,7 @@ impl Sessions {
     }
 
     fn push(&mut self, queue: &mut Queue, item: Item<'_>) -> bool {
-        let mut dropped = Vec::new();
-        let taken = queue.push(item, |slot| dropped.extend(slot.source.as_author().zip(slot.post)));
-        for (author, post) in dropped {
-            self.authors.settle(author, post.counter, Outcome::Refused(Refusal::Busy));
-        }
-        taken
+        queue.push(item, |slot| self.settled(slot, Outcome::Refused(Refusal::Busy)))
     }
 
     fn close(&mut self, now: Instant, id: PeerId, why: CloseReason, queue: &mut Queue) {

@@ -12,11 +12,14 @@ use crate::room::rate::Meter;
 use crate::sabotage::{Fault, planted};
 use crate::session::{Allowed, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, GapReason, Welcome, Writer};
+use crate::wire::frame::{Frame, GapReason, People, PersonId, Welcome, Writer};
 use crate::wire::{Instance, Nick, Seq, SessionId, Who};
 
 /// The entries that a client takes before it has said how many (PROTOCOL 2.8).
 const TAKES_AT_FIRST: u64 = 4096;
+
+/// What program the server is, for people.
+const SOFTWARE: &str = concat!("udpchat ", env!("CARGO_PKG_VERSION"));
 
 /// Names a session as long as it lasts; may be given to another one afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,8 @@ pub(super) struct Peer {
     welcome: Welcome,
     /// The welcome is to be sent.
     welcomes: bool,
+    /// Who is here, if it asked; said once, for it asks again.
+    pub(super) people: Option<Box<Answer>>,
     /// What it has used of the rate of its posts.
     pub(super) meter: Meter,
     /// Until when the pacer holds it back.
@@ -55,6 +60,14 @@ pub(super) struct Peer {
     pub(super) queued: bool,
     /// Where it stands among those that wait for the log to grow.
     pub(super) at_end: Option<usize>,
+}
+
+/// Some of those who are here, as a frame says it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) after: Option<PersonId>,
+    pub(super) more: bool,
+    pub(super) encoded: Vec<u8>,
 }
 
 /// Who the member is.
@@ -82,6 +95,7 @@ impl Peer {
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
             welcome,
             welcomes: true,
+            people: None,
             meter: Meter::default(),
             paced: None,
             queued: false,
@@ -91,7 +105,7 @@ impl Peer {
 
     /// Whether it has cargo to be sent.
     pub(super) fn wants(&self, author: &Author, end: Seq) -> bool {
-        self.welcomes || author.has_news() || !self.cursor.is_at(end)
+        self.welcomes || self.people.is_some() || author.has_news() || !self.cursor.is_at(end)
     }
 
     /// The next packet, if there is any: adds it to `out` and returns where it goes.
@@ -103,15 +117,22 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let (cursor, welcomes, welcome) = (&mut self.cursor, &mut self.welcomes, self.welcome);
+        let people = &mut self.people;
         self.session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             let mut carried = Cargo::default();
             if !cargo {
                 return None;
             }
-            if *welcomes && writer.frame(&Frame::Welcome(welcome)) {
+            if *welcomes && writer.frame(&Frame::Welcome { welcome, software: SOFTWARE }) {
                 (*welcomes, carried.welcome) = (false, true);
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
+            let said = people.as_ref().is_some_and(|answer| {
+                writer.frame(&Frame::People(People::new(answer.after, answer.more, &answer.encoded)))
+            });
+            if said {
+                *people = None;
+            }
             if let Some(next) = cursor.next_run(history.end()) {
                 let run = write_run(next, history, writer);
                 if !run.is_empty() {
@@ -120,7 +141,7 @@ impl Peer {
                         (run.from, u32::try_from(run.to.since(run.from)).unwrap_or(u32::MAX));
                 }
             }
-            (carried.welcome || carried.settled || carried.count > 0).then_some(carried)
+            (said || carried.welcome || carried.settled || carried.count > 0).then_some(carried)
         })
     }
 

@@ -5,6 +5,7 @@
 //! Driven by: `sessions`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::authors::AuthorId;
@@ -56,11 +57,47 @@ impl Roster {
     /// # Errors
     /// Why not.
     pub(super) fn admits(&self, who: Who, nick: &Nick) -> Result<(), CloseReason> {
-        if self.nicks.get(nick).is_some_and(|&(holder, _)| holder != who) {
+        if !self.is_free_for(who, nick) {
             return Err(CloseReason::NickTaken);
         }
         let full = self.keys.get(&who).is_some_and(|key| key.sessions >= SESSIONS_OF_A_KEY);
         if full { Err(CloseReason::TooManySessions) } else { Ok(()) }
+    }
+
+    /// Whether no other key holds the nick.
+    pub(super) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
+        self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
+    }
+
+    /// One more session of `who` holds the nick.
+    pub(super) fn hold(&mut self, who: Who, nick: &Nick) {
+        self.nicks.entry(nick.clone()).or_insert((who, 0)).1 += 1;
+    }
+
+    /// One session less holds the nick.
+    pub(super) fn release(&mut self, nick: &Nick) {
+        if let Some((_, sessions)) = self.nicks.get_mut(nick) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.nicks.remove(nick);
+            }
+        }
+    }
+
+    /// The log says that a session of `who` is `to` from now on and not `nick` any more: so is the key, if that was what
+    /// it joined as.
+    pub(super) fn renamed(&mut self, who: Who, nick: &str, to: &Nick) {
+        let joined = self.keys.get_mut(&who).and_then(|key| key.joined.as_mut());
+        if let Some((joined, _)) = joined.filter(|(joined, _)| joined.as_str() == nick) {
+            *joined = to.clone();
+        }
+    }
+
+    /// The keys that are present, behind `after`, and under which nicks.
+    pub(super) fn present_after(&self, after: Option<Who>) -> impl Iterator<Item = (Who, &Nick)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.keys.range((from, Bound::Unbounded));
+        behind.filter_map(|(&who, key)| key.joined.as_ref().map(|(nick, _)| (who, nick)))
     }
 
     /// The log says that the key was present when the server ended: it has left unless it comes back soon.
@@ -77,7 +114,7 @@ impl Roster {
 
     /// A session begins. True if `joined` is to be told.
     pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> bool {
-        self.nicks.entry(nick.clone()).or_insert((who, 0)).1 += 1;
+        self.hold(who, nick);
         let key = self.keys.entry(who).or_insert(Key { sessions: 0, present: 0, joined: None, leaving: None });
         key.sessions += 1;
         if !present {
@@ -101,19 +138,14 @@ impl Roster {
         present: bool,
         why: CloseReason,
     ) -> Option<Notice> {
-        if let Some((_, sessions)) = self.nicks.get_mut(nick) {
-            *sessions -= 1;
-            if *sessions == 0 {
-                self.nicks.remove(nick);
-            }
-        }
+        self.release(nick);
         let key = self.keys.get_mut(&who)?;
         key.sessions -= 1;
         key.present -= usize::from(present);
         if !present || key.present > 0 {
             return self.forget_if_nothing(who);
         }
-        if why == CloseReason::Left {
+        if matches!(why, CloseReason::Left | CloseReason::TimedOut) {
             return self.left(who, why);
         }
         self.leave_later(who, now + GRACE, why);
@@ -202,13 +234,38 @@ mod tests {
     fn a_reconnect_within_the_grace_makes_no_noise_and_one_after_it_does() {
         let mut roster = Roster::default();
         roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut), None);
+        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Broken), None);
         assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
         assert_eq!(roster.expired(at(10)), None);
-        assert_eq!(roster.depart(at(20), JILL, &nick("jill"), true, CloseReason::TimedOut), None);
+        assert_eq!(roster.depart(at(20), JILL, &nick("jill"), true, CloseReason::Broken), None);
         assert_eq!((roster.expired(at(29)), roster.expiry()), (None, Some(at(30))));
-        assert_eq!(roster.expired(at(30)).map(|notice| notice.why), Some(CloseReason::TimedOut));
+        assert_eq!(roster.expired(at(30)).map(|notice| notice.why), Some(CloseReason::Broken));
         assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+    }
+
+    #[test]
+    fn who_said_bye_or_was_silent_for_too_long_has_left_at_once() {
+        let mut roster = Roster::default();
+        for why in [CloseReason::Left, CloseReason::TimedOut] {
+            roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+            assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.why), Some(why));
+        }
+    }
+
+    #[test]
+    fn a_nick_that_is_held_twice_is_free_when_it_is_let_go_twice() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.hold(JILL, &nick("jane"));
+        assert!(!roster.is_free_for(JACK, &nick("jill")) && !roster.is_free_for(JACK, &nick("jane")));
+        roster.renamed(JILL, "jill", &nick("jane"));
+        roster.release(&nick("jill"));
+        assert!(roster.is_free_for(JACK, &nick("jill")));
+        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jane"))]);
+        assert_eq!(roster.present_after(Some(JILL)).count(), 0);
+        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        assert_eq!(left.nick, nick("jane"));
+        assert!(roster.nicks.is_empty());
     }
 
     #[test]
