@@ -30,6 +30,8 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve a chat room')
             [CompletionResult]::new('join', 'join', [CompletionResultType]::ParameterValue, 'Join a chat room and talk')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a message and wait until it has come back')
+            [CompletionResult]::new('ping', 'ping', [CompletionResultType]::ParameterValue, 'Ask whether a server is there, and what it is')
+            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Show keys, or forget one')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Load a server and measure it')
             [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Try the protocols in a simulated network')
             break
@@ -41,6 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--text-idle', '--text-idle', [CompletionResultType]::ParameterName, 'Forget a member that was silent for this long')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost')
             [CompletionResult]::new('--signup-rate', '--signup-rate', [CompletionResultType]::ParameterName, 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Write no transcript to stdout')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Write no transcript to stdout')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
@@ -56,6 +59,9 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'Speak sessions only: never plain text, which anybody can read and forge')
+            [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Speak plain text only, as the original does')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Tell what happens as JSON, one object a line')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -69,10 +75,44 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Name the message, so that it is in the room once however often it is sent under this name')
+            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'Speak sessions only: never plain text, which anybody can read and forge')
+            [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Speak plain text only, as the original does')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'udpchat;ping' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'How often to ask')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'How often to ask')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Between two questions')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Between two questions')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the first answer, and for the last')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the first answer, and for the last')
+            [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'Speak sessions only: never plain text, which anybody can read and forge')
+            [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Speak plain text only, as the original does')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as one JSON object')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'udpchat;key' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget the key of a server: the next one that it has is taken for its own')
+            break
+        }
+        'udpchat;key;forget' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'udpchat;bench' {

@@ -27,6 +27,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand serve 'Serve a chat room'
             cand join 'Join a chat room and talk'
             cand send 'Send a message and wait until it has come back'
+            cand ping 'Ask whether a server is there, and what it is'
+            cand key 'Show keys, or forget one'
             cand bench 'Load a server and measure it'
             cand sim 'Try the protocols in a simulated network'
         }
@@ -37,6 +39,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --text-idle 'Forget a member that was silent for this long'
             cand --rate 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost'
             cand --signup-rate 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64'
+            cand --key 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]'
             cand -q 'Write no transcript to stdout'
             cand --quiet 'Write no transcript to stdout'
             cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
@@ -51,6 +54,9 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --server 'The server; without a port it is 9999'
             cand -t 'Wait this long for the server to answer, and for a line to come back'
             cand --timeout 'Wait this long for the server to answer, and for a line to come back'
+            cand --secure 'Speak sessions only: never plain text, which anybody can read and forge'
+            cand --text 'Speak plain text only, as the original does'
+            cand --json 'Tell what happens as JSON, one object a line'
             cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
@@ -63,10 +69,41 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --server 'The server; without a port it is 9999'
             cand -t 'Wait this long for the server to answer, and for a line to come back'
             cand --timeout 'Wait this long for the server to answer, and for a line to come back'
+            cand --id 'Name the message, so that it is in the room once however often it is sent under this name'
+            cand --secure 'Speak sessions only: never plain text, which anybody can read and forge'
+            cand --text 'Speak plain text only, as the original does'
             cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'udpchat;ping'= {
+            cand -c 'How often to ask'
+            cand --count 'How often to ask'
+            cand -i 'Between two questions'
+            cand --interval 'Between two questions'
+            cand -t 'Wait this long for the first answer, and for the last'
+            cand --timeout 'Wait this long for the first answer, and for the last'
+            cand --secure 'Speak sessions only: never plain text, which anybody can read and forge'
+            cand --text 'Speak plain text only, as the original does'
+            cand --json 'Report as one JSON object'
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'udpchat;key'= {
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand forget 'Forget the key of a server: the next one that it has is taken for its own'
+        }
+        &'udpchat;key;forget'= {
+            cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'udpchat;bench'= {
             cand -s 'The server; without a port it is 9999'

@@ -30,6 +30,8 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until it has come back'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Ask whether a server is there, and what it is'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, or forget one'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Try the protocols in a simulated network'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; may be given several times' -r
@@ -40,19 +42,39 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Forget a member that was silent for this long' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'How many datagrams a second each member may say, after a burst of ten seconds\' worth; more wait, then are lost' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'The file with the server\'s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'What to be called, 1 to 32 bytes; asked for on a terminal if it is not given' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Tell what happens as JSON, one object a line'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'What to be called, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name the message, so that it is in the room once however often it is sent under this name' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l text -d 'Speak plain text only, as the original does'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s c -l count -d 'How often to ask' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s i -l interval -d 'Between two questions' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s t -l timeout -d 'Wait this long for the first answer, and for the last' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l text -d 'Speak plain text only, as the original does'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l json -d 'Report as one JSON object'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -f -a "forget" -d 'Forget the key of a server: the next one that it has is taken for its own'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'How many members listen' -r

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +51,15 @@ pub enum Command {
     ///
     /// For scripts: never prompts, and succeeds only if the server has sent the message to the room.
     Send(Send),
+    /// Ask whether a server is there, and what it is
+    ///
+    /// Tells which protocol it speaks, its version and key, how long an answer takes and how many are lost. An original
+    /// server knows no such question: there each ping is a signup with an empty nick, which everybody in the room sees.
+    Ping(Ping),
+    /// Show keys, or forget one
+    ///
+    /// Shows the fingerprints of your own keys, where they are, and which servers are known by which key.
+    Key(Key),
     /// Load a server and measure it
     ///
     /// Joins members to any server of the text protocol, lets some of them talk, and reports which copies came and how
@@ -88,6 +98,10 @@ pub struct Serve {
     /// How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64
     #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate)]
     pub signup_rate: RateArg,
+
+    /// The file with the server's key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
 
     /// Write no transcript to stdout
     #[arg(short, long)]
@@ -131,6 +145,65 @@ pub struct Target {
     pub timeout: Duration,
 }
 
+/// What to speak with the server, if not what it speaks itself.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Dialects {
+    /// Speak sessions only: never plain text, which anybody can read and forge
+    #[arg(long, conflicts_with = "text")]
+    pub secure: bool,
+
+    /// Speak plain text only, as the original does
+    #[arg(long)]
+    pub text: bool,
+}
+
+/// `udpchat ping`
+#[derive(Args, Debug)]
+pub struct Ping {
+    /// The server; without a port it is 9999
+    #[arg(value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
+    pub server: HostPort,
+
+    /// How often to ask
+    #[arg(short, long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub count: u64,
+
+    /// Between two questions
+    #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    pub interval: Duration,
+
+    /// Wait this long for the first answer, and for the last
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// What to speak.
+    #[command(flatten)]
+    pub dialects: Dialects,
+
+    /// Report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `udpchat key`
+#[derive(Args, Debug)]
+pub struct Key {
+    /// What to do with them; nothing: show them.
+    #[command(subcommand)]
+    pub action: Option<KeyAction>,
+}
+
+/// `udpchat key ...`
+#[derive(Debug, Subcommand)]
+pub enum KeyAction {
+    /// Forget the key of a server: the next one that it has is taken for its own
+    Forget {
+        /// The server, as it was named when it was met
+        #[arg(value_name = "HOST:PORT")]
+        server: HostPort,
+    },
+}
+
 /// `udpchat join`
 #[derive(Args, Debug)]
 pub struct Join {
@@ -141,6 +214,14 @@ pub struct Join {
     /// The server.
     #[command(flatten)]
     pub target: Target,
+
+    /// What to speak.
+    #[command(flatten)]
+    pub dialects: Dialects,
+
+    /// Tell what happens as JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `udpchat send`
@@ -153,6 +234,14 @@ pub struct Send {
     /// The server.
     #[command(flatten)]
     pub target: Target,
+
+    /// What to speak.
+    #[command(flatten)]
+    pub dialects: Dialects,
+
+    /// Name the message, so that it is in the room once however often it is sent under this name
+    #[arg(long, value_name = "KEY")]
+    pub id: Option<String>,
 
     /// The message; '-' sends each line of stdin
     pub message: String,
@@ -473,6 +562,7 @@ pub fn manual(subcommand: &str) -> Manual {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::wildcard_enum_match_arm)]
     use super::*;
     use clap::CommandFactory;
 
@@ -485,9 +575,7 @@ mod tests {
     fn serve_listens_on_every_address_that_is_given_and_else_on_the_originals() {
         let bound = |args: &[&str]| match Cli::try_parse_from(args).unwrap().command {
             Command::Serve(serve) => serve.bind,
-            Command::Join(_) | Command::Send(_) | Command::Bench(_) | Command::Sim(_) => {
-                unreachable!("serve was asked for")
-            }
+            other => unreachable!("serve was asked for: {other:?}"),
         };
         assert_eq!(bound(&["udpchat", "serve"]), ["127.0.0.1:9999".parse().unwrap()]);
         assert_eq!(bound(&["udpchat", "serve", "--bind", "[::1]:1", "--bind", "127.0.0.1:0"]).len(), 2);

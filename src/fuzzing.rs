@@ -222,6 +222,8 @@ fn member(entropy: &mut Entropy) -> MemberConfig {
         key: StaticKey::generate(entropy),
         instance: Instance(entropy.bytes()),
         present: true,
+        unnamed: false,
+        repeats: false,
         place: None,
         history: 0,
         pinned: None,

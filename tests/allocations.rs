@@ -75,6 +75,8 @@ impl Hall {
                 key: StaticKey::generate(&mut entropy),
                 instance: Instance(entropy.bytes()),
                 present: false,
+                unnamed: false,
+                repeats: false,
                 place: None,
                 history: 0,
                 pinned: None,

@@ -85,9 +85,9 @@ fn no_answer_is_an_error_that_says_what_was_tried_and_what_to_check() {
 #[test]
 fn the_signup_is_repeated_while_no_answer_has_come() {
     let silent = Puppet::new();
-    let process = join(&["-s", &silent.name(), "-t", "1700ms"]);
+    let process = join(&["-s", &silent.name(), "-t", "3s"]);
     for _ in 0..3 {
-        assert_eq!(silent.accept(), "SIGNUP_TAG:jack");
+        assert_eq!(silent.accept(), "SIGNUP_TAG:jack\u{6}", "with the question for a session");
     }
     ends(process, 3, "no answer");
 }
@@ -102,7 +102,7 @@ fn a_name_that_does_not_resolve_is_said() {
 fn a_line_that_does_not_come_back_is_not_confirmed() {
     let server = Puppet::new();
     let process = send(&["-s", &server.name(), "-t", "300ms", "hello"]);
-    assert_eq!(server.accept(), "SIGNUP_TAG:bot");
+    assert_eq!(server.accept(), "SIGNUP_TAG:bot\u{6}");
     server.say("bot joined!");
     assert_eq!(server.accept(), "bot: hello");
     server.say("bot: something else");
@@ -132,7 +132,10 @@ fn a_message_that_came_back_is_success_and_says_nothing() {
     let server = Server::start(&[]);
     let process = ends(send(&["-s", &server.name(), "hello"]), 0, "");
     assert_eq!((process.stdout.to_end(), process.stderr.to_end()), (String::new(), String::new()));
-    assert_eq!(server.process.stdout.wait_for("bot: hello\n"), "SIGNUP_TAG:bot\nbot: hello\n");
+    assert_eq!(server.process.stdout.wait_for("bot: hello\n"), "bot: hello\n", "who only sends is not announced");
+    let process = ends(send(&["--text", "-s", &server.name(), "again"]), 0, "");
+    assert_eq!((process.stdout.to_end(), process.stderr.to_end()), (String::new(), String::new()));
+    server.process.stdout.wait_for("SIGNUP_TAG:bot\nbot: again\n");
 }
 
 #[test]
@@ -140,8 +143,11 @@ fn a_message_of_several_lines_or_of_great_length_is_sent_as_several_and_told() {
     let server = Server::start(&[]);
     ends(send(&["-s", &server.name(), "one\ntwo"]), 0, "sent as 2 lines");
     assert!(server.process.stdout.wait_for("bot: two\n").contains("bot: one\n"));
-    ends(send(&["-s", &server.name(), &"ж".repeat(1000)]), 0, "sent as 2 lines");
+    ends(send(&["-s", &server.name(), &"ж".repeat(1000)]), 0, "sent as 3 lines");
+    ends(send(&["-s", &server.name(), "--text", &"ж".repeat(1000)]), 0, "sent as 2 lines");
     ends(send(&["-s", &server.name(), ""]), 0, "");
+    server.process.stdout.wait_for("bot:  \n");
+    ends(send(&["-s", &server.name(), "--text", ""]), 0, "");
     server.process.stdout.wait_for("bot: \n");
 }
 
@@ -316,14 +322,16 @@ fn many_lines_that_cannot_be_sent_hold_up_nothing() {
 #[test]
 fn a_long_line_is_cut_between_characters_and_told() {
     let server = Server::start(&[]);
-    let mut jack = server.join("jack", &[]);
-    let text = "ж".repeat(800);
-    jack.enter(&format!("{text}\n"));
-    jack.close_input();
-    let jack = ends(jack, 0, "the line was long: sent as 2 lines");
-    let shown = jack.stdout.to_end();
-    let said: String = shown.lines().filter_map(|line| line.strip_prefix("jack: ")).collect();
-    assert_eq!(said, text);
+    for args in [&[][..], &["--text"]] {
+        let mut jack = server.join("jack", args);
+        let text = "ж".repeat(800);
+        jack.enter(&format!("{text}\n"));
+        jack.close_input();
+        let jack = ends(jack, 0, "the line was long: sent as 2 lines");
+        let shown = jack.stdout.to_end();
+        let said: String = shown.lines().filter_map(|line| line.strip_prefix("jack: ")).collect();
+        assert_eq!(said, text);
+    }
 }
 
 #[test]
@@ -416,7 +424,7 @@ fn what_strangers_send_cannot_forge_a_line_or_take_over_the_terminal() {
 #[test]
 fn a_server_that_went_away_and_came_back_is_joined_again() {
     let mut server = Server::start(&[]);
-    let mut jack = server.join("jack", &[]);
+    let mut jack = server.join("jack", &["--text"]);
     jack.stdout.wait_for("jack joined!");
     server.process.signal(Signal::SIGTERM);
     server.process.wait();
@@ -433,9 +441,9 @@ fn a_server_that_went_away_and_came_back_is_joined_again() {
 
 #[test]
 fn a_script_whose_server_dies_ends_within_the_timeout_however_much_it_has_to_say() {
-    for command in ["send", "join"] {
-        let mut server = Server::start(&["--quiet", "--rate", "off"]);
-        let mut args = vec![command, "-n", "bot", "-t", "500ms", "-s"];
+    for (command, dialect) in [("send", "--text"), ("join", "--text"), ("send", "--secure"), ("join", "--secure")] {
+        let mut server = Server::start(&["--rate", "off"]);
+        let mut args = vec![command, "-n", "bot", dialect, "-t", "500ms", "-s"];
         let name = server.name();
         args.push(&name);
         if command == "send" {
@@ -443,7 +451,7 @@ fn a_script_whose_server_dies_ends_within_the_timeout_however_much_it_has_to_say
         }
         let mut script = Process::start(&mut udpchat_with(&args));
         script.enter("one\n");
-        server.wait_for_counters("in 2");
+        server.process.stdout.wait_for("bot: one\n");
         server.process.signal(Signal::SIGKILL);
         server.process.wait();
         script.enter(&"more\n".repeat(5000));
@@ -454,7 +462,8 @@ fn a_script_whose_server_dies_ends_within_the_timeout_however_much_it_has_to_say
 #[test]
 fn on_a_terminal_one_can_leave_also_when_very_much_waits_for_a_server_that_is_away() {
     let mut server = Server::start(&[]);
-    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    let mut command = udpchat_with(&["join", "--text", "-n", "jill", "-s", &server.name()]);
+    let mut jill = Process::start_on_terminal(&mut command);
     jill.stdout.wait_for("jill joined!");
     server.process.signal(Signal::SIGKILL);
     server.process.wait();
@@ -482,7 +491,7 @@ fn a_member_hears_what_the_others_send_in_the_order_of_the_room() {
     for bot in bots {
         ends(bot, 0, "80 of 80 lines confirmed");
     }
-    let shown = jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 3 + 240);
+    let shown = jack.stdout.wait_until("all lines", |shown, _| shown.matches("bot").count() >= 240);
     for bot in 0..3 {
         let prefix = format!("bot{bot}: ");
         let lines: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
@@ -510,9 +519,9 @@ fn help_and_version_work_and_nothing_at_all_shows_the_help() {
 fn the_puppet_hears_what_the_original_would_send_and_nothing_more() {
     let server = Puppet::new();
     let mut jack = join(&["-s", &server.name()]);
-    assert_eq!(server.accept(), "SIGNUP_TAG:jack");
-    server.say("jack joined!");
-    jack.stdout.wait_for("joined!");
+    assert_eq!(server.accept(), "SIGNUP_TAG:jack\u{6}");
+    server.say("jack\u{6} joined!");
+    jack.stdout.wait_for("jack joined!");
     for line in ["hey", "", "with a \ttab", "SIGNUP_TAG:x"] {
         jack.enter(&format!("{line}\n"));
         assert_eq!(receive(&server.socket), format!("jack: {line}"));

@@ -7,6 +7,12 @@ mod common;
 use common::{Process, Server, original, original_server, receive, udpchat_with};
 use nix::sys::signal::Signal;
 
+/// The question for a session behind the nick of our signups, which terminals do not show.
+const QUESTION: char = '\u{6}';
+
+/// What our client says of an original server.
+const FALLS_BACK: &str = "udpchat: original server: plain text, best effort\r\n";
+
 /// Which side is ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
@@ -46,6 +52,8 @@ impl AnyServer {
     fn client(&self, kind: Kind) -> Option<Process> {
         let server = format!("127.0.0.1:{}", self.port());
         Some(Process::start_on_terminal(&mut match kind {
+            // With a server of ours, as text: sessions look the same, but for who leaves and who is not verified.
+            Ours if matches!(self, Self::Ours(_)) => udpchat_with(&["join", "--text", "--server", &server]),
             Ours => udpchat_with(&["join", "--server", &server]),
             Original => original("client.py", self.port())?,
         }))
@@ -65,7 +73,7 @@ fn wait_for_line(terminals: &[&Process], line: &str) {
     for terminal in terminals {
         terminal.stdout.wait_until(line, |shown, _| {
             let whole = shown.rsplit_once("\r\n").map_or("", |(whole, _)| whole);
-            whole.split("\r\n").any(|shown| shown.trim_matches(' ') == line)
+            whole.split("\r\n").any(|shown| shown.replace(QUESTION, "").trim_matches(' ') == line)
         });
     }
 }
@@ -112,7 +120,7 @@ fn model() -> Seen {
 /// The original prints its prompt in one thread and what it receives in another: the blank of the prompt may stand at
 /// the end of a line or before the next one instead.
 fn without_prompts(terminal: &str) -> String {
-    terminal.trim_end().lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
+    terminal.replace(QUESTION, "").trim_end().lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -122,10 +130,10 @@ fn every_pairing_shows_what_original_with_original_shows() {
         for (jill, jack) in [(Original, Original), (Ours, Ours), (Ours, Original), (Original, Ours)] {
             let Some(seen) = conversation(server, jill, jack) else { return };
             let who = format!("server {server:?}, jill {jill:?}, jack {jack:?}");
-            assert_eq!(seen.server, model.server, "{who}");
+            assert_eq!(seen.server.replace(QUESTION, ""), model.server, "{who}");
             for (kind, seen, model) in [(jill, seen.jill, &model.jill), (jack, seen.jack, &model.jack)] {
                 match kind {
-                    Ours => assert_eq!(&seen, model, "{who}"),
+                    Ours => assert_eq!(&seen.replace(FALLS_BACK, ""), model, "{who}"),
                     Original => assert_eq!(without_prompts(&seen), without_prompts(model), "{who}"),
                 }
             }
@@ -155,7 +163,8 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
     let address = format!("127.0.0.1:{port}");
     let mut send = Process::start(&mut udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]));
     assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
-    assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\nbot: hello\n");
+    assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\u{6}\nbot: hello\n");
+    assert_eq!(send.stderr.to_end(), FALLS_BACK.replace('\r', ""), "once");
 }
 
 #[test]

@@ -43,7 +43,7 @@ const TWO_HOSTS: &str = r#"
     # Our client sends until the server is up.
     wait_for_server() {
         for try in $(seq 50); do
-            if on_client $udpchat send -n first -s "$1" -t 200ms hello 2>/dev/null; then return; fi
+            if on_client $udpchat send --text -n first -s "$1" -t 200ms hello 2>/dev/null; then return; fi
         done
         return 1
     }
@@ -82,7 +82,7 @@ fn a_link_too_narrow_for_runs_of_long_lines_loses_none_of_them() {
         $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off &
         wait_for_server 10.77.0.1
         line=$(printf 'x%.0s' $(seq 900))
-        for number in $(seq 100 299); do echo "$number $line"; done | on_client $udpchat send -n bot -s 10.77.0.1 -
+        for number in $(seq 100 299); do echo "$number $line"; done | on_client $udpchat send --text -n bot -s 10.77.0.1 -
     "#;
     let Some(mut process) = in_namespace(&format!("{TWO_HOSTS}{script}")) else { return };
     process.close_input();

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
-use udpchat::client::text::{Event, Unreachable};
+use udpchat::client::Unreachable;
+use udpchat::client::text::Event;
 use udpchat::room::Unreachable as Unreached;
 use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, TextPolicy};
 use udpchat::store::{Outcome, Store};

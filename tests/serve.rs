@@ -85,11 +85,11 @@ fn each_ending_signal_ends_it_in_order() {
 fn usr1_logs_the_counters_with_every_reason() {
     let server = Server::start(&[]);
     let jill = server.socket();
-    for bytes in [&b""[..], b"\xff", b"\xff", &[b'x'; 4097], &[b'x'; 65_507], b"SIGNUP_TAG:jill"] {
+    for bytes in [&b""[..], b"\xf0", b"\xff", &[b'x'; 4097], &[b'x'; 65_507], b"SIGNUP_TAG:jill"] {
         jill.send(bytes).unwrap();
     }
     receive(&jill);
-    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 2, too long 2)");
+    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 1, too long 2, no datagram 1)");
 }
 
 #[test]
@@ -141,11 +141,13 @@ fn what_the_options_limit_is_limited() {
 }
 
 #[test]
-fn with_text_off_nobody_is_answered_and_it_says_so() {
+fn with_text_off_only_sessions_are_spoken() {
     let server = Server::start(&["--text", "off"]);
-    server.process.stderr.wait_for("nobody can talk to this server");
     server.socket().send(b"SIGNUP_TAG:jill").unwrap();
     server.wait_for_counters("members 0, in 1, out 0, dropped 1 (text is off 1)");
+    let mut send = Process::start(&mut udpchat_with(&["send", "-n", "bot", "-s", &server.name(), "hello"]));
+    assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
+    server.process.stdout.wait_for("bot: hello\n");
 }
 
 #[test]
@@ -180,9 +182,9 @@ fn a_transcript_that_nobody_reads_holds_nobody_up() {
     drop(blocked);
     let address = {
         use std::io::{BufRead, BufReader};
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        line.trim().rsplit(' ').next().unwrap().to_owned()
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("listening on")).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
     };
     let jill = UdpSocket::bind("127.0.0.1:0").unwrap();
     jill.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -209,7 +211,10 @@ fn a_pager_that_is_not_read_on_neither_stops_the_room_nor_keeps_it_from_ending()
     drop(command);
     let mut pager = BufReader::new(reader);
     let mut line = String::new();
-    pager.read_line(&mut line).unwrap();
+    while !line.contains("listening on") {
+        line.clear();
+        pager.read_line(&mut line).unwrap();
+    }
     let jill = UdpSocket::bind("127.0.0.1:0").unwrap();
     jill.set_read_timeout(Some(PATIENCE)).unwrap();
     jill.connect(line.trim().rsplit(' ').next().unwrap()).unwrap();
@@ -233,7 +238,8 @@ fn a_stdout_that_takes_nothing_is_said_once_and_the_room_goes_on() {
         use std::io::{BufRead, BufReader};
         BufReader::new(child.stderr.take().unwrap()).lines()
     };
-    let address = errors.next().unwrap().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let listens = errors.find_map(|line| line.ok().filter(|line| line.contains("listening on"))).unwrap();
+    let address = listens.rsplit(' ').next().unwrap().to_owned();
     let jill = UdpSocket::bind("127.0.0.1:0").unwrap();
     jill.set_read_timeout(Some(PATIENCE)).unwrap();
     jill.connect(&address).unwrap();

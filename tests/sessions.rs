@@ -90,6 +90,8 @@ impl Peer {
             key: key(key_seed),
             instance: Instance([instance; 8]),
             present: true,
+            unnamed: false,
+            repeats: false,
             place: None,
             history: 0,
             pinned: None,

@@ -1,8 +1,666 @@
-//! The client's core, once for each dialect: [`text`] for the originals' servers, [`member`] for sessions.
+//! The client's core as its user sees it: finds out what the server speaks, says lines, tells what became of them.
 //!
-//! Owns: nothing of its own.
-//! Must not know: sockets, clocks, terminals.
-//! Driven by: `net`, `sim` and the tests.
+//! Owns: which address is tried, which dialect it turns out to be, the lines that wait until that is known, when a script's
+//! patience ends. The dialects themselves are in [`text`] and [`member`].
+//! Must not know: sockets, clocks, terminals, how a line is shown.
+//! Driven by: `net` for `join`, `send` and `ping`:
+//!
+//! 1. `handle_*`, [`Client::say`] and the like, [`Client::finish`] as things happen;
+//! 2. [`Client::poll_event`] until it has none, and [`Client::poll_entry`] as long as the user takes more;
+//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket takes something;
+//! 4. [`Client::poll_timeout`] for the next deadline;
+//! 5. [`Client::leave`] at the end, and the same until [`Client::is_gone`].
+//!
+//! ```text
+//!            token          answer            welcome
+//!   finding -------> hello --------> finish ----------> session
+//!    |   |  text, and no token within as long again
+//!    |   +---------------------------------------------> text      not with --secure, nor if the key is known
+//!    +--> next address, or over
+//! ```
 
+mod event;
+mod finding;
 pub mod member;
 pub mod text;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use event::{Away, Dialect, Event, Over, Unreachable};
+
+use crate::session::{PublicKey, StaticKey};
+use crate::time::Instant;
+use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
+use crate::wire::frame::{Outcome, PostKind};
+use crate::wire::{Instance, Nick};
+use finding::Finding;
+use member::Member;
+
+/// Lines that wait or are not settled before no more are asked for: a window under way, and another one.
+const LINES_MAX: usize = 128;
+
+/// What a client is told at its beginning.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What it wants to be called.
+    pub nick: Nick,
+    /// The addresses of the server, in the order in which they are tried; at least one.
+    pub servers: Vec<SocketAddr>,
+    /// The longest wait for the server's first answer, shared out among the addresses, for something to become of a line,
+    /// and, unless it stays, for a server that went away.
+    pub timeout: Duration,
+    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
+    pub stays: bool,
+    /// Who it is in a session; without it only text is spoken.
+    pub identity: Option<Identity>,
+    /// Never to speak text.
+    pub is_secure: bool,
+}
+
+/// What a client is in sessions.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its key.
+    pub key: StaticKey,
+    /// Which running client; random, or the same again if it says the same again.
+    pub instance: Instance,
+    /// It says the same again when it is run again: the server is to remember all of it, and lines are said one after
+    /// the other.
+    pub repeats: bool,
+    /// Whether others are to know that it is here.
+    pub present: bool,
+    /// Whether it tells its nick to a server that it does not know yet.
+    pub unnamed: bool,
+    /// How many earlier entries it wants.
+    pub history: u64,
+    /// The server's key, if it is known: another one is not talked to.
+    pub pinned: Option<PublicKey>,
+    /// All its randomness comes from this.
+    pub seed: [u8; 32],
+}
+
+/// The text dialect has no words for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotInText;
+
+#[derive(Debug)]
+enum State {
+    Finding(Box<Finding>),
+    Session(Box<Member>),
+    Text(Box<text::Client>),
+    Over,
+}
+
+/// One client; see the module.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    now: Instant,
+    state: State,
+    /// Which of the addresses is the server now.
+    server: usize,
+    /// Lines that wait for the dialect to be known, or for their turn.
+    held: VecDeque<(PostKind, String)>,
+    /// Posts that are not settled.
+    under_way: BTreeMap<u64, (PostKind, String)>,
+    confirmed: u64,
+    not_taken: u64,
+    lost: u64,
+    /// The session was there once.
+    has_joined: bool,
+    /// And is not now.
+    is_away: bool,
+    /// It was told that the server is quiet.
+    is_quiet: bool,
+    /// When something last came of what is waited for.
+    progress: Instant,
+    /// No more lines will come.
+    ends: bool,
+    is_leaving: bool,
+    events: VecDeque<Event>,
+    /// What is said in the room, until the user takes it.
+    entries: VecDeque<Event>,
+}
+
+impl Client {
+    /// A client that begins to look for its server.
+    ///
+    /// # Panics
+    /// If there is no address.
+    pub fn new(now: Instant, config: Config) -> Self {
+        assert!(!config.servers.is_empty(), "a client needs an address to look at");
+        let state = match &config.identity {
+            Some(identity) => State::Finding(Box::new(Finding::new(now, &config, identity, 0))),
+            None => State::Text(Box::new(text::Client::new(now, text_config(&config, config.servers.clone())))),
+        };
+        Self {
+            config,
+            now,
+            state,
+            server: 0,
+            held: VecDeque::new(),
+            under_way: BTreeMap::new(),
+            confirmed: 0,
+            not_taken: 0,
+            lost: 0,
+            has_joined: false,
+            is_away: false,
+            is_quiet: false,
+            progress: now,
+            ends: false,
+            is_leaving: false,
+            events: VecDeque::new(),
+            entries: VecDeque::new(),
+        }
+    }
+
+    /// The address that datagrams go to and are taken from.
+    pub fn server(&self) -> SocketAddr {
+        match &self.state {
+            State::Text(text) => text.server(),
+            State::Finding(_) | State::Session(_) | State::Over => self.config.servers[self.server],
+        }
+    }
+
+    /// How long it waits for something to become of a line.
+    pub const fn timeout(&self) -> Duration {
+        self.config.timeout
+    }
+
+    /// Whether the server has answered and is not known to be away.
+    pub fn is_here(&self) -> bool {
+        match &self.state {
+            State::Text(text) => text.is_here(),
+            State::Session(member) => member.is_here(),
+            State::Finding(_) | State::Over => false,
+        }
+    }
+
+    /// Whether text is spoken.
+    pub const fn is_text(&self) -> bool {
+        matches!(self.state, State::Text(_))
+    }
+
+    /// Whether a line that comes to nothing is news: the server is known to tell what becomes of lines.
+    pub fn tells_of_lines(&self) -> bool {
+        match &self.state {
+            State::Text(text) => text.returns_lines(),
+            State::Finding(_) | State::Session(_) | State::Over => true,
+        }
+    }
+
+    /// Whether nothing is left to do: [`Client::finish`] was called, and something became of every line.
+    pub fn is_done(&self) -> bool {
+        match &self.state {
+            State::Text(text) => text.is_done(),
+            State::Session(_) => self.ends && self.outstanding() == 0,
+            State::Finding(_) | State::Over => false,
+        }
+    }
+
+    /// Whether the server was told that the client leaves, or cannot be.
+    pub fn is_gone(&self) -> bool {
+        self.is_leaving && !matches!(&self.state, State::Session(member) if !member.is_over())
+    }
+
+    /// Lines that wait or of which nothing is known yet.
+    pub fn outstanding(&self) -> usize {
+        let text = if let State::Text(text) = &self.state { text.outstanding() } else { 0 };
+        self.held.len() + self.under_way.len() + text
+    }
+
+    /// Lines that are in the log, or came back.
+    pub fn confirmed(&self) -> u64 {
+        if let State::Text(text) = &self.state { text.confirmed() } else { self.confirmed }
+    }
+
+    /// Lines that the server will not have.
+    pub const fn not_taken(&self) -> u64 {
+        self.not_taken
+    }
+
+    /// Lines that were given up.
+    pub fn lost(&self) -> u64 {
+        if let State::Text(text) = &self.state { text.lost() } else { self.lost }
+    }
+
+    /// Whether it is worth to give it more lines; those given all the same are kept.
+    pub fn wants_lines(&self) -> bool {
+        match &self.state {
+            State::Text(text) => text.wants_lines(),
+            State::Finding(_) | State::Session(_) | State::Over => self.outstanding() < LINES_MAX,
+        }
+    }
+
+    /// What it is called.
+    pub fn nick(&self) -> &Nick {
+        if let State::Session(member) = &self.state { member.nick() } else { &self.config.nick }
+    }
+
+    /// Says `line` as soon as it can. Returns into how many it is cut.
+    pub fn say(&mut self, now: Instant, line: &str) -> usize {
+        self.post(now, PostKind::Say, line)
+    }
+
+    /// Does `what`, as in `* jack waves`. Returns into how many it is cut.
+    pub fn act(&mut self, now: Instant, what: &str) -> usize {
+        self.post(now, PostKind::Act, what)
+    }
+
+    /// Takes another nick.
+    pub fn rename(&mut self, now: Instant, nick: &Nick) {
+        self.post(now, PostKind::Rename, nick.as_str());
+    }
+
+    /// Asks who is here; [`Event::People`] tells.
+    ///
+    /// # Errors
+    /// In the text dialect nobody knows.
+    pub fn ask(&mut self, now: Instant) -> Result<(), NotInText> {
+        match &mut self.state {
+            State::Session(member) => member.ask(now),
+            State::Text(_) => return Err(NotInText),
+            State::Finding(_) | State::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Asks for a sign of life; [`Event::Pong`] tells. The stamp is not 0. In the text dialect that is one more signup,
+    /// without a nick, and its announcement is the answer.
+    pub fn ping(&mut self, now: Instant, stamp: u64) {
+        match &mut self.state {
+            State::Session(member) => member.ping(now, stamp),
+            State::Text(text) => text.ping(),
+            State::Finding(_) | State::Over => {}
+        }
+    }
+
+    /// There will be no more lines. Those that there are have the timeout from now on, or from when something last became
+    /// of one.
+    pub fn finish(&mut self, now: Instant) {
+        self.pass_time(now);
+        if !std::mem::replace(&mut self.ends, true) {
+            self.progress = now;
+        }
+        if let State::Text(text) = &mut self.state {
+            text.finish(now);
+        }
+    }
+
+    /// Says goodbye, where there is a way to; [`Client::is_gone`] tells when that is done.
+    pub fn leave(&mut self, now: Instant) {
+        self.pass_time(now);
+        self.is_leaving = true;
+        if let State::Session(member) = &mut self.state {
+            member.leave(now);
+        }
+    }
+
+    /// A datagram came in. Those of others than the server are ignored, and whatever is none.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        self.pass_time(now);
+        match &mut self.state {
+            State::Text(text) => text.handle_datagram(now, from, bytes),
+            State::Session(member) => member.handle_datagram(now, from, bytes),
+            State::Finding(finding) if from == self.config.servers[self.server] => finding.take(now, from, bytes),
+            State::Finding(_) | State::Over => {}
+        }
+        self.absorb();
+    }
+
+    /// The system says that nothing gets through to the server.
+    pub fn handle_unreachable(&mut self, now: Instant, why: Unreachable) {
+        self.pass_time(now);
+        match &mut self.state {
+            State::Text(text) => text.handle_unreachable(now, why),
+            State::Session(member) => member.handle_refused(now),
+            // It may be about one datagram only, and others get through.
+            State::Finding(finding) if why == Unreachable::TooLong => finding.hint = Some(why),
+            State::Finding(_) => self.try_next(why),
+            State::Over => {}
+        }
+        self.absorb();
+    }
+
+    /// The deadline has passed; afterwards [`Client::poll_timeout`] is later than `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.pass_time(now);
+        match &mut self.state {
+            State::Text(text) => text.handle_timeout(now),
+            State::Session(member) => member.handle_timeout(now),
+            State::Finding(finding) => {
+                finding.member.handle_timeout(now);
+                self.find(now);
+            }
+            State::Over => {}
+        }
+        self.absorb();
+        if self.patience_ends().is_some_and(|at| at <= now) {
+            self.give_up();
+        }
+    }
+
+    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What is said in the room next. Whoever does not take it stops a session's entries at the server, and nothing else; in
+    /// the text dialect nothing can be stopped.
+    #[must_use]
+    pub fn poll_entry(&mut self) -> Option<Event> {
+        let entry = self.entries.pop_front()?;
+        if let (Event::Entry { .. }, State::Session(member)) = (&entry, &mut self.state) {
+            member.taken();
+        }
+        Some(entry)
+    }
+
+    /// Since when the server of a session owes a word.
+    pub fn unanswered(&self) -> Option<Instant> {
+        if let State::Session(member) = &self.state { member.unanswered() } else { None }
+    }
+
+    /// Whether something was said in the room that the user has not taken.
+    pub fn has_entries(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    /// What to send next to [`Client::server`]; it stays until [`Client::transmitted`].
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<&[u8]> {
+        match &mut self.state {
+            State::Text(text) => text.poll_transmit(),
+            State::Session(member) => member.poll_transmit(),
+            State::Finding(finding) => finding.member.poll_transmit(),
+            State::Over => None,
+        }
+    }
+
+    /// The socket has taken what [`Client::poll_transmit`] gave.
+    pub fn transmitted(&mut self, now: Instant) {
+        self.pass_time(now);
+        match &mut self.state {
+            State::Text(text) => text.transmitted(now),
+            State::Session(member) => member.transmitted(now),
+            State::Finding(finding) => finding.member.transmitted(now),
+            State::Over => {}
+        }
+    }
+
+    /// When [`Client::handle_timeout`] is to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let state = match &self.state {
+            State::Text(text) => text.poll_timeout(),
+            State::Session(member) => member.poll_timeout(),
+            State::Finding(finding) => {
+                let mine = [finding.token_wait, Some(self.address_deadline(finding)), finding.member.poll_timeout()];
+                mine.into_iter().flatten().min()
+            }
+            State::Over => None,
+        };
+        [state, self.patience_ends()].into_iter().flatten().min()
+    }
+
+    fn pass_time(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn post(&mut self, now: Instant, kind: PostKind, line: &str) -> usize {
+        self.pass_time(now);
+        if self.outstanding() == 0 {
+            self.progress = now;
+        }
+        if let State::Text(text) = &mut self.state {
+            return text_post(text, &mut self.config.nick, kind, line, &mut self.events);
+        }
+        let parts = match kind {
+            PostKind::Say => texts(line, TEXT_MAX),
+            PostKind::Act => texts(line, ACT_MAX),
+            PostKind::Rename => vec![line.to_owned()],
+        };
+        let count = parts.len();
+        self.held.extend(parts.into_iter().map(|part| (kind, part)));
+        self.feed();
+        count
+    }
+
+    /// Gives the member what it may say now.
+    fn feed(&mut self) {
+        let State::Session(member) = &mut self.state else { return };
+        let one_by_one = self.config.identity.as_ref().is_some_and(|identity| identity.repeats);
+        while !one_by_one || self.under_way.is_empty() {
+            let Some((kind, line)) = self.held.pop_front() else { return };
+            let counter = member.post(self.now, kind, &line);
+            self.under_way.insert(counter, (kind, line));
+        }
+    }
+
+    /// Takes up what happened below.
+    fn absorb(&mut self) {
+        loop {
+            let member = match &mut self.state {
+                State::Text(_) => return self.absorb_text(),
+                State::Finding(finding) => &mut finding.member,
+                State::Session(member) => member,
+                State::Over => return,
+            };
+            let Some(event) = member.poll_untaken() else { break };
+            if matches!(event, member::Event::Here { .. }) {
+                self.state = match std::mem::replace(&mut self.state, State::Over) {
+                    State::Finding(finding) => State::Session(Box::new(finding.member)),
+                    state @ (State::Session(_) | State::Text(_) | State::Over) => state,
+                };
+            }
+            self.translate(event);
+        }
+        self.feed();
+    }
+
+    fn absorb_text(&mut self) {
+        let State::Text(text) = &mut self.state else { return };
+        while let Some(event) = text.poll_event() {
+            let event = translate_text(event);
+            let is_entry = matches!(event, Event::Received(_));
+            if is_entry { &mut self.entries } else { &mut self.events }.push_back(event);
+        }
+    }
+
+    fn translate(&mut self, event: member::Event) {
+        let event = match event {
+            member::Event::Here { server, software, .. } => {
+                self.progress = self.now;
+                let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
+                match std::mem::replace(&mut self.has_joined, true) {
+                    false => Event::Joined(Dialect::Session { key: server, software }),
+                    true if was_gone => Event::Back,
+                    // Another session beside the old one: nobody noticed.
+                    true => return,
+                }
+            }
+            member::Event::Away(why) => {
+                (self.is_away, self.is_quiet, self.progress) = (true, false, self.now);
+                Event::Away(Away::Closed(why))
+            }
+            member::Event::Quiet(since) => {
+                self.is_quiet = true;
+                Event::Quiet(since)
+            }
+            member::Event::Heard if std::mem::take(&mut self.is_quiet) => Event::Back,
+            member::Event::Heard => return,
+            member::Event::AnotherLog => return self.entries.push_back(Event::AnotherLog),
+            member::Event::Entry { seq, encoded } => return self.entries.push_back(Event::Entry { seq, encoded }),
+            member::Event::Gap { first, count } => return self.entries.push_back(Event::Gap { first, count }),
+            member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
+            member::Event::Unconfirmed { counter, .. } => {
+                let Some((_, line)) = self.under_way.remove(&counter) else { return };
+                self.lost += 1;
+                Event::Lost(line)
+            }
+            member::Event::TextAnswer => return,
+            member::Event::Pong { stamp } => Event::Pong { stamp },
+            member::Event::People { people, more } => Event::People { people, more },
+            member::Event::KeyChanged(key) => return self.end(Over::KeyChanged(key)),
+            member::Event::OtherVersion(version) => return self.end(Over::OtherVersion(version)),
+            member::Event::Over(_) if self.is_leaving => return,
+            member::Event::Over(why) => return self.end(Over::Closed(why)),
+        };
+        self.events.push_back(event);
+    }
+
+    fn settled(&mut self, counter: u64, outcome: Outcome) {
+        let Some((kind, line)) = self.under_way.remove(&counter) else { return };
+        self.progress = self.now;
+        match outcome {
+            Outcome::Accepted(seq) => {
+                self.confirmed += 1;
+                self.events.push_back(Event::Confirmed(Some(seq)));
+                if kind == PostKind::Rename {
+                    self.events.push_back(Event::Renamed(self.nick().clone()));
+                }
+            }
+            Outcome::Refused(why) => {
+                self.not_taken += 1;
+                self.events.push_back(Event::NotTaken { kind, line, why });
+                if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
+                    // What comes behind it would come before it the next time.
+                    let rest = std::mem::take(&mut self.held);
+                    self.not_taken += rest.len() as u64;
+                    self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { kind, line, why }));
+                }
+            }
+        }
+    }
+
+    /// Looks what came of looking for the server.
+    fn find(&mut self, now: Instant) {
+        let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
+        if finding.token_wait.take_if(|at| *at <= now).is_some() {
+            if may_speak_text {
+                return self.speak_text(now);
+            }
+            if !std::mem::replace(&mut finding.ignores_text, true) {
+                self.events.push_back(Event::TextIgnored);
+            }
+        }
+        let (State::Finding(finding), addresses) = (&self.state, self.config.servers.len()) else { return };
+        if self.address_deadline(finding) <= now {
+            let why = finding.why_not();
+            log::debug!("{}: {why:?}, address {} of {addresses}", self.server(), self.server + 1);
+            self.try_next(why);
+        }
+    }
+
+    fn speak_text(&mut self, now: Instant) {
+        let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let config = text_config(&self.config, vec![self.config.servers[self.server]]);
+        let mut text = text::Client::answered(now, config, finding.answers);
+        for (kind, line) in std::mem::take(&mut self.held) {
+            text_post(&mut text, &mut self.config.nick, kind, &line, &mut self.events);
+        }
+        if self.ends {
+            text.finish(now);
+        }
+        self.state = State::Text(Box::new(text));
+    }
+
+    fn address_deadline(&self, finding: &Finding) -> Instant {
+        let addresses = u32::try_from(self.config.servers.len()).unwrap_or(u32::MAX);
+        finding.since + self.config.timeout / addresses
+    }
+
+    fn try_next(&mut self, why: Unreachable) {
+        self.events.push_back(Event::Failed(self.server(), why));
+        match &self.config.identity {
+            Some(identity) if self.server + 1 < self.config.servers.len() => {
+                self.server += 1;
+                let finding = Finding::new(self.now, &self.config, identity, self.server);
+                self.state = State::Finding(Box::new(finding));
+            }
+            _ => self.end(Over::Unreachable),
+        }
+    }
+
+    /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
+    /// away, if nobody is there who can leave.
+    fn patience_ends(&self) -> Option<Instant> {
+        let waits_for_lines = self.outstanding() > 0 && (self.ends || !self.config.stays);
+        let waits_for_server = self.is_away && !self.config.stays;
+        let waits =
+            matches!(self.state, State::Session(_)) && !self.is_leaving && (waits_for_lines || waits_for_server);
+        waits.then(|| self.progress + self.config.timeout)
+    }
+
+    fn give_up(&mut self) {
+        self.lose_all();
+        if !self.ends {
+            self.end(Over::GaveUp);
+        }
+    }
+
+    fn lose_all(&mut self) {
+        let lines: Vec<_> = std::mem::take(&mut self.under_way).into_values().chain(self.held.drain(..)).collect();
+        self.lost += lines.len() as u64;
+        self.events.extend(lines.into_iter().map(|(_, line)| Event::Lost(line)));
+    }
+
+    fn end(&mut self, why: Over) {
+        if self.has_joined {
+            self.lose_all();
+        }
+        self.state = State::Over;
+        self.events.push_back(Event::Over(why));
+    }
+}
+
+impl Config {
+    fn may_speak_text(&self) -> bool {
+        !self.is_secure && self.identity.as_ref().is_none_or(|identity| identity.pinned.is_none())
+    }
+}
+
+fn text_config(config: &Config, servers: Vec<SocketAddr>) -> text::Config {
+    text::Config { nick: config.nick.clone(), servers, timeout: config.timeout, stays: config.stays }
+}
+
+/// Says it in the text dialect, as far as that has words for it.
+fn text_post(
+    text: &mut text::Client,
+    nick: &mut Nick,
+    kind: PostKind,
+    line: &str,
+    events: &mut VecDeque<Event>,
+) -> usize {
+    match kind {
+        PostKind::Say => text.say(line),
+        PostKind::Act => text.act(line),
+        PostKind::Rename => {
+            if let Ok(to) = line.parse::<Nick>() {
+                text.rename(to.clone());
+                nick.clone_from(&to);
+                events.push_back(Event::Renamed(to));
+            }
+            0
+        }
+    }
+}
+
+fn translate_text(event: text::Event) -> Event {
+    match event {
+        text::Event::Joined(_) => Event::Joined(Dialect::Text),
+        text::Event::Received(text) => Event::Received(text),
+        text::Event::Confirmed => Event::Confirmed(None),
+        text::Event::Away(why) => Event::Away(Away::Unreachable(why)),
+        text::Event::Back => Event::Back,
+        text::Event::Lost(line) => Event::Lost(line),
+        text::Event::Failed(address, why) => Event::Failed(address, why),
+        text::Event::Over => Event::Over(Over::Unreachable),
+    }
+}
+
+#[cfg(test)]
+mod tests;

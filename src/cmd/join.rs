@@ -1,6 +1,6 @@
 //! `udpchat join`
 //!
-//! Owns: the original's line mode: its prompts, what is shown, what the user is told.
+//! Owns: the original's line mode: its prompts, what is shown, what the user is told; and the same as JSON.
 //! Must not know: sockets, when lines are sent.
 //! Driven by: `cmd`.
 
@@ -8,13 +8,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Exit, Failure, lines, over, resolve, say, unreachable};
+use super::json::Told;
+use super::talk::{Known, Wanted, away, over, prepare, quiet};
+use super::{Exit, Failure, lines};
 use crate::cli::Join;
-use crate::client::text::{Client, Config, Event, Unreachable};
+use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, UI, Ui};
 use crate::net::stdio::{Input, Line, Output};
+use crate::time::Instant;
+use crate::ui::command::{self, Command};
 use crate::ui::{notice, prompt, sanitize};
 use crate::wire::Nick;
+use crate::wire::entry::Entry;
+use crate::wire::frame::{PersonId, PostKind};
+use crate::wire::packet::PROBE;
+use crate::wire::text::JOINED;
 
 /// The original's question for the nick.
 const ASK_NICK: &str = "NICKNAME:";
@@ -22,13 +30,12 @@ const ASK_NICK: &str = "NICKNAME:";
 /// The original's prompt.
 const PROMPT: &str = " ";
 
-/// What leaves the original.
-const QUIT: &str = "!q";
+/// What stands before a line whose author nobody vouches for, in a room where that can be told.
+const UNVERIFIED: &str = "(unverified) ";
 
 pub(super) fn run(args: Join) -> Result<(), Failure> {
     let mut input = Input::stdin()?;
     let interactive = input.is_terminal();
-    let servers = resolve(&args.target)?;
     let nick = match args.nick {
         Some(nick) => nick,
         None if interactive => match ask_nick(&mut input)? {
@@ -39,11 +46,23 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, "no nick: give --nick NICK, or set UDPCHAT_NICK"));
         }
     };
-    let timeout = args.target.timeout;
-    let mut ui = LineMode { interactive, timeout, output: Output::stdout()?, failed: Vec::new(), not_sent: 0 };
+    let wanted = Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None };
+    let (config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let mut ui = LineMode {
+        interactive,
+        json: args.json,
+        is_forced: args.dialects.text,
+        timeout: args.target.timeout,
+        known,
+        output: Output::stdout()?,
+        rendered: String::new(),
+        people: Vec::new(),
+        failed: Vec::new(),
+        not_sent: 0,
+    };
     ui.prompt();
     let source = Source { input: Some(input), leave_at_end: interactive };
-    let mut client = ClientLoop::new(Config { nick, servers, timeout, stays: interactive }, source)?;
+    let mut client = ClientLoop::new(config, source)?;
     let end = client.run(&mut ui)?;
     ui.output.finish();
     ui.conclude(&client.client, end, client.input_has_ended())
@@ -71,8 +90,16 @@ fn ask_nick(input: &mut Input) -> io::Result<Option<Nick>> {
 
 struct LineMode {
     interactive: bool,
+    json: bool,
+    /// The user asked for text.
+    is_forced: bool,
     timeout: Duration,
+    known: Known,
     output: Output,
+    /// Where a line is put together; kept for its memory.
+    rendered: String,
+    /// Those who are here, as far as that was told.
+    people: Vec<String>,
     failed: Vec<(SocketAddr, Unreachable)>,
     /// Lines of the input that could not be sent.
     not_sent: u64,
@@ -80,7 +107,7 @@ struct LineMode {
 
 impl LineMode {
     fn prompt(&self) {
-        if self.interactive {
+        if self.interactive && !self.json {
             prompt(PROMPT);
         }
     }
@@ -88,15 +115,23 @@ impl LineMode {
     fn conclude(&self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
         let outstanding = client.outstanding() as u64;
         let unfinished = outstanding > 0 || !client.is_here() || !self.interactive && !input_ended;
+        let not_confirmed = client.lost() + outstanding;
         match end {
-            End::Over if client.confirmed() + client.lost() == 0 => {
-                Err(Failure::new(Exit::Unreachable, over(&self.failed, self.timeout)))
+            End::Over(why)
+                if client.confirmed() + client.lost() == 0 || !matches!(why, Over::Unreachable | Over::GaveUp) =>
+            {
+                Err(over(why, &self.known, client.nick(), &self.failed, self.timeout))
             }
-            End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
-            End::Quit | End::Interrupted if self.interactive => Ok(()),
-            _ if client.lost() + outstanding > 0 || !input_ended => Err(self.not_confirmed(client, input_ended)),
-            _ if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
-            End::Over | End::Done | End::Quit | End::Interrupted => Ok(()),
+            End::Interrupted if unfinished && !self.interactive => Err(Failure::silent(Exit::Interrupted)),
+            // Of text nobody can tell more.
+            End::Quit | End::Interrupted if self.interactive && client.is_text() => Ok(()),
+            End::Quit | End::Interrupted if self.interactive && not_confirmed == 0 => Ok(()),
+            _ if not_confirmed > 0 || !(input_ended || self.interactive) => {
+                Err(self.not_confirmed(client, input_ended))
+            }
+            _ if client.not_taken() > 0 && !self.interactive => Err(Failure::silent(Exit::Refused)),
+            _ if self.not_sent > 0 && !self.interactive => Err(Failure::silent(Exit::Failure)),
+            End::Over(_) | End::Done | End::Quit | End::Interrupted => Ok(()),
         }
     }
 
@@ -105,46 +140,171 @@ impl LineMode {
         if missing == 0 {
             return Failure::new(Exit::NotConfirmed, "not all of the input was read");
         }
-        let rest = if input_ended { "" } else { ", and not all of the input was read" };
-        let message = format!(
-            "{missing} of {} did not come back from {} within {}{rest}",
-            lines(client.confirmed() + missing),
-            client.server(),
-            humantime::format_duration(self.timeout)
-        );
+        let rest = if input_ended || self.interactive { "" } else { ", and not all of the input was read" };
+        let message = if client.is_text() {
+            format!(
+                "{missing} of {} did not come back from {} within {}{rest}",
+                lines(client.confirmed() + missing),
+                client.server(),
+                humantime::format_duration(self.timeout)
+            )
+        } else {
+            format!("{missing} of {} not confirmed by {}{rest}", lines(client.confirmed() + missing), client.server())
+        };
         Failure::new(Exit::NotConfirmed, message)
     }
-}
 
-impl Ui for LineMode {
-    fn event(&mut self, client: &Client, event: Event) -> io::Result<()> {
+    /// Tells the user something, in the form that was asked for.
+    fn tell(&mut self, client: &Client, event: Event) {
+        if let Event::Failed(address, why) = event {
+            self.failed.push((address, why));
+        }
+        if let Event::Joined(Dialect::Session { key, .. }) = event {
+            self.known.met(key).iter().for_each(notice);
+        }
+        if self.json {
+            let told = Told::of(&event, client.server(), client.nick().as_str());
+            told.iter().for_each(|told| self.push_json(told));
+        } else {
+            self.tell_person(client, event);
+        }
+    }
+
+    fn push_json(&mut self, told: &Told<'_>) {
+        if let Ok(line) = serde_json::to_vec(told) {
+            self.output.push_plain_line(&line);
+        }
+    }
+
+    fn tell_person(&mut self, client: &Client, event: Event) {
+        let server = client.server();
         match event {
-            Event::Received(text) => self.output.push_line(&[&text]),
-            Event::Joined(_) | Event::Over => {}
-            Event::Failed(address, why) => self.failed.push((address, why)),
-            Event::Away(why) => {
-                notice(format_args!("{}; trying to join again", unreachable(client.server(), why, self.timeout)));
+            Event::Received(text) => self.output.push_line(&without_probe(&text)),
+            Event::Entry { encoded, .. } => self.show(&encoded),
+            Event::Gap { count, .. } => {
+                let are = if count == 1 { "message is" } else { "messages are" };
+                notice(format_args!("{count} earlier {are} gone"));
             }
-            Event::Back => notice(format_args!("{} is back", client.server())),
+            Event::Joined(Dialect::Text) if !self.is_forced => {
+                notice("original server: plain text, best effort");
+            }
+            Event::Joined(_) | Event::Confirmed(_) | Event::Pong { .. } | Event::Failed(..) | Event::Over(_) => {}
+            Event::NotTaken { kind: PostKind::Rename, line, why } => {
+                notice(format_args!("you are not called {}: {why}", sanitize::escaped(&line)));
+            }
+            Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
             Event::Lost(line) => {
                 // A server that never returns lines would make this said of every one.
-                if !self.interactive || client.returns_lines() || !client.is_here() {
+                if !self.interactive || client.tells_of_lines() || !client.is_here() {
                     notice(format_args!("not confirmed: {}", sanitize::escaped(&line)));
                 }
             }
+            Event::Renamed(nick) => notice(format_args!("you are {nick} now")),
+            Event::Away(why) => notice(away(server, why, self.timeout, &self.known)),
+            Event::Back => notice(format_args!("{server} is back")),
+            Event::Quiet(since) => notice(quiet(server, since)),
+            Event::AnotherLog => notice(format_args!("{server} has begun a new room: what was said before is gone")),
+            Event::TextIgnored => notice(format_args!("{server} answers in plain text: ignored, a session is wanted")),
+            Event::People { people, more } => self.show_people(&people, more),
         }
+    }
+
+    fn show(&mut self, encoded: &[u8]) {
+        // What a newer server may say that this client does not know is left out.
+        let Some(entry) = Entry::decode(encoded) else { return };
+        entry.render(&mut self.rendered);
+        let mark = if matches!(entry, Entry::Line { .. }) { UNVERIFIED } else { "" };
+        self.output.push_line(&[mark, &self.rendered]);
+    }
+
+    fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {
+        self.people.extend(people.iter().map(|(id, nick)| match id {
+            PersonId::Key(who) => format!("{} ({})", sanitize::escaped(nick), &who.to_string()[..8]),
+            PersonId::Text(_) => format!("{} (unverified)", sanitize::escaped(nick)),
+        }));
+        if !more {
+            let people = std::mem::take(&mut self.people);
+            notice(format_args!("{} here: {}", people.len(), people.join(", ")));
+        }
+    }
+
+    /// Tells that nothing comes of what the user wants.
+    fn wrong(&mut self, why: &str) {
+        self.not_sent += 1;
+        if self.json {
+            self.push_json(&Told::Wrong { why });
+        } else {
+            notice(why);
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Next {
+        let command = match command::parse(line) {
+            Ok(command) => command,
+            Err(why) => {
+                self.wrong(&why);
+                return Next::Continue;
+            }
+        };
+        let parts = match command {
+            Command::Quit if self.interactive => return Next::Leave,
+            Command::Quit => return Next::EndInput,
+            Command::Help => {
+                command::HELP.lines().for_each(notice);
+                return Next::Continue;
+            }
+            Command::Who => {
+                if client.ask(now).is_err() {
+                    self.wrong("an original server does not tell who is here");
+                }
+                return Next::Continue;
+            }
+            _ if !client.wants_lines() => {
+                self.wrong("not sent: too many lines wait for the server already");
+                return Next::Continue;
+            }
+            Command::Nick(nick) => {
+                client.rename(now, &nick);
+                return Next::Continue;
+            }
+            Command::Say(text) => client.say(now, text),
+            Command::Act(text) => client.act(now, text),
+        };
+        if parts > 1 {
+            notice(format_args!("the line was long: sent as {parts} lines"));
+        }
+        Next::Continue
+    }
+}
+
+/// A line of the text dialect as it is shown: the announcement of who asked for a session in vain looks like any other.
+fn without_probe(line: &str) -> [&str; 2] {
+    let nick = line.strip_suffix(JOINED).and_then(|nick| nick.strip_suffix(PROBE));
+    nick.map_or([line, ""], |nick| [nick, JOINED])
+}
+
+impl Ui for LineMode {
+    fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
+        self.tell(client, event);
         Ok(())
     }
 
-    fn line(&mut self, client: &mut Client, line: Line) -> Next {
-        match line {
-            Line::Text(line) if line == QUIT && self.interactive => return Next::Leave,
-            Line::Text(line) if line == QUIT => return Next::EndInput,
-            Line::Text(_) if !client.wants_lines() => notice("not sent: too many lines wait for the server already"),
-            Line::Text(_) | Line::NotUtf8(_) => self.not_sent += u64::from(!say(client, &line)),
+    fn line(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+        let next = match line {
+            Line::Text(line) => self.carry_out(now, client, &line),
+            Line::NotUtf8(number) => {
+                self.wrong(&format!("line {number} of the input is not UTF-8: not sent"));
+                Next::Continue
+            }
+        };
+        if next == Next::Continue {
+            self.prompt();
         }
-        self.prompt();
-        Next::Continue
+        next
+    }
+
+    fn takes_entries(&self) -> bool {
+        self.output.has_place()
     }
 
     fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {

@@ -6,19 +6,19 @@
 
 mod bench;
 mod join;
+mod json;
+mod key;
+mod ping;
 mod send;
 mod serve;
 mod sim;
+mod talk;
 
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use crate::cli::{Cli, Command, Target};
-use crate::client::text::{Client, Unreachable};
-use crate::net::stdio::Line;
-use crate::ui::notice;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Exit {
     Usage = 2,
     /// The server cannot be reached.
     Unreachable = 3,
+    /// The server does not have it, or may not be talked to.
+    Refused = 4,
     /// Something was sent and has not been confirmed in time.
     NotConfirmed = 5,
     /// A signal came before it was done (128 + SIGINT, as shells say it).
@@ -79,6 +81,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Send(args) => send::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Ping(args) => ping::run(args),
+        Command::Key(args) => key::run(args),
     }
 }
 
@@ -89,49 +93,7 @@ fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     })
 }
 
-/// What a person is told when no address of the server answers.
-fn over(failed: &[(SocketAddr, Unreachable)], timeout: Duration) -> String {
-    let addresses = u32::try_from(failed.len()).unwrap_or(u32::MAX).max(1);
-    let sentences: Vec<_> =
-        failed.iter().map(|&(address, why)| unreachable(address, why, timeout / addresses)).collect();
-    sentences.join("; ")
-}
-
-/// What a person is told of an address that does not answer.
-fn unreachable(address: SocketAddr, why: Unreachable, within: Duration) -> String {
-    match why {
-        Unreachable::Refused => {
-            format!("nothing listens on {address} (is the server running? is that its port?)")
-        }
-        Unreachable::NoRoute => {
-            format!("there is no way to {address} (is the network up? is the address right?)")
-        }
-        Unreachable::NoAnswer => format!(
-            "no answer from {address} within {} (is the server running? is UDP {} open?)",
-            humantime::format_duration(within),
-            address.port()
-        ),
-    }
-}
-
 /// "1 line", "2 lines"
 fn lines(count: u64) -> String {
     format!("{count} line{}", if count == 1 { "" } else { "s" })
-}
-
-/// Says a line of the input, and tells a person if it does not go out as it is. False if it does not go out at all.
-fn say(client: &mut Client, line: &Line) -> bool {
-    match line {
-        Line::Text(line) => {
-            let parts = client.say(line);
-            if parts > 1 {
-                notice(format_args!("the line was long: sent as {parts} lines"));
-            }
-            true
-        }
-        Line::NotUtf8(number) => {
-            notice(format_args!("line {number} of the input is not UTF-8: not sent"));
-            false
-        }
-    }
 }

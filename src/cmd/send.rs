@@ -7,54 +7,93 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Exit, Failure, lines, over, resolve, say};
+use blake2::{Blake2s256, Digest};
+
+use super::talk::{Known, Wanted, over, prepare};
+use super::{Exit, Failure, lines};
 use crate::cli::Send;
-use crate::client::text::{Client, Config, Event, Unreachable};
+use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, Ui};
 use crate::net::stdio::{Input, Line};
+use crate::room::POSTS_MAX;
+use crate::time::Instant;
 use crate::ui::{notice, sanitize};
+use crate::wire::Instance;
+use crate::wire::entry::{TEXT_MAX, texts};
 
 /// The message that stands for the lines of stdin.
 const STDIN: &str = "-";
 
 pub(super) fn run(args: Send) -> Result<(), Failure> {
     let timeout = args.target.timeout;
-    let config = Config { nick: args.nick, servers: resolve(&args.target)?, timeout, stays: false };
-    let input = if args.message == STDIN { Some(Input::stdin()?) } else { None };
-    let many = input.is_some();
+    let many = args.message == STDIN;
+    if args.id.is_some() {
+        let parts = message_lines(&args.message).map(|line| texts(line, TEXT_MAX).len()).sum::<usize>();
+        if many || parts as u64 > POSTS_MAX {
+            let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    let instance = args.id.as_deref().map(instance);
+    let needs_session = instance.is_some();
+    let wanted = Wanted { nick: args.nick, stays: false, present: false, unnamed: false, instance, key: None };
+    let (config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let input = if many { Some(Input::stdin()?) } else { None };
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
     if !many {
-        let parts: usize = message_lines(&args.message).map(|line| client.client.say(line)).sum();
+        let now = client.now();
+        let parts: usize = message_lines(&args.message).map(|line| client.client.say(now, line)).sum();
         if parts > 1 {
             notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
         }
         client.finish();
     }
-    let mut ui = Script::default();
+    let is_forced = args.dialects.text;
+    let mut ui = Script { known, needs_session, is_forced, refusal: None, failed: Vec::new(), not_sent: 0 };
     let end = client.run(&mut ui)?;
     let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
     let client = &client.client;
     if many {
-        let total = client.confirmed() + client.lost() + client.outstanding() as u64 + ui.not_sent;
+        let total = client.confirmed() + client.lost() + client.not_taken() + client.outstanding() as u64 + ui.not_sent;
         notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
     }
     let within = humantime::format_duration(timeout);
     match end {
-        End::Over if client.lost() > 0 || ui.failed.iter().any(|&(_, why)| why == Unreachable::NoAnswer) => {
-            Err(Failure::new(Exit::NotConfirmed, format!("not confirmed: {}", over(&ui.failed, timeout))))
+        End::Over(why) => {
+            let failure = over(why, &ui.known, client.nick(), &ui.failed, timeout);
+            let unclear =
+                ui.failed.iter().any(|&(_, why)| matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake));
+            if client.lost() > 0 || (why == Over::Unreachable && unclear) {
+                let message = failure.message.unwrap_or_default();
+                return Err(Failure::new(Exit::NotConfirmed, format!("not confirmed: {message}")));
+            }
+            Err(failure)
         }
-        End::Over => Err(Failure::new(Exit::Unreachable, over(&ui.failed, timeout))),
         End::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed")),
         End::Done | End::Quit if client.lost() > 0 => Err(Failure::new(
             Exit::NotConfirmed,
-            format!(
-                "not confirmed: {} did not come back from {} within {within}",
-                lines(client.lost()),
-                client.server()
-            ),
+            if client.is_text() {
+                format!(
+                    "not confirmed: {} did not come back from {} within {within}",
+                    lines(client.lost()),
+                    client.server()
+                )
+            } else {
+                format!(
+                    "not confirmed: {} of {} is not known to have, within {within}",
+                    lines(client.lost()),
+                    client.server()
+                )
+            },
         )),
-        End::Done | End::Quit if ui.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
-        End::Done | End::Quit => Ok(()),
+        End::Done | End::Quit => match ui.refusal {
+            Some(why) => Err(Failure::new(
+                Exit::Refused,
+                format!("{} did not take {}: {why}", client.server(), lines(client.not_taken())),
+            )),
+            None if ui.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
+            None => Ok(()),
+        },
     }
 }
 
@@ -64,25 +103,76 @@ fn message_lines(message: &str) -> impl Iterator<Item = &str> {
     lines.chain(message.is_empty().then_some(""))
 }
 
-#[derive(Default)]
+/// The same for the same id, so that the server knows what was said under it before.
+fn instance(id: &str) -> Instance {
+    let hash: [u8; 32] = Blake2s256::digest(id.as_bytes()).into();
+    let mut instance = [0; 8];
+    instance.copy_from_slice(&hash[..8]);
+    Instance(instance)
+}
+
 struct Script {
+    known: Known,
+    /// Only a session knows what was said before.
+    needs_session: bool,
+    is_forced: bool,
+    refusal: Option<crate::wire::Refusal>,
     failed: Vec<(SocketAddr, Unreachable)>,
     /// Lines of the input that could not be sent.
     not_sent: u64,
 }
 
 impl Ui for Script {
-    fn event(&mut self, _: &Client, event: Event) -> io::Result<()> {
+    fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
         match event {
             Event::Failed(address, why) => self.failed.push((address, why)),
             Event::Lost(line) => log::info!("not confirmed: {}", sanitize::escaped(&line)),
-            Event::Joined(_) | Event::Received(_) | Event::Away(_) | Event::Back | Event::Over => {}
+            Event::NotTaken { line, why, .. } => {
+                log::info!("refused, {why}: {}", sanitize::escaped(&line));
+                self.refusal = Some(why);
+            }
+            Event::Joined(Dialect::Session { key, .. }) => {
+                self.known.met(key).iter().for_each(|what| log::info!("{what}"));
+            }
+            Event::Joined(Dialect::Text) if !self.is_forced => {
+                notice("original server: plain text, best effort");
+                if self.needs_session {
+                    notice("--id has no meaning there: a message that is sent again is there twice");
+                }
+            }
+            Event::TextIgnored => {
+                notice(format_args!("{} answers in plain text: ignored, a session is wanted", client.server()));
+            }
+            Event::Joined(Dialect::Text)
+            | Event::Received(_)
+            | Event::Entry { .. }
+            | Event::Gap { .. }
+            | Event::Confirmed(_)
+            | Event::Renamed(_)
+            | Event::Away(_)
+            | Event::Back
+            | Event::Quiet(_)
+            | Event::AnotherLog
+            | Event::Pong { .. }
+            | Event::People { .. }
+            | Event::Over(_) => {}
         }
         Ok(())
     }
 
-    fn line(&mut self, client: &mut Client, line: Line) -> Next {
-        self.not_sent += u64::from(!say(client, &line));
+    fn line(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+        match line {
+            Line::Text(line) => {
+                let parts = client.say(now, &line);
+                if parts > 1 {
+                    notice(format_args!("the line was long: sent as {parts} lines"));
+                }
+            }
+            Line::NotUtf8(number) => {
+                self.not_sent += 1;
+                notice(format_args!("line {number} of the input is not UTF-8: not sent"));
+            }
+        }
         Next::Continue
     }
 

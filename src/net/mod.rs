@@ -1,7 +1,7 @@
 //! The shell: the only sockets, clock, files and signals of the program.
 //!
 //! Owns: the loops ([`server`], [`client`], [`load`]) and what they are made of: the server's sockets ([`socket`]), stdin and
-//! stdout ([`stdio`]), the clock, name resolution.
+//! stdout ([`stdio`]), keys on disk ([`state`]), the clock, name resolution.
 //! Must not know: what datagrams mean, what a member is.
 //! Driven by: `cmd`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
@@ -14,6 +14,7 @@ pub mod load;
 mod plain;
 pub mod server;
 pub mod socket;
+pub mod state;
 pub mod stdio;
 
 use std::fmt;

@@ -30,6 +30,9 @@ const SEND_BUDGET: u64 = 4096;
 /// Between two warnings of the same kind. Chosen: whoever floods us must not flood the log.
 const WARN_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long telling everybody that the server ends may take. Chosen: who stops a server waits for that.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 const SIGNALS: Token = Token(0);
 const OUTPUT: Token = Token(1);
 const SOCKETS: usize = 2;
@@ -41,7 +44,7 @@ struct Port {
 }
 
 /// A server that is bound and ready to run.
-pub struct Server<S> {
+pub struct Server<S: Store> {
     poll: Poll,
     signals: Signals,
     clock: Clock,
@@ -52,6 +55,7 @@ pub struct Server<S> {
     output: Option<Output>,
     /// When lines that were left out of it were last told of, and how many have been since.
     left_out: (Instant, u64),
+    has_parted: bool,
 }
 
 impl<S: Store> Server<S> {
@@ -69,7 +73,17 @@ impl<S: Store> Server<S> {
             ports.push(Port { socket, readable: true, writable: true });
         }
         let room = Room::new(config, ports.len(), store.next());
-        Ok(Self { poll, signals, clock: Clock::start(), ports, room, store, output, left_out: (Instant::ZERO, 0) })
+        Ok(Self {
+            poll,
+            signals,
+            clock: Clock::start(),
+            ports,
+            room,
+            store,
+            output,
+            left_out: (Instant::ZERO, 0),
+            has_parted: false,
+        })
     }
 
     /// The addresses that are bound.
@@ -82,6 +96,12 @@ impl<S: Store> Server<S> {
     /// # Errors
     /// The system's.
     pub fn run(&mut self) -> io::Result<()> {
+        let served = self.serve();
+        self.part()?;
+        served
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = false;
         loop {
@@ -99,6 +119,30 @@ impl<S: Store> Server<S> {
                 }
             }
             more = self.turn()?;
+        }
+    }
+
+    /// Tells everybody that the server ends, as far as the sockets take it in time.
+    fn part(&mut self) -> io::Result<()> {
+        self.has_parted = true;
+        self.room.close();
+        let until = self.clock.now() + GOODBYE;
+        let mut events = Events::with_capacity(64);
+        loop {
+            let mut more = false;
+            for id in (0..self.ports.len()).map(SocketId) {
+                more |= self.send(id)? || !self.ports[id.0].writable;
+            }
+            let left = until.saturating_since(self.clock.now());
+            if !more || left.is_zero() {
+                return Ok(());
+            }
+            if self.ports.iter().all(|port| !port.writable) {
+                self.poll.poll(&mut events, Some(left))?;
+                for event in events.iter().filter(|event| event.token().0 >= SOCKETS) {
+                    self.port_is_ready(SocketId(event.token().0 - SOCKETS), event)?;
+                }
+            }
         }
     }
 
@@ -211,6 +255,9 @@ impl<S: Store> Server<S> {
     }
 
     fn settle_more(&mut self) -> bool {
+        if self.has_parted {
+            return false;
+        }
         let before = self.room.end();
         self.settle();
         self.room.end() > before
@@ -229,6 +276,15 @@ impl<S: Store> Server<S> {
         if *lines > 0 && now.saturating_since(*told) >= WARN_PAUSE {
             log::warn!("stdout is not read fast enough: {lines} lines of the transcript were left out");
             (*told, *lines) = (now, 0);
+        }
+    }
+}
+
+impl<S: Store> Drop for Server<S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.has_parted {
+            // The members are told all the same, if what broke is not just that.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.part()));
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct ServerSocket {
     socket: mio::net::UdpSocket,
     local: SocketAddr,
     calls: Calls,
+    /// What it sends now may be cut on its way.
+    fragments: bool,
 }
 
 impl ServerSocket {
@@ -81,7 +83,7 @@ impl ServerSocket {
         let socket = std::net::UdpSocket::from(socket);
         let local = socket.local_addr().map_err(|err| bind_error(address, &err))?;
         let socket = mio::net::UdpSocket::from_std(socket);
-        Ok(Self { calls: Calls::new(local), socket, local })
+        Ok(Self { calls: Calls::new(local), socket, local, fragments: true })
     }
 
     /// The address that it is bound to.
@@ -117,6 +119,10 @@ impl ServerSocket {
     /// # Errors
     /// The system's, if it is not about a peer.
     pub fn send(&mut self, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
+        if transmits.may_be_fragmented() != self.fragments {
+            self.fragments = transmits.may_be_fragmented();
+            set_fragments(&self.socket, self.local, self.fragments);
+        }
         self.calls.send(self.socket.as_raw_fd(), transmits)
     }
 
@@ -151,6 +157,30 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     socket.bind(&address.into())?;
     Ok(socket)
 }
+
+/// Whether datagrams through the socket may be cut on their way. Where the system has no word for it they may be.
+#[cfg(target_os = "linux")]
+pub(super) fn set_fragments(socket: impl std::os::fd::AsFd, to: SocketAddr, may: bool) {
+    use rustix::net::sockopt::{
+        Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+    };
+    // PROBE: never cut, and whatever others say of the way's MTU, sent all the same (RFC 8899 3; ip(7)).
+    let set = match to {
+        SocketAddr::V4(_) => {
+            set_ip_mtu_discover(socket, if may { Ipv4PathMtuDiscovery::WANT } else { Ipv4PathMtuDiscovery::PROBE })
+        }
+        SocketAddr::V6(_) => {
+            set_ipv6_mtu_discover(socket, if may { Ipv6PathMtuDiscovery::WANT } else { Ipv6PathMtuDiscovery::PROBE })
+        }
+    };
+    if let Err(err) = set {
+        log::debug!("cannot say whether datagrams may be cut on their way: {err}");
+    }
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn set_fragments(_: impl std::os::fd::AsFd, _: SocketAddr, _: bool) {}
 
 fn bind_error(address: SocketAddr, err: &io::Error) -> String {
     let kind = err.kind();

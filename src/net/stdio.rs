@@ -211,12 +211,25 @@ impl Output {
         self.waiting.push(b'\n');
     }
 
+    /// Whether it is not so far behind that more should wait elsewhere.
+    pub fn has_place(&self) -> bool {
+        self.waiting.len() - self.written < BEHIND_KEPT
+    }
+
     /// The poll says that it is writable.
     pub fn set_writable(&mut self, registry: &Registry) {
         if self.state == OutputState::Blocked {
             // It may have been unregistered by the system already; either way it is not asked for now.
             let _ = registry.deregister(&mut SourceFd(&self.file.as_raw_fd()));
             self.state = OutputState::Writable;
+        }
+    }
+
+    /// Writes a line as it is: nothing in it can do harm.
+    pub fn push_plain_line(&mut self, line: &[u8]) {
+        if self.state != OutputState::Broken && self.waiting.len() <= BEHIND_MAX {
+            self.waiting.extend_from_slice(line);
+            self.waiting.push(b'\n');
         }
     }
 

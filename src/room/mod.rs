@@ -365,7 +365,10 @@ impl Room {
 
     /// The system would not segment what [`Room::poll_transmit`] gave: it is given one by one now.
     pub fn unsegment(&mut self, socket: SocketId) {
-        self.fanouts[socket.0].unsegment();
+        match &mut self.sessions {
+            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).unsegment(),
+            _ => self.fanouts[socket.0].unsegment(),
+        }
     }
 
     fn taken(&mut self, socket: SocketId, count: usize) -> u64 {

@@ -70,6 +70,15 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// Its long name, for people to compare: the first 16 bytes of its BLAKE2s-256, hexadecimal, in groups.
+    pub fn fingerprint(&self) -> String {
+        let hash: [u8; 32] = Blake2s256::digest(self.0).into();
+        let groups: Vec<_> = hash[..16].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
+        groups.join(" ")
+    }
+}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -126,6 +135,14 @@ mod tests {
         let key = StaticKey::from_secret(Zeroizing::new(secret));
         let expected = "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f";
         assert_eq!(format!("{:?}", key.public()), expected);
+    }
+
+    #[test]
+    fn a_fingerprint_begins_with_the_short_name() {
+        let key = StaticKey::generate(&mut Entropy::new([7; 32])).public();
+        let fingerprint = key.fingerprint();
+        assert_eq!((fingerprint.len(), fingerprint.split(' ').count()), (39, 8));
+        assert!(fingerprint.replace(' ', "").starts_with(&key.who().to_string()));
     }
 
     #[test]

@@ -182,6 +182,8 @@ impl<'a> World<'a> {
             key: client.key.clone(),
             instance: client.instance,
             present: true,
+            unnamed: false,
+            repeats: false,
             place,
             history: if index < self.scenario.replayers { self.scenario.replay } else { 0 },
             pinned: Some(self.server_key.public()),

@@ -108,6 +108,29 @@ pub fn is_text(text: &str) -> bool {
     !text.is_empty() && text.len() <= TEXT_MAX && text.split('\t').all(is_plain)
 }
 
+/// `line` as texts that may be posted, of at most `max` bytes each: cut between characters, control characters but the tab
+/// written out, nothing at all as one blank.
+pub fn texts(line: &str, max: usize) -> Vec<String> {
+    let mut texts = vec![String::new()];
+    let mut push = |piece: &str| {
+        if texts.last().is_some_and(|text| text.len() + piece.len() > max) {
+            texts.push(String::new());
+        }
+        texts.last_mut().into_iter().for_each(|text| text.push_str(piece));
+    };
+    for character in line.chars() {
+        if character.is_control() && character != '\t' {
+            push(&character.escape_default().to_string());
+        } else {
+            push(character.encode_utf8(&mut [0; 4]));
+        }
+    }
+    if line.is_empty() {
+        push(" ");
+    }
+    texts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +166,16 @@ mod tests {
         for text in ["", "a\nb", "\u{1b}[1m", &"x".repeat(TEXT_MAX + 1)] {
             assert!(!is_text(text));
         }
+    }
+
+    #[test]
+    fn whatever_a_user_types_becomes_texts_that_may_be_posted() {
+        assert_eq!(texts("a\tb", TEXT_MAX), ["a\tb"]);
+        assert_eq!(texts("", TEXT_MAX), [" "]);
+        assert_eq!(texts("\x1b[1m", TEXT_MAX), ["\\u{1b}[1m"]);
+        assert_eq!(texts(&"ж".repeat(6), 5), ["жж", "жж", "жж"]);
+        assert_eq!(texts(&"x".repeat(2 * TEXT_MAX + 1), TEXT_MAX).len(), 3);
+        assert!(texts(&"ж\n".repeat(2000), TEXT_MAX).iter().all(|text| is_text(text)));
     }
 
     #[test]

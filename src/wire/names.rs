@@ -49,6 +49,13 @@ pub struct PostId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Who(pub [u8; 8]);
 
+impl fmt::Display for Who {
+    /// Hexadecimal: the beginning of the key's fingerprint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// What a packet says whom it is for; each end chooses its own at random (PROTOCOL 2.4, 2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId(pub u32);

@@ -4,7 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use udpchat::client::text::{Client, Config as ClientConfig, Event, Unreachable};
+use udpchat::client::Unreachable;
+use udpchat::client::text::{Client, Config as ClientConfig, Event};
 use udpchat::room::{Config, Path, Room, SocketId};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;

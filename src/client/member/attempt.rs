@@ -77,7 +77,8 @@ pub(super) enum Outcome {
 impl Attempt {
     /// An attempt that begins with the probe.
     pub(super) fn new(now: Instant, config: &Config) -> Self {
-        let stage = Stage::Seeking { probe: text::probe(config.nick.as_str()) };
+        let nick = if config.unnamed { "" } else { config.nick.as_str() };
+        let stage = Stage::Seeking { probe: text::probe(nick) };
         Self { stage, waits: true, due: now, pause: PAUSE, repeats: 0, token: None, greetings: 0, sent: now }
     }
 

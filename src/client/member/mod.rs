@@ -52,10 +52,15 @@ pub struct Config {
     pub server: SocketAddr,
     /// What the client wants to be called.
     pub nick: Nick,
+    /// Whether the probe names nobody: an original shows it to the room.
+    pub unnamed: bool,
     /// Who it is.
     pub key: StaticKey,
     /// Which running client; random.
     pub instance: Instance,
+    /// It says the same again when it is run again: the server is to remember what became of all of it, which it does of
+    /// the last 64.
+    pub repeats: bool,
     /// Whether others are to know that it is here.
     pub present: bool,
     /// The log that it knows and the next number that it wants of it.
@@ -198,7 +203,7 @@ impl Member {
             link: None,
             server: None,
             view: View::at(config.place),
-            posts: Posts::default(),
+            posts: Posts::new(config.repeats),
             takes: false,
             ask: None,
             events: VecDeque::new(),
@@ -218,6 +223,21 @@ impl Member {
     /// Whether there is a session.
     pub const fn is_here(&self) -> bool {
         self.link.is_some()
+    }
+
+    /// Whether no token has come, and there was no session before.
+    pub fn is_seeking(&self) -> bool {
+        self.link.is_none() && self.attempt.as_ref().is_some_and(Attempt::is_seeking)
+    }
+
+    /// Since when the server owes a word; for ever, while there is no session.
+    pub fn unanswered(&self) -> Option<Instant> {
+        self.link.as_ref().map_or(Some(Instant::ZERO), |link| link.session.unanswered())
+    }
+
+    /// Whether nothing more will happen.
+    pub const fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Posts that are not settled.
@@ -318,9 +338,21 @@ impl Member {
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         if matches!(event, Event::Entry { .. }) {
-            self.takes |= self.view.taken();
+            self.taken();
         }
         Some(event)
+    }
+
+    /// As [`Member::poll_event`], but an entry counts as waiting until [`Member::taken`]: the more wait, the fewer the
+    /// server may send, down to none.
+    #[must_use]
+    pub fn poll_untaken(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The user has taken one more entry.
+    pub fn taken(&mut self) {
+        self.takes |= self.view.taken();
     }
 
     /// What to send next to [`Member::server`]; it stays until [`Member::transmitted`].

@@ -38,15 +38,16 @@ pub(super) struct Posts {
     posts: VecDeque<Post>,
     repeat: Option<Instant>,
     pause: Duration,
-}
-
-impl Default for Posts {
-    fn default() -> Self {
-        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT }
-    }
+    /// The server is not told that any are settled, so that it goes on remembering them.
+    keeps: bool,
 }
 
 impl Posts {
+    /// None yet. `keeps`: the server is to remember what becomes of them.
+    pub(super) fn new(keeps: bool) -> Self {
+        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.posts.len()
@@ -81,7 +82,8 @@ impl Posts {
         let window = usize::try_from(POSTS_MAX).unwrap_or_default();
         let mut count = 0;
         for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
-            if !write(first + count, base, post.kind, &post.text) {
+            let settled_below = if self.keeps { 0 } else { base };
+            if !write(first + count, settled_below, post.kind, &post.text) {
                 break;
             }
             (post.due, post.sent, count) = (false, true, count + 1);
@@ -193,7 +195,7 @@ mod tests {
 
     #[test]
     fn sixty_four_are_under_way_and_one_more_waits() {
-        let mut posts = Posts::default();
+        let mut posts = Posts::new(false);
         (0..65).for_each(|number| assert_eq!(posts.push(PostKind::Say, "x"), number));
         assert_eq!(sent(&mut posts, at(0)).len(), 64);
         let mut events = Vec::new();
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_sent_again_and_what_was_not_is_repeated_now_and_then() {
-        let mut posts = Posts::default();
+        let mut posts = Posts::new(false);
         (0..4).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
         sent(&mut posts, at(0));
         posts.settled(2, accepted(1), &mut Vec::new());
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_given_up_and_what_was_not_goes_on() {
-        let mut posts = Posts::default();
+        let mut posts = Posts::new(false);
         (0..70).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
         sent(&mut posts, at(0));
         let mut events = Vec::new();

@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Unreachable;
 use crate::time::Instant;
 use crate::wire::{Nick, text};
 use outbox::Outbox;
@@ -50,17 +51,6 @@ pub struct Config {
     pub stays: bool,
 }
 
-/// Why nothing gets through to an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// The system says that no socket is bound there.
-    Refused,
-    /// The system knows no way there.
-    NoRoute,
-    /// Nothing came back in time.
-    NoAnswer,
-}
-
 /// What the user is to know.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -68,6 +58,8 @@ pub enum Event {
     Joined(SocketAddr),
     /// A datagram of the room.
     Received(String),
+    /// A line came back.
+    Confirmed,
     /// The server is not there any more; the client tries to come back.
     Away(Unreachable),
     /// It is there again.
@@ -140,6 +132,18 @@ impl Client {
         client
     }
 
+    /// A client that has signed up already, at its only address, and was answered with these.
+    ///
+    /// # Panics
+    /// If there is no address.
+    pub fn answered(now: Instant, config: Config, answers: Vec<String>) -> Self {
+        let mut client = Self::new(now, config);
+        (client.signup_waits, client.signup_due) = (false, None);
+        let server = client.server();
+        answers.iter().for_each(|answer| client.handle_datagram(now, server, answer.as_bytes()));
+        client
+    }
+
     /// The address that datagrams go to and are taken from.
     pub fn server(&self) -> SocketAddr {
         self.config.servers[self.server]
@@ -189,6 +193,28 @@ impl Client {
         parts
     }
 
+    /// Says `* nick text` likewise, which begins with no nick for the server to believe. Returns into how many datagrams it
+    /// is cut.
+    pub fn act(&mut self, text: &str) -> usize {
+        let line = format!("* {} {text}", self.config.nick);
+        let parts: Vec<_> = text::cut(&line, "").collect();
+        parts.iter().for_each(|&part| self.outbox.push(part.to_owned()));
+        parts.len()
+    }
+
+    /// Signs up once more, under another nick: this dialect has no other word for that.
+    pub fn rename(&mut self, nick: Nick) {
+        self.signup = text::signup(nick.as_str());
+        self.config.nick = nick;
+        self.signup_waits = true;
+    }
+
+    /// Signs up once more, without a nick, for the answer.
+    pub fn ping(&mut self) {
+        self.signup = text::signup("");
+        self.signup_waits = true;
+    }
+
     /// There will be no more lines. Those that there are have the timeout from now on, or from when the last one came
     /// back.
     pub fn finish(&mut self, now: Instant) {
@@ -212,6 +238,7 @@ impl Client {
         if self.outbox.confirm(now, bytes) {
             self.returns = true;
             self.ends = self.ends.map(|_| now + self.config.timeout);
+            self.events.push_back(Event::Confirmed);
         }
         self.events.push_back(Event::Received(text.to_owned()));
     }

@@ -1,0 +1,157 @@
+//! `join --json`: what happens, one JSON object a line (docs/JSON.md).
+//!
+//! Owns: the form of the objects. Fields may be added to them, and objects; none is taken away.
+//! Must not know: when something happens.
+//! Driven by: `cmd::join`.
+
+use serde::Serialize;
+
+use crate::client::{Away, Dialect, Event, Unreachable};
+use crate::wire::entry::Entry;
+use crate::wire::frame::PersonId;
+
+/// Something that happened.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(super) enum Told<'a> {
+    Joined { server: String, dialect: &'static str, nick: &'a str, key: Option<String>, software: Option<&'a str> },
+    Line(Line<'a>),
+    Gap { first: u64, count: u64 },
+    Confirmed { seq: Option<u64> },
+    Refused { text: &'a str, why: String },
+    Lost { text: &'a str },
+    Renamed { nick: &'a str },
+    Quiet { seconds: u64 },
+    Away { why: String },
+    Back,
+    NewRoom,
+    TextIgnored,
+    People { people: Vec<Person<'a>>, more: bool },
+    Unreachable { address: String, why: &'static str },
+    Wrong { why: &'a str },
+}
+
+/// Something said or done in the room.
+#[derive(Debug, Serialize)]
+pub(super) struct Line<'a> {
+    seq: Option<u64>,
+    kind: &'static str,
+    verified: bool,
+    who: Option<String>,
+    nick: Option<&'a str>,
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// Somebody who is here.
+#[derive(Debug, Serialize)]
+pub(super) struct Person<'a> {
+    nick: &'a str,
+    who: Option<String>,
+    verified: bool,
+}
+
+impl<'a> Told<'a> {
+    /// What is told of an event; nothing of some.
+    pub(super) fn of(event: &'a Event, server: std::net::SocketAddr, nick: &'a str) -> Option<Self> {
+        Some(match event {
+            Event::Joined(Dialect::Text) => {
+                Self::Joined { server: server.to_string(), dialect: "text", nick, key: None, software: None }
+            }
+            Event::Joined(Dialect::Session { key, software }) => {
+                let key = Some(key.fingerprint().replace(' ', ""));
+                Self::Joined { server: server.to_string(), dialect: "session", nick, key, software: Some(software) }
+            }
+            Event::Received(text) => Self::Line(Line { text: Some(text), ..Line::of_kind(None, "text") }),
+            Event::Entry { seq, encoded } => Self::Line(line(seq.0, encoded)?),
+            Event::Gap { first, count } => Self::Gap { first: first.0, count: *count },
+            Event::Confirmed(seq) => Self::Confirmed { seq: seq.map(|seq| seq.0) },
+            Event::NotTaken { line, why, .. } => Self::Refused { text: line, why: why.to_string() },
+            Event::Lost(line) => Self::Lost { text: line },
+            Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
+            Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
+            Event::Away(Away::Closed(why)) => Self::Away { why: why.to_string() },
+            Event::Away(Away::Unreachable(why)) => Self::Away { why: word(*why).into() },
+            Event::Back => Self::Back,
+            Event::AnotherLog => Self::NewRoom,
+            Event::TextIgnored => Self::TextIgnored,
+            Event::People { people, more } => {
+                Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
+            }
+            Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
+            Event::Pong { .. } | Event::Over(_) => return None,
+        })
+    }
+}
+
+impl<'a> Line<'a> {
+    const fn of_kind(seq: Option<u64>, kind: &'static str) -> Self {
+        Self { seq, kind, verified: false, who: None, nick: None, text: None, to: None, why: None }
+    }
+}
+
+fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
+    let of = |kind| Line::of_kind(Some(seq), kind);
+    let by = |kind, who: crate::wire::Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
+    Some(match Entry::decode(encoded)? {
+        Entry::Line { text } => Line { text: Some(text), ..of("text") },
+        Entry::Said { who, nick, text } => Line { text: Some(text), ..by("said", who, Some(nick)) },
+        Entry::Did { who, nick, text } => Line { text: Some(text), ..by("did", who, Some(nick)) },
+        Entry::Joined { who, nick } => by("joined", who, Some(nick)),
+        Entry::Left { who, nick, why } => Line { why: Some(why.to_string()), ..by("left", who, Some(nick)) },
+        Entry::Renamed { who, nick, to } => Line { to: Some(to), ..by("renamed", who, Some(nick)) },
+    })
+}
+
+fn person(id: PersonId, nick: &str) -> Person<'_> {
+    match id {
+        PersonId::Key(who) => Person { nick, who: Some(who.to_string()), verified: true },
+        PersonId::Text(_) => Person { nick, who: None, verified: false },
+    }
+}
+
+const fn word(why: Unreachable) -> &'static str {
+    match why {
+        Unreachable::Refused => "refused",
+        Unreachable::NoRoute => "no-route",
+        Unreachable::NoAnswer => "no-answer",
+        Unreachable::NoHandshake => "no-handshake",
+        Unreachable::TooLong => "mtu",
+        Unreachable::OnlyText => "only-text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::entry::ENTRY_MAX;
+    use crate::wire::{CloseReason, Seq, Who};
+
+    fn json(entry: &Entry<'_>) -> String {
+        let mut encoded = [0; ENTRY_MAX];
+        let len = entry.encode(&mut encoded).unwrap();
+        let event = Event::Entry { seq: Seq(7), encoded: encoded[..len].into() };
+        serde_json::to_string(&Told::of(&event, ([127, 0, 0, 1], 1).into(), "jill").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_entry_has_the_form_that_the_document_says() {
+        let (who, nick) = (Who([0xab; 8]), "jill");
+        let head = |kind: &str| {
+            format!(
+                r#"{{"event":"line","seq":7,"kind":"{kind}","verified":true,"who":"abababababababab","nick":"jill","#
+            )
+        };
+        assert_eq!(json(&Entry::Said { who, nick, text: "a\"b\u{1b}" }), head("said") + r#""text":"a\"b\u001b"}"#);
+        assert_eq!(json(&Entry::Did { who, nick, text: "waves" }), head("did") + r#""text":"waves"}"#);
+        assert_eq!(json(&Entry::Joined { who, nick }), head("joined") + r#""text":null}"#);
+        let left = Entry::Left { who, nick, why: CloseReason::TimedOut };
+        assert_eq!(json(&left), head("left") + r#""text":null,"why":"timed out"}"#);
+        assert_eq!(json(&Entry::Renamed { who, nick, to: "jane" }), head("renamed") + r#""text":null,"to":"jane"}"#);
+        let line = r#"{"event":"line","seq":7,"kind":"text","verified":false,"who":null,"nick":null,"text":"al: hi"}"#;
+        assert_eq!(json(&Entry::Line { text: "al: hi" }), line);
+    }
+}

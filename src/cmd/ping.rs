@@ -1,0 +1,230 @@
+//! `udpchat ping`
+//!
+//! Owns: when a sign of life is asked for, what is made of the answers, how that is shown.
+//! Must not know: sockets.
+//! Driven by: `cmd`.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::talk::{Known, Wanted, over, prepare};
+use super::{Exit, Failure};
+use crate::cli::{Ping, Target};
+use crate::client::{Client, Dialect, Event, Unreachable};
+use crate::net::client::{ClientLoop, End, Next, Source, Ticked, Ui};
+use crate::net::state::make_key;
+use crate::net::stdio::Line;
+use crate::time::Instant;
+use crate::ui::{notice, sanitize};
+use crate::wire::packet::{PROBE, VERSION};
+use crate::wire::text::JOINED;
+
+/// What is known at the end.
+#[derive(Debug, Serialize)]
+struct Report {
+    server: String,
+    dialect: &'static str,
+    version: Option<u8>,
+    software: Option<String>,
+    key: Option<String>,
+    /// Whether the key was known before.
+    known: bool,
+    sent: u64,
+    received: u64,
+    lost_percent: f64,
+    /// In milliseconds.
+    rtt_ms: Option<RoundTrips>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct RoundTrips {
+    min: f64,
+    median: f64,
+    max: f64,
+}
+
+pub(super) fn run(args: Ping) -> Result<(), Failure> {
+    let target = Target { server: args.server, timeout: args.timeout };
+    // A key of its own for each run: whoever asks whether a server is there need not be somebody.
+    let key = make_key();
+    let nick =
+        format!("ping {}", key.public().who()).parse().map_err(|why: String| Failure::new(Exit::Failure, why))?;
+    let wanted = Wanted { nick, stays: false, present: false, unnamed: true, instance: None, key: Some(key) };
+    let (config, known) = prepare(&target, args.dialects, wanted)?;
+    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
+    let mut ui = Pinger {
+        count: args.count,
+        interval: args.interval,
+        timeout: args.timeout,
+        json: args.json,
+        known,
+        dialect: None,
+        sent: Vec::new(),
+        answered: Vec::new(),
+        next: None,
+        failed: Vec::new(),
+    };
+    let end = client.run(&mut ui)?;
+    if ui.dialect.is_some() {
+        ui.conclude(client.client.server())?;
+    }
+    match end {
+        End::Over(why) => Err(over(why, &ui.known, client.client.nick(), &ui.failed, args.timeout)),
+        End::Interrupted if ui.answered.is_empty() => Err(Failure::silent(Exit::Interrupted)),
+        End::Done | End::Quit | End::Interrupted if ui.answered.is_empty() => {
+            let (server, within) = (client.client.server(), humantime::format_duration(args.timeout));
+            Err(Failure::new(Exit::Unreachable, format!("no ping came back from {server} within {within}")))
+        }
+        End::Done | End::Quit | End::Interrupted => Ok(()),
+    }
+}
+
+struct Pinger {
+    count: u64,
+    interval: Duration,
+    timeout: Duration,
+    json: bool,
+    known: Known,
+    dialect: Option<Dialect>,
+    /// When each was sent; the stamp is its number, from 1.
+    sent: Vec<Instant>,
+    /// Which were answered, and after which time.
+    answered: Vec<(u64, Duration)>,
+    /// When the next is due.
+    next: Option<Instant>,
+    failed: Vec<(SocketAddr, Unreachable)>,
+}
+
+impl Pinger {
+    fn answer(&mut self, stamp: u64, now: Instant) {
+        let sent = usize::try_from(stamp.wrapping_sub(1)).ok().and_then(|index| self.sent.get(index));
+        let Some(&sent) = sent.filter(|_| self.answered.iter().all(|&(known, _)| known != stamp)) else { return };
+        let round_trip = now.saturating_since(sent);
+        self.answered.push((stamp, round_trip));
+        if !self.json {
+            self.show(format_args!("{stamp}  {}", in_ms(round_trip)));
+        }
+    }
+
+    fn show(&self, what: impl std::fmt::Display) {
+        #[allow(clippy::disallowed_methods)] // one short line a second
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "{what}");
+    }
+
+    fn introduce(&self, client: &Client, dialect: &Dialect) {
+        let server = client.server();
+        match dialect {
+            Dialect::Text => self.show(format_args!("{server} speaks plain text, as the original does")),
+            Dialect::Session { key, software } => {
+                let known = if self.known.pinned().is_some() { "known" } else { "not known before" };
+                let (software, key) = (sanitize::escaped(software), key.fingerprint());
+                self.show(format_args!("{server} speaks sessions, version {VERSION}; {software}; key {key}, {known}"));
+            }
+        }
+    }
+
+    fn conclude(&self, server: SocketAddr) -> io::Result<()> {
+        let (sent, received) = (self.sent.len() as u64, self.answered.len() as u64);
+        let mut times: Vec<_> = self.answered.iter().map(|&(_, time)| time.as_secs_f64() * 1000.0).collect();
+        times.sort_by(f64::total_cmp);
+        let round_trips = match (times.first(), times.get(times.len() / 2), times.last()) {
+            (Some(&min), Some(&median), Some(&max)) => Some(RoundTrips { min, median, max }),
+            _ => None,
+        };
+        #[allow(clippy::cast_precision_loss)] // a percentage
+        let lost_percent = if sent == 0 { 0.0 } else { (sent - received) as f64 * 100.0 / sent as f64 };
+        let (key, software) = match &self.dialect {
+            Some(Dialect::Session { key, software }) => (Some(key), Some(software.to_string())),
+            Some(Dialect::Text) | None => (None, None),
+        };
+        let report = Report {
+            server: server.to_string(),
+            dialect: if key.is_some() { "session" } else { "text" },
+            version: key.map(|_| VERSION),
+            software,
+            key: key.map(|key| key.fingerprint().replace(' ', "")),
+            known: key.is_some() && key == self.known.pinned().as_ref(),
+            sent,
+            received,
+            lost_percent,
+            rtt_ms: round_trips,
+        };
+        if self.json {
+            self.show(serde_json::to_string(&report)?);
+        } else {
+            let trips = report.rtt_ms.map_or_else(String::new, |RoundTrips { min, median, max }| {
+                format!("; round trip {min:.2} / {median:.2} / {max:.2} ms (least / median / most)")
+            });
+            self.show(format_args!("{received} of {sent} came back, {lost_percent:.0} % lost{trips}"));
+        }
+        Ok(())
+    }
+}
+
+fn in_ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+}
+
+impl Ui for Pinger {
+    fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()> {
+        match event {
+            Event::Joined(dialect) => {
+                if !self.json {
+                    self.introduce(client, &dialect);
+                }
+                (self.dialect, self.next) = (Some(dialect), Some(now));
+            }
+            Event::Pong { stamp } => self.answer(stamp, now),
+            // In text the announcement of the signup is the answer, to the oldest that has none.
+            Event::Received(line) if line.trim_start_matches(PROBE) == JOINED => {
+                self.answer(self.answered.len() as u64 + 1, now);
+            }
+            Event::Failed(address, why) => self.failed.push((address, why)),
+            Event::TextIgnored => notice(format_args!("{} answers in plain text: ignored", client.server())),
+            Event::Received(_)
+            | Event::Entry { .. }
+            | Event::Gap { .. }
+            | Event::Confirmed(_)
+            | Event::NotTaken { .. }
+            | Event::Lost(_)
+            | Event::Renamed(_)
+            | Event::Away(_)
+            | Event::Back
+            | Event::Quiet(_)
+            | Event::AnotherLog
+            | Event::People { .. }
+            | Event::Over(_) => {}
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
+        Next::Continue
+    }
+
+    fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
+        let Some(next) = self.next else { return Ticked::Never };
+        let sent = self.sent.len() as u64;
+        if sent == self.count {
+            let last = self.sent.last().map_or(now, |&last| last + self.timeout);
+            let is_done = self.answered.len() as u64 == sent || last <= now;
+            return if is_done { Ticked::Done } else { Ticked::At(last) };
+        }
+        if next > now {
+            return Ticked::At(next);
+        }
+        client.ping(now, sent + 1);
+        self.sent.push(now);
+        self.next = Some(now + self.interval);
+        // Called again at once: it is known then what to wait for.
+        Ticked::At(now)
+    }
+
+    fn flush(&mut self, _: &mio::Registry, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+}

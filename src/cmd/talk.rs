@@ -1,0 +1,222 @@
+//! What `join`, `send` and `ping` have in common: who the client is, which key the server is known by, what a person is told
+//! when it comes to nothing.
+//!
+//! Owns: the sentences about servers and their keys, and which exit code they have.
+//! Must not know: what each of them does when it is in the room.
+//! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Exit, Failure, resolve};
+use crate::cli::{Dialects, Target};
+use crate::client::{Away, Config, Identity, Over, Unreachable};
+use crate::net::HostPort;
+use crate::net::state::{State, load_or_make_key, make_key, random};
+use crate::session::{PublicKey, StaticKey};
+use crate::ui::notice;
+use crate::wire::{CloseReason, Instance, Nick};
+
+/// A server as its user named it, and what is known of its key.
+pub(super) struct Known {
+    server: HostPort,
+    state: Option<State>,
+    pinned: Option<PublicKey>,
+}
+
+impl Known {
+    /// Looks what is known of the server.
+    pub(super) fn look_up(server: &HostPort) -> Result<Self, Failure> {
+        let state = State::find();
+        let pinned = state.as_ref().map_or(Ok(None), |state| state.pin(server));
+        let pinned = pinned.map_err(|err| Failure::new(Exit::Failure, format!("{err}; {}", forget(server))))?;
+        Ok(Self { server: server.clone(), state, pinned })
+    }
+
+    /// The key that it is known by.
+    pub(super) const fn pinned(&self) -> Option<PublicKey> {
+        self.pinned
+    }
+
+    /// The client's own key, made if need be; where it cannot be kept, one for this run only, which is said.
+    pub(super) fn own_key(&self) -> Result<StaticKey, Failure> {
+        let Some(state) = &self.state else {
+            notice("neither XDG_STATE_HOME nor HOME says where to keep keys: this run has a key of its own");
+            return Ok(make_key());
+        };
+        match load_or_make_key(&state.client_key()) {
+            Ok((key, made)) => {
+                if made {
+                    log::info!("made a key for you: {}", state.client_key().display());
+                }
+                Ok(key)
+            }
+            Err(err) if err.is_there() => Err(Failure::new(Exit::Failure, err.to_string())),
+            Err(err) => {
+                notice(format_args!("{err}: this run has a key of its own"));
+                Ok(make_key())
+            }
+        }
+    }
+
+    /// The server has this key: it is remembered if none was known. What is to be said of that.
+    pub(super) fn met(&mut self, key: PublicKey) -> Option<String> {
+        if self.pinned.replace(key).is_some() {
+            return None;
+        }
+        let state = self.state.as_ref()?;
+        let (server, fingerprint) = (&self.server, key.fingerprint());
+        Some(match state.set_pin(server, key) {
+            Ok(pinned) if pinned == key => {
+                format!("first time at {server}: its key is {fingerprint}, remembered from now on")
+            }
+            Ok(_) => format!("the key of {server} is {fingerprint}, but another one became known meanwhile"),
+            Err(err) => format!("the key of {server} is {fingerprint}, and cannot be remembered: {err}"),
+        })
+    }
+}
+
+/// What a client is to be.
+pub(super) struct Wanted {
+    pub(super) nick: Nick,
+    pub(super) stays: bool,
+    pub(super) present: bool,
+    pub(super) unnamed: bool,
+    /// The same again if it says the same again.
+    pub(super) instance: Option<Instance>,
+    /// Its key, if it is not the user's.
+    pub(super) key: Option<StaticKey>,
+}
+
+/// The configuration of a client, and what is known of its server.
+pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Result<(Config, Known), Failure> {
+    let servers = resolve(target)?;
+    let known = Known::look_up(&target.server)?;
+    let Wanted { nick, stays, present, unnamed, instance, key } = wanted;
+    let identity = if dialects.text {
+        None
+    } else {
+        Some(Identity {
+            key: key.map_or_else(|| known.own_key(), Ok)?,
+            repeats: instance.is_some(),
+            instance: instance.unwrap_or_else(|| Instance(random())),
+            present,
+            unnamed,
+            history: 0,
+            pinned: known.pinned(),
+            seed: random(),
+        })
+    };
+    let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
+    Ok((config, known))
+}
+
+fn forget(server: &HostPort) -> String {
+    format!("if you know that it is right: udpchat key forget {server}")
+}
+
+/// What a person is told when nothing more will happen, and with which code.
+pub(super) fn over(
+    why: Over,
+    known: &Known,
+    nick: &Nick,
+    failed: &[(SocketAddr, Unreachable)],
+    timeout: Duration,
+) -> Failure {
+    let server = &known.server;
+    let refused = |message: String| Failure::new(Exit::Refused, message);
+    match why {
+        Over::Unreachable => {
+            let addresses = u32::try_from(failed.len()).unwrap_or(u32::MAX).max(1);
+            let sentences: Vec<_> =
+                failed.iter().map(|&(address, why)| unreachable(address, why, timeout / addresses, known)).collect();
+            let only_text = failed.iter().any(|&(_, why)| why == Unreachable::OnlyText);
+            Failure::new(if only_text { Exit::Refused } else { Exit::Unreachable }, sentences.join("; "))
+        }
+        Over::GaveUp => {
+            let within = humantime::format_duration(timeout);
+            Failure::new(Exit::NotConfirmed, format!("{server} went away and did not come back within {within}"))
+        }
+        Over::KeyChanged(key) => {
+            let was = known.pinned.map_or_else(String::new, |pinned| format!(", and was {}", pinned.fingerprint()));
+            refused(format!(
+                "the key of {server} has changed: it is {}{was}. The server may have been set up anew or have lost its \
+                 key, or somebody poses as it. Ask whoever runs it for the fingerprint; {}",
+                key.fingerprint(),
+                forget(server)
+            ))
+        }
+        Over::OtherVersion(version) => refused(format!(
+            "{server} speaks version {version} of the session protocol, this program version {} (is one of them old? \
+             --text speaks plain text with it)",
+            crate::wire::packet::VERSION
+        )),
+        Over::Closed(CloseReason::NickTaken) => {
+            refused(format!("somebody else at {server} is called {nick} (--nick takes another nick)"))
+        }
+        Over::Closed(why @ (CloseReason::RoomFull | CloseReason::TooManySessions)) => {
+            refused(format!("{server} does not let you in: {why} (try again later)"))
+        }
+        Over::Closed(CloseReason::Replaced) => {
+            Failure::new(Exit::Failure, format!("{server} has a newer session of this client (is it running twice?)"))
+        }
+        Over::Closed(why) => {
+            Failure::new(Exit::Failure, format!("{server} ended the session: {why} (are both of the same version?)"))
+        }
+    }
+}
+
+/// What a person is told of an address that does not answer.
+pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duration, known: &Known) -> String {
+    let within = humantime::format_duration(within);
+    match why {
+        Unreachable::Refused => {
+            format!("nothing listens on {address} (is the server running? is that its port?)")
+        }
+        Unreachable::NoRoute => {
+            format!("there is no way to {address} (is the network up? is the address right?)")
+        }
+        Unreachable::NoAnswer => {
+            format!("no answer from {address} within {within} (is the server running? is UDP {} open?)", address.port())
+        }
+        Unreachable::NoHandshake => format!(
+            "{address} answers, but no session began within {within} (do datagrams of 1200 bytes get through? the way \
+             needs an MTU of {}; --text needs less)",
+            mtu_needed(address)
+        ),
+        Unreachable::TooLong => format!(
+            "datagrams of 1200 bytes do not fit the way to {address}: a session needs an MTU of {} (raise it, or speak \
+             --text)",
+            mtu_needed(address)
+        ),
+        Unreachable::OnlyText => match known.pinned {
+            Some(pinned) => format!(
+                "{address} answers in plain text only, but {} is known by its key {} (is it another server now? {}; \
+                 --text speaks plain text all the same)",
+                known.server,
+                pinned.fingerprint(),
+                forget(&known.server)
+            ),
+            None => format!("{address} answers in plain text only, and --secure does not speak that"),
+        },
+    }
+}
+
+/// What a person is told when the server is not there any more.
+pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Known) -> String {
+    match why {
+        Away::Unreachable(why) => format!("{}; trying to join again", unreachable(address, why, within, known)),
+        Away::Closed(CloseReason::ServerEnds) => format!("{address} has ended, retrying"),
+        Away::Closed(_) => quiet(address, crate::session::DEAD_AFTER),
+    }
+}
+
+/// What a person is told of a server that does not say what it owes.
+pub(super) fn quiet(address: SocketAddr, since: Duration) -> String {
+    format!("no word from {address} for {}s, retrying", since.as_secs())
+}
+
+/// The payload and its headers (RFC 791, RFC 8200, RFC 768).
+fn mtu_needed(address: SocketAddr) -> usize {
+    crate::wire::packet::DATAGRAM_MAX + if address.is_ipv4() { 28 } else { 48 }
+}

@@ -1,0 +1,288 @@
+//! What outlives a run: keys, and which server has which.
+//!
+//! Owns: the folder that they are kept in, the form of their files.
+//! Must not know: what keys are used for, what a changed one means.
+//! Driven by: `cmd`.
+//!
+//! ```text
+//!   $XDG_STATE_HOME/udpchat/      else ~/.local/state/udpchat/
+//!     client.key  server.key      a secret key in base64; 0600
+//!     servers/HOST:PORT           the public key of that server in base64
+//! ```
+//! Files are written aside and then given their name, so that they are whole or not there; of two who make the same one at
+//! the same time the first wins.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::HostPort;
+use crate::session::{Entropy, KEY_LEN, PublicKey, StaticKey};
+
+/// What the names of files begin with that are not whole yet. No host is called so.
+const ASIDE: &str = ".new-";
+
+/// The folder of a user's that is all ours.
+#[derive(Clone, Debug)]
+pub struct State {
+    folder: PathBuf,
+}
+
+/// A server by name, and the key that it is known by.
+pub type Pin = (String, Result<PublicKey, KeyError>);
+
+/// Why a key cannot be used or kept.
+#[derive(Debug)]
+pub struct KeyError {
+    path: PathBuf,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Write(io::Error),
+    Read(io::Error),
+    Damaged,
+}
+
+impl KeyError {
+    /// Whether there is a key, and it cannot be read.
+    pub const fn is_there(&self) -> bool {
+        !matches!(self.what, What::Write(_))
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.what {
+            What::Write(err) => write!(f, "cannot write {path}: {err}"),
+            What::Read(err) => write!(f, "cannot read {path}: {err}"),
+            What::Damaged => {
+                write!(f, "{path} is damaged: not {KEY_LEN} bytes in base64 (restore it, or move it away)")
+            }
+        }
+    }
+}
+
+impl State {
+    /// The folder, by `$XDG_STATE_HOME` or `$HOME` (XDG Base Directory Specification); `None` if neither says where.
+    pub fn find() -> Option<Self> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+        Some(Self { folder: base.join("udpchat") })
+    }
+
+    /// Where the client's key is.
+    pub fn client_key(&self) -> PathBuf {
+        self.folder.join("client.key")
+    }
+
+    /// Where the server's key is, if nothing else is said.
+    pub fn server_key(&self) -> PathBuf {
+        self.folder.join("server.key")
+    }
+
+    /// The known key of a server.
+    ///
+    /// # Errors
+    /// It is there and cannot be read: whoever goes on would trust anybody.
+    pub fn pin(&self, server: &HostPort) -> Result<Option<PublicKey>, KeyError> {
+        match read_key(&self.pin_path(server)) {
+            Ok(key) => Ok(Some(PublicKey(*key))),
+            Err(KeyError { what: What::Read(err), .. }) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// Remembers the key of a server that had none. Returns the one that is known now: another one was faster, perhaps.
+    ///
+    /// # Errors
+    /// The file cannot be written or read.
+    pub fn set_pin(&self, server: &HostPort, key: PublicKey) -> Result<PublicKey, KeyError> {
+        let path = self.pin_path(server);
+        if write_new(&path, &key.0)? { Ok(key) } else { read_key(&path).map(|key| PublicKey(*key)) }
+    }
+
+    /// Forgets the key of a server. False if none was known.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn forget(&self, server: &HostPort) -> Result<bool, KeyError> {
+        let path = self.pin_path(server);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(err) => Err(KeyError { path, what: What::Write(err) }),
+        }
+    }
+
+    /// The servers that are known, by name, and their keys.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn pins(&self) -> Result<Vec<Pin>, KeyError> {
+        let path = self.folder.join("servers");
+        let read = |err| KeyError { path: path.clone(), what: What::Read(err) };
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(read(err)),
+        };
+        let mut pins = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name().to_string_lossy().replace("%2F", "/").replace("%25", "%");
+            if !name.starts_with(ASIDE) {
+                pins.push((name, read_key(&entry.path()).map(|key| PublicKey(*key))));
+            }
+        }
+        pins.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(pins)
+    }
+
+    fn pin_path(&self, server: &HostPort) -> PathBuf {
+        self.folder.join("servers").join(server.to_string().replace('%', "%25").replace('/', "%2F"))
+    }
+}
+
+/// The key in that file.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn load_key(path: &Path) -> Result<StaticKey, KeyError> {
+    let key = read_key(path)?;
+    let others = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    if others {
+        log::warn!("{} can be read by others: chmod 600 it", path.display());
+    }
+    Ok(StaticKey::from_secret(key))
+}
+
+/// The key in that file, made anew if it is not there; and whether it was.
+///
+/// # Errors
+/// It is there and cannot be read or is none, or it is not there and cannot be written: see [`KeyError::is_there`].
+pub fn load_or_make_key(path: &Path) -> Result<(StaticKey, bool), KeyError> {
+    match load_key(path) {
+        Err(KeyError { what: What::Read(err), .. }) if err.kind() == io::ErrorKind::NotFound => {}
+        loaded => return loaded.map(|key| (key, false)),
+    }
+    let secret = Zeroizing::new(random());
+    let is_ours = write_new(path, &secret)?;
+    if is_ours { Ok((StaticKey::from_secret(secret), true)) } else { Ok((load_key(path)?, false)) }
+}
+
+/// A key that nobody will remember.
+pub fn make_key() -> StaticKey {
+    StaticKey::generate(&mut Entropy::new(random()))
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Panics
+/// If the system has no randomness to give: nothing can be kept secret then.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
+
+fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
+    let error = |what| KeyError { path: path.to_owned(), what };
+    let text = Zeroizing::new(fs::read(path).map_err(|err| error(What::Read(err)))?);
+    let bytes = STANDARD.decode(text.trim_ascii()).map(Zeroizing::new).map_err(|_| error(What::Damaged))?;
+    bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| error(What::Damaged))
+}
+
+/// Writes a file that is not there yet, for nobody but its owner. False if it is there already.
+fn write_new(path: &Path, key: &[u8; KEY_LEN]) -> Result<bool, KeyError> {
+    let error = |err| KeyError { path: path.to_owned(), what: What::Write(err) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(error)?;
+    // 0600 from the beginning.
+    let mut file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder).map_err(error)?;
+    let text = Zeroizing::new(STANDARD.encode(key));
+    writeln!(file, "{}", text.as_str()).and_then(|()| file.as_file().sync_all()).map_err(error)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(err) => Err(error(err.error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, State) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State { folder: folder.path().join("udpchat") };
+        (folder, state)
+    }
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_only_and_is_the_same_afterwards() {
+        let (_folder, state) = state();
+        let (key, made) = load_or_make_key(&state.client_key()).unwrap();
+        let (again, made_again) = load_or_make_key(&state.client_key()).unwrap();
+        assert_eq!((key.public(), made, made_again), (again.public(), true, false));
+        assert_eq!(fs::metadata(state.client_key()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_ne!(load_or_make_key(&state.server_key()).unwrap().0.public(), key.public());
+    }
+
+    #[test]
+    fn two_who_make_a_key_at_the_same_time_have_the_same() {
+        let (_folder, state) = state();
+        let make = || load_or_make_key(&state.client_key()).unwrap().0.public();
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        assert_eq!(fs::read_dir(&state.folder).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_damaged_key_is_left_alone_and_said_to_be() {
+        let (_folder, state) = state();
+        fs::create_dir_all(&state.folder).unwrap();
+        for damaged in ["", "AAAA\n", "not base64", &STANDARD.encode([0; 33])] {
+            fs::write(state.client_key(), damaged).unwrap();
+            let err = load_or_make_key(&state.client_key()).unwrap_err();
+            assert!(err.is_there() && err.to_string().contains("client.key is damaged"), "{err}");
+            assert_eq!(fs::read_to_string(state.client_key()).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn where_no_key_can_be_written_it_is_said() {
+        let (_folder, state) = state();
+        fs::write(&state.folder, "a file, not a folder").unwrap();
+        let err = load_or_make_key(&state.client_key()).unwrap_err();
+        assert!(err.to_string().contains("client.key"), "{err}");
+    }
+
+    #[test]
+    fn a_server_is_known_until_it_is_forgotten_whatever_its_name() {
+        let (_folder, state) = state();
+        let (key, other) = (make_key().public(), make_key().public());
+        for name in ["127.0.0.1:9999", "[::1]:9999", "[fe80::1%eth0]:9", "../..:1", "a%2Fb:1"] {
+            let server: HostPort = name.parse().unwrap();
+            assert_eq!(state.pin(&server).unwrap(), None);
+            assert_eq!(state.set_pin(&server, key).unwrap(), key);
+            assert_eq!(state.set_pin(&server, other).unwrap(), key, "the first stays");
+            let pins: Vec<_> = state.pins().unwrap().into_iter().map(|(name, key)| (name, key.unwrap())).collect();
+            assert_eq!(pins, [(name.to_owned(), key)]);
+            assert!(state.forget(&server).unwrap());
+            assert!(!state.forget(&server).unwrap());
+        }
+        assert!(state.pins().unwrap().is_empty());
+    }
+}

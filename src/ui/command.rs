@@ -1,0 +1,97 @@
+//! What a user typed: something to say, or a command.
+//!
+//! Owns: the commands' words.
+//! Must not know: how they are carried out.
+//! Driven by: `cmd::join`.
+
+use crate::wire::Nick;
+
+/// What leaves the original.
+const QUIT: &str = "!q";
+
+/// What `/help` shows.
+pub const HELP: &str = "\
+/who         who is here
+/me TEXT     say it as something done: * jack waves
+/nick NAME   take another nick
+/help        this
+//TEXT       say /TEXT
+!q           leave";
+
+/// A line of the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// To be said.
+    Say(&'a str),
+    /// To be done.
+    Act(&'a str),
+    /// Who is here?
+    Who,
+    /// To be called so.
+    Nick(Nick),
+    /// Which commands are there?
+    Help,
+    /// To leave.
+    Quit,
+}
+
+/// Reads a line.
+///
+/// # Errors
+/// A sentence for the user: it is no command, and nothing is to be sent.
+pub fn parse(line: &str) -> Result<Command<'_>, String> {
+    if line == QUIT {
+        return Ok(Command::Quit);
+    }
+    let Some(command) = line.strip_prefix('/') else { return Ok(Command::Say(line)) };
+    if command.starts_with('/') {
+        return Ok(Command::Say(command));
+    }
+    let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let rest = rest.trim();
+    match word {
+        "who" => Ok(Command::Who),
+        "help" => Ok(Command::Help),
+        "me" if rest.is_empty() => Err("nothing to do: write it as /me TEXT".into()),
+        "me" => Ok(Command::Act(rest)),
+        "nick" => rest.parse().map(Command::Nick).map_err(|why| format!("{why}: write it as /nick NAME")),
+        _ => Err(format!("/{word} is no command: nothing was sent (/help shows the commands, //{word} would say it)")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_with_no_slash_is_said_and_two_slashes_say_one() {
+        assert_eq!(parse("hey"), Ok(Command::Say("hey")));
+        assert_eq!(parse(""), Ok(Command::Say("")));
+        assert_eq!(parse(" /who"), Ok(Command::Say(" /who")));
+        assert_eq!(parse("//who is there"), Ok(Command::Say("/who is there")));
+        assert_eq!(parse("!q"), Ok(Command::Quit));
+        assert_eq!(parse("!quit"), Ok(Command::Say("!quit")));
+    }
+
+    #[test]
+    fn commands_are_read_with_what_belongs_to_them() {
+        assert_eq!(parse("/who"), Ok(Command::Who));
+        assert_eq!(parse("/me waves "), Ok(Command::Act("waves")));
+        assert_eq!(parse("/nick jane"), Ok(Command::Nick("jane".parse().unwrap())));
+        assert_eq!(parse("/help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn what_is_no_command_is_said_to_be_none() {
+        for (line, what) in [
+            ("/whois jill", "/whois is no command"),
+            ("/", "/ is no command"),
+            ("/me", "/me TEXT"),
+            ("/nick", "/nick NAME"),
+            ("/nick jill\u{7}", "no control characters"),
+        ] {
+            let err = parse(line).unwrap_err();
+            assert!(err.contains(what), "{line}: {err}");
+        }
+    }
+}
