@@ -120,6 +120,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without a port it is 9999')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to come back')
+            [CompletionResult]::new('--dialect', '--dialect', [CompletionResultType]::ParameterName, 'What to speak')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'How many members listen')
             [CompletionResult]::new('--members', '--members', [CompletionResultType]::ParameterName, 'How many members listen')
             [CompletionResult]::new('--senders', '--senders', [CompletionResultType]::ParameterName, 'How many of them talk, in turn')

@@ -61,7 +61,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__bench)
-            opts="-s -t -m -v -h --server --timeout --members --senders --messages --duration --size --window --rate --repeat --pid --json --verbose --help"
+            opts="-s -t -m -v -h --server --timeout --dialect --members --senders --messages --duration --size --window --rate --repeat --pid --json --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -81,6 +81,10 @@ _udpchat() {
                     ;;
                 -t)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dialect)
+                    COMPREPLY=($(compgen -W "text session" -- "${cur}"))
                     return 0
                     ;;
                 --members)

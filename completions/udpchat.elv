@@ -110,6 +110,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --server 'The server; without a port it is 9999'
             cand -t 'Wait this long for the server to answer, and for a line to come back'
             cand --timeout 'Wait this long for the server to answer, and for a line to come back'
+            cand --dialect 'What to speak'
             cand -m 'How many members listen'
             cand --members 'How many members listen'
             cand --senders 'How many of them talk, in turn'

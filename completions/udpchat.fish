@@ -77,6 +77,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_sub
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l dialect -d 'What to speak' -r -f -a "text\t'The original\'s protocol'
+session\t'Sessions: encrypted and acknowledged'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'How many members listen' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l senders -d 'How many of them talk, in turn' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l messages -d 'End a run after so many messages' -r

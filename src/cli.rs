@@ -62,8 +62,7 @@ pub enum Command {
     Key(Key),
     /// Load a server and measure it
     ///
-    /// Joins members to any server of the text protocol, lets some of them talk, and reports which copies came and how
-    /// late. Use it on a server of your own: it says as much as the server takes.
+    /// Joins members to any server, lets some of them talk, and reports which copies came and how late. Use it on a server of your own: it says as much as the server takes.
     Bench(Bench),
     /// Try the protocols in a simulated network
     ///
@@ -254,6 +253,10 @@ pub struct Bench {
     #[command(flatten)]
     pub target: Target,
 
+    /// What to speak
+    #[arg(long, value_enum, default_value_t = BenchDialect::Text)]
+    pub dialect: BenchDialect,
+
     /// How many members listen
     #[arg(short, long, value_name = "N", default_value = "100", value_parser = count)]
     pub members: usize,
@@ -293,6 +296,15 @@ pub struct Bench {
     /// Report as one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// The values of `bench --dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchDialect {
+    /// The original's protocol
+    Text,
+    /// Sessions: encrypted and acknowledged
+    Session,
 }
 
 /// `udpchat sim`

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Exit, Failure, resolve};
 use crate::bench::{Report, Summary};
-use crate::cli::Bench;
-use crate::net::load::{Load, Pace, Run};
+use crate::cli::{Bench, BenchDialect};
+use crate::net::load::{Dialect, Load, Pace, Run};
 use crate::ui::notice;
 
 /// How long a run takes that has no end of its own.
@@ -34,7 +34,12 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     let bar = progress_bar();
     bar.set_length(args.members as u64);
     bar.set_message("joining");
-    let joined = Load::join(servers[0], args.members, args.target.timeout, |count| bar.set_position(count as u64));
+    let dialect = match args.dialect {
+        BenchDialect::Text => Dialect::Text,
+        BenchDialect::Session => Dialect::Session,
+    };
+    let joined =
+        Load::join(servers[0], dialect, args.members, args.target.timeout, |count| bar.set_position(count as u64));
     let mut load = joined.map_err(|message| Failure::new(Exit::Unreachable, message))?;
     log::info!("{} members joined {}", args.members, servers[0]);
     let pace = args.rate.map_or(Pace::Window(args.window), Pace::PerSecond);

@@ -12,6 +12,7 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
+use super::inbox::Inbox;
 use super::socket::set_fragments;
 use super::stdio::{Input, Line};
 use super::{Clock, END_SIGNALS};
@@ -24,9 +25,6 @@ const SOCKET: Token = Token(2);
 /// What a [`Ui`] may register for itself.
 pub const UI: Token = Token(3);
 
-/// The longest datagram there is.
-const RECEIVE_MAX: usize = 65_535;
-
 /// Lines taken from the input before the rest has its turn.
 const LINE_BUDGET: usize = 256;
 
@@ -36,8 +34,8 @@ const RECEIVE_BUFFER: usize = 1024 * 1024;
 /// Entries shown before the rest has its turn.
 const ENTRY_BUDGET: usize = 1024;
 
-/// Datagrams received before the rest has its turn.
-const RECEIVE_BUDGET: usize = 256;
+/// How often is received before the rest has its turn, each time many datagrams.
+const RECEIVE_BUDGET: usize = 16;
 
 /// How long a client that leaves waits for something to become of the lines that are under way, if its timeout is not
 /// shorter. Chosen: a person waits for that without wondering.
@@ -143,7 +141,7 @@ pub struct ClientLoop {
     /// Datagrams may be cut on their way.
     fragments: bool,
     is_gone: bool,
-    buffer: Box<[u8]>,
+    inbox: Inbox,
 }
 
 impl ClientLoop {
@@ -176,7 +174,7 @@ impl ClientLoop {
             is_stale: false,
             fragments,
             is_gone: false,
-            buffer: vec![0; RECEIVE_MAX].into_boxed_slice(),
+            inbox: Inbox::coalesced(),
         })
     }
 
@@ -352,10 +350,9 @@ impl ClientLoop {
         while self.readable && budget > 0 {
             let Some((server, socket)) = &self.socket else { break };
             budget -= 1;
-            match socket.recv(&mut self.buffer) {
-                Ok(len) => self.client.handle_datagram(self.clock.now(), *server, &self.buffer[..len]),
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.readable = false,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            let (client, clock) = (&mut self.client, self.clock);
+            match self.inbox.receive(socket, |bytes| client.handle_datagram(clock.now(), *server, bytes)) {
+                Ok(more) => self.readable = more,
                 Err(err) => self.unreachable(&err),
             }
         }
@@ -391,6 +388,7 @@ impl ClientLoop {
         if !self.fragments {
             set_fragments(&socket, server, false);
         }
+        self.inbox.prepare(&socket);
         self.poll.registry().register(&mut socket, SOCKET, Interest::READABLE | Interest::WRITABLE)?;
         (self.readable, self.writable, self.is_stale) = (true, true, false);
         (self.socket, self.opened) = (Some((server, socket)), self.clock.now());

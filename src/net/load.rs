@@ -14,16 +14,30 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Clock;
 use super::client::open;
+use super::crowd::Crowd;
+use super::inbox::Inbox;
 use crate::bench::tally::{GIVEN_UP, Tally};
 use crate::bench::{Line, Report, Sizes};
+use crate::room::HALF_OPEN_OF_A_PREFIX;
 use crate::time::Instant;
 use crate::wire::text;
 
-/// The longest datagram that is looked at whole, in bytes.
-const RECEIVE_MAX: usize = text::LINE_MAX;
-
 /// Members that sign up at the same time.
 const JOINING: usize = 64;
+
+/// Members whose sessions begin at the same time: a server takes no more half-open ones from one address.
+const GREETING: usize = 16;
+
+const _: () = assert!(GREETING <= HALF_OPEN_OF_A_PREFIX);
+
+/// What is spoken with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The original's protocol.
+    Text,
+    /// Sessions.
+    Session,
+}
 
 /// After this without an answer a member signs up again.
 const JOIN_AGAIN: Duration = Duration::from_millis(500);
@@ -71,6 +85,8 @@ pub struct Load {
     events: Events,
     clock: Clock,
     sockets: Vec<UdpSocket>,
+    /// The members' sessions, if they have some.
+    crowd: Option<Crowd>,
     inbox: Inbox,
     idle: Duration,
 }
@@ -82,26 +98,32 @@ impl Load {
     /// A sentence for the person that asked for them.
     pub fn join(
         server: SocketAddr,
+        dialect: Dialect,
         members: usize,
         patience: Duration,
         mut progress: impl FnMut(usize),
     ) -> Result<Self, String> {
         raise_file_limit(members)?;
-        let mut load = Self::open(server, members).map_err(|err| format!("cannot open {members} sockets: {err}"))?;
+        let mut load =
+            Self::open(server, dialect, members).map_err(|err| format!("cannot open {members} sockets: {err}"))?;
         let mut joined = vec![None; members];
         let (mut asked, mut count) = (0, 0);
         let (mut heard, mut again) = (load.clock.now(), load.clock.now());
         while count < members {
-            while asked < members && asked < count + JOINING {
+            let at_once = if load.crowd.is_some() { GREETING } else { JOINING };
+            while asked < members && asked < count + at_once {
                 load.sign_up(asked);
                 asked += 1;
             }
             load.wait(Some(JOIN_AGAIN)).map_err(|err| err.to_string())?;
             let (now, before) = (load.clock.now(), count);
-            load.drain(|member, _| {
-                count += usize::from(joined[member].replace(()).is_none());
-            })
-            .map_err(|err| format!("cannot talk to {server}: {err} (is the server running?)"))?;
+            let mut heard_from = Vec::new();
+            load.drain(|member, _| heard_from.push(member))
+                .map_err(|err| format!("cannot talk to {server}: {err} (is the server running?)"))?;
+            for member in heard_from {
+                let is_in = load.crowd.as_ref().is_none_or(|crowd| crowd.is_here(member));
+                count += usize::from(is_in && joined[member].replace(()).is_none());
+            }
             if count > before {
                 heard = now;
             }
@@ -112,7 +134,8 @@ impl Load {
                     "{count} of {members} members joined {server}, then no answer within {patience} (is the server running? are its limits off?)"
                 ));
             }
-            if now.saturating_since(heard.max(again)) > JOIN_AGAIN {
+            // A session asks again by itself.
+            if load.crowd.is_none() && now.saturating_since(heard.max(again)) > JOIN_AGAIN {
                 again = now;
                 let missing: Vec<_> = (0..asked).filter(|&member| joined[member].is_none()).collect();
                 missing.into_iter().for_each(|member| load.sign_up(member));
@@ -141,10 +164,8 @@ impl Load {
             }
             let due = if ended { None } else { self.send_due(now, start, run, &mut tally, &mut buffer) };
             self.wait(Some(due.map_or(QUIET, |due| due.saturating_since(self.clock.now()))))?;
-            let clock = &self.clock;
-            Self::drain_ready(&self.events, &self.sockets, &mut self.inbox, |member, bytes| {
-                tally.receive(clock.now(), member, bytes);
-            })?;
+            let clock = self.clock;
+            self.drain(|member, bytes| tally.receive(clock.now(), member, bytes))?;
             progress(part_done(run, &tally, now.saturating_since(start)));
         }
         let wall = self.clock.now().saturating_since(start);
@@ -155,26 +176,34 @@ impl Load {
         Ok(report)
     }
 
-    fn open(server: SocketAddr, members: usize) -> io::Result<Self> {
+    fn open(server: SocketAddr, dialect: Dialect, members: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
+        let inbox = if dialect == Dialect::Session { Inbox::coalesced() } else { Inbox::batched() };
         let mut sockets = Vec::with_capacity(members);
         for member in 0..members {
             let mut socket = open(server)?;
+            inbox.prepare(&socket);
             poll.registry().register(&mut socket, Token(member), Interest::READABLE)?;
             sockets.push(socket);
         }
         let events = Events::with_capacity(1024);
-        Ok(Self { poll, events, clock: Clock::start(), sockets, inbox: Inbox::new(), idle: Duration::ZERO })
+        let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server));
+        Ok(Self { poll, events, clock: Clock::start(), sockets, crowd, inbox, idle: Duration::ZERO })
     }
 
-    fn sign_up(&self, member: usize) {
+    fn sign_up(&mut self, member: usize) {
+        let now = self.clock.now();
+        if let Some(crowd) = &mut self.crowd {
+            crowd.add(now);
+            return crowd.send(now, member, &self.sockets[member]);
+        }
         // A refused or lost signup is repeated like one that was not answered.
         let _ = self.sockets[member].send(text::signup("b").as_bytes());
     }
 
     /// Sends what is due; returns when the next message is, if that is known.
     fn send_due(
-        &self,
+        &mut self,
         now: Instant,
         start: Instant,
         run: Run,
@@ -204,10 +233,18 @@ impl Load {
         }
     }
 
-    fn send(&self, due: Instant, run: Run, tally: &mut Tally, buffer: &mut Vec<u8>) -> bool {
+    fn send(&mut self, due: Instant, run: Run, tally: &mut Tally, buffer: &mut Vec<u8>) -> bool {
         let (line, sender): (Line, usize) = tally.next();
         line.write(run.sizes, buffer);
-        let sent = self.sockets[sender].send(buffer).is_ok();
+        let now = self.clock.now();
+        let sent = match (&mut self.crowd, std::str::from_utf8(buffer)) {
+            (Some(crowd), Ok(line)) => {
+                crowd.say(now, sender, line);
+                crowd.send(now, sender, &self.sockets[sender]);
+                true
+            }
+            (_, _) => self.sockets[sender].send(buffer).is_ok(),
+        };
         if sent {
             tally.send(due);
         }
@@ -217,6 +254,8 @@ impl Load {
     /// Waits for something to come; counts the time as idle.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let before = self.clock.now();
+        let next = self.crowd.as_ref().and_then(Crowd::next_timeout).map(|at| at.saturating_since(before));
+        let timeout = timeout.into_iter().chain(next).min();
         let timeout = timeout.map(|timeout| if timeout < SPIN { Duration::ZERO } else { timeout.saturating_sub(SPIN) });
         match self.poll.poll(&mut self.events, timeout) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -227,19 +266,29 @@ impl Load {
     }
 
     /// Takes in whatever the last wait was told of.
-    fn drain(&mut self, take: impl FnMut(usize, &[u8])) -> io::Result<()> {
-        Self::drain_ready(&self.events, &self.sockets, &mut self.inbox, take)
-    }
-
-    fn drain_ready(
-        events: &Events,
-        sockets: &[UdpSocket],
-        inbox: &mut Inbox,
-        mut take: impl FnMut(usize, &[u8]),
-    ) -> io::Result<()> {
-        for event in events {
+    /// Of sessions `take` is given what is said, and one that has just begun, of which it is given nothing.
+    fn drain(&mut self, mut take: impl FnMut(usize, &[u8])) -> io::Result<()> {
+        let Self { events, sockets, inbox, clock, crowd, .. } = self;
+        for event in &*events {
             let member = event.token().0;
-            inbox.receive(&sockets[member], |bytes| take(member, bytes))?;
+            let Some(crowd) = crowd else {
+                while inbox.receive(&sockets[member], |bytes| take(member, bytes))? {}
+                continue;
+            };
+            let was_here = crowd.is_here(member);
+            let mut receive = |bytes: &[u8]| {
+                crowd.receive(clock.now(), member, bytes, |line| take(member, line.as_bytes()));
+            };
+            while inbox.receive(&sockets[member], &mut receive)? {}
+            crowd.send(clock.now(), member, &sockets[member]);
+            if !was_here && crowd.is_here(member) {
+                take(member, &[]);
+            }
+        }
+        if let Some(crowd) = crowd {
+            while let Some(member) = crowd.expired(clock.now()) {
+                crowd.send(clock.now(), member, &sockets[member]);
+            }
         }
         Ok(())
     }
@@ -255,6 +304,15 @@ impl Load {
             self.drain(|_, _| heard = now)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        if let Some(crowd) = &mut self.crowd {
+            crowd.leave(now, &self.sockets);
+        }
     }
 }
 
@@ -291,74 +349,4 @@ fn server_cpu(pid: u32) -> Option<u64> {
 fn server_peak_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
-}
-
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
-struct Inbox {
-    buffers: Box<[[u8; RECEIVE_MAX]]>,
-    headers: nix::sys::socket::MultiHeaders<()>,
-}
-
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
-impl Inbox {
-    /// Datagrams received in one call.
-    const BATCH: usize = 64;
-
-    fn new() -> Self {
-        let headers = nix::sys::socket::MultiHeaders::preallocate(Self::BATCH, None);
-        Self { buffers: vec![[0; RECEIVE_MAX]; Self::BATCH].into_boxed_slice(), headers }
-    }
-
-    /// Receives all there is. A member whose server is gone receives nothing.
-    fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        use std::io::IoSliceMut;
-        use std::os::fd::AsRawFd;
-
-        use nix::errno::Errno;
-        use nix::sys::socket::{MsgFlags, recvmmsg};
-        loop {
-            let mut buffers = self.buffers.iter_mut();
-            let mut slices: [[IoSliceMut<'_>; 1]; Self::BATCH] = std::array::from_fn(|_| {
-                [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| &mut buffer[..]))]
-            });
-            let messages = match recvmmsg(socket.as_raw_fd(), &mut self.headers, &mut slices, MsgFlags::empty(), None) {
-                Ok(messages) => messages,
-                Err(Errno::EAGAIN) => return Ok(()),
-                Err(Errno::EINTR) => continue,
-                Err(err) => return Err(err.into()),
-            };
-            let mut count = 0;
-            for message in messages {
-                count += 1;
-                take(message.iovs().next().unwrap_or_default());
-            }
-            // Fewer than there was place for: it is empty, and the poll says when it no longer is.
-            if count < Self::BATCH {
-                return Ok(());
-            }
-        }
-    }
-}
-
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
-struct Inbox {
-    buffer: Box<[u8; RECEIVE_MAX]>,
-}
-
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
-impl Inbox {
-    fn new() -> Self {
-        Self { buffer: Box::new([0; RECEIVE_MAX]) }
-    }
-
-    fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<()> {
-        loop {
-            match socket.recv(&mut self.buffer[..]) {
-                Ok(len) => take(&self.buffer[..len]),
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(err),
-            }
-        }
-    }
 }

@@ -9,6 +9,8 @@
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
 mod batch;
 pub mod client;
+mod crowd;
+mod inbox;
 pub mod load;
 #[cfg(any(not(target_os = "linux"), udpchat_plain))]
 mod plain;
@@ -36,7 +38,7 @@ pub const DEFAULT_PORT: u16 = 9999;
 const END_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// The monotonic clock, as the core wants it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: std::time::Instant,
 }

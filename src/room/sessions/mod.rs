@@ -52,8 +52,9 @@ use timers::Timers;
 /// Packets that one session is sent before the next has its turn. Chosen: what one call carries well.
 const TURN: usize = 16;
 
-/// Datagrams that are built before the socket is asked to take them. Chosen: as many as one call takes.
-const BUILT_MAX: usize = 64;
+/// Datagrams that are built before the socket is asked to take them, some more if they are of one session's turn. Chosen:
+/// few, for what comes in meanwhile goes along in those that are not built yet; enough for one call.
+const BUILT_MAX: usize = 16;
 
 /// Replies that wait for a socket before more are dropped. Chosen: whoever floods draws small ones; they are asked for
 /// again.

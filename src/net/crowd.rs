@@ -1,0 +1,120 @@
+//! The members of a load with sessions: many clients in one process.
+//!
+//! Owns: their sessions and deadlines, what each has to send.
+//! Must not know: when a message is sent, what is measured.
+//! Driven by: `load`.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+
+use mio::net::UdpSocket;
+
+use super::state::{make_key, random};
+use crate::client::member::{Config, Event, Member};
+use crate::time::Instant;
+use crate::wire::Instance;
+use crate::wire::entry::Entry;
+use crate::wire::frame::PostKind;
+
+/// See the module.
+pub(super) struct Crowd {
+    server: SocketAddr,
+    members: Vec<Member>,
+    /// When each is to be looked at; those that moved are known by not being the member's own any more.
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    armed: Vec<Option<Instant>>,
+}
+
+impl Crowd {
+    /// Nobody yet.
+    pub(super) const fn new(server: SocketAddr) -> Self {
+        Self { server, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
+    }
+
+    /// One more, who begins to look for the server.
+    pub(super) fn add(&mut self, now: Instant) {
+        let number = self.members.len();
+        let config = Config {
+            server: self.server,
+            nick: format!("b{number}").parse().expect("it is short and plain"),
+            unnamed: true,
+            key: make_key(),
+            instance: Instance(random()),
+            repeats: false,
+            // A thousand announcements to a thousand members are not what is measured.
+            present: false,
+            place: None,
+            history: 0,
+            pinned: None,
+            seed: random(),
+            tap: None,
+        };
+        self.members.push(Member::new(now, config));
+        self.armed.push(None);
+    }
+
+    /// Whether the member has a session.
+    pub(super) fn is_here(&self, member: usize) -> bool {
+        self.members[member].is_here()
+    }
+
+    /// Says something.
+    pub(super) fn say(&mut self, now: Instant, member: usize, text: &str) {
+        self.members[member].post(now, PostKind::Say, text);
+    }
+
+    /// A datagram came in; `take` is given what is said in it.
+    pub(super) fn receive(&mut self, now: Instant, member: usize, bytes: &[u8], mut take: impl FnMut(&str)) {
+        let client = &mut self.members[member];
+        client.handle_datagram(now, self.server, bytes);
+        while let Some(event) = client.poll_event() {
+            if let Event::Entry { encoded, .. } = event
+                && let Some(Entry::Said { text, .. }) = Entry::decode(&encoded)
+            {
+                take(text);
+            }
+        }
+    }
+
+    /// Sends what the member has to send. What the socket does not take is lost, as others are on their way.
+    pub(super) fn send(&mut self, now: Instant, member: usize, socket: &UdpSocket) {
+        let client = &mut self.members[member];
+        while let Some(bytes) = client.poll_transmit() {
+            let _ = socket.send(bytes);
+            client.transmitted(now);
+        }
+        let at = client.poll_timeout();
+        if let Some(at) = at.filter(|&at| self.armed[member].is_none_or(|armed| at < armed)) {
+            self.armed[member] = Some(at);
+            self.timers.push(Reverse((at, member)));
+        }
+    }
+
+    /// The next member whose deadline has passed; it was told so, and may have something to send.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<usize> {
+        while let Some(&Reverse((at, member))) = self.timers.peek().filter(|&&Reverse((at, _))| at <= now) {
+            self.timers.pop();
+            if self.armed[member].take_if(|armed| *armed == at).is_some() {
+                self.members[member].handle_timeout(now);
+                return Some(member);
+            }
+        }
+        None
+    }
+
+    /// When [`Crowd::expired`] is worth a call.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.peek().map(|&Reverse((at, _))| at)
+    }
+
+    /// Everybody says goodbye, once.
+    pub(super) fn leave(&mut self, now: Instant, sockets: &[UdpSocket]) {
+        for (client, socket) in self.members.iter_mut().zip(sockets) {
+            client.leave(now);
+            if let Some(bytes) = client.poll_transmit() {
+                let _ = socket.send(bytes);
+            }
+        }
+    }
+}
