@@ -258,8 +258,6 @@ impl ClientLoop {
         if self.client.poll_timeout().is_some_and(|at| at <= now) {
             self.client.handle_timeout(now);
         }
-        let ticked = ui.tick(now, &mut self.client);
-        self.ui_ticks = if let Ticked::At(at) = ticked { Some(at) } else { None };
         let mut end = self.read(ui)?;
         self.send()?;
         let mut over = None;
@@ -279,6 +277,9 @@ impl ClientLoop {
             let Some(entry) = takes.then(|| self.client.poll_entry()).flatten() else { break };
             ui.event(now, &self.client, entry)?;
         }
+        let ticked = ui.tick(now, &mut self.client);
+        self.ui_ticks = if let Ticked::At(at) = ticked { Some(at) } else { None };
+        self.send()?;
         ui.flush(self.poll.registry(), ready)?;
         end = over.or(end);
         if end.is_none() && (ticked == Ticked::Done || self.client.is_done()) && !self.client.has_entries() {

@@ -99,7 +99,7 @@ mod linux {
     fn receive_piece(
         socket: &UdpSocket,
         buffer: &mut [u8],
-        control: &mut Vec<u8>,
+        control: &mut [u8],
         mut take: impl FnMut(&[u8]),
     ) -> nix::Result<bool> {
         let mut slices = [IoSliceMut::new(buffer)];

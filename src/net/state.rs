@@ -96,7 +96,7 @@ impl State {
     pub fn pin(&self, server: &HostPort) -> Result<Option<PublicKey>, KeyError> {
         match read_key(&self.pin_path(server)) {
             Ok(key) => Ok(Some(PublicKey(*key))),
-            Err(KeyError { what: What::Read(err), .. }) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(KeyError { what: What::Read(err), .. }) if is_absent(&err) => Ok(None),
             Err(err) => Err(err),
         }
     }
@@ -118,7 +118,7 @@ impl State {
         let path = self.pin_path(server);
         match fs::remove_file(&path) {
             Ok(()) => Ok(true),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(err) if is_absent(&err) => Ok(false),
             Err(err) => Err(KeyError { path, what: What::Write(err) }),
         }
     }
@@ -132,7 +132,7 @@ impl State {
         let read = |err| KeyError { path: path.clone(), what: What::Read(err) };
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) if is_absent(&err) => return Ok(Vec::new()),
             Err(err) => return Err(read(err)),
         };
         let mut pins = Vec::new();
@@ -171,7 +171,7 @@ pub fn load_key(path: &Path) -> Result<StaticKey, KeyError> {
 /// It is there and cannot be read or is none, or it is not there and cannot be written: see [`KeyError::is_there`].
 pub fn load_or_make_key(path: &Path) -> Result<(StaticKey, bool), KeyError> {
     match load_key(path) {
-        Err(KeyError { what: What::Read(err), .. }) if err.kind() == io::ErrorKind::NotFound => {}
+        Err(KeyError { what: What::Read(err), .. }) if is_absent(&err) => {}
         loaded => return loaded.map(|key| (key, false)),
     }
     let secret = Zeroizing::new(random());
@@ -192,6 +192,11 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
+}
+
+/// Nothing is there, nor can there be.
+fn is_absent(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {

@@ -1,0 +1,491 @@
+//! Sessions between real processes: what join, send, ping and key show, say and return.
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
+#![allow(clippy::disallowed_methods, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)]
+
+mod common;
+
+use std::io;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
+use nix::sys::signal::Signal;
+use udpchat::client::{Client, Config, Event, Identity};
+use udpchat::net::client::{ClientLoop, Next, Source, Ui};
+use udpchat::net::state::{make_key, random};
+use udpchat::net::stdio::Line;
+use udpchat::time::Instant;
+use udpchat::wire::Instance;
+
+#[track_caller]
+fn ends(mut process: Process, code: i32, says: &str) -> Process {
+    let ended = process.code();
+    let said = process.stderr.to_end();
+    assert_eq!(ended, code, "{said}");
+    assert!(said.contains(says), "{said}");
+    process
+}
+
+fn send(args: &[&str]) -> Process {
+    Process::start(udpchat_with(&["send", "--nick", "bot"]).args(args))
+}
+
+/// The program, as a user whose keys are in `home`.
+fn at_home(home: &Path, args: &[&str]) -> Process {
+    let mut command = udpchat_with(args);
+    command.env("XDG_STATE_HOME", home);
+    Process::start(&mut command)
+}
+
+#[test]
+fn members_and_text_peers_talk_and_who_is_not_verified_is_marked() {
+    let server = Server::start(&[]);
+    let mut jill = server.join("jill", &[]);
+    jill.stdout.wait_for("jill joined!\n");
+    let mut jack = server.join("jack", &["--text"]);
+    jill.stdout.wait_for("(unverified) jack joined!\n");
+    jack.enter("hey jill\n");
+    jill.stdout.wait_for("(unverified) jack: hey jill\n");
+    jill.enter("hi jack\n/me waves\n/nick jane\n");
+    jack.stdout.wait_for("jill: hi jack\n* jill waves\njill is now jane\n");
+    jill.stderr.wait_for("you are jane now");
+    jill.close_input();
+    ends(jill, 0, "first time at");
+    jack.stdout.wait_for("jane left\n");
+    jack.close_input();
+    ends(jack, 0, "");
+    let shown = server.process.stdout.so_far();
+    let all =
+        "jill joined!\nSIGNUP_TAG:jack\njack: hey jill\njill: hi jack\n* jill waves\njill is now jane\njane left\n";
+    assert_eq!(shown, all);
+}
+
+#[test]
+fn every_way_of_ending_says_goodbye_at_once() {
+    let server = Server::start(&[]);
+    for (number, signal) in (0..).zip([Some(Signal::SIGINT), Some(Signal::SIGTERM), Some(Signal::SIGHUP), None]) {
+        let nick = format!("jack{number}");
+        let mut jack = server.join(&nick, &[]);
+        jack.stdout.wait_for(&format!("{nick} joined!\n"));
+        match signal {
+            Some(signal) => jack.signal(signal),
+            None => jack.close_input(),
+        }
+        jack.wait();
+        server.process.stdout.wait_for(&format!("{nick} left\n"));
+    }
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    jill.enter("bye\n!q\n");
+    assert_eq!(jill.code(), 0);
+    server.process.stdout.wait_for("jill: bye\njill left\n");
+}
+
+/// A user interface that breaks at the first thing that it is told.
+struct Breaks;
+
+impl Ui for Breaks {
+    fn event(&mut self, _: Instant, _: &Client, event: Event) -> io::Result<()> {
+        match event {
+            Event::Entry { .. } => panic!("a bug in what shows entries"),
+            _ => Ok(()),
+        }
+    }
+
+    fn line(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
+        Next::Continue
+    }
+
+    fn flush(&mut self, _: &mio::Registry, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_breaks_says_goodbye_too() {
+    let server = Server::start(&[]);
+    let identity = Identity {
+        key: make_key(),
+        instance: Instance(random()),
+        repeats: false,
+        present: true,
+        unnamed: false,
+        history: 0,
+        pinned: None,
+        seed: random(),
+    };
+    let config = Config {
+        nick: "jill".parse().unwrap(),
+        servers: vec![server.address],
+        timeout: PATIENCE,
+        stays: true,
+        identity: Some(identity),
+        is_secure: true,
+    };
+    let broken = std::panic::catch_unwind(|| {
+        let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false }).unwrap();
+        client.run(&mut Breaks).map(|_| ())
+    });
+    assert!(broken.is_err());
+    server.process.stdout.wait_for("jill joined!\njill left\n");
+}
+
+#[test]
+fn a_server_that_ends_tells_its_members_and_they_come_back_to_the_next_one() {
+    let mut server = Server::start(&[]);
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    server.process.signal(Signal::SIGTERM);
+    assert_eq!(server.process.code(), 0);
+    jill.stdout.wait_for(&format!("udpchat: {} has ended, retrying", server.address));
+    jill.enter("held until it is back\n");
+    let again = Server::start_on(&server.name(), &[]);
+    jill.stdout.wait_for(&format!("{} is back", server.address));
+    jill.stdout.wait_for("has begun a new room: what was said before is gone");
+    assert_eq!(again.process.stdout.wait_for("is back\n"), "jill joined!\njill: held until it is back\n");
+}
+
+#[test]
+fn a_server_that_is_killed_is_noticed_with_the_next_line_which_is_said_to_be_unconfirmed() {
+    let mut server = Server::start(&[]);
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    jill.enter("one\n");
+    jill.stdout.wait_for("jill: one");
+    server.process.signal(Signal::SIGKILL);
+    server.process.wait();
+    jill.enter("into the void\n");
+    jill.stdout.wait_for("into the void");
+    std::thread::sleep(Duration::from_millis(200));
+    let again = Server::start_on(&server.name(), &[]);
+    jill.stdout.wait_for("udpchat: not confirmed: into the void");
+    jill.enter("and on\n");
+    assert_eq!(again.process.stdout.wait_for("and on\n"), "jill joined!\njill: and on\n");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_noticed_and_its_return_too() {
+    let server = Server::start(&[]);
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    server.process.signal(Signal::SIGSTOP);
+    jill.enter("anybody?\n");
+    jill.stdout.wait_for(&format!("udpchat: no word from {} for 5s, retrying", server.address));
+    server.process.signal(Signal::SIGCONT);
+    jill.stdout.wait_for(&format!("udpchat: {} is back", server.address));
+    jill.stdout.wait_for("jill: anybody?");
+    assert_eq!(server.process.stdout.so_far(), "jill joined!\njill: anybody?\n");
+}
+
+#[test]
+fn what_is_not_confirmed_when_one_leaves_is_said_and_is_in_the_exit_code() {
+    let server = Server::start(&[]);
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));
+    jill.stdout.wait_for("jill joined!");
+    server.process.signal(Signal::SIGSTOP);
+    jill.enter("one\ntwo\n!q\n");
+    jill.stdout.wait_for(&format!("2 of 2 lines not confirmed by {}", server.address));
+    assert_eq!(jill.code(), 5);
+    let process = send(&["-s", &server.name(), "-t", "300ms", "hello"]);
+    ends(process, 5, "not confirmed: no answer from");
+    server.process.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn a_script_that_is_not_confirmed_in_time_says_so() {
+    let server = Server::start(&[]);
+    let mut script =
+        Process::start(udpchat_with(&["send", "-n", "bot", "-t", "500ms", "-s", &server.name(), "-"]).args([""; 0]));
+    script.enter("one\n");
+    server.process.stdout.wait_for("bot: one\n");
+    server.process.signal(Signal::SIGSTOP);
+    script.enter("two\n");
+    script.close_input();
+    let script = ends(script, 5, "1 of 2 lines confirmed by");
+    script.stderr.wait_for("not confirmed");
+    server.process.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn a_changed_key_stops_the_client_until_it_is_told_to_forget_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, key) = (path_in(&dir, "home"), path_in(&dir, "server.key"));
+    let keyed = ["--key", key.to_str().unwrap()];
+    let mut server = Server::start(&keyed);
+    let name = server.name();
+    let hello = ["send", "-n", "bot", "-s", &name, "hello"];
+    ends(at_home(&home, &hello), 0, "");
+    server.process.signal(Signal::SIGTERM);
+    server.process.wait();
+    // The same key: nothing to say.
+    let mut server = Server::start_on(&name, &keyed);
+    ends(at_home(&home, &hello), 0, "");
+    server.process.signal(Signal::SIGTERM);
+    server.process.wait();
+    std::fs::remove_file(&key).unwrap();
+    let server = Server::start_on(&name, &keyed);
+    for args in [&hello[..], &["join", "-n", "jill", "-s", &name], &["ping", "-c", "1", &name]] {
+        let refused = ends(at_home(&home, args), 4, &format!("the key of {name} has changed: it is "));
+        assert!(refused.stderr.to_end().contains(&format!("udpchat key forget {name}")));
+    }
+    assert_eq!(server.process.stdout.so_far(), "");
+    let known = ends(at_home(&home, &["key"]), 0, "").stdout.to_end();
+    assert!(known.contains(&format!("  {name}\n")) && known.contains("client.key\n"), "{known}");
+    ends(at_home(&home, &["key", "forget", &name]), 0, "");
+    ends(at_home(&home, &["key", "forget", &name]), 1, "no key of");
+    ends(at_home(&home, &hello), 0, "");
+}
+
+#[test]
+fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = path_in(&dir, "a-file");
+    std::fs::write(&nowhere, "").unwrap();
+    let serve = |args: &[&str]| {
+        let mut command = udpchat_with(&["serve", "--bind", "127.0.0.1:0"]);
+        command.args(args).env("XDG_STATE_HOME", &nowhere);
+        Process::start(&mut command)
+    };
+    let server = serve(&[]);
+    let shown = server.stderr.wait_for("listening on");
+    assert!(shown.contains("THIS SERVER'S IDENTITY WILL NOT LAST"), "{shown}");
+    let file = path_in(&dir, "a-file/server.key");
+    ends(serve(&["--key", file.to_str().unwrap()]), 1, "cannot write");
+    ends(serve(&["--key", nowhere.to_str().unwrap()]), 1, "is damaged");
+    let address = shown.rsplit(' ').next().unwrap().trim();
+    let script =
+        ends(at_home(&nowhere, &["send", "-n", "bot", "-s", address, "hello"]), 0, "this run has a key of its own");
+    assert!(script.stderr.to_end().contains("cannot write"));
+    server.stdout.wait_for("bot: hello\n");
+}
+
+/// An original server that answers one signup, and then whatever comes.
+fn original_answers(times: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let name = socket.local_addr().unwrap().to_string();
+    let thread = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        while heard.len() < times {
+            let mut buffer = [0; 2048];
+            let Ok((len, peer)) = socket.recv_from(&mut buffer) else { break };
+            let line = String::from_utf8(buffer[..len].to_vec()).expect("an original is sent text only");
+            let answer =
+                line.strip_prefix("SIGNUP_TAG:").map_or_else(|| line.clone(), |nick| format!("{nick} joined!"));
+            socket.send_to(answer.as_bytes(), peer).unwrap();
+            heard.push(line);
+        }
+        heard
+    });
+    (name, thread)
+}
+
+#[test]
+fn the_fall_back_to_text_is_said_once_and_secure_does_not_fall_back() {
+    let (name, thread) = original_answers(2);
+    let process = ends(send(&["-s", &name, "hello"]), 0, "");
+    assert_eq!(process.stderr.to_end(), "udpchat: original server: plain text, best effort\n");
+    assert_eq!(thread.join().unwrap(), ["SIGNUP_TAG:bot\u{6}", "bot: hello"]);
+    let (name, thread) = original_answers(2);
+    ends(send(&["--text", "-s", &name, "hello"]), 0, "");
+    assert_eq!(thread.join().unwrap(), ["SIGNUP_TAG:bot", "bot: hello"]);
+    let (name, _thread) = original_answers(9);
+    let says = "answers in plain text only, and --secure does not speak that";
+    ends(send(&["--secure", "-t", "500ms", "-s", &name, "hello"]), 4, says);
+}
+
+#[test]
+fn a_known_server_that_answers_in_text_is_not_spoken_to_in_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(&[]);
+    let name = server.name();
+    ends(at_home(dir.path(), &["send", "-n", "bot", "-s", &name, "hello"]), 0, "");
+    server.process.signal(Signal::SIGTERM);
+    server.process.wait();
+    let socket = UdpSocket::bind(&name).unwrap();
+    let script = at_home(dir.path(), &["send", "-n", "bot", "-t", "800ms", "-s", &name, "secret"]);
+    let mut buffer = [0; 64];
+    let (_, peer) = socket.recv_from(&mut buffer).unwrap();
+    socket.send_to(b"bot\x06 joined!", peer).unwrap();
+    let script = ends(script, 4, "answers in plain text: ignored, a session is wanted");
+    assert!(script.stderr.to_end().contains("is known by its key"));
+    socket.set_nonblocking(true).unwrap();
+    while let Ok(len) = socket.recv(&mut buffer) {
+        assert!(buffer[..len].starts_with(b"SIGNUP_TAG:bot"), "nothing of the message went out");
+    }
+}
+
+#[test]
+fn a_nick_that_is_taken_is_refused_with_its_own_code() {
+    let server = Server::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let jill = server.join("jill", &[]);
+    jill.stdout.wait_for("jill joined!");
+    for args in [&["join"][..], &["send", "hello"]] {
+        let mut args = args.to_vec();
+        let name = server.name();
+        args.extend(["-n", "jill", "-s", &name]);
+        ends(at_home(dir.path(), &args), 4, "is called jill (--nick takes another nick)");
+    }
+    // The same user may be there twice, and a script beside.
+    ends(Process::start(&mut udpchat_with(&["send", "-n", "jill", "-s", &server.name(), "me too"])), 0, "");
+    jill.stdout.wait_for("jill: me too\n");
+}
+
+#[test]
+fn a_message_with_an_id_is_in_the_room_once_however_often_it_is_sent() {
+    let server = Server::start(&[]);
+    for _ in 0..3 {
+        ends(send(&["-s", &server.name(), "--id", "build 42", "done\nand dusted"]), 0, "sent as 2 lines");
+    }
+    ends(send(&["-s", &server.name(), "--id", "build 43", "done"]), 0, "");
+    server.process.stdout.wait_until("all", |shown, _| shown.matches("done").count() == 2);
+    assert_eq!(server.process.stdout.so_far(), "bot: done\nbot: and dusted\nbot: done\n");
+    ends(send(&["-s", &server.name(), "--id", "x", "-"]), 2, "--id is for one message");
+}
+
+#[test]
+fn commands_are_carried_out_and_what_is_none_is_said_and_not_sent() {
+    let server = Server::start(&[]);
+    let mut jack = server.join("jack", &["--text"]);
+    jack.stdout.wait_for("jack joined!");
+    let mut jill = server.join("jill", &[]);
+    jill.stdout.wait_for("jill joined!");
+    jill.enter("/who\n");
+    let shown = jill.stderr.wait_for(", jack (unverified)\n");
+    assert!(shown.contains("2 here: jill ("), "{shown}");
+    jill.enter("/help\n");
+    jill.stderr.wait_for("/nick NAME");
+    jill.enter("/frobnicate\n/nick\n/nick jill\u{7}\n/me\n//who is there?\n");
+    jill.stdout.wait_for("jill: /who is there?\n");
+    jill.stderr.wait_for("/frobnicate is no command: nothing was sent");
+    jill.close_input();
+    ends(jill, 1, "");
+    jack.enter("/who\n/me waves\n");
+    jack.stdout.wait_for("* jack waves\n");
+    jack.enter("/nick al\nhey\n");
+    jack.stderr.wait_for("does not tell who is here");
+    jack.stdout.wait_for("al: hey\n");
+    jack.close_input();
+    ends(jack, 1, "you are al now");
+    let shown = server.process.stdout.wait_for("al: hey\n");
+    let all = "SIGNUP_TAG:jack\njill joined!\njill: /who is there?\njill left\n* jack waves\nSIGNUP_TAG:al\nal: hey\n";
+    assert_eq!(shown, all);
+}
+
+#[test]
+fn json_tells_every_event_on_a_line_of_its_own() {
+    let server = Server::start(&[]);
+    let mut jill = server.join("jill", &["--json"]);
+    jill.stdout.wait_for("\"event\":\"line\"");
+    jill.enter("a \"quoted\" line\n/who\n/nope\n");
+    jill.stdout.wait_for("\"people\"");
+    jill.stdout.wait_for("\"wrong\"");
+    jill.close_input();
+    let jill = ends(jill, 1, "");
+    let told: Vec<serde_json::Value> =
+        jill.stdout.to_end().lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let of = |event: &str| told.iter().filter(|told| told["event"] == event).collect::<Vec<_>>();
+    assert_eq!((&of("joined")[0]["dialect"], &of("joined")[0]["nick"]), (&"session".into(), &"jill".into()));
+    let lines: Vec<_> = of("line").iter().map(|line| (line["seq"].as_u64(), line["kind"].clone())).collect();
+    assert_eq!(lines, [(Some(0), "joined".into()), (Some(1), "said".into())]);
+    assert_eq!(of("line")[1]["text"], "a \"quoted\" line");
+    assert_eq!(of("confirmed")[0]["seq"], 1);
+    assert_eq!(of("people")[0]["people"][0]["nick"], "jill");
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
+fn a_reader_that_stops_for_a_while_misses_nothing() {
+    let server = Server::start(&["--quiet", "--rate", "off"]);
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = udpchat_with(&["join", "-n", "jill", "-s", &server.name()]);
+    let mut jill = command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    server.wait_for_counters("members 1");
+    let mut bot = send(&["-s", &server.name(), "-"]);
+    let line = "x".repeat(200);
+    bot.enter(&(0..8000).map(|number| format!("{number} {line}\n")).collect::<String>());
+    bot.close_input();
+    ends(bot, 0, "8000 of 8000 lines confirmed");
+    server.wait_for_counters("members 1");
+    let read = std::thread::spawn(move || {
+        use std::io::{BufRead, BufReader};
+        let lines = BufReader::new(reader).lines().map_while(Result::ok);
+        lines.filter_map(|line| line.strip_prefix("bot: ")?.split(' ').next()?.parse::<u32>().ok()).collect::<Vec<_>>()
+    });
+    // All of it comes only if it goes on when it is read on: the end of the input ends it when nothing waits any more.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(jill.stdin.take());
+    let output = jill.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("left out"), "{said}");
+    let shown = read.join().unwrap();
+    assert!(shown.iter().copied().eq(0..shown.len() as u32), "in order, without a hole");
+    assert!(shown.len() > 4000, "{}", shown.len());
+}
+
+#[test]
+fn ping_tells_what_is_there_and_how_far_away() {
+    let server = Server::start(&[]);
+    let shown = ends(Process::start(&mut udpchat_with(&["ping", "-c", "3", "-i", "20ms", &server.name()])), 0, "");
+    let shown = shown.stdout.to_end();
+    assert!(shown.contains("speaks sessions, version 1; udpchat ") && shown.contains("; key "), "{shown}");
+    assert!(shown.contains("3 of 3 came back, 0 % lost; round trip "), "{shown}");
+    let json = ends(Process::start(&mut udpchat_with(&["ping", "--json", "-c", "1", &server.name()])), 0, "");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout.to_end()).unwrap();
+    assert_eq!(
+        (&json["dialect"], &json["received"], &json["lost_percent"]),
+        (&"session".into(), &1.into(), &0.0.into())
+    );
+    assert!(json["rtt_ms"]["median"].as_f64().unwrap() > 0.0 && json["software"].as_str().unwrap().contains("udpchat"));
+    assert_eq!(server.process.stdout.so_far(), "", "who pings is not announced");
+
+    let (name, thread) = original_answers(3);
+    let shown = ends(Process::start(&mut udpchat_with(&["ping", "-c", "2", "-i", "20ms", &name])), 0, "");
+    assert!(shown.stdout.to_end().contains("speaks plain text, as the original does"));
+    assert!(shown.stdout.to_end().contains("2 of 2 came back"));
+    assert_eq!(thread.join().unwrap(), ["SIGNUP_TAG:\u{6}", "SIGNUP_TAG:", "SIGNUP_TAG:"]);
+
+    let closed = common::closed_port().to_string();
+    ends(Process::start(&mut udpchat_with(&["ping", &closed])), 3, "nothing listens on");
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    ends(Process::start(&mut udpchat_with(&["ping", "-t", "200ms", &silent])), 3, "no answer from");
+}
+
+#[test]
+fn a_stray_datagram_of_the_old_owner_of_a_port_does_not_make_a_server_an_original() {
+    // A text member that went without a word leaves its address to a new client: what the room says comes there first.
+    let server = Server::start(&[]);
+    let jack = server.socket();
+    jack.send(b"SIGNUP_TAG:jack").unwrap();
+    receive(&jack);
+    let puppet = UdpSocket::bind("127.0.0.1:0").unwrap();
+    puppet.set_read_timeout(Some(PATIENCE)).unwrap();
+    let name = puppet.local_addr().unwrap().to_string();
+    let script = send(&["-s", &name, "-t", "2s", "hello"]);
+    let mut buffer = [0; 2048];
+    let (_, peer) = puppet.recv_from(&mut buffer).unwrap();
+    puppet.send_to(b"jack: not for you", peer).unwrap();
+    puppet.send_to(b"\x06abcdefghijk", peer).unwrap();
+    let mut hellos = 0;
+    while let Ok((len, _)) = puppet.recv_from(&mut buffer)
+        && hellos == 0
+    {
+        hellos += usize::from(buffer[..len].first() == Some(&0xf8));
+        assert!(!buffer[..len].starts_with(b"bot: "), "the message did not go out as text");
+    }
+    ends(script, 5, "no session began within 2s");
+}
+
+#[test]
+fn help_of_the_new_commands_works() {
+    for args in [&["ping", "--help"][..], &["key", "-h"], &["key", "forget", "-h"]] {
+        let output = udpchat().args(args).output().unwrap();
+        assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("Usage: udpchat"));
+    }
+}
