@@ -100,3 +100,157 @@ fn no_way_to_the_server_is_said_at_once() {
     let said = process.stderr.to_end();
     assert!(said.contains("there is no way to 10.99.0.1:9999 (is the network up? is the address right?)"), "{said}");
 }
+
+/// Shell functions for a router between this host and the client's, so that what is between can be changed.
+const ROUTER: &str = r#"
+    trap 'kill $(jobs -p) 2>/dev/null' EXIT
+    host() { unshare -n sleep 300 & eval $1=$!
+        until [ "$(readlink /proc/${!1}/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.02; done; }
+    host client; host router
+    on_client() { nsenter -t $client -n "$@"; }
+    on_router() { nsenter -t $router -n "$@"; }
+    ip link add server type veth peer name south netns $router
+    on_router ip link add north type veth peer name client netns $client
+    ip addr add 10.77.0.1/24 dev server; ip link set server up
+    on_router ip addr add 10.77.0.254/24 dev south; on_router ip link set south up
+    on_router ip addr add 10.78.0.254/24 dev north; on_router ip link set north up
+    on_client ip addr add 10.78.0.9/24 dev client; on_client ip link set client up
+    on_client ip link set lo up
+    ip route add default via 10.77.0.254; on_client ip route add default via 10.78.0.254
+    on_router sysctl -qw net.ipv4.ip_forward=1
+    # Loses a tenth, each way.
+    lose() { on_router nft -f - <<'NFT'
+        table ip loss { chain forward { type filter hook forward priority 0; policy accept;
+            ip protocol udp numgen random mod 100 < 10 drop; }; }
+NFT
+    }
+    # Makes the client look like that, from there on; its mappings are forgotten.
+    look_like() { on_router nft -f - <<NFT
+        table ip nat; flush table ip nat;
+        table ip nat { chain postrouting { type nat hook postrouting priority 100; policy accept;
+            ip saddr 10.78.0.0/24 oifname "south" masquerade; }; }
+NFT
+        on_router ip addr flush dev south; on_router ip addr add $1/24 dev south
+    }
+    wait_for_server() {
+        for try in $(seq 50); do
+            if on_client $udpchat ping -c 1 -t 200ms 10.77.0.1 >/dev/null 2>&1; then return; fi
+        done
+        return 1
+    }
+    export XDG_STATE_HOME=$(mktemp -d)
+"#;
+
+/// Runs a script behind [`ROUTER`], with a folder that is gone afterwards; `None` where that cannot be.
+fn behind_a_router(script: &str) -> Option<Process> {
+    if cfg!(udpchat_plain) {
+        eprintln!("skipped: seen on the other path");
+        return None;
+    }
+    let process = in_namespace(&format!("{ROUTER}{script}\nrm -rf $XDG_STATE_HOME"));
+    process.map(|mut process| {
+        process.close_input();
+        process
+    })
+}
+
+/// The numbers of the lines `bot: N` in what was shown.
+fn numbers(shown: &str) -> Vec<u32> {
+    shown.lines().filter_map(|line| line.strip_prefix("bot: ")?.parse().ok()).collect()
+}
+
+#[test]
+fn a_thousand_lines_arrive_in_order_and_once_where_a_tenth_is_lost_each_way() {
+    let script = r#"
+        $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & wait_for_server
+        lose
+        (sleep 60) | on_client $udpchat join -n jill -s 10.77.0.1 -t 30s >$XDG_STATE_HOME/shown 2>/dev/null & join=$!
+        until grep -q 'jill joined!' $XDG_STATE_HOME/shown; do sleep 0.05; done
+        seq 1000 | on_client $udpchat send -n bot -s 10.77.0.1 -t 30s -
+        until grep -q 'bot: 1000$' $XDG_STATE_HOME/shown; do sleep 0.05; done
+        cat $XDG_STATE_HOME/shown
+    "#;
+    let Some(mut process) = behind_a_router(script) else { return };
+    assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
+    assert!(process.stderr.to_end().contains("1000 of 1000 lines confirmed by 10.77.0.1:9999"));
+    assert!(numbers(&process.stdout.to_end()).into_iter().eq(1..=1000));
+}
+
+#[test]
+fn a_clients_address_and_port_may_change_at_any_time_and_nothing_is_lost() {
+    // First as others see it, as with a router that was started anew; then its own, as with another network.
+    let script = r#"
+        $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & wait_for_server
+        look_like 10.77.0.254
+        (sleep 60) | on_client $udpchat join -n jill -s 10.77.0.1 -t 30s >$XDG_STATE_HOME/shown 2>$XDG_STATE_HOME/said &
+        until grep -q 'jill joined!' $XDG_STATE_HOME/shown; do sleep 0.05; done
+        $udpchat send -n bot -s 10.77.0.1 1
+        say() { for number in "$@"; do echo $number; sleep 0.02; done; }
+        (say $(seq 2 100); look_like 10.77.0.253 >&2; say $(seq 101 200)
+         on_client ip addr flush dev client; on_client ip addr add 10.78.0.10/24 dev client
+         on_client ip route add default via 10.78.0.254; say $(seq 201 300)) |
+            on_client $udpchat send -n bot -s 10.77.0.1 -t 30s -
+        until grep -q 'bot: 300$' $XDG_STATE_HOME/shown; do sleep 0.05; done
+        cat $XDG_STATE_HOME/shown
+        cat $XDG_STATE_HOME/said >&2
+    "#;
+    let Some(mut process) = behind_a_router(script) else { return };
+    assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
+    let said = process.stderr.to_end();
+    assert!(said.contains("299 of 299 lines confirmed by"), "{said}");
+    let shown = process.stdout.to_end();
+    assert!(numbers(&shown).into_iter().eq(1..=300), "{shown}");
+    assert_eq!(shown.matches("joined!").count() + shown.matches("left").count(), 1, "nobody noticed");
+}
+
+#[test]
+fn a_server_that_is_started_anew_has_its_members_back_by_themselves() {
+    let script = r#"
+        serve() { $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & server=$!; }
+        serve; wait_for_server
+        (sleep 0.5; until [ -e $XDG_STATE_HOME/killed ]; do sleep 0.05; done; echo lost; sleep 0.5
+         until [ -e $XDG_STATE_HOME/back ]; do sleep 0.05; done; sleep 8; echo again; sleep 2) |
+            on_client $udpchat join -n jill -s 10.77.0.1 -t 60s >$XDG_STATE_HOME/shown 2>$XDG_STATE_HOME/said & join=$!
+        until grep -q 'jill joined!' $XDG_STATE_HOME/shown; do sleep 0.05; done
+        kill -9 $server; touch $XDG_STATE_HOME/killed; sleep 1.5
+        serve; touch $XDG_STATE_HOME/back
+        code=0; wait $join || code=$?
+        echo code $code; cat $XDG_STATE_HOME/shown; cat $XDG_STATE_HOME/said >&2
+    "#;
+    let Some(mut process) = behind_a_router(script) else { return };
+    assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
+    let (shown, said) = (process.stdout.to_end(), process.stderr.to_end());
+    assert_eq!(shown, "code 5\njill joined!\njill joined!\njill: again\n", "{said}");
+    assert!(said.contains("not confirmed: lost") && said.contains("has begun a new room"), "{said}");
+}
+
+#[test]
+fn an_mtu_of_1280_is_enough_and_one_of_1100_is_said_to_be_too_small() {
+    let script = r#"
+        $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & wait_for_server
+        mtu() { on_router ip link set $1 mtu $2; }
+        on_router ip link set south mtu 1280; ip link set server mtu 1280
+        line=$(printf 'x%.0s' $(seq 900))
+        for number in $(seq 100 199); do echo "$number $line"; done | on_client $udpchat send -n bot -s 10.77.0.1 -
+        # On the way: the router says so. At the client's own link: the system does.
+        on_router ip link set south mtu 1100; ip link set server mtu 1100
+        code=0; on_client $udpchat send -n bot -s 10.77.0.1 -t 2s hello || code=$?; echo "on the way: $code"
+        on_client ip link set client mtu 1100
+        code=0; on_client $udpchat join -n bot -s 10.77.0.1 -t 2s </dev/null || code=$?; echo "at the client: $code"
+        # A router that says nothing.
+        on_client ip link set client mtu 1500; on_client ip route flush cache
+        on_router nft -f - <<'NFT'
+            table ip silent { chain output { type filter hook output priority 0; policy accept; ip protocol icmp drop; }; }
+NFT
+        code=0; on_client $udpchat send -n bot -s 10.77.0.1 -t 2s hello || code=$?; echo "in silence: $code"
+        on_client $udpchat send --text -n bot -s 10.77.0.1 -t 2s "text gets through: $line"
+    "#;
+    let Some(mut process) = behind_a_router(script) else { return };
+    assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
+    let (shown, said) = (process.stdout.to_end(), process.stderr.to_end());
+    assert_eq!(shown, "on the way: 3\nat the client: 3\nin silence: 5\n", "{said}");
+    assert!(said.contains("100 of 100 lines confirmed"), "{said}");
+    let says = "datagrams of 1200 bytes do not fit the way to 10.77.0.1:9999: a session needs an MTU of 1228";
+    assert_eq!(said.matches(says).count(), 2, "{said}");
+    assert!(said.contains("no session began within 2s (do datagrams of 1200 bytes get through?"), "{said}");
+}
