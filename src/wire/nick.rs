@@ -15,6 +15,11 @@ pub const NICK_MAX: usize = 32;
 pub struct Nick(String);
 
 impl Nick {
+    /// Before all nicks in their order.
+    pub const fn least() -> Self {
+        Self(String::new())
+    }
+
     /// The nick as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -342,7 +342,10 @@ impl Sessions {
         } else if let (EntryKind::Renamed, Ok(to)) = (kind, text.parse::<Nick>()) {
             // What it says from now on comes behind that in the log; both nicks are its own until then.
             self.roster.hold(who, &to);
-            if let Some(peer) = self.peer_mut(id) {
+            if let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) {
+                if peer.present {
+                    self.roster.renamed(who, &peer.nick, &to);
+                }
                 peer.nick = to;
             }
         }
@@ -359,8 +362,17 @@ impl Sessions {
         let keys = key.into_iter().flat_map(|after| self.roster.present_after(after));
         let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
         let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
-        let mut encoded = Vec::new();
-        let more = keys.chain(texts).any(|(person, name)| !encode_person(&mut encoded, person, name));
+        let (mut encoded, mut last) = (Vec::new(), None);
+        let more = keys.chain(texts).any(|(person, name)| {
+            // Of one key all nicks or none, for the next question goes on behind it.
+            let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
+            last = Some((person, start));
+            let has_place = encode_person(&mut encoded, person, name);
+            if !has_place {
+                encoded.truncate(start);
+            }
+            !has_place
+        });
         Answer { after, more, encoded }
     }
 

@@ -172,13 +172,15 @@ impl Sessions {
                     self.roster.recall_joined(now, who, nick, author);
                 }
             }
-            (Entry::Left { who, .. }, _) => self.roster.recall_left(who),
+            (Entry::Left { who, nick, .. }, _) => {
+                nick.parse().into_iter().for_each(|nick| self.roster.recall_left(who, nick));
+            }
             (Entry::Said { .. } | Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. }, _) => {}
         }
         if let Entry::Renamed { who, nick, to } = *entry
-            && let Ok(to) = to.parse()
+            && let (Ok(nick), Ok(to)) = (nick.parse(), to.parse())
         {
-            self.roster.renamed(who, nick, &to);
+            self.roster.recall_renamed(now, who, nick, to);
         }
     }
 
@@ -214,14 +216,12 @@ impl Sessions {
         let (Ok(before), Ok(to)) = (slot.nick.parse::<Nick>(), slot.text.parse::<Nick>()) else { return };
         let peer = self.by_author.get(&author).copied().and_then(|id| self.peer_mut(id));
         let goes_back = peer.filter(|peer| matches!(outcome, Outcome::Refused(_)) && peer.nick == to);
-        if let Some(peer) = goes_back {
-            peer.nick = before;
-            self.roster.release(&to);
-            return;
-        }
-        self.roster.release(&before);
-        if matches!(outcome, Outcome::Accepted(_)) {
-            self.roster.renamed(slot.who, &slot.nick, &to);
+        let Some(peer) = goes_back else { return self.roster.release(&before) };
+        let (who, is_present) = (peer.who, peer.present);
+        peer.nick = before.clone();
+        self.roster.release(&to);
+        if is_present {
+            self.roster.renamed(who, &to, &before);
         }
     }
 

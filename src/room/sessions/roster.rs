@@ -1,8 +1,10 @@
-//! Which keys are present, and whose the nicks are (PROTOCOL 2.10).
+//! Who is present, and whose the nicks are (PROTOCOL 2.10).
 //!
-//! Owns: how many sessions a key has, since when it is without, who holds which nick.
+//! Owns: how many sessions a key has, under which nicks, since when it is without, who holds which nick.
 //! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
 //! Driven by: `sessions`.
+//!
+//! Presence is of a key under a nick: two windows of one nick are one presence, two nicks of one user are two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -30,12 +32,15 @@ pub(super) struct Notice {
     pub(super) why: CloseReason,
 }
 
-#[derive(Debug)]
-struct Key {
+/// A key under a nick.
+type Name = (Who, Nick);
+
+#[derive(Debug, Default)]
+struct Presence {
+    /// Its sessions that asked for presence.
     sessions: usize,
-    present: usize,
-    /// Under which nick and by which author `joined` was told, and not yet `left`.
-    joined: Option<(Nick, AuthorId)>,
+    /// By which author `joined` was told, and not yet `left`.
+    joined: Option<AuthorId>,
     /// Why it went, and which leaving that was.
     leaving: Option<(CloseReason, u64)>,
 }
@@ -43,11 +48,13 @@ struct Key {
 /// The keys that are or were just here.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    keys: BTreeMap<Who, Key>,
+    /// How many sessions a key has.
+    sessions: BTreeMap<Who, usize>,
+    presences: BTreeMap<Name, Presence>,
     /// Who holds a nick, with how many sessions.
     nicks: BTreeMap<Nick, (Who, usize)>,
-    /// Keys that will have left, by when.
-    leaving: BTreeSet<(Instant, Who, u64)>,
+    /// Presences that will have ended, by when.
+    leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
 }
 
@@ -60,7 +67,7 @@ impl Roster {
         if !self.is_free_for(who, nick) {
             return Err(CloseReason::NickTaken);
         }
-        let full = self.keys.get(&who).is_some_and(|key| key.sessions >= SESSIONS_OF_A_KEY);
+        let full = self.sessions.get(&who).is_some_and(|&sessions| sessions >= SESSIONS_OF_A_KEY);
         if full { Err(CloseReason::TooManySessions) } else { Ok(()) }
     }
 
@@ -84,47 +91,58 @@ impl Roster {
         }
     }
 
-    /// The log says that a session of `who` is `to` from now on and not `nick` any more: so is the key, if that was what
-    /// it joined as.
-    pub(super) fn renamed(&mut self, who: Who, nick: &str, to: &Nick) {
-        let joined = self.keys.get_mut(&who).and_then(|key| key.joined.as_mut());
-        if let Some((joined, _)) = joined.filter(|(joined, _)| joined.as_str() == nick) {
-            *joined = to.clone();
-        }
+    /// A session of `who` that is present as `nick` is present as `to` from now on: the log says so, or will.
+    pub(super) fn renamed(&mut self, who: Who, nick: &Nick, to: &Nick) {
+        let name = (who, nick.clone());
+        let Some(presence) = self.presences.get_mut(&name).filter(|presence| presence.sessions > 0) else { return };
+        presence.sessions -= 1;
+        let joined = if presence.sessions == 0 { presence.joined.take() } else { presence.joined };
+        self.forget_if_nothing(&name);
+        let presence = self.presences.entry((who, to.clone())).or_default();
+        presence.sessions += 1;
+        (presence.joined, presence.leaving) = (presence.joined.or(joined), None);
     }
 
-    /// The keys that are present, behind `after`, and under which nicks.
+    /// Those who are present, behind all presences of `after`, in the order of keys.
     pub(super) fn present_after(&self, after: Option<Who>) -> impl Iterator<Item = (Who, &Nick)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = self.keys.range((from, Bound::Unbounded));
-        behind.filter_map(|(&who, key)| key.joined.as_ref().map(|(nick, _)| (who, nick)))
+        let next = after.map(|Who(bytes)| Who((u64::from_be_bytes(bytes).saturating_add(1)).to_be_bytes()));
+        let from = next.map_or(Bound::Unbounded, |next| Bound::Included((next, Nick::least())));
+        let behind = self.presences.range((from, Bound::Unbounded));
+        behind.filter(|(_, presence)| presence.joined.is_some()).map(|((who, nick), _)| (*who, nick))
     }
 
     /// The log says that the key was present when the server ended: it has left unless it comes back soon.
     pub(super) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
-        let joined = Some((nick, author));
-        self.keys.insert(who, Key { sessions: 0, present: 0, joined, leaving: None });
-        self.leave_later(who, now + DEAD_AFTER, CloseReason::TimedOut);
+        let name = (who, nick);
+        self.presences.insert(name.clone(), Presence { joined: Some(author), ..Presence::default() });
+        self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
     }
 
     /// The log says that it left.
-    pub(super) fn recall_left(&mut self, who: Who) {
-        self.keys.remove(&who);
+    pub(super) fn recall_left(&mut self, who: Who, nick: Nick) {
+        self.presences.remove(&(who, nick));
+    }
+
+    /// The log says that it took another nick.
+    pub(super) fn recall_renamed(&mut self, now: Instant, who: Who, nick: Nick, to: Nick) {
+        if let Some(author) = self.presences.remove(&(who, nick)).and_then(|presence| presence.joined) {
+            self.recall_joined(now, who, to, author);
+        }
     }
 
     /// A session begins. True if `joined` is to be told.
     pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> bool {
         self.hold(who, nick);
-        let key = self.keys.entry(who).or_insert(Key { sessions: 0, present: 0, joined: None, leaving: None });
-        key.sessions += 1;
+        *self.sessions.entry(who).or_default() += 1;
         if !present {
             return false;
         }
-        key.present += 1;
-        key.leaving = None;
-        let is_first = key.joined.is_none() || planted(Fault::NoisyReconnect);
+        let presence = self.presences.entry((who, nick.clone())).or_default();
+        presence.sessions += 1;
+        presence.leaving = None;
+        let is_first = presence.joined.is_none() || planted(Fault::NoisyReconnect);
         if is_first {
-            key.joined = Some((nick.clone(), author));
+            presence.joined = Some(author);
         }
         is_first
     }
@@ -139,28 +157,34 @@ impl Roster {
         why: CloseReason,
     ) -> Option<Notice> {
         self.release(nick);
-        let key = self.keys.get_mut(&who)?;
-        key.sessions -= 1;
-        key.present -= usize::from(present);
-        if !present || key.present > 0 {
-            return self.forget_if_nothing(who);
+        if let Some(sessions) = self.sessions.get_mut(&who) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.sessions.remove(&who);
+            }
+        }
+        let name = (who, nick.clone());
+        let presence = self.presences.get_mut(&name).filter(|_| present)?;
+        presence.sessions -= 1;
+        if presence.sessions > 0 {
+            return None;
         }
         if matches!(why, CloseReason::Left | CloseReason::TimedOut) {
-            return self.left(who, why);
+            return self.left(name, why);
         }
-        self.leave_later(who, now + GRACE, why);
+        self.leave_later(&name, now + GRACE, why);
         None
     }
 
-    /// What is to be told of the next key whose grace is over.
+    /// What is to be told of the next presence whose grace is over.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Notice> {
-        while let Some(&(at, who, leaving)) = self.leaving.first() {
-            if at > now {
-                return None;
-            }
-            self.leaving.pop_first();
-            let why = self.keys.get(&who).and_then(|key| key.leaving).filter(|&(_, which)| which == leaving);
-            if let Some(notice) = why.and_then(|(why, _)| self.left(who, why)) {
+        while let Some(entry) = self.leaving.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (_, leaving) = *entry.key();
+            let name = entry.remove();
+            let why = self.presences.get(&name).and_then(|presence| presence.leaving);
+            if let Some((why, _)) = why.filter(|&(_, which)| which == leaving)
+                && let Some(notice) = self.left(name, why)
+            {
                 return Some(notice);
             }
         }
@@ -169,35 +193,35 @@ impl Roster {
 
     /// When [`Roster::expired`] is worth a call.
     pub(super) fn expiry(&self) -> Option<Instant> {
-        self.leaving.first().map(|&(at, ..)| at)
+        self.leaving.first_key_value().map(|(&(at, _), _)| at)
     }
 
     /// The authors that a `left` will name.
     pub(super) fn authors(&self) -> BTreeSet<AuthorId> {
-        self.keys.values().filter_map(|key| key.joined.as_ref()).map(|&(_, author)| author).collect()
+        self.presences.values().filter_map(|presence| presence.joined).collect()
     }
 
-    fn leave_later(&mut self, who: Who, at: Instant, why: CloseReason) {
+    fn leave_later(&mut self, name: &Name, at: Instant, why: CloseReason) {
         self.leavings += 1;
-        if let Some(key) = self.keys.get_mut(&who) {
-            key.leaving = Some((why, self.leavings));
-            self.leaving.insert((at, who, self.leavings));
+        if let Some(presence) = self.presences.get_mut(name) {
+            presence.leaving = Some((why, self.leavings));
+            self.leaving.insert((at, self.leavings), name.clone());
         }
     }
 
-    fn left(&mut self, who: Who, why: CloseReason) -> Option<Notice> {
-        let key = self.keys.get_mut(&who)?;
-        key.leaving = None;
-        let (nick, author) = key.joined.take()?;
-        self.forget_if_nothing(who);
-        Some(Notice { who, nick, author, why })
+    fn left(&mut self, name: Name, why: CloseReason) -> Option<Notice> {
+        let presence = self.presences.get_mut(&name)?;
+        presence.leaving = None;
+        let author = presence.joined.take();
+        self.forget_if_nothing(&name);
+        let (who, nick) = name;
+        author.map(|author| Notice { who, nick, author, why })
     }
 
-    fn forget_if_nothing(&mut self, who: Who) -> Option<Notice> {
-        if self.keys.get(&who).is_some_and(|key| key.sessions == 0 && key.joined.is_none()) {
-            self.keys.remove(&who);
+    fn forget_if_nothing(&mut self, name: &Name) {
+        if self.presences.get(name).is_some_and(|presence| presence.sessions == 0 && presence.joined.is_none()) {
+            self.presences.remove(name);
         }
-        None
     }
 }
 
@@ -227,7 +251,7 @@ mod tests {
         let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
         assert_eq!((left.who, left.nick, left.why), (JILL, nick("jill"), CloseReason::Left));
         assert_eq!(roster.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
-        assert!(roster.keys.is_empty() && roster.nicks.is_empty());
+        assert!(roster.sessions.is_empty() && roster.presences.is_empty() && roster.nicks.is_empty());
     }
 
     #[test]
@@ -253,12 +277,34 @@ mod tests {
     }
 
     #[test]
+    fn two_nicks_of_one_key_are_two_presences() {
+        let mut roster = Roster::default();
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+        assert!(roster.arrive(JILL, &nick("jane"), true, AUTHOR));
+        assert_eq!(roster.present_after(None).count(), 2);
+        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        assert_eq!(left.nick, nick("jane"));
+        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jill"))]);
+    }
+
+    #[test]
+    fn a_presence_that_is_renamed_beside_another_window_of_the_old_nick_is_one_more() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.renamed(JILL, &nick("jill"), &nick("jane"));
+        assert_eq!(roster.present_after(None).count(), 2);
+        assert!(roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).is_some());
+        assert!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).is_some());
+    }
+
+    #[test]
     fn a_nick_that_is_held_twice_is_free_when_it_is_let_go_twice() {
         let mut roster = Roster::default();
         roster.arrive(JILL, &nick("jill"), true, AUTHOR);
         roster.hold(JILL, &nick("jane"));
         assert!(!roster.is_free_for(JACK, &nick("jill")) && !roster.is_free_for(JACK, &nick("jane")));
-        roster.renamed(JILL, "jill", &nick("jane"));
+        roster.renamed(JILL, &nick("jill"), &nick("jane"));
         roster.release(&nick("jill"));
         assert!(roster.is_free_for(JACK, &nick("jill")));
         assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jane"))]);
@@ -274,7 +320,7 @@ mod tests {
         roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
         roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
         roster.recall_joined(at(0), Who([3; 8]), nick("joe"), AUTHOR);
-        roster.recall_left(Who([3; 8]));
+        roster.recall_left(Who([3; 8]), nick("joe"));
         assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
         assert_eq!(roster.expired(at(59)), None);
         assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));
