@@ -1,1 +1,318 @@
+//! The client against servers in memory: one of sessions, and one that answers as an original does.
+#![allow(clippy::wildcard_enum_match_arm)]
 
+use super::*;
+use crate::room::{self, Path, Room, SessionConfig, SocketId};
+use crate::session::{Entropy, StaticKey};
+use crate::store::{self, Memory};
+use crate::wire::entry::Entry;
+use crate::wire::{LogId, Seq};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const SOCKET: SocketId = SocketId(0);
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn key(seed: u8) -> StaticKey {
+    StaticKey::generate(&mut Entropy::new([seed; 32]))
+}
+
+fn identity() -> Identity {
+    Identity {
+        key: key(1),
+        instance: Instance([1; 8]),
+        repeats: false,
+        present: true,
+        unnamed: false,
+        history: 0,
+        pinned: None,
+        seed: [1; 32],
+    }
+}
+
+fn config(servers: &[u16]) -> Config {
+    Config {
+        nick: "jill".parse().unwrap(),
+        servers: servers.iter().map(|&port| address(port)).collect(),
+        timeout: TIMEOUT,
+        stays: false,
+        identity: Some(identity()),
+        is_secure: false,
+    }
+}
+
+/// A client and what it was told; `answers` says what comes back of what it sends.
+struct Talk {
+    now: Instant,
+    client: Client,
+    told: Vec<Event>,
+    sent: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl Talk {
+    fn new(config: Config) -> Self {
+        Self { now: Instant::ZERO, client: Client::new(Instant::ZERO, config), told: Vec::new(), sent: Vec::new() }
+    }
+
+    /// Carries everything until nobody has anything to say.
+    fn run(&mut self, answers: &mut impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>>) {
+        loop {
+            let mut coming = Vec::new();
+            while let Some(bytes) = self.client.poll_transmit().map(<[u8]>::to_vec) {
+                let to = self.client.server();
+                self.client.transmitted(self.now);
+                coming.extend(answers(self.now, to, &bytes).into_iter().map(|bytes| (to, bytes)));
+                self.sent.push((to, bytes));
+            }
+            while let Some(event) = self.client.poll_event() {
+                self.told.push(event);
+            }
+            while let Some(entry) = self.client.poll_entry() {
+                self.told.push(entry);
+            }
+            if coming.is_empty() {
+                return;
+            }
+            for (from, bytes) in coming {
+                self.client.handle_datagram(self.now, from, &bytes);
+            }
+        }
+    }
+
+    /// Time passes, from deadline to deadline.
+    fn wait(&mut self, time: Duration, answers: &mut impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>>) {
+        let end = self.now + time;
+        self.run(answers);
+        while let Some(next) = self.client.poll_timeout().filter(|&next| next <= end) {
+            self.now = self.now.max(next);
+            self.client.handle_timeout(self.now);
+            assert!(self.client.poll_timeout().is_none_or(|later| later > self.now), "the deadline moves on");
+            self.run(answers);
+        }
+        self.now = end;
+    }
+
+    fn lines_sent(&self) -> Vec<&str> {
+        self.sent.iter().filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok()).collect()
+    }
+
+    fn failed(&self) -> Vec<(u16, Unreachable)> {
+        let failed = |event: &Event| match event {
+            Event::Failed(address, why) => Some((address.port(), *why)),
+            _ => None,
+        };
+        self.told.iter().filter_map(failed).collect()
+    }
+
+    fn over(&self) -> Option<Over> {
+        self.told.iter().find_map(|event| if let Event::Over(why) = event { Some(*why) } else { None })
+    }
+}
+
+fn nobody(_: Instant, _: SocketAddr, _: &[u8]) -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
+fn original(_: Instant, _: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
+    let line = std::str::from_utf8(bytes).expect("an original is sent text only");
+    vec![line.strip_prefix("SIGNUP_TAG:").map_or_else(|| line.into(), |nick| format!("{nick} joined!")).into_bytes()]
+}
+
+/// A server of ours.
+fn ours() -> impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>> {
+    let sessions =
+        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
+    let mut room = Room::new(room::Config { sessions: Some(sessions), ..room::Config::default() }, 1, Seq(0));
+    let mut store = Memory::default();
+    move |now, _, bytes| {
+        room.handle_datagram(now, Path { socket: SOCKET, peer: address(7), local: None }, bytes);
+        room.handle_timeout(now);
+        let mut out = Vec::new();
+        loop {
+            store::settle(now, &mut room, &mut store, |_, _| {});
+            let Some(transmits) = room.poll_transmit(SOCKET) else { return out };
+            let segment = transmits.segment().unwrap_or(usize::MAX);
+            let batch: Vec<_> = transmits.collect();
+            let count = batch.len();
+            out.extend(
+                batch.into_iter().flat_map(|(_, bytes)| bytes.chunks(segment).map(<[u8]>::to_vec).collect::<Vec<_>>()),
+            );
+            room.transmitted(SOCKET, count);
+        }
+    }
+}
+
+#[test]
+fn an_original_is_spoken_to_in_text_and_is_sent_nothing_else() {
+    let mut talk = Talk::new(config(&[1]));
+    talk.client.say(talk.now, "early");
+    talk.wait(Duration::from_secs(1), &mut original);
+    talk.client.say(talk.now, "late");
+    talk.client.finish(talk.now);
+    talk.run(&mut original);
+    assert_eq!(talk.lines_sent(), ["SIGNUP_TAG:jill\u{6}", "jill: early", "jill: late"]);
+    assert_eq!(talk.told[0], Event::Joined(Dialect::Text));
+    assert!(talk.client.is_done() && talk.client.confirmed() == 2);
+}
+
+#[test]
+fn a_server_of_ours_is_spoken_to_in_a_session_and_no_line_goes_out_as_text() {
+    let mut talk = Talk::new(config(&[1]));
+    talk.client.say(talk.now, "early");
+    talk.wait(Duration::from_millis(100), &mut ours());
+    assert_eq!(talk.lines_sent(), ["SIGNUP_TAG:jill\u{6}"]);
+    assert!(matches!(&talk.told[0], Event::Joined(Dialect::Session { key: it, .. }) if *it == key(100).public()));
+    assert_eq!(talk.client.confirmed(), 1);
+}
+
+#[test]
+fn text_that_comes_before_the_token_does_not_make_the_server_an_original() {
+    let mut server = ours();
+    let mut first = true;
+    let mut both = |now, to, bytes: &[u8]| {
+        let mut answers = server(now, to, bytes);
+        if std::mem::take(&mut first) {
+            answers.insert(0, b"jack: for who had this address before".to_vec());
+        }
+        answers
+    };
+    let mut talk = Talk::new(config(&[1]));
+    talk.client.say(talk.now, "secret");
+    talk.wait(Duration::from_secs(2), &mut both);
+    assert!(matches!(talk.told[0], Event::Joined(Dialect::Session { .. })), "{:?}", talk.told);
+    assert_eq!(talk.lines_sent(), ["SIGNUP_TAG:jill\u{6}"]);
+}
+
+#[test]
+fn who_is_to_be_secure_or_knows_the_key_does_not_speak_text() {
+    let secure = Config { is_secure: true, ..config(&[1]) };
+    let pinned = Identity { pinned: Some(key(100).public()), ..identity() };
+    for config in [secure, Config { identity: Some(pinned), ..config(&[1]) }] {
+        let mut talk = Talk::new(config);
+        talk.client.say(talk.now, "secret");
+        talk.wait(TIMEOUT, &mut original);
+        assert!(talk.told.contains(&Event::TextIgnored));
+        assert_eq!(talk.failed(), [(1, Unreachable::OnlyText)]);
+        assert_eq!(talk.over(), Some(Over::Unreachable));
+        assert!(talk.lines_sent().iter().all(|&line| line == "SIGNUP_TAG:jill\u{6}"));
+        assert_eq!(talk.client.outstanding(), 1, "it was never sent");
+    }
+}
+
+#[test]
+fn who_is_to_speak_text_asks_for_no_session() {
+    let mut talk = Talk::new(Config { identity: None, ..config(&[1]) });
+    talk.client.say(talk.now, "hey");
+    talk.wait(Duration::from_secs(1), &mut original);
+    assert_eq!(talk.lines_sent(), ["SIGNUP_TAG:jill", "jill: hey"]);
+}
+
+#[test]
+fn every_address_is_tried_for_its_share_of_the_time_and_what_was_wrong_with_each_is_told() {
+    let mut server = ours();
+    let mut third =
+        |now, to: SocketAddr, bytes: &[u8]| if to.port() == 3 { server(now, to, bytes) } else { Vec::new() };
+    let mut talk = Talk::new(config(&[1, 2, 3]));
+    talk.client.say(talk.now, "hey");
+    talk.run(&mut third);
+    talk.client.handle_unreachable(talk.now, Unreachable::Refused);
+    talk.wait(Duration::from_secs(2), &mut third);
+    assert_eq!(talk.failed(), [(1, Unreachable::Refused), (2, Unreachable::NoAnswer)]);
+    assert_eq!((talk.client.server().port(), talk.client.confirmed()), (3, 1));
+    let mut talk = Talk::new(config(&[1, 2]));
+    talk.wait(TIMEOUT, &mut nobody);
+    assert_eq!(talk.failed(), [(1, Unreachable::NoAnswer), (2, Unreachable::NoAnswer)]);
+    assert_eq!(talk.over(), Some(Over::Unreachable));
+}
+
+#[test]
+fn a_token_and_nothing_more_is_told_apart_from_silence_and_so_is_a_narrow_way() {
+    let token = |_: Instant, _: SocketAddr, bytes: &[u8]| {
+        if bytes.starts_with(b"SIGNUP_TAG:") { vec![b"\x06abcdefghijk".to_vec()] } else { Vec::new() }
+    };
+    let mut talk = Talk::new(config(&[1]));
+    talk.wait(TIMEOUT, &mut { token });
+    assert_eq!(talk.failed(), [(1, Unreachable::NoHandshake)]);
+    let mut talk = Talk::new(config(&[1]));
+    talk.run(&mut { token });
+    talk.client.handle_unreachable(talk.now, Unreachable::TooLong);
+    talk.wait(TIMEOUT, &mut { token });
+    assert_eq!(talk.failed(), [(1, Unreachable::TooLong)]);
+}
+
+#[test]
+fn a_script_whose_server_falls_silent_gives_up_after_its_timeout_and_names_every_line() {
+    let mut talk = Talk::new(config(&[1]));
+    talk.wait(Duration::from_millis(100), &mut ours());
+    ["one", "two"].into_iter().for_each(|line| drop(talk.client.say(talk.now, line).to_string()));
+    talk.wait(TIMEOUT, &mut nobody);
+    let lost: Vec<_> = talk.told.iter().filter(|event| matches!(event, Event::Lost(_))).collect();
+    assert_eq!(lost, [&Event::Lost("one".into()), &Event::Lost("two".into())]);
+    assert_eq!((talk.over(), talk.client.lost()), (Some(Over::GaveUp), 2));
+}
+
+#[test]
+fn who_stays_waits_for_ever_and_its_lines_go_out_when_the_server_is_heard_again() {
+    let mut server = ours();
+    let mut talk = Talk::new(Config { stays: true, ..config(&[1]) });
+    talk.wait(Duration::from_millis(100), &mut server);
+    talk.client.say(talk.now, "hello?");
+    talk.wait(Duration::from_secs(40), &mut nobody);
+    talk.wait(Duration::from_secs(10), &mut server);
+    let quiet = talk.told.iter().filter(|event| matches!(event, Event::Quiet(_) | Event::Back)).collect::<Vec<_>>();
+    assert_eq!(quiet, [&Event::Quiet(Duration::from_millis(5100)), &Event::Back]);
+    assert_eq!((talk.over(), talk.client.confirmed()), (None, 1));
+}
+
+#[test]
+fn who_repeats_itself_says_one_line_after_the_other_and_stops_at_the_first_that_is_refused() {
+    let repeats = Identity { repeats: true, ..identity() };
+    let mut talk = Talk::new(Config { identity: Some(repeats), ..config(&[1]) });
+    for line in ["one", "two"] {
+        talk.client.say(talk.now, line);
+    }
+    talk.client.rename(talk.now, &"jane".parse().unwrap());
+    talk.client.finish(talk.now);
+    talk.wait(Duration::from_secs(1), &mut ours());
+    let said = |event: &Event| match event {
+        Event::Entry { encoded, .. } => match Entry::decode(encoded) {
+            Some(Entry::Said { text, .. }) => Some(text.to_owned()),
+            _ => None,
+        },
+        _ => None,
+    };
+    assert_eq!(talk.told.iter().filter_map(said).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(talk.told.contains(&Event::Renamed("jane".parse().unwrap())) && talk.client.is_done());
+}
+
+#[test]
+fn a_user_who_takes_nothing_stops_entries_and_not_what_became_of_lines() {
+    let mut server = ours();
+    let mut talk = Talk::new(config(&[1]));
+    talk.wait(Duration::from_millis(100), &mut server);
+    talk.client.say(talk.now, "hey");
+    let mut coming = Vec::new();
+    while let Some(bytes) = talk.client.poll_transmit().map(<[u8]>::to_vec) {
+        talk.client.transmitted(talk.now);
+        coming.extend(server(talk.now, address(1), &bytes));
+    }
+    coming.iter().for_each(|bytes| talk.client.handle_datagram(talk.now, address(1), bytes));
+    assert_eq!(talk.client.poll_event(), Some(Event::Confirmed(Some(Seq(1)))));
+    assert!(talk.client.has_entries());
+}
+
+#[test]
+fn leaving_is_said_and_known_to_be_done() {
+    let mut server = ours();
+    let mut talk = Talk::new(config(&[1]));
+    talk.wait(Duration::from_millis(100), &mut server);
+    talk.client.leave(talk.now);
+    assert!(!talk.client.is_gone());
+    talk.wait(Duration::from_secs(1), &mut server);
+    assert!(talk.client.is_gone() && talk.over().is_none());
+    let mut early = Talk::new(config(&[1]));
+    early.client.leave(early.now);
+    assert!(early.client.is_gone(), "nobody knows of it");
+}
