@@ -6,9 +6,13 @@ RUN cargo build --release --locked && strip target/release/udpchat
 
 FROM debian:bookworm-slim
 COPY --from=build /src/target/release/udpchat /usr/local/bin/udpchat
-# Nothing is written: run it with --read-only, as anybody.
+# Keys are all that is written: run it with --read-only and a volume there.
+ENV XDG_STATE_HOME=/var/lib
+RUN install -d -o 65534 -g 65534 -m 700 /var/lib/udpchat
+VOLUME /var/lib/udpchat
 USER 65534:65534
 EXPOSE 9999/udp
+HEALTHCHECK --interval=30s --timeout=6s --start-period=2s CMD ["udpchat", "ping", "--count", "1"]
 # The exec form: signals reach the program itself.
 ENTRYPOINT ["udpchat"]
 CMD ["serve", "--bind", "0.0.0.0:9999"]

@@ -29,13 +29,13 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -s h -l help -d 'Print hel
 complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print version'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
-complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until it has come back'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until the room has it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Ask whether a server is there, and what it is'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, or forget one'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Try the protocols in a simulated network'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; may be given several times' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'With which addresses to speak the text protocol' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'With which addresses to speak plain text, as the original does, beside sessions' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
 any\t'Every address; makes the server a reflector for whoever forges a source address'
 off\t'Nobody'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d 'The most members at a time' -r
@@ -48,7 +48,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'What to be called, 1 to 32 bytes; asked for on a terminal if it is not given' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'The server; without a port it is 9999' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to be confirmed' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Tell what happens as JSON, one object a line'
@@ -56,7 +56,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'What to be called, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'The server; without a port it is 9999' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to be confirmed' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name the message, so that it is in the room once however often it is sent under this name' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l text -d 'Speak plain text only, as the original does'
@@ -76,7 +76,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'The server; without a port it is 9999' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to be confirmed' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l dialect -d 'What to speak' -r -f -a "text\t'The original\'s protocol'
 session\t'Sessions: encrypted and acknowledged'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'How many members listen' -r

@@ -20,8 +20,8 @@ use crate::wire::Nick;
 
 /// A chat room over UDP: server, client and one-shot sender
 ///
-/// Speaks the plain text protocol of the well-known Python tutorial, byte for byte: Python clients on this server, this
-/// client on a Python server.
+/// Encrypted, every message once and in order, also over networks that lose; and the plain text protocol of the well-known
+/// Python tutorial, byte for byte: Python clients on this server, this client on a Python server.
 #[derive(Debug, Parser)]
 #[command(name = "udpchat", version, arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
@@ -44,12 +44,13 @@ pub enum Command {
     Serve(Serve),
     /// Join a chat room and talk
     ///
-    /// Shows what is said and sends the lines of stdin. '!q', the end of input and Ctrl-C leave. If stdin is no
-    /// terminal, waits at its end until the lines have come back from the server.
+    /// Shows what is said and sends the lines of stdin; '/help' shows the commands. '!q', the end of input and Ctrl-C leave.
+    /// If stdin is no terminal, waits at its end until the lines are confirmed.
     Join(Join),
-    /// Send a message and wait until it has come back
+    /// Send a message and wait until the room has it
     ///
-    /// For scripts: never prompts, and succeeds only if the server has sent the message to the room.
+    /// For scripts: never prompts, and succeeds only if the server has the message in its log, or, an original, has sent it
+    /// back.
     Send(Send),
     /// Ask whether a server is there, and what it is
     ///
@@ -78,7 +79,7 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9999", value_parser = bind_address)]
     pub bind: Vec<SocketAddr>,
 
-    /// With which addresses to speak the text protocol
+    /// With which addresses to speak plain text, as the original does, beside sessions
     #[arg(long, value_enum, default_value_t = Text::Private)]
     pub text: Text,
 
@@ -139,7 +140,7 @@ pub struct Target {
     #[arg(short, long, value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
     pub server: HostPort,
 
-    /// Wait this long for the server to answer, and for a line to come back
+    /// Wait this long for the server to answer, and for a line to be confirmed
     #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub timeout: Duration,
 }
@@ -477,23 +478,35 @@ const FAILURE: (&str, &str) = ("1", "The system failed us, or a line of the inpu
 const USAGE: (&str, &str) = ("2", "The command line is wrong.");
 const UNREACHABLE: (&str, &str) = (
     "3",
-    "Unreachable: nothing listens there, there is no way there, the name does not resolve, or join got no answer.",
+    "Unreachable: nothing listens there, there is no way there, the name does not resolve, or there is no answer.",
+);
+const REFUSED: (&str, &str) = (
+    "4",
+    "Refused: the nick is taken, the room is full, a message is not accepted, the server's key has changed, or it speaks \
+     only text and that is not wanted.",
 );
 const NOT_CONFIRMED: (&str, &str) =
-    ("5", "Not confirmed: a line, or for send the server's answer, did not come back in time; it may have arrived.");
+    ("5", "Not confirmed: nothing is known of a line, or for send of the server, in time; it may have arrived.");
 const SYSTEM: (&str, &str) = ("1", "The system failed us; what it said is on stderr.");
 const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was done.");
 
-const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, NOT_CONFIRMED, INTERRUPTED];
-const NO_FILE: (&str, &str) = ("none", "No file is read or written; the room is gone when the server ends.");
+const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, REFUSED, NOT_CONFIRMED, INTERRUPTED];
+const NO_FILE: (&str, &str) = ("none", "No file is read or written.");
+const STATE: (&str, &str) =
+    ("XDG_STATE_HOME", "Keys are kept in its folder udpchat; without it in ~/.local/state/udpchat.");
+const CLIENT_KEY: (&str, &str) =
+    ("$XDG_STATE_HOME/udpchat/client.key", "Your key, made on first use. Who has it is you: keep it to yourself.");
+const SERVER_KEY: (&str, &str) =
+    ("$XDG_STATE_HOME/udpchat/server.key", "The key of your server, unless --key is given.");
+const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
 
 /// The manual of a subcommand, or of the whole for any other name.
 #[allow(clippy::too_many_lines)] // a table
 pub fn manual(subcommand: &str) -> Manual {
     let overview = Manual {
         exit_status: CLIENT_STATUS,
-        environment: &[SERVER, NICK, RUST_LOG],
-        files: &[NO_FILE],
+        environment: &[SERVER, NICK, STATE, RUST_LOG],
+        files: &[CLIENT_KEY, SERVER_KEY, PINS],
         examples: &[
             ("Serve a room for this machine:", "udpchat serve"),
             ("Join it from another terminal:", "udpchat join --nick jack"),
@@ -503,8 +516,8 @@ pub fn manual(subcommand: &str) -> Manual {
     match subcommand {
         "serve" => Manual {
             exit_status: &[("0", "Ended by a signal."), SYSTEM, USAGE],
-            environment: &[RUST_LOG],
-            files: &[("stdout", "The transcript, unless --quiet is given."), NO_FILE],
+            environment: &[STATE, RUST_LOG],
+            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY],
             examples: &[
                 (
                     "Serve the local network, over IPv4 and IPv6:",
@@ -515,29 +528,60 @@ pub fn manual(subcommand: &str) -> Manual {
             ],
         },
         "join" => Manual {
-            environment: &[SERVER, NICK, RUST_LOG],
-            files: &[STDOUT, NO_FILE],
+            environment: &[SERVER, NICK, STATE, RUST_LOG],
+            files: &[STDOUT, CLIENT_KEY, PINS],
             examples: &[
                 ("Be asked for the nick, as by the original:", "udpchat join"),
                 ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
                 (
-                    "Say some lines and wait until they have come back:",
+                    "Say some lines and wait until they are confirmed:",
                     "printf 'hey\\nbye\\n' | udpchat join --nick jack",
                 ),
+                ("Never speak plain text:", "udpchat join --nick jack --secure"),
+                ("For a program:", "udpchat join --nick jack --json"),
             ],
             ..overview
         },
         "send" => Manual {
-            environment: &[SERVER, NICK, RUST_LOG],
-            files: &[NO_FILE],
+            environment: &[SERVER, NICK, STATE, RUST_LOG],
+            files: &[CLIENT_KEY, PINS],
             examples: &[
                 (
                     "Tell the room, and know whether it was told:",
                     "udpchat send --nick bot 'the build is done' || echo not told",
                 ),
+                (
+                    "Try until it is told, and tell it once:",
+                    "until udpchat send --nick bot --id build-42 'the build is done'; do sleep 10; done",
+                ),
                 ("Send each line of a file:", "udpchat send --nick bot - <README.md"),
             ],
             ..overview
+        },
+        "ping" => Manual {
+            exit_status: &[
+                ("0", "At least one ping came back."),
+                SYSTEM,
+                USAGE,
+                ("3", "Unreachable, or none came back."),
+                ("4", "Refused: the server's key has changed, or it speaks only text and that is not wanted."),
+                INTERRUPTED,
+            ],
+            environment: &[SERVER, STATE, RUST_LOG],
+            files: &[("stdout", "What is found out."), PINS],
+            examples: &[
+                ("Is it there?", "udpchat ping --count 1 127.0.0.1:9999"),
+                ("Every 200 ms, for a program:", "udpchat ping --count 10 --interval 200ms --json"),
+            ],
+        },
+        "key" => Manual {
+            exit_status: &[DONE, ("1", "There is no such key, or it cannot be read or removed."), USAGE],
+            environment: &[STATE, RUST_LOG],
+            files: &[CLIENT_KEY, SERVER_KEY, PINS],
+            examples: &[
+                ("Show fingerprints, to compare them with somebody else's:", "udpchat key"),
+                ("Take the next key of a server for its own:", "udpchat key forget 127.0.0.1:9999"),
+            ],
         },
         "bench" => Manual {
             exit_status: &[DONE, SYSTEM, USAGE, UNREACHABLE],
@@ -549,6 +593,7 @@ pub fn manual(subcommand: &str) -> Manual {
                     "udpchat serve --quiet --rate off --signup-rate off",
                 ),
                 ("", "udpchat bench --members 100 --duration 5s"),
+                ("The same with sessions:", "udpchat bench --dialect session --members 100 --duration 5s"),
                 (
                     "Lines of mixed lengths at a steady pace, the server watched:",
                     "udpchat bench --size 20-256 --rate 200 --pid $(pgrep -x -n udpchat)",
