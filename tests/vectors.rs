@@ -1,0 +1,395 @@
+//! Test vectors of the session protocol, for other implementations: a conversation from fixed seeds, byte for byte.
+//!
+//! `tests/vectors/session.json` is made by our client and our server; here it is read with nothing of theirs but the numbers
+//! of docs/PROTOCOL.md, snow with its own resolver, BLAKE2s and postcard. `UDPCHAT_WRITE_VECTORS=1 cargo test --test vectors`
+//! makes it anew when the protocol has changed.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use blake2::digest::Mac;
+use blake2::{Blake2s256, Blake2sMac256, Digest};
+use serde::{Deserialize, Serialize};
+use snow::Builder;
+use snow::params::{CipherChoice, DHChoice, HashChoice};
+use snow::resolvers::{CryptoResolver, DefaultResolver};
+use snow::types::{Cipher, Dh, Hash, Random};
+use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::session::{Entropy, StaticKey, Tap};
+use udpchat::store::{self, Memory, Store};
+use udpchat::time::Instant;
+use udpchat::wire::frame::PostKind;
+use udpchat::wire::packet::{self, Datagram};
+use udpchat::wire::{Instance, LogId};
+use zeroize::Zeroizing;
+
+const CLIENT_SEED: [u8; 32] = [0x11; 32];
+const SERVER_SEED: [u8; 32] = [0x22; 32];
+const CLIENT_SECRET: [u8; 32] = [0x33; 32];
+const SERVER_SECRET: [u8; 32] = [0x44; 32];
+const LOG: [u8; 16] = [0x55; 16];
+const INSTANCE: [u8; 8] = [0x66; 8];
+
+/// The file. Bytes are hexadecimal.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Vectors {
+    about: String,
+    client: End,
+    server: End,
+    token: TokenVector,
+    log: String,
+    instance: String,
+    nick: String,
+    /// In the order in which they were sent.
+    datagrams: Vec<DatagramVector>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct End {
+    static_secret: String,
+    static_public: String,
+    /// The first 8 bytes are who.
+    blake2s_of_public: String,
+    ephemeral_secret: String,
+    ephemeral_public: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TokenVector {
+    server_secret: String,
+    slot: u64,
+    client_address: String,
+    token: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct DatagramVector {
+    from: String,
+    what: String,
+    bytes: String,
+    /// Of a packet: its frames. Of a message of the handshake: its payload.
+    plaintext: Option<String>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn public(secret: [u8; 32]) -> [u8; 32] {
+    StaticKey::from_secret(Zeroizing::new(secret)).public().0
+}
+
+fn end(secret: [u8; 32], ephemeral: [u8; 32]) -> End {
+    End {
+        static_secret: hex(&secret),
+        static_public: hex(&public(secret)),
+        blake2s_of_public: hex(&Blake2s256::digest(public(secret))),
+        ephemeral_secret: hex(&ephemeral),
+        ephemeral_public: hex(&public(ephemeral)),
+    }
+}
+
+/// The ephemeral secret that an end with this seed had: of a generator of its own, which was seeded by that of the end after
+/// a few other draws.
+fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
+    let secret = |draws: usize| {
+        let mut entropy = Entropy::new(seed);
+        (0..draws).for_each(|_| drop(entropy.bytes::<4>().to_vec()));
+        Entropy::new(entropy.bytes()).bytes::<32>()
+    };
+    (0..32).map(secret).find(|&secret| public(secret)[..] == *its_public).expect("it was drawn soon")
+}
+
+/// Our two ends talk in memory.
+#[allow(clippy::too_many_lines)] // a script
+fn make() -> Vectors {
+    let (client_address, server_address): (SocketAddr, SocketAddr) =
+        ("192.0.2.7:50000".parse().unwrap(), "192.0.2.1:9999".parse().unwrap());
+    let tap = Tap::default();
+    let sessions = SessionConfig {
+        key: StaticKey::from_secret(Zeroizing::new(SERVER_SECRET)),
+        log: LogId(LOG),
+        seed: SERVER_SEED,
+        history_bytes: 1 << 16,
+        tap: Some(tap.clone()),
+    };
+    let mut store = Memory::default();
+    let mut room = Room::new(Config { sessions: Some(sessions), ..Config::default() }, 1, store.next());
+    // In the third minute of the server's.
+    let mut now = Instant::from_millis(125_000);
+    let config = MemberConfig {
+        server: server_address,
+        nick: "jill".parse().unwrap(),
+        unnamed: false,
+        key: StaticKey::from_secret(Zeroizing::new(CLIENT_SECRET)),
+        instance: Instance(INSTANCE),
+        repeats: false,
+        present: true,
+        place: None,
+        history: 0,
+        pinned: None,
+        seed: CLIENT_SEED,
+        tap: Some(tap.clone()),
+    };
+    let mut member = Member::new(now, config);
+    let mut datagrams = Vec::new();
+    let mut talk = |now: Instant, member: &mut Member| loop {
+        let before = datagrams.len();
+        while let Some(bytes) = member.poll_transmit().map(<[u8]>::to_vec) {
+            member.transmitted(now);
+            datagrams.push(vector("client", &bytes, &tap));
+            room.handle_datagram(now, Path { socket: SocketId(0), peer: client_address, local: None }, &bytes);
+            room.handle_timeout(now);
+        }
+        loop {
+            store::settle(now, &mut room, &mut store, |_, _| {});
+            let Some(transmits) = room.poll_transmit(SocketId(0)) else { break };
+            let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
+            room.transmitted(SocketId(0), batch.len());
+            for bytes in batch {
+                datagrams.push(vector("server", &bytes, &tap));
+                member.handle_datagram(now, server_address, &bytes);
+            }
+        }
+        while member.poll_event().is_some() {}
+        if datagrams.len() == before {
+            break;
+        }
+    };
+    talk(now, &mut member);
+    for (kind, text) in [(PostKind::Say, "hey"), (PostKind::Act, "waves"), (PostKind::Rename, "jane")] {
+        now = now + Duration::from_millis(100);
+        member.handle_timeout(now);
+        member.post(now, kind, text);
+        talk(now, &mut member);
+    }
+    member.ask(now);
+    talk(now, &mut member);
+    member.leave(now);
+    talk(now, &mut member);
+
+    let noise = |what: &str, at: usize| {
+        unhex(&datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes)[at..at + 32].to_vec()
+    };
+    let client_ephemeral = ephemeral(CLIENT_SEED, &noise("hello", 18));
+    let server_ephemeral = ephemeral(SERVER_SEED, &noise("answer", 5));
+    let token_secret = Entropy::new(SERVER_SEED).bytes::<32>();
+    let token = unhex(&datagrams[1].bytes);
+    Vectors {
+        about: "udpchat session protocol, version 1 (docs/PROTOCOL.md 2); made by tests/vectors.rs".into(),
+        client: end(CLIENT_SECRET, client_ephemeral),
+        server: end(SERVER_SECRET, server_ephemeral),
+        token: TokenVector {
+            server_secret: hex(&token_secret),
+            slot: 2,
+            client_address: client_address.to_string(),
+            token: hex(&token),
+        },
+        log: hex(&LOG),
+        instance: hex(&INSTANCE),
+        nick: "jill".into(),
+        datagrams,
+    }
+}
+
+fn vector(from: &str, bytes: &[u8], tap: &Tap) -> DatagramVector {
+    let what = match bytes[0] {
+        0x06 => "token",
+        0xf8 => "hello",
+        0xf9 => "answer",
+        0xfa => "finish",
+        0xfb => "packet",
+        0xfc => "unknown",
+        _ => "probe",
+    };
+    let plaintext = match packet::parse(bytes) {
+        Some(Datagram::Packet { receiver, number, .. }) => tap.plain(receiver, number).map(|plain| hex(&plain)),
+        _ => None,
+    };
+    DatagramVector { from: from.into(), what: what.into(), bytes: hex(bytes), plaintext }
+}
+
+fn path() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/session.json")
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_str(&std::fs::read_to_string(path()).unwrap()).unwrap()
+}
+
+#[test]
+fn our_two_ends_say_what_the_vectors_say() {
+    let mut made = make();
+    if std::env::var_os("UDPCHAT_WRITE_VECTORS").is_some() {
+        std::fs::create_dir_all(path().parent().unwrap()).unwrap();
+        std::fs::write(path(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+    let mut kept = vectors();
+    // What program the server says it is changes with each version of ours, and so does all behind it in that packet.
+    let is_welcome =
+        |datagram: &DatagramVector| datagram.plaintext.as_deref().is_some_and(|plain| plain.contains(&hex(b"udpchat")));
+    assert!(kept.datagrams.iter().any(is_welcome) && made.datagrams.iter().any(is_welcome));
+    kept.datagrams.retain(|datagram| !is_welcome(datagram));
+    made.datagrams.retain(|datagram| !is_welcome(datagram));
+    assert_eq!(made, kept);
+}
+
+#[test]
+fn keys_and_the_token_are_what_the_protocol_says() {
+    let vectors = vectors();
+    let token = &vectors.token;
+    let address: SocketAddr = token.client_address.parse().unwrap();
+    let SocketAddr::V4(v4) = address else { panic!("{address}") };
+    let mut mac = Blake2sMac256::new_from_slice(&unhex(&token.server_secret)).unwrap();
+    mac.update(&token.slot.to_be_bytes());
+    mac.update(&v4.ip().to_ipv6_mapped().octets());
+    mac.update(&v4.port().to_be_bytes());
+    let mac = mac.finalize().into_bytes();
+    // 66 bits as 11 characters of 6 bits, by hand.
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bit = |at: usize| mac[at / 8] >> (7 - at % 8) & 1;
+    let digit = |at: usize| (0..6).fold(0, |value, bit_at| value << 1 | usize::from(bit(6 * at + bit_at)));
+    let expected: Vec<u8> = std::iter::once(0x06).chain((0..11).map(|at| alphabet[digit(at)])).collect();
+    assert_eq!(token.token, hex(&expected));
+    assert_eq!(vectors.datagrams[0].bytes, hex(b"SIGNUP_TAG:jill\x06"));
+    assert_eq!(vectors.datagrams[1].bytes, token.token);
+    for end in [&vectors.client, &vectors.server] {
+        assert_eq!(end.blake2s_of_public, hex(&Blake2s256::digest(unhex(&end.static_public))));
+    }
+}
+
+/// snow's own parts, and no randomness: nothing is left to chance.
+struct Others;
+
+struct NoRandom;
+
+impl Random for NoRandom {
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), snow::Error> {
+        Err(snow::Error::Rng)
+    }
+}
+
+impl CryptoResolver for Others {
+    fn resolve_rng(&self) -> Option<Box<dyn Random>> {
+        Some(Box::new(NoRandom))
+    }
+
+    fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
+        DefaultResolver.resolve_dh(choice)
+    }
+
+    fn resolve_hash(&self, choice: &HashChoice) -> Option<Box<dyn Hash>> {
+        DefaultResolver.resolve_hash(choice)
+    }
+
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+        DefaultResolver.resolve_cipher(choice)
+    }
+}
+
+#[test]
+fn another_implementation_of_noise_reads_and_says_the_same() {
+    let vectors = vectors();
+    let find = |what: &str| unhex(&vectors.datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes);
+    let (hello, answer, finish) = (find("hello"), find("answer"), find("finish"));
+    assert_eq!((hello.len(), &hello[..2], hex(&hello[6..18])), (1200, &[0xf8, 1][..], vectors.token.token.clone()));
+    assert!(hello[50..].iter().all(|&byte| byte == 0));
+    let end = |end: &End, is_client| {
+        let (secret, ephemeral) = (unhex(&end.static_secret), unhex(&end.ephemeral_secret));
+        let builder = Builder::with_resolver("Noise_XX_25519_ChaChaPoly_BLAKE2s".parse().unwrap(), Box::new(Others));
+        let builder = builder.prologue(&hello[..18]).unwrap().local_private_key(&secret).unwrap();
+        let builder = builder.fixed_ephemeral_key_for_testing_only(&ephemeral);
+        if is_client { builder.build_initiator().unwrap() } else { builder.build_responder().unwrap() }
+    };
+    let (mut client, mut server) = (end(&vectors.client, true), end(&vectors.server, false));
+    let (mut message, mut payload) = ([0; 1200], [0; 1200]);
+    let len = client.write_message(&[], &mut message).unwrap();
+    assert_eq!(message[..len], hello[18..50]);
+    server.read_message(&hello[18..50], &mut payload).unwrap();
+    // The answer: our id, then the Noise message, whose payload is the server's id.
+    assert_eq!(answer[1..5], hello[2..6]);
+    let len = client.read_message(&answer[5..], &mut payload).unwrap();
+    let id: u32 = postcard::from_bytes(&payload[..len]).unwrap();
+    assert_eq!(id.to_be_bytes(), finish[1..5]);
+    let said = payload[..len].to_vec();
+    let len = server.write_message(&said, &mut message).unwrap();
+    assert_eq!(message[..len], answer[5..]);
+    let len = server.read_message(&finish[5..], &mut payload).unwrap();
+    type Join<'a> = ([u8; 8], &'a str, bool, Option<([u8; 16], u64)>, u64);
+    let join: Join<'_> = postcard::from_bytes(&payload[..len]).unwrap();
+    assert_eq!(join, (unhex(&vectors.instance).try_into().unwrap(), "jill", true, None, 0));
+    let said = payload[..len].to_vec();
+    let len = client.write_message(&said, &mut message).unwrap();
+    assert_eq!(message[..len], finish[5..]);
+    let (client, server) =
+        (client.into_stateless_transport_mode().unwrap(), server.into_stateless_transport_mode().unwrap());
+    let mut count = 0;
+    for datagram in vectors.datagrams.iter().filter(|datagram| datagram.what == "packet") {
+        let bytes = unhex(&datagram.bytes);
+        let number = u64::from_be_bytes(bytes[5..13].try_into().unwrap());
+        let (reader, writer, receiver) = if datagram.from == "client" {
+            (&server, &client, &finish[1..5])
+        } else {
+            (&client, &server, &hello[2..6])
+        };
+        assert_eq!(bytes[1..5], *receiver);
+        let len = reader.read_message(number, &bytes[13..], &mut payload).unwrap();
+        assert_eq!(hex(&payload[..len]), *datagram.plaintext.as_ref().unwrap());
+        let plain = payload[..len].to_vec();
+        let len = writer.write_message(number, &plain, &mut message).unwrap();
+        assert_eq!(message[..len], bytes[13..]);
+        count += 1;
+    }
+    assert!(count > 6, "{count} packets");
+}
+
+#[test]
+fn frames_and_entries_are_laid_out_as_the_protocol_says() {
+    let vectors = vectors();
+    let plains: Vec<Vec<u8>> =
+        vectors.datagrams.iter().filter_map(|datagram| datagram.plaintext.as_deref()).map(unhex).collect();
+    let frames = |plain: &[u8]| {
+        let (mut frames, mut rest) = (Vec::new(), plain.to_vec());
+        while let Some((&kind, after)) = rest.split_first() {
+            let after = after.to_vec();
+            if kind == 0 {
+                rest = after;
+                continue;
+            }
+            let len = usize::from(u16::from_be_bytes([after[0], after[1]]));
+            frames.push((kind, after[2..2 + len].to_vec()));
+            rest = after[2 + len..].to_vec();
+        }
+        frames
+    };
+    let all: Vec<(u8, Vec<u8>)> = plains.iter().flat_map(|plain| frames(plain)).collect();
+    let of = |kind: u8| all.iter().filter(|frame| frame.0 == kind).map(|(_, body)| body.clone()).collect::<Vec<_>>();
+    type Welcome<'a> = ([u8; 16], u64, u64, bool, &'a str);
+    let welcome = of(0x10);
+    let welcome: Welcome<'_> = postcard::from_bytes(&welcome[0]).unwrap();
+    assert_eq!((welcome.0.to_vec(), welcome.1, welcome.2, welcome.3), (unhex(&vectors.log), 0, 0, true));
+    assert_eq!(
+        of(0x14),
+        [b"\0\0\0\x03hey".to_vec(), b"\x01\x01\x01\x05waves".to_vec(), b"\x02\x02\x02\x04jane".to_vec()]
+    );
+    assert_eq!(of(0x15), [[0, 0, 1], [1, 0, 2], [2, 0, 3]]);
+    let who = unhex(&vectors.client.blake2s_of_public)[..8].to_vec();
+    let entry = |number: u8, variant: u8, rest: &[u8]| {
+        let entry = [&[variant], &who[..], rest].concat();
+        [&[number, u8::try_from(entry.len()).unwrap()], &entry[..]].concat()
+    };
+    let entries = of(0x11);
+    assert_eq!(entries[0], entry(0, 2, b"\x04jill"));
+    assert_eq!(entries[1], entry(1, 1, b"\x04jill\x03hey"));
+    assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves"));
+    assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane"));
+    assert_eq!(of(0x16), [[0]]);
+    assert_eq!(of(0x17), [[&[0, 0, 0], &who[..], b"\x04jane"].concat()]);
+    assert_eq!(of(0x06).last(), Some(&vec![0]));
+}
