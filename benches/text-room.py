@@ -7,59 +7,9 @@ Builds the release, then runs each server pinned to one core and `udpchat bench`
 median of five runs (of three with --quick), but for overload and idle, which are one long run.
 """
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-UDPCHAT = os.path.join(TARGET, "release", "udpchat")
-PORT = 39999
-SERVER_CORE, GENERATOR_CORE = "0", "1"
-
-
-def server(kind, members):
-    """Starts a server on its core."""
-    command = {
-        "udpchat": [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", "--quiet", "--rate", "off",
-                    "--signup-rate", "off", "--max-members", "20000"],
-        "bare sendmmsg": [os.path.join(TARGET, "release/examples/bare_sendmmsg"), str(PORT), str(members)],
-        "bare UDP_SEGMENT": [os.path.join(TARGET, "release/examples/bare_segment"), str(PORT), str(members)],
-        "Python original": [sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)],
-    }[kind]
-    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *command], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
-    return process
-
-
-def bench(process, members, *args):
-    """Measures a server; gives the summary of the runs."""
-    command = ["taskset", "-c", GENERATOR_CORE, UDPCHAT, "bench", "--server", f"127.0.0.1:{PORT}", "--members",
-               str(members), "--pid", str(process.pid), "--json", "--timeout", "60s", *map(str, args)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def measure(kind, members, *args):
-    process = server(kind, members)
-    try:
-        return bench(process, members, *args)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def row(*cells):
-    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
-
-
-def table(title, *heads):
-    print(f"\n### {title}\n")
-    row(*heads)
-    row(*("---" for _ in heads))
+from measuring import bench, measure, row, run, server, table, used
 
 
 def throughput(repeat, sizes):
@@ -78,7 +28,7 @@ def throughput(repeat, sizes):
                     f"{median['generator_idle_share']:.0%}", f"{median['server_peak_memory_kib']:.0f}")
 
 
-def overload(_):
+def overload(*_):
     table("Overload: 4,000 messages/s of 64 bytes to 100 members for 30 s", "server", "lost", "p50 us", "p99 us",
           "p99.9 us", "max us", "peak KiB")
     result = measure("udpchat", 100, "--rate", 4000, "--duration", "30s")["median"]
@@ -87,7 +37,7 @@ def overload(_):
         f"{result['server_peak_memory_kib']:.0f}")
 
 
-def latency(repeat):
+def latency(repeat, _):
     table("Latency: 20 messages/s of 64 bytes to 10 members", "server", "p50 us", "of the bare loop's", "p99 us",
           "of the bare loop's")
     bare = None
@@ -98,7 +48,7 @@ def latency(repeat):
             f"{late['p99'] / bare['p99']:.2f}")
 
 
-def large(repeat):
+def large(repeat, _):
     table("A large room: lines of 64 bytes", "members", "deliveries/s", "CPU us/delivery", "of 1,000's", "peak KiB")
     first = None
     for members in (1000, 10000):
@@ -109,17 +59,8 @@ def large(repeat):
             f"{result['server_peak_memory_kib']:.0f}")
 
 
-def idle(_):
+def idle(*_):
     table("Idle for 5 s with 10 members", "server", "wake-ups", "CPU ms")
-
-    def used(pid):
-        nanos = switches = 0
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/schedstat") as file:
-                nanos += int(file.read().split()[0])
-            with open(f"/proc/{pid}/task/{task}/status") as file:
-                switches += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-        return nanos, switches
 
     for kind in ("udpchat", "Python original"):
         process = server(kind, 10)
@@ -134,25 +75,5 @@ def idle(_):
         row(kind, after[1] - before[1], f"{(after[0] - before[0]) / 1e6:.1f}")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--members", default="10,100,1000")
-    parser.add_argument("--only")
-    args = parser.parse_args()
-    repeat = 3 if args.quick else 5
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--bins", "--examples"], cwd=ROOT, check=True)
-    parts = {
-        "throughput": lambda: throughput(repeat, [int(number) for number in args.members.split(",")]),
-        "overload": lambda: overload(repeat),
-        "latency": lambda: latency(repeat),
-        "large": lambda: large(repeat),
-        "idle": lambda: idle(repeat),
-    }
-    for name, part in parts.items():
-        if args.only in (None, name):
-            part()
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, {"throughput": throughput, "overload": overload, "latency": latency, "large": large, "idle": idle})
