@@ -118,7 +118,7 @@ impl Load {
             load.wait(Some(JOIN_AGAIN)).map_err(|err| err.to_string())?;
             let (now, before) = (load.clock.now(), count);
             let mut heard_from = Vec::new();
-            load.drain(|member, _| heard_from.push(member))
+            load.drain(|_, member, _| heard_from.push(member))
                 .map_err(|err| format!("cannot talk to {server}: {err} (is the server running?)"))?;
             for member in heard_from {
                 let is_in = load.crowd.as_ref().is_none_or(|crowd| crowd.is_here(member));
@@ -164,8 +164,7 @@ impl Load {
             }
             let due = if ended { None } else { self.send_due(now, start, run, &mut tally, &mut buffer) };
             self.wait(Some(due.map_or(QUIET, |due| due.saturating_since(self.clock.now()))))?;
-            let clock = self.clock;
-            self.drain(|member, bytes| tally.receive(clock.now(), member, bytes))?;
+            self.drain(|now, member, bytes| tally.receive(now, member, bytes))?;
             progress(part_done(run, &tally, now.saturating_since(start)));
         }
         let wall = self.clock.now().saturating_since(start);
@@ -267,22 +266,23 @@ impl Load {
 
     /// Takes in whatever the last wait was told of.
     /// Of sessions `take` is given what is said, and one that has just begun, of which it is given nothing.
-    fn drain(&mut self, mut take: impl FnMut(usize, &[u8])) -> io::Result<()> {
+    fn drain(&mut self, mut take: impl FnMut(Instant, usize, &[u8])) -> io::Result<()> {
         let Self { events, sockets, inbox, clock, crowd, .. } = self;
         for event in &*events {
             let member = event.token().0;
             let Some(crowd) = crowd else {
-                while inbox.receive(&sockets[member], |bytes| take(member, bytes))? {}
+                while inbox.receive(&sockets[member], |bytes| take(clock.now(), member, bytes))? {}
                 continue;
             };
             let was_here = crowd.is_here(member);
             let mut receive = |bytes: &[u8]| {
-                crowd.receive(clock.now(), member, bytes, |line| take(member, line.as_bytes()));
+                let now = clock.now();
+                crowd.receive(now, member, bytes, |line| take(now, member, line.as_bytes()));
             };
             while inbox.receive(&sockets[member], &mut receive)? {}
             crowd.send(clock.now(), member, &sockets[member]);
             if !was_here && crowd.is_here(member) {
-                take(member, &[]);
+                take(clock.now(), member, &[]);
             }
         }
         if let Some(crowd) = crowd {
@@ -301,7 +301,7 @@ impl Load {
         {
             self.wait(Some(QUIET))?;
             let now = self.clock.now();
-            self.drain(|_, _| heard = now)?;
+            self.drain(|_, _, _| heard = now)?;
         }
         Ok(())
     }
