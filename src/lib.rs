@@ -12,7 +12,7 @@
 //! | [`room`] | the server's core: a room is a log, a peer is a cursor |
 //! | [`store`] | where the log is kept |
 //! | [`session`] | one encrypted, reliable conversation; the same code at both ends |
-//! | [`client`] | the client's core: sign up, say, know what came back |
+//! | [`client`] | the client's core: find out what the server speaks, say, know what became of it |
 //! | [`sim`] | the laboratory: server and clients in a simulated network |
 //! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`wire`] | bytes to values and back |

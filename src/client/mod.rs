@@ -34,7 +34,7 @@ use crate::session::{PublicKey, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
 use crate::wire::frame::{Outcome, PostKind};
-use crate::wire::{Instance, Nick};
+use crate::wire::{Instance, Nick, Seq};
 use finding::Finding;
 use member::Member;
 
@@ -114,6 +114,9 @@ pub struct Client {
     is_away: bool,
     /// It was told that the server is quiet.
     is_quiet: bool,
+    /// Behind the last entry that the user has taken, and behind the last that is ours, if the user is to see that.
+    shown_to: Seq,
+    to_be_shown: Seq,
     /// When something last came of what is waited for.
     progress: Instant,
     /// No more lines will come.
@@ -145,6 +148,8 @@ impl Client {
             confirmed: 0,
             not_taken: 0,
             lost: 0,
+            shown_to: Seq(0),
+            to_be_shown: Seq(0),
             has_joined: false,
             is_away: false,
             is_quiet: false,
@@ -195,7 +200,7 @@ impl Client {
     pub fn is_done(&self) -> bool {
         match &self.state {
             State::Text(text) => text.is_done(),
-            State::Session(_) => self.ends && self.outstanding() == 0,
+            State::Session(_) => self.ends && self.outstanding() == 0 && self.shown_to >= self.to_be_shown,
             State::Finding(_) | State::Over => false,
         }
     }
@@ -356,6 +361,11 @@ impl Client {
         if let (Event::Entry { .. }, State::Session(member)) = (&entry, &mut self.state) {
             member.taken();
         }
+        if let Event::Entry { seq, .. } = entry {
+            self.shown_to = seq + 1;
+        } else if let Event::Gap { first, count } = entry {
+            self.shown_to = first + count;
+        }
         Some(entry)
     }
 
@@ -492,7 +502,10 @@ impl Client {
             }
             member::Event::Heard if std::mem::take(&mut self.is_quiet) => Event::Back,
             member::Event::Heard => return,
-            member::Event::AnotherLog => return self.entries.push_back(Event::AnotherLog),
+            member::Event::AnotherLog => {
+                (self.shown_to, self.to_be_shown) = (Seq(0), Seq(0));
+                return self.entries.push_back(Event::AnotherLog);
+            }
             member::Event::Entry { seq, encoded } => return self.entries.push_back(Event::Entry { seq, encoded }),
             member::Event::Gap { first, count } => return self.entries.push_back(Event::Gap { first, count }),
             member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
@@ -518,6 +531,9 @@ impl Client {
         match outcome {
             Outcome::Accepted(seq) => {
                 self.confirmed += 1;
+                if self.config.identity.as_ref().is_some_and(|identity| identity.present) {
+                    self.to_be_shown = self.to_be_shown.max(seq + 1);
+                }
                 self.events.push_back(Event::Confirmed(Some(seq)));
                 if kind == PostKind::Rename {
                     self.events.push_back(Event::Renamed(self.nick().clone()));
@@ -588,7 +604,8 @@ impl Client {
     /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
     /// away, if nobody is there who can leave.
     fn patience_ends(&self) -> Option<Instant> {
-        let waits_for_lines = self.outstanding() > 0 && (self.ends || !self.config.stays);
+        let waits_for_lines = (self.outstanding() > 0 && (self.ends || !self.config.stays))
+            || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
         let waits_for_server = self.is_away && !self.config.stays;
         let waits =
             matches!(self.state, State::Session(_)) && !self.is_leaving && (waits_for_lines || waits_for_server);
@@ -597,6 +614,7 @@ impl Client {
 
     fn give_up(&mut self) {
         self.lose_all();
+        self.to_be_shown = Seq(0);
         if !self.ends {
             self.end(Over::GaveUp);
         }

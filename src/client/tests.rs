@@ -121,26 +121,42 @@ fn original(_: Instant, _: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A server of ours.
-fn ours() -> impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>> {
-    let sessions =
-        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
-    let mut room = Room::new(room::Config { sessions: Some(sessions), ..room::Config::default() }, 1, Seq(0));
-    let mut store = Memory::default();
-    move |now, _, bytes| {
-        room.handle_datagram(now, Path { socket: SOCKET, peer: address(7), local: None }, bytes);
-        room.handle_timeout(now);
-        let mut out = Vec::new();
+struct Ours {
+    room: Room,
+    store: Memory,
+}
+
+impl Ours {
+    fn new() -> Self {
+        let sessions =
+            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
+        let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+        Self { room: Room::new(config, 1, Seq(0)), store: Memory::default() }
+    }
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        self.room.handle_datagram(now, Path { socket: SOCKET, peer: address(7), local: None }, bytes);
+        self.room.handle_timeout(now);
+    }
+
+    fn sent(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
         loop {
-            store::settle(now, &mut room, &mut store, |_, _| {});
-            let Some(transmits) = room.poll_transmit(SOCKET) else { return out };
+            store::settle(now, &mut self.room, &mut self.store, |_, _| {});
+            let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);
-            let batch: Vec<_> = transmits.collect();
-            let count = batch.len();
-            out.extend(
-                batch.into_iter().flat_map(|(_, bytes)| bytes.chunks(segment).map(<[u8]>::to_vec).collect::<Vec<_>>()),
-            );
-            room.transmitted(SOCKET, count);
+            let items: Vec<_> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
+            self.room.transmitted(SOCKET, items.len());
+            sent.extend(items.iter().flat_map(|bytes| bytes.chunks(segment)).map(<[u8]>::to_vec));
         }
+    }
+}
+
+fn ours() -> impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>> {
+    let mut server = Ours::new();
+    move |now, _, bytes| {
+        server.receive(now, bytes);
+        server.sent(now)
     }
 }
 
@@ -315,4 +331,37 @@ fn leaving_is_said_and_known_to_be_done() {
     let mut early = Talk::new(config(&[1]));
     early.client.leave(early.now);
     assert!(early.client.is_gone(), "nobody knows of it");
+}
+
+#[test]
+fn who_says_something_and_ends_waits_until_it_has_seen_it_in_the_room() {
+    let mut server = Ours::new();
+    let answers = |server: &mut Ours, now, bytes: &[u8]| {
+        server.receive(now, bytes);
+        server.sent(now)
+    };
+    let mut talk = Talk::new(config(&[1]));
+    talk.wait(Duration::from_millis(100), &mut |now, _, bytes: &[u8]| answers(&mut server, now, bytes));
+    ["x", "y"].into_iter().for_each(|text| drop(talk.client.say(talk.now, &text.repeat(TEXT_MAX)).to_string()));
+    talk.client.finish(talk.now);
+    while let Some(bytes) = talk.client.poll_transmit().map(<[u8]>::to_vec) {
+        talk.client.transmitted(talk.now);
+        server.receive(talk.now, &bytes);
+    }
+    // Both are settled in the first packet; the second, with the second entry, is lost.
+    let sent = server.sent(talk.now);
+    assert!(sent.len() > 1);
+    talk.client.handle_datagram(talk.now, address(1), &sent[0]);
+    talk.run(&mut nobody);
+    assert_eq!((talk.client.confirmed(), talk.client.outstanding(), talk.client.is_done()), (2, 0, false));
+    while !talk.client.is_done() {
+        let deadlines = [talk.client.poll_timeout(), server.room.poll_timeout()];
+        talk.now = deadlines.into_iter().flatten().min().expect("somebody waits for something");
+        talk.client.handle_timeout(talk.now);
+        server.room.handle_timeout(talk.now);
+        server.sent(talk.now).iter().for_each(|bytes| talk.client.handle_datagram(talk.now, address(1), bytes));
+        talk.run(&mut |now, _, bytes: &[u8]| answers(&mut server, now, bytes));
+    }
+    let entries = talk.told.iter().filter(|event| matches!(event, Event::Entry { .. })).count();
+    assert_eq!(entries, 3);
 }

@@ -58,6 +58,7 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
         rendered: String::new(),
         people: Vec::new(),
         failed: Vec::new(),
+        joined: false,
         not_sent: 0,
     };
     ui.prompt();
@@ -101,6 +102,8 @@ struct LineMode {
     /// Those who are here, as far as that was told.
     people: Vec<String>,
     failed: Vec<(SocketAddr, Unreachable)>,
+    /// It was in the room.
+    joined: bool,
     /// Lines of the input that could not be sent.
     not_sent: u64,
 }
@@ -114,7 +117,7 @@ impl LineMode {
 
     fn conclude(&self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
         let outstanding = client.outstanding() as u64;
-        let unfinished = outstanding > 0 || !client.is_here() || !self.interactive && !input_ended;
+        let unfinished = !self.joined || (!self.interactive && (outstanding > 0 || !input_ended));
         let not_confirmed = client.lost() + outstanding;
         match end {
             End::Over(why)
@@ -122,7 +125,7 @@ impl LineMode {
             {
                 Err(over(why, &self.known, client.nick(), &self.failed, self.timeout))
             }
-            End::Interrupted if unfinished && !self.interactive => Err(Failure::silent(Exit::Interrupted)),
+            End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
             // Of text nobody can tell more.
             End::Quit | End::Interrupted if self.interactive && client.is_text() => Ok(()),
             End::Quit | End::Interrupted if self.interactive && not_confirmed == 0 => Ok(()),
@@ -159,6 +162,7 @@ impl LineMode {
         if let Event::Failed(address, why) = event {
             self.failed.push((address, why));
         }
+        self.joined |= matches!(event, Event::Joined(_));
         if let Event::Joined(Dialect::Session { key, .. }) = event {
             self.known.met(key).iter().for_each(notice);
         }
