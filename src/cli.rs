@@ -469,7 +469,7 @@ pub struct Manual {
 
 const RUST_LOG: (&str, &str) =
     ("RUST_LOG", "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::room=trace'.");
-const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if --server is not given.");
+const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if none is named.");
 const NICK: (&str, &str) = ("UDPCHAT_NICK", "The nick, if --nick is not given.");
 const STDOUT: (&str, &str) = ("stdout", "What is said in the room; control characters are escaped.");
 
