@@ -14,10 +14,14 @@ use common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with}
 use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
 use udpchat::net::client::{ClientLoop, Next, Source, Ui};
+use udpchat::net::server::Server as ServerLoop;
+use udpchat::net::socket::ServerSocket;
 use udpchat::net::state::{make_key, random};
 use udpchat::net::stdio::Line;
+use udpchat::room::{self, Draft, SessionConfig};
+use udpchat::store::{Memory, Outcome, Store};
 use udpchat::time::Instant;
-use udpchat::wire::Instance;
+use udpchat::wire::{Instance, LogId, Seq};
 
 #[track_caller]
 fn ends(mut process: Process, code: i32, says: &str) -> Process {
@@ -130,6 +134,47 @@ fn who_breaks_says_goodbye_too() {
     });
     assert!(broken.is_err());
     server.process.stdout.wait_for("jill joined!\njill left\n");
+}
+
+/// A log that breaks at the second entry.
+#[derive(Default)]
+struct BreakingLog {
+    log: Memory,
+}
+
+impl Store for BreakingLog {
+    fn next(&self) -> Seq {
+        self.log.next()
+    }
+
+    fn append(&mut self, draft: &Draft<'_>) {
+        assert_eq!(self.next(), Seq(0), "a bug in what keeps the log");
+        self.log.append(draft);
+    }
+
+    fn poll_outcome(&mut self) -> Option<Outcome> {
+        self.log.poll_outcome()
+    }
+}
+
+#[test]
+fn a_server_that_breaks_tells_its_members_too() {
+    let (told, address) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let sessions =
+            SessionConfig { key: make_key(), log: LogId(random()), seed: random(), history_bytes: 1 << 16, tap: None };
+        let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+        let socket = ServerSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        told.send(socket.local()).unwrap();
+        ServerLoop::new(config, vec![socket], BreakingLog::default(), None).unwrap().run()
+    });
+    let address = address.recv().unwrap();
+    let mut command = udpchat_with(&["join", "-n", "jill", "-s", &address.to_string()]);
+    let mut jill = Process::start_on_terminal(&mut command);
+    jill.stdout.wait_for("jill joined!");
+    jill.enter("one too many\n");
+    jill.stdout.wait_for(&format!("{address} has ended, retrying"));
+    assert!(server.join().is_err());
 }
 
 #[test]
