@@ -10,7 +10,8 @@ use std::str::FromStr;
 /// The longest nick, in bytes (PROTOCOL 2.14).
 pub const NICK_MAX: usize = 32;
 
-/// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters.
+/// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters, and no `: `, which ends it where a line is
+/// shown: whoever were called `jill: yes` could put words into jill's mouth.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nick(String);
 
@@ -39,6 +40,9 @@ impl FromStr for Nick {
         if !is_plain(nick) {
             return Err("a nick has no control characters".into());
         }
+        if nick.contains(": ") {
+            return Err("a nick has no ': ' in it: what follows would look like said by somebody else".into());
+        }
         Ok(Self(nick.into()))
     }
 }
@@ -59,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nick_has_1_to_32_bytes_and_no_control_characters() {
-        for nick in ["j", "a:b", "жжжжжжжжжжжжжжжж", "jill smith", &"x".repeat(NICK_MAX)] {
+    fn a_nick_has_1_to_32_bytes_no_control_characters_and_nothing_that_ends_it() {
+        for nick in ["j", "a:b", "jill:", "жжжжжжжжжжжжжжжж", "jill smith", &"x".repeat(NICK_MAX)] {
             assert_eq!(nick.parse::<Nick>().unwrap().as_str(), nick);
         }
-        for nick in ["", "a\nb", "\t", "\x1b[1m", &"x".repeat(NICK_MAX + 1)] {
+        for nick in ["", "a\nb", "\t", "\x1b[1m", &"x".repeat(NICK_MAX + 1), "jill: yes"] {
             assert!(nick.parse::<Nick>().is_err(), "{nick:?}");
         }
     }
