@@ -61,7 +61,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait this long for the server to answer, and for a line to be confirmed')
             [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'Speak sessions only: never plain text, which anybody can read and forge')
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Speak plain text only, as the original does')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Tell what happens as JSON, one object a line')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Tell what happens as JSON, one object a line (docs/JSON.md)')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

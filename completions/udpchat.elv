@@ -56,7 +56,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --timeout 'Wait this long for the server to answer, and for a line to be confirmed'
             cand --secure 'Speak sessions only: never plain text, which anybody can read and forge'
             cand --text 'Speak plain text only, as the original does'
-            cand --json 'Tell what happens as JSON, one object a line'
+            cand --json 'Tell what happens as JSON, one object a line (docs/JSON.md)'
             cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand -h 'Print help (see more with ''--help'')'

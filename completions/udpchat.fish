@@ -51,7 +51,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to be confirmed' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
-complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Tell what happens as JSON, one object a line'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Tell what happens as JSON, one object a line (docs/JSON.md)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'What to be called, 1 to 32 bytes' -r

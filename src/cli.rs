@@ -219,7 +219,7 @@ pub struct Join {
     #[command(flatten)]
     pub dialects: Dialects,
 
-    /// Tell what happens as JSON, one object a line
+    /// Tell what happens as JSON, one object a line (docs/JSON.md)
     #[arg(long)]
     pub json: bool,
 }

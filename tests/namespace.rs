@@ -117,7 +117,7 @@ const ROUTER: &str = r#"
     on_client ip addr add 10.78.0.9/24 dev client; on_client ip link set client up
     on_client ip link set lo up
     ip route add default via 10.77.0.254; on_client ip route add default via 10.78.0.254
-    on_router sysctl -qw net.ipv4.ip_forward=1
+    on_router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
     # Loses a tenth, each way.
     lose() { on_router nft -f - <<'NFT'
         table ip loss { chain forward { type filter hook forward priority 0; policy accept;
