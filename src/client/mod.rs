@@ -21,6 +21,7 @@
 
 mod event;
 mod finding;
+mod hear;
 pub mod member;
 pub mod text;
 
@@ -33,7 +34,7 @@ pub use event::{Away, Dialect, Event, Over, Unreachable};
 use crate::session::{PublicKey, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
-use crate::wire::frame::{Outcome, PostKind};
+use crate::wire::frame::PostKind;
 use crate::wire::{Instance, Nick, Seq};
 use finding::Finding;
 use member::Member;
@@ -450,108 +451,6 @@ impl Client {
         }
     }
 
-    /// Takes up what happened below.
-    fn absorb(&mut self) {
-        loop {
-            let member = match &mut self.state {
-                State::Text(_) => return self.absorb_text(),
-                State::Finding(finding) => &mut finding.member,
-                State::Session(member) => member,
-                State::Over => return,
-            };
-            let Some(event) = member.poll_untaken() else { break };
-            if matches!(event, member::Event::Here { .. }) {
-                self.state = match std::mem::replace(&mut self.state, State::Over) {
-                    State::Finding(finding) => State::Session(Box::new(finding.member)),
-                    state @ (State::Session(_) | State::Text(_) | State::Over) => state,
-                };
-            }
-            self.translate(event);
-        }
-        self.feed();
-    }
-
-    fn absorb_text(&mut self) {
-        let State::Text(text) = &mut self.state else { return };
-        while let Some(event) = text.poll_event() {
-            let event = translate_text(event);
-            let is_entry = matches!(event, Event::Received(_));
-            if is_entry { &mut self.entries } else { &mut self.events }.push_back(event);
-        }
-    }
-
-    fn translate(&mut self, event: member::Event) {
-        let event = match event {
-            member::Event::Here { server, software, .. } => {
-                self.progress = self.now;
-                let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
-                match std::mem::replace(&mut self.has_joined, true) {
-                    false => Event::Joined(Dialect::Session { key: server, software }),
-                    true if was_gone => Event::Back,
-                    // Another session beside the old one: nobody noticed.
-                    true => return,
-                }
-            }
-            member::Event::Away(why) => {
-                (self.is_away, self.is_quiet, self.progress) = (true, false, self.now);
-                Event::Away(Away::Closed(why))
-            }
-            member::Event::Quiet(since) => {
-                self.is_quiet = true;
-                Event::Quiet(since)
-            }
-            member::Event::Heard if std::mem::take(&mut self.is_quiet) => Event::Back,
-            member::Event::Heard => return,
-            member::Event::AnotherLog => {
-                (self.shown_to, self.to_be_shown) = (Seq(0), Seq(0));
-                return self.entries.push_back(Event::AnotherLog);
-            }
-            member::Event::Entry { seq, encoded } => return self.entries.push_back(Event::Entry { seq, encoded }),
-            member::Event::Gap { first, count } => return self.entries.push_back(Event::Gap { first, count }),
-            member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
-            member::Event::Unconfirmed { counter, .. } => {
-                let Some((_, line)) = self.under_way.remove(&counter) else { return };
-                self.lost += 1;
-                Event::Lost(line)
-            }
-            member::Event::TextAnswer => return,
-            member::Event::Pong { stamp } => Event::Pong { stamp },
-            member::Event::People { people, more } => Event::People { people, more },
-            member::Event::KeyChanged(key) => return self.end(Over::KeyChanged(key)),
-            member::Event::OtherVersion(version) => return self.end(Over::OtherVersion(version)),
-            member::Event::Over(_) if self.is_leaving => return,
-            member::Event::Over(why) => return self.end(Over::Closed(why)),
-        };
-        self.events.push_back(event);
-    }
-
-    fn settled(&mut self, counter: u64, outcome: Outcome) {
-        let Some((kind, line)) = self.under_way.remove(&counter) else { return };
-        self.progress = self.now;
-        match outcome {
-            Outcome::Accepted(seq) => {
-                self.confirmed += 1;
-                if self.config.identity.as_ref().is_some_and(|identity| identity.present) {
-                    self.to_be_shown = self.to_be_shown.max(seq + 1);
-                }
-                self.events.push_back(Event::Confirmed(Some(seq)));
-                if kind == PostKind::Rename {
-                    self.events.push_back(Event::Renamed(self.nick().clone()));
-                }
-            }
-            Outcome::Refused(why) => {
-                self.not_taken += 1;
-                self.events.push_back(Event::NotTaken { kind, line, why });
-                if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
-                    // What comes behind it would come before it the next time.
-                    let rest = std::mem::take(&mut self.held);
-                    self.not_taken += rest.len() as u64;
-                    self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { kind, line, why }));
-                }
-            }
-        }
-    }
-
     /// Looks what came of looking for the server.
     fn find(&mut self, now: Instant) {
         let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
@@ -664,19 +563,6 @@ fn text_post(
             }
             0
         }
-    }
-}
-
-fn translate_text(event: text::Event) -> Event {
-    match event {
-        text::Event::Joined(_) => Event::Joined(Dialect::Text),
-        text::Event::Received(text) => Event::Received(text),
-        text::Event::Confirmed => Event::Confirmed(None),
-        text::Event::Away(why) => Event::Away(Away::Unreachable(why)),
-        text::Event::Back => Event::Back,
-        text::Event::Lost(line) => Event::Lost(line),
-        text::Event::Failed(address, why) => Event::Failed(address, why),
-        text::Event::Over => Event::Over(Over::Unreachable),
     }
 }
 

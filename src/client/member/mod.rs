@@ -18,6 +18,7 @@
 //! ```
 
 mod attempt;
+mod hear;
 mod posts;
 mod view;
 
@@ -25,11 +26,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::sabotage::{Fault, planted};
-use crate::session::{Entropy, PACKETS_MAX, PublicKey, Session, StaticKey, Tap};
+use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, Outcome, People, PersonId, PostKind, Welcome, Writer, frames};
-use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use crate::wire::frame::{Frame, Outcome, PersonId, PostKind, Writer};
+use crate::wire::packet::{self, Datagram};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
 use posts::Posts;
@@ -387,170 +387,6 @@ impl Member {
         let quiet = self.link.as_ref().and_then(Link::quiet_at);
         let ask = self.ask.map(|(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
         [attempt, session, paced, leaving, repeat, quiet, ask].into_iter().flatten().min()
-    }
-
-    fn handle_text(&mut self, bytes: &[u8]) {
-        let Some(attempt) = &mut self.attempt else { return };
-        if let Some(token) = packet::token(bytes) {
-            if attempt.may_greet(token) {
-                attempt.greet(&self.config, &mut self.entropy, token);
-                self.forget_built();
-            }
-        } else if attempt.is_seeking() && self.link.is_none() && std::str::from_utf8(bytes).is_ok() {
-            self.events.push_back(Event::TextAnswer);
-        }
-    }
-
-    fn handle_handshake(&mut self, datagram: &Datagram<'_>) {
-        let (now, Some(attempt)) = (self.now, &mut self.attempt) else { return };
-        match attempt.handle(datagram) {
-            attempt::Outcome::Nothing => {}
-            attempt::Outcome::Answered(key) if self.config.pinned.is_some_and(|pinned| pinned != key) => {
-                self.events.push_back(Event::KeyChanged(key));
-                self.end(CloseReason::Broken);
-            }
-            attempt::Outcome::Answered(key) => {
-                // For as long as this client runs, at least, it is the one that it met first.
-                (self.config.pinned, self.server) = (Some(key), Some(key));
-                attempt.finish(now, &self.config, self.config.server, self.view.place());
-                self.forget_built();
-            }
-            attempt::Outcome::OtherVersion(version) => {
-                self.events.push_back(Event::OtherVersion(version));
-                self.end(CloseReason::Broken);
-            }
-        }
-    }
-
-    fn handle_unknown(&mut self, id: SessionId, number: u64) {
-        let Some(link) = &self.link else { return };
-        let next = link.session.next_number();
-        // Not authentic: believed only of one of the last packets, and the session stands until another one does.
-        if link.session.peer() != id || number >= next || next - number > PACKETS_MAX as u64 {
-            return;
-        }
-        if self.leaving.is_some() {
-            self.end(CloseReason::Left);
-        } else if self.attempt.is_none() {
-            self.attempt = Some(Attempt::new(self.now, &self.config));
-        }
-    }
-
-    fn handle_packet(&mut self, receiver: SessionId, number: u64, sealed: &[u8]) {
-        let is_new = self.link.as_ref().is_none_or(|link| link.id != receiver);
-        let session = if is_new {
-            self.attempt.as_ref().and_then(|attempt| attempt.session(receiver))
-        } else {
-            self.link.as_ref().map(|link| &link.session)
-        };
-        let mut plain = [0; DATAGRAM_MAX];
-        let Some(Ok(plain)) = session.map(|session| session.open(number, sealed, &mut plain)) else { return };
-        let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
-        if is_new {
-            // A session begins with the welcome, or with bye; what overtook that has to come again.
-            if !frames.iter().any(|frame| matches!(frame, Frame::Welcome { .. } | Frame::Bye(_))) {
-                return;
-            }
-            let Some((id, session)) = self.attempt.take().and_then(Attempt::into_session) else { return };
-            self.link = Some(Link { id, session, welcomed: false, first_post: self.posts.end(), quiet: None });
-            self.forget_built();
-        }
-        let Some(link) = &mut self.link else { return };
-        let draws_ack = frames.iter().any(Frame::draws_ack);
-        let len = packet::PACKET_HEAD + sealed.len();
-        link.session.accept(self.now, self.config.server, number, len, draws_ack, || self.entropy.bytes());
-        if link.quiet.take().is_some() {
-            self.events.push_back(Event::Heard);
-        }
-        for frame in &frames {
-            self.handle_frame(frame);
-        }
-        self.take_back_lost();
-    }
-
-    fn handle_frame(&mut self, frame: &Frame<'_>) {
-        let Some(link) = &mut self.link else { return };
-        if let Frame::Pong { stamp: stamp @ 1.. } = *frame {
-            self.events.push_back(Event::Pong { stamp });
-        }
-        match link.session.handle(self.now, self.config.server, frame) {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(_) => return self.end(CloseReason::Broken),
-        }
-        match *frame {
-            Frame::Welcome { welcome, software } => self.handle_welcome(&welcome, software),
-            Frame::Entries(entries) => {
-                for (offset, encoded) in entries.iter().enumerate() {
-                    let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
-                    self.view.entry(entries.first + offset as u64, encoded, &mut self.events);
-                }
-            }
-            Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),
-            Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
-            Frame::People(people) => self.handle_people(people),
-            Frame::Bye(why) => self.handle_bye(why),
-            // Only clients say these; the session's own are done with.
-            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(CloseReason::Broken),
-            Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
-        }
-    }
-
-    fn handle_settled(&mut self, counter: u64, outcome: Outcome) {
-        let renamed = self.posts.settled(counter, outcome, &mut self.events);
-        let Some(nick) = renamed.and_then(|nick| nick.parse::<Nick>().ok()) else { return };
-        // A session that began under the nick from before, for the rename was under way, does not know of it.
-        let is_known = self.link.as_ref().is_some_and(|link| counter >= link.first_post);
-        self.config.nick = nick;
-        if !is_known {
-            self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
-        }
-    }
-
-    fn handle_people(&mut self, people: People<'_>) {
-        let Some((after, _)) = self.ask.filter(|&(after, _)| after == people.after) else { return };
-        let list: Vec<_> = people.iter().map(|(person, nick)| (person, Box::from(nick))).collect();
-        // It goes on behind the last, and never in a circle.
-        let last = list.last().map(|&(person, _)| Some(person)).filter(|&last| people.more && last > after);
-        self.ask = last.map(|last| (last, self.now));
-        self.events.push_back(Event::People { people: list, more: last.is_some() });
-    }
-
-    fn handle_welcome(&mut self, welcome: &Welcome, software: &str) {
-        if self.link.as_mut().is_none_or(|link| std::mem::replace(&mut link.welcomed, true)) {
-            return;
-        }
-        let before = self.view.place().map(|(log, _)| log);
-        let is_another = self.view.welcome(welcome.log, welcome.start);
-        if is_another {
-            self.events.push_back(Event::AnotherLog);
-        }
-        // What was sent in no log that is known by name went nowhere yet, or to this one.
-        let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
-        if is_safe || planted(Fault::RepostInNewLog) {
-            self.posts.resume();
-        } else {
-            self.posts.give_up_sent(&mut self.events);
-        }
-        if let Some(server) = self.server {
-            let software = software.into();
-            self.events.push_back(Event::Here { server, log: welcome.log, from: welcome.start, software });
-        }
-    }
-
-    fn handle_bye(&mut self, why: CloseReason) {
-        match why {
-            _ if self.leaving.is_some() => self.end(CloseReason::Left),
-            // By ourselves: the new session is about to stand.
-            CloseReason::Replaced if self.attempt.is_some() => self.link = None,
-            CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(why),
-            CloseReason::Left
-            | CloseReason::Replaced
-            | CloseReason::NickTaken
-            | CloseReason::RoomFull
-            | CloseReason::TooManySessions
-            | CloseReason::Broken => self.end(why),
-        }
     }
 
     fn go_away(&mut self, why: CloseReason) {
