@@ -1,7 +1,7 @@
 //! The client's core as its user sees it: finds out what the server speaks, says lines, tells what became of them.
 //!
-//! Owns: which address is tried, which dialect it turns out to be, the lines that wait until that is known, when a script's
-//! patience ends. The dialects themselves are in [`text`] and [`member`].
+//! Owns: which address is tried and which dialect it turns out to be (`finding`), the lines that wait until that is known,
+//! when a script's patience ends, what the user is told (`hear`, `event`). The dialects are in [`text`] and [`member`].
 //! Must not know: sockets, clocks, terminals, how a line is shown.
 //! Driven by: `net` for `join`, `send` and `ping`:
 //!

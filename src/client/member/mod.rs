@@ -1,9 +1,9 @@
 //! The client of the session protocol: everything it says arrives once, everything that is said it shows once and in order.
 //!
-//! Owns: the session with the server and attempts at one (`attempt`), what is said and not settled (`posts`), the view of
-//! the log (`view`).
+//! Owns: the session with the server and attempts at one (`attempt`), what comes in (`hear`), what is said and not settled
+//! (`posts`), the view of the log (`view`).
 //! Must not know: sockets, clocks, terminals, how an entry is shown.
-//! Driven by: `sim` and the tests, as `client::text` is by the loop:
+//! Driven by: `client`, `sim` and the tests:
 //!
 //! 1. `handle_*`, [`Member::post`], [`Member::leave`] as things happen;
 //! 2. [`Member::poll_event`] until it has none;
