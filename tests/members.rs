@@ -46,7 +46,9 @@ fn at_home(home: &Path, args: &[&str]) -> Process {
 #[test]
 fn members_and_text_peers_talk_and_who_is_not_verified_is_marked() {
     let server = Server::start(&[]);
-    let mut jill = server.join("jill", &[]);
+    // Of a home of her own, where no server is known: ports are given out again.
+    let home = tempfile::tempdir().unwrap();
+    let mut jill = at_home(home.path(), &["join", "--nick", "jill", "--server", &server.name()]);
     jill.stdout.wait_for("jill joined!\n");
     let mut jack = server.join("jack", &["--text"]);
     jill.stdout.wait_for("(unverified) jack joined!\n");
@@ -170,6 +172,9 @@ fn a_server_that_breaks_tells_its_members_too() {
     });
     let address = address.recv().unwrap();
     let mut command = udpchat_with(&["join", "-n", "jill", "-s", &address.to_string()]);
+    // Its key is its own: others that get the port afterwards must not be taken for it.
+    let home = tempfile::tempdir().unwrap();
+    command.env("XDG_STATE_HOME", home.path());
     let mut jill = Process::start_on_terminal(&mut command);
     jill.stdout.wait_for("jill joined!");
     jill.enter("one too many\n");

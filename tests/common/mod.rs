@@ -26,7 +26,7 @@ pub fn udpchat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_udpchat"));
     // What the person who runs the tests has set must not change them.
     command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
-    // Keys are made in a folder of the tests' own.
+    // Keys are made in a folder of the tests' own: all its servers have one key, for their ports are given out again.
     command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     command
 }
