@@ -14,7 +14,7 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
-use udpchat::wire::frame::PostKind;
+use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -57,7 +57,7 @@ impl Hall {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
         let sessions =
-            SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), history_bytes: 4 << 20, tap: None };
+            SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 4 << 20, tap: None };
         let config = Config {
             rate: None,
             signup_rate: None,
@@ -78,7 +78,7 @@ impl Hall {
                 unnamed: false,
                 repeats: false,
                 place: None,
-                history: 0,
+                history: History::NONE,
                 pinned: None,
                 seed: entropy.bytes(),
                 tap: None,

@@ -281,7 +281,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__serve)
-            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --key --quiet --verbose --help"
+            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --key --db --sync --keep --keep-entries --text-history --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,6 +312,26 @@ _udpchat() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sync)
+                    COMPREPLY=($(compgen -W "normal full" -- "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-entries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --text-history)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -43,6 +43,12 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d '
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'How many datagrams a second each member may say, after a burst of ten seconds\' worth; more wait, then are lost' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'The file with the server\'s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l db -d 'The file with the room\'s log, made if it is not there; \':memory:\' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l sync -d 'When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always' -r -f -a "normal\t'But for the last seconds'
+full\t'At once: every message waits for the disk'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l keep -d 'Forget what is older' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l keep-entries -d 'Forget what is not among so many entries' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-history -d 'Send new text members the last lines; at most 1000, and without a promise' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

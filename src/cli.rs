@@ -6,8 +6,9 @@
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ use crate::bench::Sizes;
 use crate::net::HostPort;
 use crate::room::{Rate, TextPolicy};
 use crate::sim::{BitRate, Percent, Preset};
+use crate::store::sqlite;
 use crate::wire::Nick;
 
 /// A chat room over UDP: server, client and one-shot sender
@@ -103,9 +105,69 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
+    /// The file with the room's log, made if it is not there; ':memory:' keeps nothing [default: room-ADDR:PORT.db in
+    /// $XDG_STATE_HOME/udpchat]
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<Db>,
+
+    /// When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always
+    #[arg(long, value_enum, default_value_t = Sync::Normal)]
+    pub sync: Sync,
+
+    /// Forget what is older
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub keep: Option<Duration>,
+
+    /// Forget what is not among so many entries
+    #[arg(long, value_name = "N")]
+    pub keep_entries: Option<NonZeroU64>,
+
+    /// Send new text members the last lines; at most 1000, and without a promise
+    #[arg(long, value_name = "N", default_value = "0", value_parser = text_history)]
+    pub text_history: usize,
+
     /// Write no transcript to stdout
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Where a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Db {
+    /// Nowhere but in memory.
+    Memory,
+    /// In this file.
+    File(PathBuf),
+}
+
+impl FromStr for Db {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "" => Err("the name of a file, or ':memory:'".into()),
+            ":memory:" => Ok(Self::Memory),
+            name => Ok(Self::File(name.into())),
+        }
+    }
+}
+
+/// The values of `--sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sync {
+    /// But for the last seconds
+    Normal,
+    /// At once: every message waits for the disk
+    Full,
+}
+
+impl From<Sync> for sqlite::Sync {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Normal => Self::Normal,
+            Sync::Full => Self::Full,
+        }
+    }
 }
 
 /// A rate, or none.
@@ -439,6 +501,10 @@ fn clients(text: &str) -> Result<usize, String> {
 
 fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
+}
+
+fn text_history(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
 }
 
 fn bind_address(text: &str) -> Result<SocketAddr, String> {

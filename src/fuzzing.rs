@@ -13,7 +13,7 @@ use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::store::{self, Memory};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Frame, Join, PostKind, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Frame, History, Join, PostKind, ServerHello, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::text;
 use crate::wire::{Instance, LogId, Seq, SessionId};
@@ -108,7 +108,7 @@ impl Server {
     fn new() -> Self {
         let mut entropy = Entropy::new([7; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], history_bytes: 1 << 16, tap: None };
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], recent_bytes: 1 << 16, tap: None };
         let config = Config { sessions: Some(sessions), ..Config::default() };
         let honest = Member::new(Instant::ZERO, member(&mut entropy));
         let room = Room::new(config, 1, Seq(0));
@@ -166,7 +166,7 @@ impl Server {
         })?;
         let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
         let instance = Instance([9; 8]);
-        let join = Join { instance, nick: "mallory", present: true, place: None, history: 0 };
+        let join = Join { instance, nick: "mallory", present: true, place: None, history: History::NONE };
         let mut payload = [0; 64];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
         let id = SessionId(hello.id);
@@ -225,7 +225,7 @@ fn member(entropy: &mut Entropy) -> MemberConfig {
         unnamed: false,
         repeats: false,
         place: None,
-        history: 0,
+        history: History::NONE,
         pinned: None,
         seed: entropy.bytes(),
         tap: None,

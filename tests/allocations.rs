@@ -8,7 +8,7 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
-use udpchat::wire::frame::PostKind;
+use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -63,7 +63,7 @@ impl Hall {
     fn new(members: u16) -> Self {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), history_bytes: 1, tap: None };
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 1, tap: None };
         let config = Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() };
         let room = Room::new(config, 1, udpchat::wire::Seq(0));
         let (store, aside, datagrams) = (Memory::default(), Vec::new(), Vec::new());
@@ -78,7 +78,7 @@ impl Hall {
                 unnamed: false,
                 repeats: false,
                 place: None,
-                history: 0,
+                history: History::NONE,
                 pinned: None,
                 seed: entropy.bytes(),
                 tap: None,

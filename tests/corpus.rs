@@ -13,7 +13,7 @@ use udpchat::wire::frame::{
     Ack, Frame, GapReason, Have, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person, frames,
 };
 use udpchat::wire::packet;
-use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Who};
+use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Timestamp, Who};
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -47,7 +47,7 @@ fn entries_from(first: Seq) -> Vec<u8> {
     let mut framed = Vec::new();
     for entry in all {
         let mut bytes = [0; 64];
-        let len = entry.encode(&mut bytes).unwrap();
+        let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
         framed.push(u8::try_from(len).unwrap());
         framed.extend_from_slice(&bytes[..len]);
     }

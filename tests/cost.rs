@@ -91,8 +91,8 @@ fn replay(replayers: usize, loss: f64, messages: u64, seed: u64) -> Tally {
 /// The bytes on the wire that one replay needs at least: full packets.
 fn replay_bytes(tally: &Tally) -> f64 {
     let entries = tally.replays().next().unwrap().0 as f64;
-    // An old entry of 64 bytes: variant, who, nick, text, lengths.
-    let entry = 1.0 + 1.0 + 8.0 + 8.0 + 1.0 + 64.0;
+    // An old entry of 64 bytes: variant, who, nick, text, lengths, time.
+    let entry = 1.0 + 1.0 + 8.0 + 8.0 + 1.0 + 64.0 + 6.0;
     let of_a_packet = (1171.0_f64 - 6.0 - 5.0) / entry;
     entries / of_a_packet.floor() * (1200 + HEADERS) as f64
 }

@@ -54,7 +54,12 @@ impl AnyServer {
         Some(Process::start_on_terminal(&mut match kind {
             // With a server of ours, as text: sessions look the same, but for who leaves and who is not verified.
             Ours if matches!(self, Self::Ours(_)) => udpchat_with(&["join", "--text", "--server", &server]),
-            Ours => udpchat_with(&["join", "--server", &server]),
+            // The port was one of ours before, perhaps: nothing is known of it.
+            Ours => {
+                let mut command = udpchat_with(&["join", "--server", &server]);
+                command.env("XDG_STATE_HOME", common::new_home());
+                command
+            }
             Original => original("client.py", self.port())?,
         }))
     }
@@ -161,7 +166,8 @@ fn our_server_keeps_serving_originals_after_a_datagram_that_kills_the_original()
 fn our_one_shot_is_confirmed_by_the_originals_server() {
     let Some((server, port)) = original_server() else { return };
     let address = format!("127.0.0.1:{port}");
-    let mut send = Process::start(&mut udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]));
+    let mut send = udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]);
+    let mut send = Process::start(send.env("XDG_STATE_HOME", common::new_home()));
     assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
     assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\u{6}\nbot: hello\n");
     assert_eq!(send.stderr.to_end(), FALLS_BACK.replace('\r', ""), "once");
@@ -170,7 +176,8 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
 #[test]
 fn our_piped_client_is_confirmed_by_the_originals_server() {
     let Some((_server, port)) = original_server() else { return };
-    let mut join = Process::start(&mut udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]));
+    let mut join = udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]);
+    let mut join = Process::start(join.env("XDG_STATE_HOME", common::new_home()));
     join.enter("one\ntwo\n");
     join.close_input();
     assert_eq!(join.code(), 0, "{}", join.stderr.so_far());

@@ -21,6 +21,7 @@ use udpchat::net::stdio::Line;
 use udpchat::room::{self, Draft, SessionConfig};
 use udpchat::store::{Memory, Outcome, Store};
 use udpchat::time::Instant;
+use udpchat::wire::frame::History;
 use udpchat::wire::{Instance, LogId, Seq};
 
 #[track_caller]
@@ -118,7 +119,8 @@ fn who_breaks_says_goodbye_too() {
         repeats: false,
         present: true,
         unnamed: false,
-        history: 0,
+        place: None,
+        history: History::NONE,
         pinned: None,
         seed: random(),
     };
@@ -164,7 +166,7 @@ fn a_server_that_breaks_tells_its_members_too() {
     let (told, address) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
         let sessions =
-            SessionConfig { key: make_key(), log: LogId(random()), seed: random(), history_bytes: 1 << 16, tap: None };
+            SessionConfig { key: make_key(), log: LogId(random()), seed: random(), recent_bytes: 1 << 16, tap: None };
         let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
         let socket = ServerSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         told.send(socket.local()).unwrap();
@@ -294,7 +296,7 @@ fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
     let nowhere = path_in(&dir, "a-file");
     std::fs::write(&nowhere, "").unwrap();
     let serve = |args: &[&str]| {
-        let mut command = udpchat_with(&["serve", "--bind", "127.0.0.1:0"]);
+        let mut command = udpchat_with(&["serve", "--bind", "127.0.0.1:0", "--db", ":memory:"]);
         command.args(args).env("XDG_STATE_HOME", &nowhere);
         Process::start(&mut command)
     };

@@ -46,10 +46,9 @@ fn scenario(fault: Option<Fault>, seed: u64) -> Scenario {
         Some(Fault::AcceptBeforeCommit) => Scenario { commit_late: Duration::from_millis(100), ..storm },
         Some(Fault::ConfuseInstances) => Scenario { restart_clients: true, ..storm },
         Some(Fault::SilentGap) => {
-            // So much is said while half are cut off that the history does not hold it.
-            let history_bytes = 64 * 1024;
+            // So much is said while half are cut off that the log does not keep it.
             Scenario {
-                history_bytes,
+                keep_entries: Some(50),
                 messages: 400,
                 size: 900,
                 interval: Duration::from_millis(2),

@@ -14,7 +14,7 @@ use udpchat::client::text::Event;
 use udpchat::room::Unreachable as Unreached;
 use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, TextPolicy};
 use udpchat::store::{Outcome, Store};
-use udpchat::wire::Seq;
+use udpchat::wire::{Seq, Timestamp};
 
 const JILL: &str = "10.0.0.2:1000";
 const JACK: &str = "10.0.0.3:1000";
@@ -388,7 +388,7 @@ struct Late {
 impl Late {
     fn commit_one(&mut self) {
         let (draft, entries) = self.asked.pop_front().unwrap();
-        self.answers.push_back(Outcome::Committed { draft, first: self.next });
+        self.answers.push_back(Outcome::Committed { draft, first: self.next, at: Timestamp::default() });
         self.next = self.next + entries;
     }
 

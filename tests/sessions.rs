@@ -13,9 +13,9 @@ use udpchat::session::{Entropy, StaticKey};
 use udpchat::store::{self, Memory, Outcome as Committing, Store};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
-use udpchat::wire::frame::{Outcome, PersonId, PostKind};
+use udpchat::wire::frame::{History, Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId};
+use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp};
 
 const SOCKET: SocketId = SocketId(0);
 
@@ -29,7 +29,7 @@ fn key(seed: u8) -> StaticKey {
 
 fn config() -> Config {
     let sessions =
-        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
+        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20, tap: None };
     Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() }
 }
 
@@ -44,7 +44,7 @@ struct Slow {
 impl Slow {
     fn commit(&mut self, index: usize) {
         let draft = self.asked.remove(index);
-        self.answers.push_back(Committing::Committed { draft, first: self.next });
+        self.answers.push_back(Committing::Committed { draft, first: self.next, at: Timestamp::default() });
         self.next = self.next + 1;
     }
 
@@ -93,7 +93,7 @@ impl Peer {
             unnamed: false,
             repeats: false,
             place: None,
-            history: 0,
+            history: History::NONE,
             pinned: None,
             seed: [instance; 32],
             tap: None,

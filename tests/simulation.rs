@@ -43,6 +43,9 @@ fn scenario(seed: u64) -> Scenario {
         restart_clients: pick(45, 4) == 0,
         commit_late: ms([0, 0, 5, 200][usize::try_from(pick(48, 4)).unwrap()]),
         commit_reject: [0.0, 0.0, 0.0, 0.2][usize::try_from(pick(51, 4)).unwrap()],
+        // A log on disk that is all read back after a restart, or that keeps little.
+        keep_entries: [None, None, None, Some(20)][usize::try_from(pick(57, 4)).unwrap()],
+        recent_bytes: [1, 16 * 1024 * 1024][usize::try_from(pick(59, 2)).unwrap()],
         attack: pick(54, 3) == 0,
         calms: true,
         ..Scenario::default()

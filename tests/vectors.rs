@@ -20,7 +20,7 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey, Tap};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
-use udpchat::wire::frame::PostKind;
+use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::packet::{self, Datagram};
 use udpchat::wire::{Instance, LogId};
 use zeroize::Zeroizing;
@@ -116,7 +116,7 @@ fn make() -> Vectors {
         key: StaticKey::from_secret(Zeroizing::new(SERVER_SECRET)),
         log: LogId(LOG),
         seed: SERVER_SEED,
-        history_bytes: 1 << 16,
+        recent_bytes: 1 << 16,
         tap: Some(tap.clone()),
     };
     let mut store = Memory::default();
@@ -132,7 +132,7 @@ fn make() -> Vectors {
         repeats: false,
         present: true,
         place: None,
-        history: 0,
+        history: History::NONE,
         pinned: None,
         seed: CLIENT_SEED,
         tap: Some(tap.clone()),

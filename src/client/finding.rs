@@ -44,7 +44,7 @@ impl Finding {
             instance: identity.instance,
             repeats: identity.repeats,
             present: identity.present,
-            place: None,
+            place: identity.place,
             history: identity.history,
             pinned: identity.pinned,
             seed: identity.seed,

@@ -34,8 +34,8 @@ pub use event::{Away, Dialect, Event, Over, Unreachable};
 use crate::session::{PublicKey, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
-use crate::wire::frame::PostKind;
-use crate::wire::{Instance, Nick, Seq};
+use crate::wire::frame::{History, PostKind};
+use crate::wire::{Instance, LogId, Nick, Seq};
 use finding::Finding;
 use member::Member;
 
@@ -74,8 +74,10 @@ pub struct Identity {
     pub present: bool,
     /// Whether it tells its nick to a server that it does not know yet.
     pub unnamed: bool,
-    /// How many earlier entries it wants.
-    pub history: u64,
+    /// The log that it knows and the next number that it wants of it.
+    pub place: Option<(LogId, Seq)>,
+    /// How far back it wants to begin if it has no place.
+    pub history: History,
     /// The server's key, if it is known: another one is not talked to.
     pub pinned: Option<PublicKey>,
     /// All its randomness comes from this.

@@ -6,6 +6,7 @@ use crate::room::{self, Path, Room, SessionConfig, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::store::{self, Memory};
 use crate::wire::entry::Entry;
+use crate::wire::frame::History;
 use crate::wire::{LogId, Seq};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +27,8 @@ fn identity() -> Identity {
         repeats: false,
         present: true,
         unnamed: false,
-        history: 0,
+        place: None,
+        history: History::NONE,
         pinned: None,
         seed: [1; 32],
     }
@@ -129,7 +131,7 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         let sessions =
-            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], history_bytes: 1 << 20, tap: None };
+            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20, tap: None };
         let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
         Self { room: Room::new(config, 1, Seq(0)), store: Memory::default() }
     }

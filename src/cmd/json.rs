@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use crate::client::{Away, Dialect, Event, Unreachable};
+use crate::ui::when;
 use crate::wire::entry::Entry;
 use crate::wire::frame::PersonId;
 
@@ -35,6 +36,7 @@ pub(super) enum Told<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
     seq: Option<u64>,
+    time: Option<String>,
     kind: &'static str,
     verified: bool,
     who: Option<String>,
@@ -89,14 +91,16 @@ impl<'a> Told<'a> {
 
 impl<'a> Line<'a> {
     const fn of_kind(seq: Option<u64>, kind: &'static str) -> Self {
-        Self { seq, kind, verified: false, who: None, nick: None, text: None, to: None, why: None }
+        Self { seq, time: None, kind, verified: false, who: None, nick: None, text: None, to: None, why: None }
     }
 }
 
-fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
-    let of = |kind| Line::of_kind(Some(seq), kind);
+/// An entry; `None` if this program does not know what it says.
+pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
+    let (entry, at) = Entry::decode_with_time(encoded)?;
+    let of = |kind| Line { time: at.map(when::in_utc), ..Line::of_kind(Some(seq), kind) };
     let by = |kind, who: crate::wire::Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
-    Some(match Entry::decode(encoded)? {
+    Some(match entry {
         Entry::Line { text } => Line { text: Some(text), ..of("text") },
         Entry::Said { who, nick, text } => Line { text: Some(text), ..by("said", who, Some(nick)) },
         Entry::Did { who, nick, text } => Line { text: Some(text), ..by("did", who, Some(nick)) },
@@ -128,11 +132,11 @@ const fn word(why: Unreachable) -> &'static str {
 mod tests {
     use super::*;
     use crate::wire::entry::ENTRY_MAX;
-    use crate::wire::{CloseReason, Seq, Who};
+    use crate::wire::{CloseReason, Seq, Timestamp, Who};
 
     fn json(entry: &Entry<'_>) -> String {
         let mut encoded = [0; ENTRY_MAX];
-        let len = entry.encode(&mut encoded).unwrap();
+        let len = entry.encode(Timestamp(1_795_392_000_007), &mut encoded).unwrap();
         let event = Event::Entry { seq: Seq(7), encoded: encoded[..len].into() };
         serde_json::to_string(&Told::of(&event, ([127, 0, 0, 1], 1).into(), "jill").unwrap()).unwrap()
     }
@@ -142,7 +146,7 @@ mod tests {
         let (who, nick) = (Who([0xab; 8]), "jill");
         let head = |kind: &str| {
             format!(
-                r#"{{"event":"line","seq":7,"kind":"{kind}","verified":true,"who":"abababababababab","nick":"jill","#
+                r#"{{"event":"line","seq":7,"time":"2026-11-23T00:00:00.007Z","kind":"{kind}","verified":true,"who":"abababababababab","nick":"jill","#
             )
         };
         assert_eq!(json(&Entry::Said { who, nick, text: "a\"b\u{1b}" }), head("said") + r#""text":"a\"b\u001b"}"#);
@@ -151,7 +155,7 @@ mod tests {
         let left = Entry::Left { who, nick, why: CloseReason::TimedOut };
         assert_eq!(json(&left), head("left") + r#""text":null,"why":"timed out"}"#);
         assert_eq!(json(&Entry::Renamed { who, nick, to: "jane" }), head("renamed") + r#""text":null,"to":"jane"}"#);
-        let line = r#"{"event":"line","seq":7,"kind":"text","verified":false,"who":null,"nick":null,"text":"al: hi"}"#;
+        let line = r#"{"event":"line","seq":7,"time":"2026-11-23T00:00:00.007Z","kind":"text","verified":false,"who":null,"nick":null,"text":"al: hi"}"#;
         assert_eq!(json(&Entry::Line { text: "al: hi" }), line);
     }
 }

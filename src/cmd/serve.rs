@@ -4,21 +4,28 @@
 //! Must not know: what it does when it runs.
 //! Driven by: `cmd`.
 
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use super::{Exit, Failure};
-use crate::cli::{Serve, Text};
+use crate::cli::{Db, Serve, Text};
 use crate::net::server::Server;
 use crate::net::socket::ServerSocket;
 use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
 use crate::room::{self, SessionConfig, is_private};
 use crate::session::StaticKey;
-use crate::store::Memory;
+use crate::store::sqlite::{Keep, Sqlite};
+use crate::store::{Memory, Store};
 use crate::wire::LogId;
 
-/// What is kept of the log for members that are behind, in bytes. Chosen: a busy room's last hours.
-const HISTORY_BYTES: usize = 8 * 1024 * 1024;
+/// What is kept in memory of the log for members that are behind, in bytes. Chosen: a busy room's last hours where that is
+/// all there is; a busy room's last minutes where the rest can be read from the file.
+const RECENT_BYTES: usize = 8 * 1024 * 1024;
+const RECENT_BYTES_OF_A_FILE: usize = 1024 * 1024;
 
 pub(super) fn run(args: Serve) -> Result<(), Failure> {
     let sockets: Result<Vec<_>, _> = args.bind.iter().map(|&address| ServerSocket::bind(address)).collect();
@@ -29,32 +36,66 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             granted / 1024
         );
     }
+    let db = match args.db {
+        Some(db) => db,
+        None => Db::File(default_file(sockets.iter().map(ServerSocket::local))?),
+    };
     let config = room::Config {
         sessions: Some(SessionConfig {
             key: key(args.key)?,
             log: LogId(random()),
             seed: random(),
-            history_bytes: HISTORY_BYTES,
+            recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
             tap: None,
         }),
         text: args.text.into(),
+        text_history: args.text_history,
         members_max: args.max_members.get(),
         text_idle: args.text_idle,
         rate: args.rate.0,
         signup_rate: args.signup_rate.0,
     };
     let output = if args.quiet { None } else { Some(Output::stdout()?) };
-    let mut server = Server::new(config, sockets, Memory::default(), output)?;
-    for address in server.addresses() {
-        log::info!("listening on {address}");
-    }
     match args.text {
         Text::Any if args.bind.iter().any(|address| address.ip().is_unspecified() || !is_private(address.ip())) => {
             log::warn!("--text any: whoever forges a source address can make this server send to it");
         }
         Text::Any | Text::Private | Text::Off => {}
     }
-    Ok(server.run()?)
+    match db {
+        Db::Memory => {
+            log::info!("nothing is kept on disk");
+            Ok(serve(Server::new(config, sockets, Memory::default(), output)?)?)
+        }
+        Db::File(path) => {
+            let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
+            let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
+            let present = store.present().map_err(|err| no_log(&err))?;
+            log::info!("the log is in {}, {} entries", path.display(), store.len());
+            let mut config = config;
+            config.sessions.iter_mut().for_each(|sessions| sessions.log = store.id());
+            let mut server = Server::new(config, sockets, store, output)?;
+            server.recall_present(present);
+            Ok(serve(server)?)
+        }
+    }
+}
+
+fn serve<S: Store>(mut server: Server<S>) -> io::Result<()> {
+    for address in server.addresses() {
+        log::info!("listening on {address}");
+    }
+    server.run()
+}
+
+fn no_log(err: &dyn fmt::Display) -> Failure {
+    Failure::new(Exit::Failure, format!("{err} (--db FILE keeps the log elsewhere, --db :memory: keeps nothing)"))
+}
+
+/// Where the log of a server with these addresses is.
+fn default_file(addresses: impl Iterator<Item = SocketAddr>) -> Result<PathBuf, Failure> {
+    let state = State::find().ok_or_else(|| no_log(&"neither XDG_STATE_HOME nor HOME says where to keep the log"))?;
+    Ok(state.log(addresses))
 }
 
 /// The server's key, from the file that was named or from where it is kept; else one for this run only, which is said.

@@ -15,6 +15,7 @@ use crate::net::HostPort;
 use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::notice;
+use crate::wire::frame::History;
 use crate::wire::{CloseReason, Instance, Nick};
 
 /// A server as its user named it, and what is known of its key.
@@ -102,7 +103,8 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
             instance: instance.unwrap_or_else(|| Instance(random())),
             present,
             unnamed,
-            history: 0,
+            place: None,
+            history: History::NONE,
             pinned: known.pinned(),
             seed: random(),
         })

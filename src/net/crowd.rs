@@ -15,7 +15,7 @@ use crate::client::member::{Config, Event, Member};
 use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::entry::Entry;
-use crate::wire::frame::PostKind;
+use crate::wire::frame::{History, PostKind};
 
 /// See the module.
 pub(super) struct Crowd {
@@ -45,7 +45,7 @@ impl Crowd {
             // A thousand announcements to a thousand members are not what is measured.
             present: false,
             place: None,
-            history: 0,
+            history: History::NONE,
             pinned: None,
             seed: random(),
             tap: None,

@@ -30,6 +30,7 @@ use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::time::Instant;
+use crate::wire::Timestamp;
 
 /// The port of the original.
 pub const DEFAULT_PORT: u16 = 9999;
@@ -53,6 +54,12 @@ impl Clock {
     pub fn now(&self) -> Instant {
         self.start.elapsed().into()
     }
+}
+
+/// What time it is by the calendar.
+pub fn wall() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A server as people name it: `HOST`, `HOST:PORT`, `10.0.0.5:9999`, `[::1]:9999`.

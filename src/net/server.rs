@@ -14,10 +14,11 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::socket::{ServerSocket, Then};
 use super::stdio::Output;
-use super::{Clock, END_SIGNALS};
+use super::{Clock, END_SIGNALS, wall};
 use crate::room::{Config, Path, Room, SocketId};
 use crate::store::{self, Store};
 use crate::time::Instant;
+use crate::wire::{Nick, Who};
 
 /// Datagrams received from one socket before the others have their turn. Chosen: what a run of the log holds several
 /// times, little enough that sending goes on.
@@ -60,6 +61,10 @@ pub struct Server<S: Store> {
     output: Option<Output>,
     /// When lines that were left out of it were last told of, and how many have been since.
     left_out: (Instant, u64),
+    /// How many lines new text members are sent.
+    text_history: usize,
+    /// When the store is to be looked after, if nothing else happens.
+    maintain: Option<Instant>,
     has_parted: bool,
 }
 
@@ -77,8 +82,9 @@ impl<S: Store> Server<S> {
             poll.registry().register(socket.source(), Token(SOCKETS + ports.len()), Interest::READABLE)?;
             ports.push(Port { socket, readable: true, writable: true });
         }
+        let text_history = config.text_history;
         let room = Room::new(config, ports.len(), store.next());
-        Ok(Self {
+        let mut server = Self {
             poll,
             signals,
             clock: Clock::start(),
@@ -87,8 +93,41 @@ impl<S: Store> Server<S> {
             store,
             output,
             left_out: (Instant::ZERO, 0),
+            text_history,
+            maintain: None,
             has_parted: false,
-        })
+        };
+        server.recall();
+        server.maintain();
+        Ok(server)
+    }
+
+    /// By the log these keys were present under these nicks when the server ended.
+    pub fn recall_present(&mut self, present: Vec<(Who, Nick)>) {
+        let now = self.clock.now();
+        present.into_iter().for_each(|(who, nick)| self.room.recall_present(now, who, nick));
+    }
+
+    /// Tells the room what new text members are to be sent.
+    fn recall(&mut self) {
+        let room = &mut self.room;
+        if self.text_history > 0 {
+            self.store.last(self.text_history, &mut |seq, entry| room.recall(seq, entry));
+        }
+    }
+
+    /// Lets the store do what is to be done beside. True if there is more of that to do at once.
+    fn maintain(&mut self) -> bool {
+        let again = self.store.maintain(wall());
+        if self.store.was_changed() {
+            self.room.reload();
+            self.recall();
+        }
+        if let Some(oldest) = self.store.oldest() {
+            self.room.set_oldest(oldest);
+        }
+        self.maintain = again.map(|after| self.clock.now() + after);
+        again.is_some_and(|after| after.is_zero())
     }
 
     /// The addresses that are bound.
@@ -160,7 +199,8 @@ impl<S: Store> Server<S> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        self.room.poll_timeout().map(|at| at.saturating_since(self.clock.now()))
+        let next = [self.room.poll_timeout(), self.maintain].into_iter().flatten().min();
+        next.map(|at| at.saturating_since(self.clock.now()))
     }
 
     fn ends_on_signal(&mut self) -> bool {
@@ -203,11 +243,15 @@ impl<S: Store> Server<S> {
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }
+        self.room.set_wall(wall());
         self.settle();
+        more |= self.maintain();
+        store::answer(now, &mut self.room, &mut self.store);
         let end = self.room.end();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.send(id)?;
         }
+        more |= self.room.has_requests();
         // What one socket made place for is for the others as well.
         more |= self.ports.len() > 1 && self.room.end() > end;
         self.flush();

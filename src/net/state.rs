@@ -7,19 +7,24 @@
 //! ```text
 //!   $XDG_STATE_HOME/udpchat/      else ~/.local/state/udpchat/
 //!     client.key  server.key      a secret key in base64; 0600
+//!     room-ADDR:PORT.db           the log of the server that is bound there; more addresses with commas between them
 //!     servers/HOST:PORT           the public key of that server in base64
+//!     places/HOST:PORT/NICK.0     how far a client has read there; with .1 and so on for others that run beside it
 //! ```
 //! Files are written aside and then given their name, so that they are whole or not there; of two who make the same one at
 //! the same time the first wins.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use blake2::{Blake2s256, Digest};
 use zeroize::Zeroizing;
 
 use super::HostPort;
@@ -27,6 +32,11 @@ use crate::session::{Entropy, KEY_LEN, PublicKey, StaticKey};
 
 /// What the names of files begin with that are not whole yet. No host is called so.
 const ASIDE: &str = ".new-";
+
+/// How the names of logs begin and end, and how long they may be between: names of files have at most 255 bytes.
+const LOG: &str = "room-";
+const LOG_END: &str = ".db";
+const LOG_NAME_MAX: usize = 200;
 
 /// The folder of a user's that is all ours.
 #[derive(Clone, Debug)]
@@ -87,6 +97,32 @@ impl State {
     /// Where the server's key is, if nothing else is said.
     pub fn server_key(&self) -> PathBuf {
         self.folder.join("server.key")
+    }
+
+    /// Where the log of a server is that is bound to these addresses, in whatever order.
+    pub fn log(&self, addresses: impl Iterator<Item = SocketAddr>) -> PathBuf {
+        let addresses: BTreeSet<_> = addresses.collect();
+        let mut name = String::from(LOG);
+        for (index, address) in addresses.iter().enumerate() {
+            name.extend([if index == 0 { "" } else { "," }, &address.to_string()]);
+        }
+        if name.len() > LOG_NAME_MAX {
+            let hash = Blake2s256::digest(&name);
+            name = format!("{LOG}{}-{}", addresses.len(), hex(&hash[..16]));
+        }
+        self.folder.join(name + LOG_END)
+    }
+
+    /// The logs of servers that ran here, by name.
+    pub fn logs(&self) -> Vec<PathBuf> {
+        let names = fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok);
+        let is_log = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.starts_with(LOG) && name.ends_with(LOG_END)
+        };
+        let mut logs: Vec<_> = names.map(|entry| entry.path()).filter(is_log).collect();
+        logs.sort();
+        logs
     }
 
     /// The known key of a server.
@@ -192,6 +228,10 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nothing is there, nor can there be.

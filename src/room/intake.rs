@@ -26,6 +26,10 @@ const SIGNUP_BURST: u32 = 64;
 /// The most prefixes whose signups are metered at a time; more are refused until some have rested.
 const METERED_MAX: usize = 4096;
 
+/// Datagrams of what was said before that wait for a socket before newcomers go without. Chosen: some full replays; it is
+/// no promise.
+const REPLAYED_MAX: usize = 2048;
+
 /// How often it is looked which have. Chosen: the cost does not show, the wait is short.
 const SIGNUPS_SWEEP: Duration = Duration::from_millis(100);
 
@@ -170,6 +174,9 @@ impl Room {
             let Path { socket, peer, local } = member.path;
             let peer = Peer { to: peer, from: local, member: author, cursor: first };
             member.place = Some(self.fanouts[socket.0].insert(peer));
+            if self.config.text_history > 0 && self.replays[socket.0].len() < REPLAYED_MAX {
+                self.replay.build(first, member.path, &mut self.replays[socket.0]);
+            }
         }
     }
 }

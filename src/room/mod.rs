@@ -23,8 +23,11 @@ mod fanout;
 mod intake;
 mod log;
 mod members;
+mod page;
 mod queue;
 mod rate;
+mod replay;
+mod request;
 mod sessions;
 mod transmit;
 
@@ -37,7 +40,9 @@ pub use counters::{Counters, DropReason};
 pub use entry::{Draft, DraftId, EntryKind, Rejection};
 pub use log::SEGMENTS_MAX;
 pub use members::{Path, SocketId};
+pub use page::{PAGE, Page};
 pub use rate::Rate;
+pub use request::{Beginning, Known, Request, Start};
 pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, HALF_OPEN_OF_A_PREFIX, POSTS_MAX, SESSIONS_OF_A_KEY};
 pub use transmit::Transmits;
 
@@ -45,14 +50,16 @@ use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
 use crate::wire::text::{self};
-use crate::wire::{PostId, Seq};
+use crate::wire::{Nick, Seq, SessionId, Timestamp, Who};
 use admission::Prefix;
 use fanout::Fanout;
 use log::Log;
 use members::Members;
 use queue::Queue;
 use rate::Meter;
+use replay::Replay;
 use sessions::Sessions;
+use transmit::Outgoing;
 
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
@@ -89,6 +96,8 @@ pub struct Config {
     pub rate: Option<Rate>,
     /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
     pub signup_rate: Option<Rate>,
+    /// How many of the last entries a new text member is sent.
+    pub text_history: usize,
     /// What sessions need; without it only text is spoken.
     pub sessions: Option<SessionConfig>,
 }
@@ -101,6 +110,7 @@ impl Default for Config {
             text_idle: Duration::from_secs(12 * 60 * 60),
             rate: Rate::per_second(100),
             signup_rate: Rate::per_second(20),
+            text_history: 0,
             sessions: None,
         }
     }
@@ -129,6 +139,17 @@ pub enum Event<'a> {
     },
 }
 
+/// Of whom a socket was given something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// The text peers, a sweep.
+    Sweep,
+    /// New text peers, what was said before.
+    Replay,
+    /// The sessions.
+    Built,
+}
+
 /// A chat room; see the module.
 #[derive(Debug)]
 pub struct Room {
@@ -137,9 +158,14 @@ pub struct Room {
     queue: Queue,
     log: Log,
     fanouts: Vec<Fanout>,
+    /// What new text members are sent, and, by socket, what of it is under way.
+    replay: Replay,
+    replays: Vec<Outgoing>,
     sessions: Option<Sessions>,
-    /// By socket: what it was last given was built by the sessions; the text peers are next.
-    gave_built: Vec<bool>,
+    /// By socket: of whom that is what it was last given.
+    gave: Vec<Given>,
+    /// What time it is.
+    wall: Timestamp,
     counters: Counters,
     /// The latest time that anybody has told us.
     now: Instant,
@@ -169,7 +195,10 @@ impl Room {
             log: Log::new(next),
             fanouts: (0..sockets).map(|_| Fanout::new(next)).collect(),
             sessions,
-            gave_built: vec![false; sockets],
+            replay: Replay::default(),
+            replays: (0..sockets).map(|_| Outgoing::default()).collect(),
+            gave: vec![Given::Sweep; sockets],
+            wall: Timestamp::default(),
             counters: Counters::default(),
             now: Instant::ZERO,
             signups: BTreeMap::new(),
@@ -197,19 +226,64 @@ impl Room {
         self.members.len() + self.sessions.as_ref().map_or(0, Sessions::len)
     }
 
-    /// The log has this entry already, with this post: to be told of each, in order, before anything else, when a room
-    /// goes on with a log that it had before.
-    pub fn recall(&mut self, now: Instant, entry: &Entry<'_>, post: Option<PostId>) {
+    /// What time it is: to be told before drafts are asked for.
+    pub fn set_wall(&mut self, wall: Timestamp) {
+        self.wall = wall;
+        self.sessions.iter_mut().for_each(|sessions| sessions.set_wall(wall));
+    }
+
+    /// The backend can read back what it has, from `oldest` on. To be told at the beginning and when that changes; without
+    /// it nothing older than the window can be sent.
+    pub fn set_oldest(&mut self, oldest: Seq) {
+        self.replay.forget_below(oldest);
+        self.sessions.iter_mut().for_each(|sessions| sessions.set_oldest(oldest));
+    }
+
+    /// The room goes on with a log that it had before, and by that log this key was present under this nick.
+    pub fn recall_present(&mut self, now: Instant, who: Who, nick: Nick) {
         self.pass_time(now);
-        let seq = self.log.end();
-        entry.render(&mut self.rendered);
-        self.log.append(&self.rendered, "");
-        self.log.release(seq + 1);
-        for fanout in &mut self.fanouts {
-            *fanout = Fanout::new(seq + 1);
-        }
         if let Some(sessions) = &mut self.sessions {
-            sessions.recall(self.now, seq, entry, post);
+            sessions.recall_present(self.now, who, nick);
+        }
+    }
+
+    /// The log has this entry already: to be told of the last ones that text members are to be sent, in order.
+    pub fn recall(&mut self, seq: Seq, entry: &Entry<'_>) {
+        entry.render(&mut self.rendered);
+        self.replay.push(seq, &self.rendered, self.config.text_history);
+    }
+
+    /// The log was changed by others than this room: nothing that is kept of it is right. What text members are to be sent
+    /// is to be recalled again.
+    pub fn reload(&mut self) {
+        self.replay = Replay::default();
+        self.sessions.iter_mut().for_each(Sessions::reload);
+    }
+
+    /// What the backend is to be asked next. The more are taken out at once, the longer everybody else waits.
+    #[must_use]
+    pub fn poll_request(&mut self) -> Option<Request> {
+        self.sessions.as_mut()?.poll_request(self.now)
+    }
+
+    /// Whether [`Room::poll_request`] has something; to be looked at when everything is sent that can be.
+    pub fn has_requests(&self) -> bool {
+        self.sessions.as_ref().is_some_and(|sessions| sessions.has_requests(self.now))
+    }
+
+    /// What [`Request::Page`] asked for.
+    pub fn answer_page(&mut self, now: Instant, page: Page) {
+        self.pass_time(now);
+        if let Some(sessions) = &mut self.sessions {
+            sessions.answer_page(self.now, page);
+        }
+    }
+
+    /// What [`Request::Beginning`] asked for.
+    pub fn answer_beginning(&mut self, now: Instant, session: SessionId, known: &Known) {
+        self.pass_time(now);
+        if let Some(sessions) = &mut self.sessions {
+            sessions.answer_beginning(session, known);
         }
     }
 
@@ -260,9 +334,9 @@ impl Room {
         self.check();
     }
 
-    /// The backend has committed the draft; its entries have the numbers from `first` on. Drafts are committed in the
-    /// order of their numbers.
-    pub fn committed(&mut self, now: Instant, draft: DraftId, first: Seq) {
+    /// The backend has committed the draft at `at`; its entries have the numbers from `first` on. Drafts are committed in
+    /// the order of their numbers.
+    pub fn committed(&mut self, now: Instant, draft: DraftId, first: Seq, at: Timestamp) {
         self.pass_time(now);
         debug_assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let Some(slot) = self.queue.get(draft) else { return };
@@ -271,12 +345,13 @@ impl Room {
         let parts = text::cut(&self.rendered, &self.rendered[..slot.prefix_len]);
         let prefix = parts.prefix();
         for part in parts {
-            self.log.append(prefix, part);
+            let seq = self.log.append(prefix, part);
+            self.part.clear();
+            self.part.extend([prefix, part]);
             if let Some(sessions) = &mut self.sessions {
-                self.part.clear();
-                self.part.extend([prefix, part]);
-                sessions.append(&slot.entry(&self.part));
+                sessions.append(at, &slot.entry(&self.part));
             }
+            self.replay.push(seq, &self.part, self.config.text_history);
         }
         if let Some(sessions) = &mut self.sessions {
             sessions.settled(slot, Outcome::Accepted(first));
@@ -331,13 +406,17 @@ impl Room {
     #[must_use]
     pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
         // In turn: neither kind of members waits for all of the other.
-        let built_is_next = !self.gave_built.get(socket.0)?;
+        let built_is_next = *self.gave.get(socket.0)? != Given::Built;
         let more_built = self.sessions.as_mut().is_some_and(|sessions| sessions.build(self.now, socket));
-        let more_text = self.advance(socket);
-        self.gave_built[socket.0] = more_built && (built_is_next || !more_text);
-        match &mut self.sessions {
-            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).transmits(),
-            _ => more_text.then(|| self.fanouts[socket.0].transmits(&self.log)),
+        // What was said before goes before what is said now.
+        let more_text = if self.replays[socket.0].len() > 0 { Given::Replay } else { Given::Sweep };
+        let has_text = more_text == Given::Replay || self.advance(socket);
+        let gives = if more_built && (built_is_next || !has_text) { Given::Built } else { more_text };
+        self.gave[socket.0] = gives;
+        match (gives, &mut self.sessions) {
+            (Given::Built, Some(sessions)) => sessions.outgoing(socket).transmits(),
+            (Given::Replay, _) => self.replays[socket.0].transmits(),
+            (Given::Built | Given::Sweep, _) => has_text.then(|| self.fanouts[socket.0].transmits(&self.log)),
         }
     }
 
@@ -365,23 +444,32 @@ impl Room {
 
     /// The system would not segment what [`Room::poll_transmit`] gave: it is given one by one now.
     pub fn unsegment(&mut self, socket: SocketId) {
-        match &mut self.sessions {
-            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).unsegment(),
-            _ => self.fanouts[socket.0].unsegment(),
+        match self.given(socket) {
+            Some(outgoing) => outgoing.unsegment(),
+            None => self.fanouts[socket.0].unsegment(),
         }
     }
 
     fn taken(&mut self, socket: SocketId, count: usize) -> u64 {
-        match &mut self.sessions {
-            Some(sessions) if self.gave_built[socket.0] => sessions.outgoing(socket).sent(count),
-            _ => self.fanouts[socket.0].sent(count),
+        match self.given(socket) {
+            Some(outgoing) => outgoing.sent(count),
+            None => self.fanouts[socket.0].sent(count),
+        }
+    }
+
+    /// What was built of what the socket was last given; `None`: a sweep.
+    fn given(&mut self, socket: SocketId) -> Option<&mut Outgoing> {
+        match (self.gave[socket.0], &mut self.sessions) {
+            (Given::Built, Some(sessions)) => Some(sessions.outgoing(socket)),
+            (Given::Replay, _) => Some(&mut self.replays[socket.0]),
+            (Given::Built | Given::Sweep, _) => None,
         }
     }
 
     /// When [`Room::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let sessions = self.sessions.as_ref().and_then(Sessions::poll_timeout);
+        let sessions = self.sessions.as_ref().and_then(|sessions| sessions.poll_timeout(self.now));
         [self.members.expiry(self.config.text_idle), self.queue.next_wake(), sessions].into_iter().flatten().min()
     }
 
@@ -412,7 +500,8 @@ impl Room {
         self.reserved += entries;
         let slot = self.queue.get(id)?;
         let (source, entry, line) = (slot.source.0, slot.entry(&self.rendered), self.rendered.as_str());
-        Some(Draft { id, source, entry, post: slot.post, line, entries })
+        let (who, at) = (slot.who, self.wall);
+        Some(Draft { id, source, entry, who, post: slot.post, line, prefix_len, entries, at })
     }
 
     /// The backend has answered for the draft: the log need not keep place for it any longer.

@@ -156,6 +156,9 @@ impl World<'_> {
     fn restart_server(&mut self, restart: Restart) {
         self.trace.tell(self.now, "server", || format!("is killed and started again: {restart:?}"));
         self.backend.restart(restart == Restart::SameLog);
+        if restart == Restart::SameLog {
+            self.show_committed();
+        }
         self.oracle.log_is(self.backend.id.0, self.backend.log.len());
         self.told = self.backend.log.len();
         self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, &self.trace, self.now);

@@ -77,7 +77,9 @@ pub struct Scenario {
     /// Somebody replays, forges and floods.
     pub attack: bool,
     /// How many bytes of entries the server keeps for those who are behind.
-    pub history_bytes: usize,
+    pub recent_bytes: usize,
+    /// How many entries the log keeps; all without it.
+    pub keep_entries: Option<u64>,
     /// How many entries are in the log at the beginning.
     pub replay: u64,
     /// So many of the clients come when the talk begins, want all of these and say nothing.
@@ -105,7 +107,8 @@ impl Default for Scenario {
             commit_late: Duration::ZERO,
             commit_reject: 0.0,
             attack: false,
-            history_bytes: 16 * 1024 * 1024,
+            recent_bytes: 16 * 1024 * 1024,
+            keep_entries: None,
             replay: 0,
             replayers: 0,
             calms: false,

@@ -19,12 +19,16 @@ use crate::client::{member, text};
 use crate::room::{self, Path, Room, SessionConfig, SocketId};
 use crate::session::{DEAD_AFTER, Entropy, StaticKey};
 use crate::store;
+use crate::store::Store;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::Outcome;
-use crate::wire::{Instance, LogId, PostId, Seq, Who};
+use crate::wire::frame::{History, Outcome};
+use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
 
 const SOCKET: SocketId = SocketId(0);
+
+/// What time it is when a run begins. Chosen: the day on which this was written.
+const EPOCH: Timestamp = Timestamp(1_795_392_000_000);
 
 /// How long it is waited for the last text, which nobody promises. Chosen: longer than any datagram is under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -115,8 +119,7 @@ impl<'a> World<'a> {
         let server_key = StaticKey::generate(&mut entropy);
         let network = Network::new(scenario.weather.clone(), entropy.child());
         let mut backend = Backend::new(scenario.commit_late, scenario.commit_reject, entropy.child());
-        let gaps = scenario.history_bytes < 1024 * 1024;
-        let mut oracle = Oracle::new(server(), gaps, scenario.commit_reject > 0.0);
+        let mut oracle = Oracle::new(server(), scenario.keep_entries.is_some(), scenario.commit_reject > 0.0);
         oracle.log_is(backend.id.0, 0);
         let trace = Trace::new(story);
         for number in 0..scenario.replay {
@@ -185,7 +188,7 @@ impl<'a> World<'a> {
             unnamed: false,
             repeats: false,
             place,
-            history: if index < self.scenario.replayers { self.scenario.replay } else { 0 },
+            history: if index < self.scenario.replayers { History::Last(self.scenario.replay) } else { History::NONE },
             pinned: Some(self.server_key.public()),
             seed,
             tap: self.trace.tap(),
@@ -271,11 +274,21 @@ impl<'a> World<'a> {
 
     /// Settles drafts; true if there are new entries, which the oracle is shown.
     fn commit(&mut self) -> bool {
+        let since_start = self.now.saturating_since(Instant::ZERO);
+        self.room.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
         store::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
+        store::answer(self.now, &mut self.room, &mut self.backend);
+        self.backend.prune(self.scenario.keep_entries);
+        self.backend.oldest().into_iter().for_each(|oldest| self.room.set_oldest(oldest));
+        self.show_committed()
+    }
+
+    /// Shows the oracle what is committed; true if that is anything new.
+    pub(super) fn show_committed(&mut self) -> bool {
         let before = self.told;
         while self.told < self.backend.log.len() {
-            let Kept { entry, post } = &self.backend.log[self.told];
-            self.oracle.committed(entry, post.map(|PostId { instance, counter }| (instance.0, counter)));
+            let Kept { entry, post, .. } = &self.backend.log[self.told];
+            self.oracle.committed(entry, post.map(|(_, PostId { instance, counter })| (instance.0, counter)));
             self.told += 1;
         }
         self.told > before
@@ -285,7 +298,7 @@ impl<'a> World<'a> {
         loop {
             let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
             let Some(transmits) = self.room.poll_transmit(SOCKET) else {
-                if self.commit() { continue } else { return }
+                if self.room.has_requests() | self.commit() { continue } else { return }
             };
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let mut count = 0;
@@ -447,17 +460,13 @@ pub(super) fn open_room(
         key: key.clone(),
         log: backend.id,
         seed: entropy.bytes(),
-        history_bytes: scenario.history_bytes,
+        recent_bytes: scenario.recent_bytes,
         tap: trace.tap(),
     };
     let config = room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
-    let mut room = Room::new(config, 1, Seq(0));
-
-    for kept in &backend.log {
-        if let Some(entry) = Entry::decode(&kept.entry) {
-            room.recall(now, &entry, kept.post);
-        }
-    }
+    let mut room = Room::new(config, 1, backend.next());
+    backend.oldest().into_iter().for_each(|oldest| room.set_oldest(oldest));
+    backend.present().into_iter().for_each(|(who, nick)| room.recall_present(now, who, nick));
     room
 }
 
@@ -498,7 +507,7 @@ fn old_entry(number: u64, size: usize) -> Kept {
     let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
     let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];
     let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
-    let len = entry.encode(&mut encoded).expect("an old entry is as long as it may be");
+    let len = entry.encode(EPOCH, &mut encoded).expect("an old entry is as long as it may be");
     encoded.truncate(len);
-    Kept { entry: encoded.into(), post: None }
+    Kept { entry: encoded.into(), post: None, at: EPOCH }
 }

@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 
 use super::{Outcome, Store};
 use crate::room::{Draft, DraftId};
-use crate::wire::Seq;
+use crate::wire::{Seq, Timestamp};
 
 /// Commits everything at once.
 #[derive(Debug, Default)]
 pub struct Memory {
     next: Seq,
     answered: VecDeque<(DraftId, Seq)>,
+    newest: Timestamp,
 }
 
 impl Store for Memory {
@@ -23,11 +24,13 @@ impl Store for Memory {
     }
 
     fn append(&mut self, draft: &Draft<'_>) {
+        self.newest = self.newest.max(draft.at);
         self.answered.push_back((draft.id, self.next));
         self.next = self.next + draft.entries;
     }
 
     fn poll_outcome(&mut self) -> Option<Outcome> {
-        self.answered.pop_front().map(|(draft, first)| Outcome::Committed { draft, first })
+        let at = self.newest;
+        self.answered.pop_front().map(|(draft, first)| Outcome::Committed { draft, first, at })
     }
 }

@@ -1,19 +1,29 @@
 //! Where the log is kept.
 //!
-//! Owns: the backends ([`Memory`]) and the one contract they keep ([`Store`]).
+//! Owns: the backends ([`Memory`], [`sqlite::Sqlite`]) and the one contract they keep ([`Store`]).
 //! Must not know: members, sockets, who reads the log.
-//! Driven by: [`settle`], which the loop and the tests call once a turn.
+//! Driven by: [`settle`] and [`answer`], which the loop and the tests call once a turn.
 //!
 //! Commit before effect: the room shows nobody what the backend has not committed. A backend may answer at once
 //! (memory), once a turn (a transaction for all the drafts of the turn) or later, and it gives the numbers.
 
 mod memory;
+pub mod sqlite;
 
 pub use memory::Memory;
 
-use crate::room::{Draft, DraftId, Event, Rejection, Room};
+use std::time::Duration;
+
+use crate::room::{Beginning, Draft, DraftId, Event, Known, Page, Rejection, Request, Room};
 use crate::time::Instant;
-use crate::wire::Seq;
+use crate::wire::entry::Entry;
+use crate::wire::{Seq, Timestamp};
+
+/// Pages read for each call of [`answer`]. Chosen: one takes a fraction of a millisecond, and the others wait for it.
+const PAGES: usize = 1;
+
+/// Sessions looked up for each call of [`answer`]. Chosen: they cost less than the handshakes that came before them.
+const BEGINNINGS: usize = 16;
 
 /// What became of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +34,8 @@ pub enum Outcome {
         draft: DraftId,
         /// Its first entry.
         first: Seq,
+        /// When: not before the entries in front of it.
+        at: Timestamp,
     },
     /// It is not, and will not be.
     Rejected {
@@ -45,6 +57,40 @@ pub trait Store {
     /// Called when the turn's drafts are all appended, and then until there is none: the next outcome that is known,
     /// committed ones in the order of their numbers.
     fn poll_outcome(&mut self) -> Option<Outcome>;
+
+    /// The oldest entry that can be read back; `None` if none ever can.
+    fn oldest(&self) -> Option<Seq> {
+        None
+    }
+
+    /// Reads entries into a page, from its end up to `to`: each that is there, and why the others are not. Called only of
+    /// backends that say what their oldest entry is.
+    fn read(&mut self, page: &mut Page, to: Seq) {
+        let _ = (page, to);
+    }
+
+    /// Says what the log has of somebody who begins a session.
+    fn look_up(&mut self, beginning: &Beginning) -> Known {
+        let _ = beginning;
+        Known::default()
+    }
+
+    /// Does some of what is to be done beside: forgetting what is too old, mending what broke. Takes a millisecond or two.
+    /// Returns how soon there is more to do, if there is, and if nothing else happens.
+    fn maintain(&mut self, now: Timestamp) -> Option<Duration> {
+        let _ = now;
+        None
+    }
+
+    /// Whether somebody else has changed the log since the last call.
+    fn was_changed(&mut self) -> bool {
+        false
+    }
+
+    /// Hands over the last `count` entries that there are, in order.
+    fn last(&mut self, count: usize, each: &mut dyn FnMut(Seq, &Entry<'_>)) {
+        let _ = (count, each);
+    }
 }
 
 /// Takes the room and its store through everything that can be settled now: drafts to the store, outcomes to the room,
@@ -61,12 +107,33 @@ pub fn settle(now: Instant, room: &mut Room, store: &mut impl Store, mut transcr
         while let Some(outcome) = store.poll_outcome() {
             settled = true;
             match outcome {
-                Outcome::Committed { draft, first } => room.committed(now, draft, first),
+                Outcome::Committed { draft, first, at } => room.committed(now, draft, first, at),
                 Outcome::Rejected { draft, why } => room.rejected(now, draft, why),
             }
         }
         if !settled {
             return;
+        }
+    }
+}
+
+/// Answers some of what the room asks of the store.
+pub fn answer(now: Instant, room: &mut Room, store: &mut impl Store) {
+    let (mut pages, mut beginnings) = (0, 0);
+    while pages < PAGES && beginnings < BEGINNINGS {
+        match room.poll_request() {
+            Some(Request::Page(from, to)) => {
+                let mut page = Page::new(from);
+                store.read(&mut page, to);
+                room.answer_page(now, page);
+                pages += 1;
+            }
+            Some(Request::Beginning(beginning)) => {
+                let known = store.look_up(&beginning);
+                room.answer_beginning(now, beginning.session, &known);
+                beginnings += 1;
+            }
+            None => return,
         }
     }
 }

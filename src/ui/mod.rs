@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod sanitize;
+pub mod when;
 
 use std::fmt;
 use std::io::Write;

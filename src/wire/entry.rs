@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CloseReason, NICK_MAX, Who, is_plain, text};
+use super::{CloseReason, NICK_MAX, Timestamp, Who, is_plain, text};
 
 /// The longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
 pub const TEXT_MAX: usize = 990;
@@ -14,11 +14,11 @@ pub const TEXT_MAX: usize = 990;
 /// The longest text of something done: one less, for `* nick text` is one byte longer.
 pub const ACT_MAX: usize = TEXT_MAX - 1;
 
-/// The longest encoded entry, in bytes: the variant, `who`, and the longest nick and text with their lengths.
-pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX;
+/// The longest encoded entry, in bytes: the variant, `who`, the longest nick and text with their lengths, and the time.
+pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10;
 
 const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
-const _: () = assert!(1 + 2 + text::LINE_MAX <= ENTRY_MAX);
+const _: () = assert!(1 + 2 + text::LINE_MAX + 10 <= ENTRY_MAX);
 
 /// Something that happened in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +79,25 @@ impl<'a> Entry<'a> {
         postcard::from_bytes(bytes).ok()
     }
 
-    /// Writes the entry to `into` and returns how many bytes these are; `None` if it has no place.
-    pub fn encode(&self, into: &mut [u8]) -> Option<usize> {
-        postcard::to_slice(self, into).ok().map(|bytes| bytes.len())
+    /// Reads one entry and when it was committed, if it says so.
+    pub fn decode_with_time(bytes: &'a [u8]) -> Option<(Self, Option<Timestamp>)> {
+        let (entry, rest) = postcard::take_from_bytes(bytes).ok()?;
+        Some((entry, postcard::from_bytes(rest).ok()))
+    }
+
+    /// Writes the entry, committed at `at`, to `into` and returns how many bytes these are; `None` if it has no place.
+    pub fn encode(&self, at: Timestamp, into: &mut [u8]) -> Option<usize> {
+        postcard::to_slice(&(self, at), into).ok().map(|bytes| bytes.len())
+    }
+
+    /// Whether it is a message, and not about who comes and goes: what a number of messages counts.
+    pub const fn is_message(&self) -> bool {
+        matches!(self, Self::Line { .. } | Self::Said { .. } | Self::Did { .. })
+    }
+
+    /// Whether the first byte of an encoded entry is that of a message.
+    pub(crate) const fn begins_message(first: u8) -> bool {
+        matches!(first, 0 | 1 | 4)
     }
 
     /// Puts together what a text peer is sent.
@@ -149,9 +165,11 @@ mod tests {
         ];
         for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5].into_iter().zip(cases) {
             let mut bytes = [0; ENTRY_MAX];
-            let len = entry.encode(&mut bytes).unwrap();
+            let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
             assert_eq!(bytes[0], variant);
             assert_eq!(Entry::decode(&bytes[..len]), Some(entry));
+            assert_eq!(Entry::decode_with_time(&bytes[..len]), Some((entry, Some(Timestamp(7)))));
+            assert_eq!(Entry::decode_with_time(&bytes[..len - 1]), Some((entry, None)));
             let mut line = String::new();
             entry.render(&mut line);
             assert_eq!(line, shown);
@@ -183,9 +201,9 @@ mod tests {
         let mut bytes = [0; ENTRY_MAX];
         let (nick, text) = ("n".repeat(NICK_MAX), "t".repeat(TEXT_MAX));
         let said = Entry::Said { who: Who::default(), nick: &nick, text: &text };
-        assert_eq!(said.encode(&mut bytes), Some(ENTRY_MAX));
-        assert_eq!(said.encode(&mut bytes[1..]), None);
-        assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(&mut bytes).is_some());
+        assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes), Some(ENTRY_MAX));
+        assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes[1..]), None);
+        assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(Timestamp(7), &mut bytes).is_some());
         for garbage in [&[][..], &[9], &[6], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
             assert_eq!(Entry::decode(garbage), None, "{garbage:?}");
         }

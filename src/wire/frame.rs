@@ -132,6 +132,25 @@ pub enum PersonId {
 pub enum GapReason {
     /// The log no longer holds them.
     Gone,
+    /// The log cannot be read there.
+    Unreadable,
+}
+
+/// How far back a client wants to begin that has no place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum History {
+    /// With so many messages, as far as there are so many; entries between them come too.
+    Last(u64),
+    /// With what was committed within so many seconds.
+    Within(u64),
+}
+
+impl History {
+    /// With nothing: what is said from now on.
+    pub const NONE: Self = Self::Last(0);
+
+    /// With the oldest that there is.
+    pub const ALL: Self = Self::Last(u64::MAX);
 }
 
 /// What became of a post.
@@ -154,8 +173,8 @@ pub struct Join<'a> {
     pub present: bool,
     /// The log that it knows and the next number that it wants of it.
     pub place: Option<(LogId, Seq)>,
-    /// How many earlier entries it wants if it has no place.
-    pub history: u64,
+    /// How far back it wants to begin if it has no place.
+    pub history: History,
 }
 
 /// What the server says in its half of the handshake (PROTOCOL 2.4).

@@ -12,5 +12,5 @@ mod nick;
 pub mod packet;
 pub mod text;
 
-pub use names::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Who};
+pub use names::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 pub use nick::{NICK_MAX, Nick, is_plain};

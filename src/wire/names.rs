@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,17 @@ impl Seq {
     /// How many entries there are from `earlier` up to here; none if it is later.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A time of the calendar, in milliseconds since 1970-01-01T00:00Z. In a log it never goes back (PROTOCOL 2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// So long before; the beginning of time if that is earlier.
+    pub fn before(self, ago: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -107,15 +119,24 @@ pub enum Refusal {
     Malformed,
     /// Another key holds the nick.
     NickTaken,
+    /// The log cannot be written.
+    Unwritable,
+    /// The log's file is damaged, and being mended.
+    Damaged,
+    /// The log's file is gone, and being made anew.
+    Gone,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "the log is full",
+            Self::Full => "the server's disk is full",
             Self::Busy => "the room is too busy",
             Self::Malformed => "the text is empty, too long or has control characters",
             Self::NickTaken => "the nick is taken",
+            Self::Unwritable => "the server cannot write its log",
+            Self::Damaged => "the server's log is damaged, it is mending it",
+            Self::Gone => "the server's log is gone from its disk, it is making it anew",
         })
     }
 }

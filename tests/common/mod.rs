@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long something may take before it is taken for hung.
@@ -26,9 +26,20 @@ pub fn udpchat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_udpchat"));
     // What the person who runs the tests has set must not change them.
     command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
-    // Keys are made in a folder of the tests' own: all its servers have one key, for their ports are given out again.
-    command.env("XDG_STATE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
+    // Keys are made in a folder of the tests' own: all its servers have one key, for their ports are given out again. What
+    // an earlier run knew of them is forgotten.
+    static HOME: LazyLock<&str> = LazyLock::new(|| {
+        let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
+        let _ = std::fs::remove_dir_all(home);
+        home
+    });
+    command.env("XDG_STATE_HOME", *HOME);
     command
+}
+
+/// A folder for keys and logs that nothing is in yet.
+pub fn new_home() -> PathBuf {
+    tempfile::Builder::new().prefix("home-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep()
 }
 
 /// The program with these arguments.
@@ -233,7 +244,9 @@ impl Server {
     }
 
     pub fn start_on(bind: &str, args: &[&str]) -> Self {
-        let process = Process::start(udpchat_with(&["serve", "--bind", bind]).args(args));
+        // Ports are given out again: whoever wants a log says which.
+        let db: &[&str] = if args.contains(&"--db") { &[] } else { &["--db", ":memory:"] };
+        let process = Process::start(udpchat_with(&["serve", "--bind", bind]).args(db).args(args));
         let shown = process.stderr.wait_until("the address", |shown, _| {
             shown.split_once("listening on ").is_some_and(|(_, rest)| rest.contains('\n'))
         });

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, Outcome, PersonId, PostKind, Writer};
+use crate::wire::frame::{Frame, History, Outcome, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
@@ -65,8 +65,8 @@ pub struct Config {
     pub present: bool,
     /// The log that it knows and the next number that it wants of it.
     pub place: Option<(LogId, Seq)>,
-    /// How many earlier entries it wants if it has no place.
-    pub history: u64,
+    /// How far back it wants to begin if it has no place.
+    pub history: History,
     /// The server's key, if it is known: another one is not talked to.
     pub pinned: Option<PublicKey>,
     /// All the randomness of the client comes from this.

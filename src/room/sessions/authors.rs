@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::room::request::Known;
 use crate::sabotage::{Fault, planted};
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
@@ -184,8 +185,30 @@ impl Authors {
         }
     }
 
-    /// The log has this post of the author's already: it was found there when the server began.
-    pub(super) fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
+    /// Of an author that is not known something may be in the log.
+    pub(super) const fn set_forgot(&mut self) {
+        self.forgot = true;
+    }
+
+    /// What the log says of an author was looked up. Returns whether all that it ever posted is known now.
+    pub(super) fn learn(&mut self, id: AuthorId, known: &Known) -> bool {
+        if self.get(id).is_some_and(|author| !author.remembered && author.posts.is_empty()) {
+            if let (false, Some(author), Some(&(first, _))) = (known.is_all, self.get_mut(id), known.posts.first()) {
+                // What was before that is not known, and nobody is to be told that it was refused.
+                (author.base, author.next) = (first, first);
+            }
+            known.posts.iter().for_each(|&(counter, seq)| self.recall(id, counter, seq));
+            if let Some(author) = self.get_mut(id) {
+                // What is older than the oldest of so many was settled long ago.
+                author.remembered = known.is_all || known.posts.len() as u64 >= POSTS_MAX;
+                author.say_again();
+            }
+        }
+        self.get(id).is_some_and(Author::is_remembered)
+    }
+
+    /// The log has this post of the author's already.
+    fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
         let Some(author) = self.get_mut(id) else { return };
         // What is missing between was refused, for an author's posts are committed in order.
         debug_assert!(counter >= author.next, "recalled in order");
@@ -383,6 +406,21 @@ mod tests {
         authors.get_mut(id).unwrap().reopen();
         let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1));
         assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
+    }
+
+    #[test]
+    fn of_what_the_log_has_forgotten_nobody_is_told_that_it_was_refused() {
+        let (mut authors, id) = author();
+        authors.get_mut(id).unwrap().remembered = false;
+        let posts = vec![(3, Seq(30)), (5, Seq(50))];
+        assert!(!authors.learn(id, &Known { start: None, posts, is_all: false }), "0, 1 and 2 may have been entries");
+        assert_eq!(authors.offer(id, 2, 0, 1), Offer::Known);
+        let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
+        assert_eq!(news(&mut authors, id), all);
+        let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
+        let other = authors.find_or_insert(Who([1; 8]), Instance([3; 8]));
+        authors.get_mut(other).unwrap().remembered = false;
+        assert!(authors.learn(other, &Known { start: None, posts: many, is_all: false }), "no more can be open");
     }
 
     #[test]

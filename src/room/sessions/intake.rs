@@ -17,12 +17,21 @@ use crate::sabotage::{Fault, planted};
 use crate::session::{PublicKey, Role, Session};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, is_text};
-use crate::wire::frame::{Frame, Join, Outcome, PersonId, PostKind, Welcome, encode_person, frames};
+use crate::wire::frame::{Frame, History, Join, Outcome, PersonId, PostKind, Welcome, encode_person, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, Seq, SessionId};
 
 /// How many *unknown* are sent a second (PROTOCOL 2.5).
 const UNKNOWN_RATE: u32 = 100;
+
+/// Where in the log a session begins.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Here.
+    At(Seq),
+    /// So far back, which is to be looked up.
+    Before(History),
+}
 
 /// A post that came in.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +140,7 @@ impl Sessions {
         let mut session = Session::new(now, Role::Server, client, transport, path, round_trip);
         session.set_tap(self.tap.clone());
         match admitted {
-            Ok((identity, start)) => self.join(now, id, session, identity, start, intake.queue),
+            Ok((identity, start)) => self.join(now, id, session, identity, &start, intake.queue),
             Err(why) => {
                 let mut bye = Vec::new();
                 session.bye(why, &mut bye);
@@ -150,7 +159,7 @@ impl Sessions {
         key: PublicKey,
         payload: &[u8],
         intake: &mut Intake<'_>,
-    ) -> Result<(Identity, Seq), CloseReason> {
+    ) -> Result<(Identity, Place), CloseReason> {
         let join: Join<'_> = postcard::take_from_bytes(payload).map_err(|_| CloseReason::Broken)?.0;
         let nick: Nick = join.nick.parse().map_err(|_| CloseReason::Broken)?;
         let who = key.who();
@@ -166,10 +175,14 @@ impl Sessions {
             self.authors.set_gone(author, Some(now));
             return Err(why);
         }
-        let (first, end) = (self.history.first(), self.history.end());
+        let end = self.recent.end();
         let start = match join.place {
-            Some((log, next)) if log == self.log && next <= end => next,
-            _ => Seq(end.0 - join.history.min(end.since(first))),
+            Some((log, next)) if log == self.log && next <= end => Place::At(next),
+            _ => match (self.recent.start(join.history, self.wall), self.archive.oldest()) {
+                (Some(start), oldest) => Place::At(oldest.map_or(start, |oldest| start.max(oldest))),
+                (None, None) => Place::At(self.recent.first()),
+                (None, Some(_)) => Place::Before(join.history),
+            },
         };
         Ok((Identity { who, instance: join.instance, nick, present: join.present, author }, start))
     }
@@ -180,7 +193,7 @@ impl Sessions {
         id: SessionId,
         session: Session<Path, peer::Cargo>,
         identity: Identity,
-        start: Seq,
+        start: &Place,
         queue: &mut Queue,
     ) {
         let (who, author) = (identity.who, identity.author);
@@ -190,12 +203,21 @@ impl Sessions {
             author.say_again();
             author.is_remembered()
         });
-        let welcome = Welcome { log: self.log, start, end: self.history.end(), remembers };
+        let end = self.recent.end();
+        let (start, history) = match *start {
+            Place::At(start) => (start, None),
+            Place::Before(history) => (end, Some(history)),
+        };
+        let welcome = Welcome { log: self.log, start, end, remembers };
         if self.roster.arrive(who, &identity.nick, identity.present, author) {
             let (source, kind, nick) = (Source::author(author), EntryKind::Joined, identity.nick.as_str());
             self.push(queue, Item { source, kind, nick, who, due: now, ..Item::default() });
         }
-        let peer = Peer::new(id, session, identity, welcome);
+        let mut peer = Peer::new(id, session, identity, welcome);
+        if history.is_some() || (self.archive.oldest().is_some() && !remembers) {
+            (peer.begins, peer.history) = (true, history);
+            self.archive.begin(id);
+        }
         let place = self.free.pop().unwrap_or_else(|| {
             self.peers.push(None);
             PeerId(u32::try_from(self.peers.len() - 1).expect("fewer sessions than addresses"))
@@ -238,6 +260,9 @@ impl Sessions {
             }
         }
         let author = Source::author(peer.author);
+        if posts > 0 && peer.begins {
+            return Err(DropReason::NoPlace);
+        }
         if posts > 0 && !(intake.queue.takes(author, posts, bytes) && peer.is_within(now, intake.rate)) {
             return Err(DropReason::NoPlace);
         }

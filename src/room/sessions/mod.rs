@@ -1,7 +1,8 @@
 //! Members with sessions (PROTOCOL 2).
 //!
 //! Owns: their sessions and cursors, whose turn it is to be sent something, their deadlines; the handshakes (`lobby`),
-//! who posted what (`authors`), who is present (`roster`), the entries that can still be sent (`history`).
+//! who posted what (`authors`), who is present (`roster`), the newest entries (`recent`) and those that are read back
+//! (`archive`).
 //! Must not know: text peers, the backend of the log.
 //! Driven by: `room`, which hands it datagrams and outcomes; what is to become an entry it puts into the room's queue.
 //!
@@ -13,17 +14,20 @@
 //! No list of all members is gone through for a datagram: when the log grows, those at its end become ready, and each of
 //! them gets a packet for that.
 
+mod archive;
 mod authors;
 mod cursor;
-mod history;
 mod intake;
 mod lobby;
 mod peer;
+mod recent;
 mod roster;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
+use arrayvec::ArrayVec;
 pub(super) use authors::AuthorId;
 pub use authors::POSTS_MAX;
 pub(super) use intake::Intake;
@@ -32,20 +36,23 @@ pub use roster::SESSIONS_OF_A_KEY;
 
 use super::entry::EntryKind;
 use super::members::{Path, SocketId};
+use super::page::{PAGE, Page};
 use super::queue::{Item, Queue, Slot, Source};
 use super::rate::{Meter, Rate};
+use super::request::{Beginning, Known, Request, Start};
 use super::transmit::Outgoing;
 use super::{BURST_SECONDS, RESTING_MAX};
 use crate::sabotage::{Fault, planted};
 use crate::session::{Entropy, Minter, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::Outcome;
-use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Refusal, Seq, SessionId};
+use crate::wire::frame::{History, Outcome, Welcome};
+use crate::wire::{CloseReason, Instance, LogId, Nick, Refusal, Seq, SessionId, Timestamp, Who};
+use archive::Archive;
 use authors::Authors;
-use history::History;
 use lobby::Lobby;
-use peer::{Peer, PeerId};
+use peer::{Entries, Peer, PeerId};
+use recent::Recent;
 use roster::{Notice, Roster};
 use timers::Timers;
 
@@ -69,8 +76,8 @@ pub struct Config {
     pub log: LogId,
     /// All the randomness of the sessions comes from this.
     pub seed: [u8; 32],
-    /// How many bytes of entries are kept for those who are behind.
-    pub history_bytes: usize,
+    /// How many bytes of entries are kept for those who are behind. Older ones are read back, where the log's backend can.
+    pub recent_bytes: usize,
     /// Who is told what is in the packets; nobody but in the laboratory.
     pub tap: Option<Tap>,
 }
@@ -85,7 +92,10 @@ pub(super) struct Sessions {
     lobby: Lobby,
     authors: Authors,
     roster: Roster,
-    history: History,
+    recent: Recent,
+    archive: Archive,
+    /// What time it is.
+    wall: Timestamp,
     peers: Vec<Option<Box<Peer>>>,
     free: Vec<PeerId>,
     by_id: BTreeMap<SessionId, PeerId>,
@@ -112,7 +122,9 @@ impl Sessions {
             lobby: Lobby::default(),
             authors: Authors::default(),
             roster: Roster::default(),
-            history: History::new(next, config.history_bytes),
+            recent: Recent::new(next, config.recent_bytes),
+            archive: Archive::default(),
+            wall: Timestamp::default(),
             peers: Vec::new(),
             free: Vec::new(),
             by_id: BTreeMap::new(),
@@ -151,42 +163,81 @@ impl Sessions {
         }
     }
 
-    /// When [`Sessions::handle_timeout`] is to be called.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.lobby.expiry(), self.roster.expiry()].into_iter().flatten().min()
+    /// What time it is.
+    pub(super) const fn set_wall(&mut self, wall: Timestamp) {
+        self.wall = wall;
     }
 
-    /// The log had this entry when the server began, with this post.
-    pub(super) fn recall(&mut self, now: Instant, seq: Seq, entry: &Entry<'_>, post: Option<PostId>) {
-        debug_assert_eq!(seq, self.history.end(), "recalled in order");
-        self.history.append(entry);
-        match (*entry, post) {
-            (Entry::Said { who, .. } | Entry::Did { who, .. } | Entry::Renamed { who, .. }, Some(post)) => {
-                let author = self.authors.find_or_insert(who, post.instance);
-                self.authors.recall(author, post.counter, seq);
-                self.authors.set_gone(author, Some(now));
-            }
-            (Entry::Joined { who, nick }, _) => {
-                if let Ok(nick) = nick.parse() {
-                    let author = self.authors.find_or_insert(who, Instance::default());
-                    self.roster.recall_joined(now, who, nick, author);
-                }
-            }
-            (Entry::Left { who, nick, .. }, _) => {
-                nick.parse().into_iter().for_each(|nick| self.roster.recall_left(who, nick));
-            }
-            (Entry::Said { .. } | Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. }, _) => {}
+    /// The backend still has the entries from `oldest` on.
+    pub(super) fn set_oldest(&mut self, oldest: Seq) {
+        if self.archive.oldest().is_none() && self.recent.end() > Seq(0) {
+            // Who has posted in this log is to be looked up.
+            self.authors.set_forgot();
         }
-        if let Entry::Renamed { who, nick, to } = *entry
-            && let (Ok(nick), Ok(to)) = (nick.parse(), to.parse())
-        {
-            self.roster.recall_renamed(now, who, nick, to);
+        self.archive.set_oldest(oldest);
+    }
+
+    /// The log was changed by others: all is to be read again.
+    pub(super) fn reload(&mut self) {
+        self.recent.clear();
+        self.archive.clear();
+    }
+
+    /// What is to be asked of the backend next.
+    pub(super) fn poll_request(&mut self, now: Instant) -> Option<Request> {
+        while let Some(session) = self.archive.poll_beginning() {
+            let peer = self.by_id.get(&session).and_then(|&id| self.peers.get(id.0 as usize)?.as_ref());
+            let Some(peer) = peer.filter(|peer| peer.begins) else { continue };
+            let start = peer.history.map(|history| match history {
+                History::Last(messages) => Start::Messages(messages),
+                History::Within(seconds) => Start::Since(self.wall.before(Duration::from_secs(seconds))),
+            });
+            return Some(Request::Beginning(Beginning { session, who: peer.who, instance: peer.instance, start }));
         }
+        let from = self.archive.poll_page(now)?;
+        Some(Request::Page(from, self.recent.end().min(from + PAGE)))
+    }
+
+    /// Whether there is anything to be asked.
+    pub(super) fn has_requests(&self, now: Instant) -> bool {
+        self.archive.has_requests(now)
+    }
+
+    /// A page was read.
+    pub(super) fn answer_page(&mut self, now: Instant, page: Page) {
+        for id in self.archive.insert(now, page) {
+            self.wake(id);
+        }
+    }
+
+    /// Of this session something was looked up.
+    pub(super) fn answer_beginning(&mut self, session: SessionId, known: &Known) {
+        let Some(&id) = self.by_id.get(&session) else { return };
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut).filter(|peer| peer.begins) else {
+            return;
+        };
+        let start = if peer.history.is_some() { known.start } else { Some(peer.welcome().start) };
+        let remembers = self.authors.learn(peer.author, known);
+        let (end, log) = (self.recent.end(), self.log);
+        peer.begin(Welcome { log, start: start.unwrap_or(end).min(end), end, remembers });
+        self.wake(id);
+    }
+
+    /// When [`Sessions::handle_timeout`] is to be called.
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let archive = self.archive.poll_timeout(now);
+        [self.timers.next(), self.lobby.expiry(), self.roster.expiry(), archive].into_iter().flatten().min()
+    }
+
+    /// By the log this key was present under this nick when the server ended.
+    pub(super) fn recall_present(&mut self, now: Instant, who: Who, nick: Nick) {
+        let author = self.authors.find_or_insert(who, Instance::default());
+        self.roster.recall_joined(now, who, nick, author);
     }
 
     /// An entry is committed.
-    pub(super) fn append(&mut self, entry: &Entry<'_>) {
-        self.history.append(entry);
+    pub(super) fn append(&mut self, at: Timestamp, entry: &Entry<'_>) {
+        self.recent.append(at, entry);
         while let Some(id) = self.at_end.pop() {
             if let Some(peer) = self.peer_mut(id) {
                 peer.at_end = None;
@@ -202,7 +253,7 @@ impl Sessions {
             self.renamed(author, slot, outcome);
         }
         let outcome = match outcome {
-            Outcome::Refused(_) if planted(Fault::AcceptRejected) => Outcome::Accepted(self.history.end()),
+            Outcome::Refused(_) if planted(Fault::AcceptRejected) => Outcome::Accepted(self.recent.end()),
             Outcome::Accepted(_) | Outcome::Refused(_) => outcome,
         };
         self.authors.settle(author, post.counter, outcome);
@@ -231,16 +282,20 @@ impl Sessions {
             let Some(id) = self.ready[socket.0].pop_front() else { break };
             let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
             peer.queued = false;
-            let Some(author) = self.authors.get_mut(peer.author) else { continue };
+            let Some(author) = self.authors.get_mut(peer.author).filter(|_| !peer.begins) else { continue };
+            if std::mem::take(&mut peer.is_behind) {
+                self.archive.serve(id);
+            }
+            let entries = Entries { recent: &self.recent, archive: &self.archive };
             let outgoing = &mut self.outgoing[socket.0];
             outgoing.push(|out| peer.session.poll_challenge(now, out));
             let mut packets = 0;
-            while packets < TURN && outgoing.push(|out| peer.poll_packet(now, author, &self.history, out)) {
+            while packets < TURN && outgoing.push(|out| peer.poll_packet(now, author, entries, out)) {
                 packets += 1;
             }
             match peer.session.may_send(now) {
-                Err(paced) if peer.wants(author, self.history.end()) => peer.paced = paced,
-                Ok(()) if packets > 0 && peer.wants(author, self.history.end()) => self.wake(id),
+                Err(paced) if peer.wants(author, self.recent.end()) => peer.paced = paced,
+                Ok(()) if packets > 0 && peer.wants(author, self.recent.end()) => self.wake(id),
                 // It has been sent all that there is.
                 Ok(()) | Err(_) if peer.at_end.is_none() => {
                     peer.at_end = Some(self.at_end.len());
@@ -248,10 +303,22 @@ impl Sessions {
                 }
                 Ok(()) | Err(_) => {}
             }
+            self.read_back_for(id);
             self.arm(id);
         }
         self.check();
         self.outgoing[socket.0].len() > 0
+    }
+
+    /// Has the page read that the session cannot go on without.
+    fn read_back_for(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let entries = Entries { recent: &self.recent, archive: &self.archive };
+        let lacking: ArrayVec<Seq, 2> = peer.lacks(entries).collect();
+        for seq in lacking {
+            self.archive.want(seq, id);
+            peer.is_behind = true;
+        }
     }
 
     /// Everything has its limit, whatever came in.
@@ -299,6 +366,7 @@ impl Sessions {
             self.outgoing[socket.0].push(|out| Some(peer.session.bye(why, out)));
         }
         self.timers.disarm(id);
+        self.archive.forget(id);
         if let Some(place) = peer.at_end {
             self.at_end.swap_remove(place);
             if let Some(moved) = self.at_end.get(place).copied().and_then(|moved| self.peer_mut(moved)) {

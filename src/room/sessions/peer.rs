@@ -4,15 +4,17 @@
 //! Must not know: other members.
 //! Driven by: `sessions`.
 
+use super::archive::Archive;
 use super::authors::{Author, AuthorId};
 use super::cursor::{Cursor, Run};
-use super::history::History;
+use super::recent::Recent;
 use crate::room::members::Path;
+use crate::room::page::PAGE;
 use crate::room::rate::Meter;
 use crate::sabotage::{Fault, planted};
 use crate::session::{Allowed, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, GapReason, People, PersonId, Welcome, Writer};
+use crate::wire::frame::{Frame, GapReason, History, People, PersonId, Welcome, Writer};
 use crate::wire::{Instance, Nick, Seq, SessionId, Who};
 
 /// The entries that a client takes before it has said how many (PROTOCOL 2.8).
@@ -50,6 +52,12 @@ pub(super) struct Peer {
     welcome: Welcome,
     /// The welcome is to be sent.
     welcomes: bool,
+    /// Something is being looked up before the session can begin: it is sent nothing, and nothing of it is taken.
+    pub(super) begins: bool,
+    /// How far back it wants to begin, if that is being looked up.
+    pub(super) history: Option<History>,
+    /// It waits for a page of old entries, or did.
+    pub(super) is_behind: bool,
     /// Who is here, if it asked; said once, for it asks again.
     pub(super) people: Option<Box<Answer>>,
     /// What it has used of the rate of its posts.
@@ -95,12 +103,33 @@ impl Peer {
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
             welcome,
             welcomes: true,
+            begins: false,
+            history: None,
+            is_behind: false,
             people: None,
             meter: Meter::default(),
             paced: None,
             queued: false,
             at_end: None,
         }
+    }
+
+    /// Entries that are to be read for it: what it cannot go on without, and what comes behind that.
+    pub(super) fn lacks(&self, entries: Entries<'_>) -> impl Iterator<Item = Seq> {
+        let next = self.cursor.next_run(entries.recent.end());
+        let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
+        ahead.filter(move |&seq| entries.lacks(seq))
+    }
+
+    /// What was to be looked up is known: this is where it begins.
+    pub(super) fn begin(&mut self, welcome: Welcome) {
+        (self.welcome, self.cursor) = (welcome, Cursor::new(welcome.start, TAKES_AT_FIRST));
+        self.begins = false;
+    }
+
+    /// The welcome as it will be sent.
+    pub(super) const fn welcome(&self) -> Welcome {
+        self.welcome
     }
 
     /// Whether it has cargo to be sent.
@@ -113,7 +142,7 @@ impl Peer {
         &mut self,
         now: Instant,
         author: &mut Author,
-        history: &History,
+        entries: Entries<'_>,
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let (cursor, welcomes, welcome) = (&mut self.cursor, &mut self.welcomes, self.welcome);
@@ -133,8 +162,8 @@ impl Peer {
             if said {
                 *people = None;
             }
-            if let Some(next) = cursor.next_run(history.end()) {
-                let run = write_run(next, history, writer);
+            if let Some(next) = cursor.next_run(entries.recent.end()) {
+                let run = entries.write_all(next, writer);
                 if !run.is_empty() {
                     cursor.sent(run);
                     (carried.from, carried.count) =
@@ -155,17 +184,57 @@ impl Peer {
     }
 }
 
-/// Writes as much of the run as fits, as entries or as a gap, and returns that part.
-fn write_run(next: Run, history: &History, writer: &mut Writer) -> Run {
-    let gone = Run { from: next.from, to: next.to.min(history.first()) };
-    if gone.is_empty() {
-        let to = history.write(next.from, next.to, writer);
-        if to < next.to && to > next.from {
+/// Where the entries are that can be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entries<'a> {
+    pub(super) recent: &'a Recent,
+    pub(super) archive: &'a Archive,
+}
+
+impl Entries<'_> {
+    /// The oldest entry that there still is.
+    pub(super) fn oldest(&self) -> Seq {
+        self.archive.oldest().unwrap_or_else(|| self.recent.first())
+    }
+
+    /// Whether that entry is to be read first.
+    pub(super) fn lacks(&self, seq: Seq) -> bool {
+        seq >= self.oldest() && seq < self.recent.first() && self.archive.page(seq).is_none()
+    }
+
+    /// Writes as much of the run as fits and is here, and returns that part.
+    fn write_all(&self, next: Run, writer: &mut Writer) -> Run {
+        let mut written = Run { from: next.from, to: next.from };
+        loop {
+            let run = self.write(Run { from: written.to, to: next.to }, writer);
+            written.to = run.to;
+            if run.is_empty() || written.to >= next.to {
+                break;
+            }
+        }
+        if written.to < next.to && !written.is_empty() && !self.lacks(written.to) {
             // More follows: full packets have one length (PROTOCOL 2.5).
             writer.pad();
         }
-        return Run { from: next.from, to };
+        written
     }
-    let gap = Frame::Gap { first: gone.from, count: gone.to.since(gone.from), why: GapReason::Gone };
-    if planted(Fault::SilentGap) || writer.frame(&gap) { gone } else { Run { from: gone.from, to: gone.from } }
+
+    /// Writes as much of the run as fits one frame, of entries or a gap.
+    fn write(&self, next: Run, writer: &mut Writer) -> Run {
+        let nothing = Run { from: next.from, to: next.from };
+        let gone = (next.to.min(self.oldest()), GapReason::Gone);
+        let page = self.archive.page(next.from).filter(|_| next.from < self.recent.first());
+        let missing =
+            if next.from < gone.0 { Some(gone) } else { page.and_then(|page| page.missing(next.from, next.to)) };
+        if let Some((to, why)) = missing {
+            let gap = Frame::Gap { first: next.from, count: to.since(next.from), why };
+            return if planted(Fault::SilentGap) || writer.frame(&gap) { Run { from: next.from, to } } else { nothing };
+        }
+        let to = match page {
+            Some(page) => page.write(next.from, next.to, writer),
+            None if next.from >= self.recent.first() => self.recent.write(next.from, next.to, writer),
+            None => return nothing,
+        };
+        Run { from: next.from, to }
+    }
 }

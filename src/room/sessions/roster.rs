@@ -118,18 +118,6 @@ impl Roster {
         self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
     }
 
-    /// The log says that it left.
-    pub(super) fn recall_left(&mut self, who: Who, nick: Nick) {
-        self.presences.remove(&(who, nick));
-    }
-
-    /// The log says that it took another nick.
-    pub(super) fn recall_renamed(&mut self, now: Instant, who: Who, nick: Nick, to: Nick) {
-        if let Some(author) = self.presences.remove(&(who, nick)).and_then(|presence| presence.joined) {
-            self.recall_joined(now, who, to, author);
-        }
-    }
-
     /// A session begins. True if `joined` is to be told.
     pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> bool {
         self.hold(who, nick);
@@ -319,8 +307,6 @@ mod tests {
         let mut roster = Roster::default();
         roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
         roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
-        roster.recall_joined(at(0), Who([3; 8]), nick("joe"), AUTHOR);
-        roster.recall_left(Who([3; 8]), nick("joe"));
         assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
         assert_eq!(roster.expired(at(59)), None);
         assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));

@@ -8,10 +8,12 @@
 //! The oldest chunk goes when the newest would be one too many; its memory is used again.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::wire::Seq;
+use crate::room::page::frame;
 use crate::wire::entry::{ENTRY_MAX, Entry};
-use crate::wire::frame::Writer;
+use crate::wire::frame::{History, Writer};
+use crate::wire::{Seq, Timestamp};
 
 /// The bytes of a chunk. Chosen: some hundred entries of a usual length.
 const CHUNK: usize = 64 * 1024;
@@ -31,7 +33,7 @@ struct Span {
 
 /// The newest entries; see the module.
 #[derive(Debug)]
-pub(in crate::room) struct History {
+pub(in crate::room) struct Recent {
     chunks: VecDeque<Vec<u8>>,
     chunks_max: usize,
     /// The number of the first chunk that is kept.
@@ -40,7 +42,7 @@ pub(in crate::room) struct History {
     first: Seq,
 }
 
-impl History {
+impl Recent {
     /// Without entries; the first will be `next`. Keeps `bytes` of them, some more at times.
     pub(in crate::room) fn new(next: Seq, bytes: usize) -> Self {
         let chunks_max = bytes.div_ceil(CHUNK).max(1);
@@ -57,25 +59,58 @@ impl History {
         self.first + self.spans.len() as u64
     }
 
-    /// Appends an entry.
-    pub(in crate::room) fn append(&mut self, entry: &Entry<'_>) {
-        let mut framed = [0; FRAMED_MAX];
-        let Some(len) = entry.encode(&mut framed[2..]) else {
+    /// Appends an entry that was committed at `at`.
+    pub(in crate::room) fn append(&mut self, at: Timestamp, entry: &Entry<'_>) {
+        let mut encoded = [0; ENTRY_MAX];
+        let Some(len) = entry.encode(at, &mut encoded) else {
             debug_assert!(false, "an entry is as long as it may be");
             return;
         };
-        // The length as a varint (postcard): one byte up to 127, else two.
-        let (low, high) = (len & 0x7f, len >> 7);
-        let start = if high == 0 { 1 } else { 0 };
-        framed[start] = u8::try_from(low).unwrap_or_default() | if high == 0 { 0 } else { 0x80 };
-        if high > 0 {
-            framed[1] = u8::try_from(high).unwrap_or_default();
-        }
-        self.push(&framed[start..2 + len]);
+        self.push(&encoded[..len]);
     }
 
-    fn push(&mut self, framed: &[u8]) {
-        if self.chunks.back().is_none_or(|chunk| chunk.len() + framed.len() > CHUNK) {
+    /// Forgets everything: the log was changed by others.
+    pub(in crate::room) fn clear(&mut self) {
+        *self = Self::new(self.end(), self.chunks_max * CHUNK);
+    }
+
+    /// Where `wanted` begins, if that is among what is kept.
+    pub(in crate::room) fn start(&self, wanted: History, now: Timestamp) -> Option<Seq> {
+        let at = match wanted {
+            History::Last(0) => self.spans.len(),
+            History::Last(messages) => {
+                let messages = usize::try_from(messages).ok()?;
+                let is_message = |&at: &usize| self.encoded(at).first().copied().is_some_and(Entry::begins_message);
+                (0..self.spans.len()).rev().filter(is_message).nth(messages - 1)?
+            }
+            History::Within(seconds) => {
+                let since = now.before(Duration::from_secs(seconds));
+                let time = |at| Entry::decode_with_time(self.encoded(at)).and_then(|(_, time)| time);
+                let is_before = |at: usize| time(at).is_some_and(|time| time < since);
+                // Times never go back.
+                let (mut low, mut high) = (0, self.spans.len());
+                while low < high {
+                    let middle = usize::midpoint(low, high);
+                    (low, high) = if is_before(middle) { (middle + 1, high) } else { (low, middle) };
+                }
+                // If all of it is newer, there may be more that is.
+                if low == 0 { return None } else { low }
+            }
+        };
+        Some(self.first + at as u64)
+    }
+
+    /// The bytes of an entry, without their length.
+    fn encoded(&self, at: usize) -> &[u8] {
+        let Some(span) = self.spans.get(at) else { return &[] };
+        let chunk = &self.chunks[(span.chunk - self.first_chunk) as usize];
+        let framed = &chunk[usize::from(span.offset)..usize::from(span.offset) + usize::from(span.len)];
+        let head = if framed.first().is_some_and(|&low| low & 0x80 != 0) { 2 } else { 1 };
+        framed.get(head..).unwrap_or_default()
+    }
+
+    fn push(&mut self, encoded: &[u8]) {
+        if self.chunks.back().is_none_or(|chunk| chunk.len() + encoded.len() + 2 > CHUNK) {
             let mut chunk = if self.chunks.len() == self.chunks_max { self.forget() } else { Vec::new() };
             chunk.clear();
             // Grows with a quiet room, and is as large as it gets in a lively one.
@@ -84,8 +119,8 @@ impl History {
         let chunk_number = self.first_chunk + u32::try_from(self.chunks.len() - 1).unwrap_or_default();
         let Some(chunk) = self.chunks.back_mut() else { return };
         let offset = u16::try_from(chunk.len()).unwrap_or_default();
-        chunk.extend_from_slice(framed);
-        let len = u16::try_from(framed.len()).unwrap_or_default();
+        frame(encoded, chunk);
+        let len = u16::try_from(chunk.len() - usize::from(offset)).unwrap_or_default();
         self.spans.push_back(Span { chunk: chunk_number, offset, len });
         self.check();
     }
@@ -125,7 +160,11 @@ impl History {
     fn check(&self) {
         debug_assert!(self.chunks.len() <= self.chunks_max);
         debug_assert!(
-            self.spans.back().is_some_and(|span| (span.chunk - self.first_chunk) as usize + 1 == self.chunks.len())
+            self.chunks.is_empty()
+                || self
+                    .spans
+                    .back()
+                    .is_some_and(|span| (span.chunk - self.first_chunk) as usize + 1 == self.chunks.len())
         );
     }
 }
@@ -139,9 +178,9 @@ mod tests {
         format!("{number}{}", "x".repeat(usize::try_from(number * 37 % 1000).unwrap()))
     }
 
-    fn read(history: &History, from: Seq, to: Seq) -> Vec<String> {
+    fn read(recent: &Recent, from: Seq, to: Seq) -> Vec<String> {
         let mut writer = Writer::default();
-        let end = history.write(from, to, &mut writer);
+        let end = recent.write(from, to, &mut writer);
         let Some(Ok(Frame::Entries(entries))) = frames(writer.plain()).next() else { return Vec::new() };
         let lines: Vec<_> = entries
             .iter()
@@ -156,22 +195,44 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_written_as_much_as_fits_and_what_is_not_is_gone() {
-        let mut history = History::new(Seq(5), 2 * CHUNK);
+        let mut recent = Recent::new(Seq(5), 2 * CHUNK);
         for number in 5..1000 {
-            history.append(&Entry::Line { text: &line(number) });
+            recent.append(Timestamp(number), &Entry::Line { text: &line(number) });
         }
-        assert_eq!(history.end(), Seq(1000));
-        assert!(history.first() > Seq(5) && history.first() < Seq(990), "{:?}", history.first());
-        assert!(read(&history, Seq(history.first().0 - 1), history.end()).is_empty());
-        let mut at = history.first();
-        while at < history.end() {
-            let lines = read(&history, at, history.end());
+        assert_eq!(recent.end(), Seq(1000));
+        assert!(recent.first() > Seq(5) && recent.first() < Seq(990), "{:?}", recent.first());
+        assert!(read(&recent, Seq(recent.first().0 - 1), recent.end()).is_empty());
+        let mut at = recent.first();
+        while at < recent.end() {
+            let lines = read(&recent, at, recent.end());
             assert!(!lines.is_empty(), "one always fits");
             for text in lines {
                 assert_eq!(text, line(at.0));
                 at = at + 1;
             }
         }
-        assert_eq!(read(&history, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
+        assert_eq!(read(&recent, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
+    }
+
+    #[test]
+    fn it_begins_with_the_last_messages_or_with_those_within_a_time_or_says_that_this_is_further_back() {
+        use History::{Last, Within};
+        let mut recent = Recent::new(Seq(100), CHUNK);
+        let (who, nick) = (crate::wire::Who::default(), "jill");
+        for second in 0..10 {
+            let entry =
+                if second % 2 == 0 { Entry::Said { who, nick, text: "hey" } } else { Entry::Joined { who, nick } };
+            recent.append(Timestamp(second * 1000), &entry);
+        }
+        let start = |wanted| recent.start(wanted, Timestamp(9_000));
+        assert_eq!([Last(0), Last(1), Last(5)].map(start), [Some(Seq(110)), Some(Seq(108)), Some(Seq(100))]);
+        assert_eq!([Last(6), History::ALL].map(start), [None, None]);
+        assert_eq!([Within(0), Within(8)].map(start), [Some(Seq(109)), Some(Seq(101))]);
+        assert_eq!(start(Within(9)), None, "there may be more before it");
+        assert_eq!(recent.start(Within(0), Timestamp(10_000)), Some(Seq(110)));
+        recent.clear();
+        assert_eq!((recent.first(), recent.end()), (Seq(110), Seq(110)));
+        recent.append(Timestamp(0), &Entry::Joined { who, nick });
+        assert_eq!(recent.end(), Seq(111));
     }
 }

@@ -1,0 +1,47 @@
+//! What new text members are sent of what was said before.
+//!
+//! Owns: the last lines, as text members were sent them.
+//! Must not know: who joins, whether anybody is to be sent them.
+//! Driven by: `room`.
+
+use std::collections::VecDeque;
+
+use super::members::Path;
+use super::transmit::Outgoing;
+use crate::wire::Seq;
+
+/// The last lines.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    lines: VecDeque<(Seq, Box<str>)>,
+}
+
+impl Replay {
+    /// One more was said; `most` are kept.
+    pub(super) fn push(&mut self, seq: Seq, line: &str, most: usize) {
+        if most == 0 {
+            return;
+        }
+        while self.lines.len() >= most {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((seq, line.into()));
+    }
+
+    /// The log has no older entries any more.
+    pub(super) fn forget_below(&mut self, oldest: Seq) {
+        while self.lines.front().is_some_and(|&(seq, _)| seq < oldest) {
+            self.lines.pop_front();
+        }
+    }
+
+    /// Builds the datagrams for somebody whose own first entry is `before`.
+    pub(super) fn build(&self, before: Seq, path: Path, outgoing: &mut Outgoing) {
+        for (_, line) in self.lines.iter().filter(|&&(seq, _)| seq < before) {
+            outgoing.push(|out| {
+                out.extend_from_slice(line.as_bytes());
+                Some(path)
+            });
+        }
+    }
+}

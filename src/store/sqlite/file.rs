@@ -1,0 +1,371 @@
+//! The file that a log is kept in.
+//!
+//! Owns: opening it, its schema and the steps from older ones, who may write to it, whether it is still where it was.
+//! Must not know: drafts, what is done when something fails.
+//! Driven by: `sqlite`, `rescue` and `history`.
+//!
+//! ```text
+//!   FILE         the database     application_id "udpc", user_version: how many of MIGRATIONS it has had
+//!   FILE-wal     what is committed and not yet in it; FILE-shm: where in there what is
+//!   FILE-lock    held by the server that writes (flock)
+//! ```
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::wire::LogId;
+
+/// What the file says it is: "udpc".
+const APPLICATION_ID: i32 = 0x7564_7063;
+
+/// How the schema came to be, step by step; `user_version` is how many of these a file has had. Steps are added, never
+/// changed.
+const MIGRATIONS: &[&str] = &["
+    -- Which log it is; whether every post that ever was in it still is.
+    CREATE TABLE log (id BLOB NOT NULL, is_complete INTEGER NOT NULL);
+    -- The log. `at` (milliseconds since 1970) never goes back, `messages` counts the messages up to here. `entry` as it goes
+    -- over the wire, with its time; empty: forgotten. `who`, `instance` and `counter` name the post that it was.
+    CREATE TABLE entries (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        messages INTEGER NOT NULL,
+        who INTEGER, instance INTEGER, counter INTEGER,
+        entry BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX posts ON entries (who, instance, counter) WHERE counter IS NOT NULL;
+    -- Who has joined and not left.
+    CREATE TABLE present (who INTEGER, nick TEXT, PRIMARY KEY (who, nick)) WITHOUT ROWID;
+"];
+
+/// How long a lock of somebody else's is waited for. Chosen: `history --forget` holds one for a millisecond at a time; the
+/// room waits.
+const BUSY: Duration = Duration::from_millis(100);
+
+/// When what is committed survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sync {
+    /// Whatever ends the server; after a loss of power the last seconds may be missing, and nothing else.
+    #[default]
+    Normal,
+    /// A loss of power too: each turn of the loop waits for the disk.
+    Full,
+}
+
+/// Why the log's file cannot be used.
+#[derive(Debug)]
+pub struct OpenError {
+    path: PathBuf,
+    what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    Folder(io::Error),
+    File(io::Error),
+    InUse,
+    Foreign,
+    Newer { has: i32 },
+    Missing,
+    Sqlite(rusqlite::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.what {
+            What::Folder(err) => write!(f, "cannot make the folder of {path}: {err}"),
+            What::File(err) => write!(f, "cannot write {path}: {err}"),
+            What::InUse => write!(f, "another server writes to {path}"),
+            What::Foreign => write!(f, "{path} is a database of another program"),
+            What::Newer { has } => write!(
+                f,
+                "{path} was written by a newer udpchat (its schema is {has}, this program knows {})",
+                MIGRATIONS.len()
+            ),
+            What::Missing => write!(f, "there is no log in {path}"),
+            What::Sqlite(err) if is_damaged(err) => write!(f, "{path} is damaged, or no log: {err}"),
+            What::Sqlite(err) => write!(f, "cannot open {path}: {err}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// What went wrong with that file.
+pub(super) fn error_of(path: &Path, err: rusqlite::Error) -> OpenError {
+    OpenError { path: path.to_owned(), what: What::Sqlite(err) }
+}
+
+/// Whether the file's content is the trouble.
+pub(super) fn is_damaged(err: &rusqlite::Error) -> bool {
+    matches!(err.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+}
+
+/// Which file it is, whatever it is called: device and number.
+type Identity = (u64, u64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// `path` with `suffix` behind its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Where the log's file is, and that it is ours to write to.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    lock: Option<File>,
+    sync: Sync,
+    database: Option<Identity>,
+    wal: Option<Identity>,
+}
+
+/// Where the file is by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// Where it was.
+    Here,
+    /// Nowhere.
+    Gone,
+    /// Another one is in its place.
+    Replaced,
+}
+
+impl Place {
+    /// Takes the place, if no other server has it; makes the folder if need be.
+    pub(super) fn take(path: &Path, sync: Sync) -> Result<Self, OpenError> {
+        let error = |what| OpenError { path: path.to_owned(), what };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|err| error(What::Folder(err)))?;
+        // By one name, whatever way leads there.
+        let folder = folder.canonicalize().map_err(|err| error(What::Folder(err)))?;
+        let name = path.file_name().ok_or_else(|| error(What::File(io::ErrorKind::InvalidFilename.into())))?;
+        let mut place = Self { path: folder.join(name), lock: None, sync, database: None, wal: None };
+        place.lock()?;
+        Ok(place)
+    }
+
+    /// What went wrong there.
+    pub(super) fn error(&self, err: rusqlite::Error) -> OpenError {
+        self.what(What::Sqlite(err))
+    }
+
+    pub(super) fn io_error(&self, err: io::Error) -> OpenError {
+        self.what(What::File(err))
+    }
+
+    pub(super) fn what(&self, what: What) -> OpenError {
+        OpenError { path: self.path.clone(), what }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the lock, anew if its file is gone.
+    pub(super) fn lock(&mut self) -> Result<(), OpenError> {
+        let error = |what| OpenError { path: self.path.clone(), what };
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(beside(&self.path, "-lock"))
+            .map_err(|err| error(What::File(err)))?;
+        lock.try_lock().map_err(|_| error(What::InUse))?;
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    /// Opens the file, made if it is not there, `fresh` as the name of a new log.
+    pub(super) fn open(&mut self, fresh: LogId) -> Result<Connection, OpenError> {
+        let error = |what| OpenError { path: self.path.clone(), what };
+        // For nobody but its owner from the beginning.
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&self.path)
+            .map_err(|err| error(What::File(err)))?;
+        let mut connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(error)?;
+        prepare(&mut connection, self.sync, fresh).map_err(error)?;
+        self.note(&connection);
+        Ok(connection)
+    }
+
+    /// Remembers which files these are.
+    fn note(&mut self, connection: &Connection) {
+        // The WAL is there from the first reading on.
+        let _ = connection.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0));
+        self.database = identity(&self.path);
+        self.wal = identity(&beside(&self.path, "-wal"));
+    }
+
+    /// Whether the file of that name is the one that was opened.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_some_and(|found| Some(found) == self.database)
+    }
+
+    /// Whether what is written still goes to files with names.
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        match identity(&self.path) {
+            None => Whereabouts::Gone,
+            found if found != self.database => Whereabouts::Replaced,
+            _ if self.wal.is_some() && identity(&beside(&self.path, "-wal")) != self.wal => Whereabouts::Gone,
+            _ => Whereabouts::Here,
+        }
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, What> {
+    let connection =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(What::Sqlite)?;
+    connection.busy_timeout(BUSY).map_err(What::Sqlite)?;
+    Ok(connection)
+}
+
+/// Opens the log in that file for reading, also while a server writes to it; or for `--forget`.
+///
+/// # Errors
+/// It is not there, is none, or is of a newer version.
+pub(super) fn open_existing(path: &Path, writes: bool) -> Result<Connection, OpenError> {
+    let error = |what| OpenError { path: path.to_owned(), what };
+    if !path.is_file() {
+        return Err(error(What::Missing));
+    }
+    let flags = if writes { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let connection = connect(path, flags).map_err(error)?;
+    match version(&connection).map_err(error)? {
+        0 => Err(error(What::Missing)),
+        _ => Ok(connection),
+    }
+}
+
+/// How many migrations the file has had; 0: it is empty.
+fn version(connection: &Connection) -> Result<usize, What> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application, version) =
+        (pragma("application_id").map_err(What::Sqlite)?, pragma("user_version").map_err(What::Sqlite)?);
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    if tables.map_err(What::Sqlite)? == 0 {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(What::Foreign);
+    }
+    usize::try_from(version).ok().filter(|&known| known <= MIGRATIONS.len()).ok_or(What::Newer { has: version })
+}
+
+/// Brings the file to the newest schema, and the connection to how it is to work.
+pub(super) fn prepare(connection: &mut Connection, sync: Sync, fresh: LogId) -> Result<(), What> {
+    prepare_with(connection, sync, fresh, MIGRATIONS)
+}
+
+fn prepare_with(connection: &mut Connection, sync: Sync, fresh: LogId, migrations: &[&str]) -> Result<(), What> {
+    let has = version(connection)?;
+    let mut set_up = || -> rusqlite::Result<()> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", if sync == Sync::Full { "FULL" } else { "NORMAL" })?;
+        // What a busy moment or a long reader made of it is given back.
+        connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
+        if has < migrations.len() {
+            let transaction = connection.transaction()?;
+            migrations[has..].iter().try_for_each(|step| transaction.execute_batch(step))?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or_default())?;
+            if has == 0 {
+                transaction.execute("INSERT INTO log (id, is_complete) VALUES (?1, 1)", [fresh.0.as_slice()])?;
+            }
+            transaction.commit()?;
+        }
+        Ok(())
+    };
+    set_up().map_err(What::Sqlite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: LogId = LogId([7; 16]);
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn an_older_file_is_brought_forward_and_keeps_what_it_has() {
+        let folder = folder();
+        let path = folder.path().join("room.db");
+        drop(Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap());
+        let next = [MIGRATIONS[0], "ALTER TABLE log ADD COLUMN topic TEXT"];
+        let mut connection = Connection::open(&path).unwrap();
+        // What a later version would do.
+        assert_eq!(version(&connection).unwrap(), 1);
+        prepare_with(&mut connection, Sync::Normal, LogId([8; 16]), &next).unwrap();
+        let id: Vec<u8> = connection.query_row("SELECT id FROM log WHERE topic IS NULL", [], |row| row.get(0)).unwrap();
+        assert_eq!(id, LOG.0, "it is the same log");
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_left_as_it_is() {
+        let folder = folder();
+        let path = folder.path().join("room.db");
+        let mut place = Place::take(&path, Sync::Normal).unwrap();
+        place.open(LOG).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        let before = fs::read(&path).unwrap();
+        let err = place.open(LOG).unwrap_err().to_string();
+        assert!(err.contains("written by a newer udpchat (its schema is 2, this program knows 1)"), "{err}");
+        assert!(open_existing(&path, false).is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn what_is_no_log_is_refused_and_left_as_it_is() {
+        let folder = folder();
+        let path = folder.path().join("room.db");
+        fs::write(&path, "this is a text, and longer than the head of a database is: ".repeat(20)).unwrap();
+        let err = Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap_err().to_string();
+        assert!(err.contains("is damaged, or no log"), "{err}");
+        let other = folder.path().join("other.db");
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE songs (name TEXT)").unwrap();
+        let err = Place::take(&other, Sync::Normal).unwrap().open(LOG).unwrap_err().to_string();
+        assert!(err.contains("is a database of another program"), "{err}");
+        let err = open_existing(&folder.path().join("none.db"), false).unwrap_err().to_string();
+        assert!(err.contains("there is no log in"), "{err}");
+    }
+
+    #[test]
+    fn two_do_not_write_to_one_file_by_whatever_name() {
+        let folder = folder();
+        let path = folder.path().join("room.db");
+        let place = Place::take(&path, Sync::Normal).unwrap();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("link")).unwrap();
+        let err = Place::take(&folder.path().join("link/room.db"), Sync::Normal).unwrap_err().to_string();
+        assert!(err.contains("another server writes to"), "{err}");
+        drop(place);
+        assert!(Place::take(&path, Sync::Normal).is_ok());
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        let folder = folder();
+        let path = folder.path().join("new/room.db");
+        let _connection = Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap();
+        for file in [path.clone(), beside(&path, "-wal")] {
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600, "{}", file.display());
+        }
+    }
+}

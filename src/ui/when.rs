@@ -1,0 +1,104 @@
+//! Times of the calendar, as people and programs read and write them.
+//!
+//! Owns: their forms: local days and hours, RFC 3339, what `--since` takes.
+//! Must not know: what happened then, what time it is.
+//! Driven by: `cmd`.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp as Moment, Zoned};
+
+use crate::wire::Timestamp;
+
+fn moment(at: Timestamp) -> Moment {
+    i64::try_from(at.0).ok().and_then(|millis| Moment::from_millisecond(millis).ok()).unwrap_or(Moment::MAX)
+}
+
+/// A time as RFC 3339 has it, in UTC, with milliseconds.
+pub fn in_utc(at: Timestamp) -> String {
+    moment(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// Times as somebody in that zone reads them.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    zone: TimeZone,
+}
+
+impl Calendar {
+    /// The zone of this system, or of `$TZ`.
+    pub fn local() -> Self {
+        Self { zone: TimeZone::system() }
+    }
+
+    fn there(&self, at: Timestamp) -> Zoned {
+        moment(at).to_zoned(self.zone.clone())
+    }
+
+    /// The day: days are equal if these are.
+    pub fn date(&self, at: Timestamp) -> Date {
+        self.there(at).date()
+    }
+
+    /// The day, for people: `Monday, 23 November 2026`.
+    pub fn day(&self, at: Timestamp) -> String {
+        self.there(at).strftime("%A, %-d %B %Y").to_string()
+    }
+
+    /// The time of day: `14:03`.
+    pub fn hour(&self, at: Timestamp) -> String {
+        self.there(at).strftime("%H:%M").to_string()
+    }
+
+    /// Both: `2026-11-23 14:03`.
+    pub fn minute(&self, at: Timestamp) -> String {
+        self.there(at).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// What somebody means by `text` at `now`: a time ago like `1h`, a day, a local day and time, or RFC 3339.
+    ///
+    /// # Errors
+    /// What it has to look like.
+    pub fn parse(&self, text: &str, now: Timestamp) -> Result<Timestamp, String> {
+        if let Ok(ago) = humantime::parse_duration(text) {
+            return Ok(now.before(ago));
+        }
+        let here = |time: DateTime| time.to_zoned(self.zone.clone()).map(|zoned| zoned.timestamp());
+        let day = || text.parse::<Date>().and_then(|day| here(day.into()));
+        let time = || text.parse::<DateTime>().and_then(here);
+        let found = text.parse::<Moment>().or_else(|_| if text.len() > 10 { time() } else { day() });
+        found
+            .ok()
+            .and_then(|moment| u64::try_from(moment.as_millisecond()).ok())
+            .map(Timestamp)
+            .ok_or_else(|| "write it like 1h, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_442_580_000);
+
+    #[test]
+    fn times_are_read_and_written_as_in_the_zone() {
+        let there = Calendar { zone: TimeZone::fixed(jiff::tz::offset(2)) };
+        assert_eq!(in_utc(NOW), "2026-11-23T14:03:00.000Z");
+        assert_eq!(there.day(NOW), "Monday, 23 November 2026");
+        assert_eq!((there.hour(NOW), there.minute(NOW)), ("16:03".into(), "2026-11-23 16:03".into()));
+        for text in ["2026-11-23 16:03", "2026-11-23T16:03", "2026-11-23T14:03:00Z", "2026-11-23T15:03:00+01:00", "0s"]
+        {
+            assert_eq!(there.parse(text, NOW), Ok(NOW), "{text}");
+        }
+        assert_eq!(there.parse("1h", NOW), Ok(Timestamp(NOW.0 - 3_600_000)));
+        assert_eq!(there.parse("2026-11-23", NOW).map(in_utc), Ok("2026-11-22T22:00:00.000Z".into()));
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_what_one_looks_like() {
+        for text in ["", "yesterday", "2026-13-01", "25:00", "2026-11-23 25:00"] {
+            assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("write it like 1h"), "{text}");
+        }
+    }
+}
