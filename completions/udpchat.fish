@@ -31,6 +31,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send a message and wait until the room has it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Ask whether a server is there, and what it is'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Look at what was said in a room of this machine'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, or forget one'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Try the protocols in a simulated network'
@@ -55,6 +56,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d '
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'What to be called, 1 to 32 bytes; asked for on a terminal if it is not given' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'The server; without a port it is 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'Wait this long for the server to answer, and for a line to be confirmed' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l history -d 'Where you were not before: begin with so many of the last messages, with those of so long, or with all' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only: never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Tell what happens as JSON, one object a line (docs/JSON.md)'
@@ -76,6 +78,18 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l text -d 'Speak 
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l json -d 'Report as one JSON object'
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l db -d 'The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l since -d 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, \'2026-11-23 14:03\'' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l until -d 'Up to then' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l from -d 'What concerns this nick: its messages, and when it came and went' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l grep -d 'What has a part that this regular expression describes' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s n -l lines -d 'The last N of them' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l export -d 'Write them to this file, as with --json, instead of to stdout; whole or not at all' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l forget -d 'Forget what this nick said, came and went, for ever: its entries become gaps' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s f -l follow -d 'Go on with what is said from now on, until you stop it'
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l json -d 'One JSON object a line (docs/JSON.md)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -f -a "forget" -d 'Forget the key of a server: the next one that it has is taken for its own'

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use regex::Regex;
+
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::Sizes;
@@ -19,6 +21,7 @@ use crate::room::{Rate, TextPolicy};
 use crate::sim::{BitRate, Percent, Preset};
 use crate::store::sqlite;
 use crate::wire::Nick;
+use crate::wire::frame::History;
 
 /// A chat room over UDP: server, client and one-shot sender
 ///
@@ -59,6 +62,10 @@ pub enum Command {
     /// Tells which protocol it speaks, its version and key, how long an answer takes and how many are lost. An original
     /// server knows no such question: there each ping is a signup with an empty nick, which everybody in the room sees.
     Ping(Ping),
+    /// Look at what was said in a room of this machine
+    ///
+    /// Reads the log that 'serve' keeps, also while it runs: local times and a line for each day, or JSON.
+    History(Recorded),
     /// Show keys, or forget one
     ///
     /// Shows the fingerprints of your own keys, where they are, and which servers are known by which key.
@@ -247,6 +254,50 @@ pub struct Ping {
     pub json: bool,
 }
 
+/// `udpchat history`
+#[derive(Args, Debug)]
+pub struct Recorded {
+    /// The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+
+    /// From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, '2026-11-23 14:03'
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Up to then
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// What concerns this nick: its messages, and when it came and went
+    #[arg(long, value_name = "NICK")]
+    pub from: Option<Nick>,
+
+    /// What has a part that this regular expression describes
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<Regex>,
+
+    /// The last N of them
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<NonZeroUsize>,
+
+    /// Go on with what is said from now on, until you stop it
+    #[arg(short, long, conflicts_with = "until")]
+    pub follow: bool,
+
+    /// One JSON object a line (docs/JSON.md)
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write them to this file, as with --json, instead of to stdout; whole or not at all
+    #[arg(long, value_name = "FILE", conflicts_with = "follow")]
+    pub export: Option<PathBuf>,
+
+    /// Forget what this nick said, came and went, for ever: its entries become gaps
+    #[arg(long, value_name = "NICK", conflicts_with_all = ["since", "until", "from", "grep", "lines", "follow", "json", "export"])]
+    pub forget: Option<Nick>,
+}
+
 /// `udpchat key`
 #[derive(Args, Debug)]
 pub struct Key {
@@ -280,6 +331,10 @@ pub struct Join {
     /// What to speak.
     #[command(flatten)]
     pub dialects: Dialects,
+
+    /// Where you were not before: begin with so many of the last messages, with those of so long, or with all
+    #[arg(long, value_name = "N|DURATION|all", default_value = "50", value_parser = history)]
+    pub history: History,
 
     /// Tell what happens as JSON, one object a line (docs/JSON.md)
     #[arg(long)]
@@ -503,6 +558,15 @@ fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
 }
 
+fn history(text: &str) -> Result<History, String> {
+    let wrong = || "write it like 50, 1h or all".to_owned();
+    match text.parse() {
+        _ if text == "all" => Ok(History::ALL),
+        Ok(messages) => Ok(History::Last(messages)),
+        Err(_) => humantime::parse_duration(text).map(|within| History::Within(within.as_secs())).map_err(|_| wrong()),
+    }
+}
+
 fn text_history(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
 }
@@ -559,12 +623,20 @@ const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was
 const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, REFUSED, NOT_CONFIRMED, INTERRUPTED];
 const NO_FILE: (&str, &str) = ("none", "No file is read or written.");
 const STATE: (&str, &str) =
-    ("XDG_STATE_HOME", "Keys are kept in its folder udpchat; without it in ~/.local/state/udpchat.");
+    ("XDG_STATE_HOME", "Keys and logs are kept in its folder udpchat; without it in ~/.local/state/udpchat.");
 const CLIENT_KEY: (&str, &str) =
     ("$XDG_STATE_HOME/udpchat/client.key", "Your key, made on first use. Who has it is you: keep it to yourself.");
 const SERVER_KEY: (&str, &str) =
     ("$XDG_STATE_HOME/udpchat/server.key", "The key of your server, unless --key is given.");
 const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
+const LOG: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/room-ADDR:PORT.db",
+    "The room's log (SQLite), unless --db is given; more addresses have commas between them.",
+);
+const PLACES: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N",
+    "How far you have read there; one for each that runs at a time.",
+);
 
 /// The manual of a subcommand, or of the whole for any other name.
 #[allow(clippy::too_many_lines)] // a table
@@ -583,19 +655,20 @@ pub fn manual(subcommand: &str) -> Manual {
         "serve" => Manual {
             exit_status: &[("0", "Ended by a signal."), SYSTEM, USAGE],
             environment: &[STATE, RUST_LOG],
-            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY],
+            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, LOG],
             examples: &[
                 (
                     "Serve the local network, over IPv4 and IPv6:",
                     "udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999'",
                 ),
-                ("Keep the transcript in a file:", "udpchat serve >transcript.txt"),
+                ("Forget what is older than a month:", "udpchat serve --keep 30d"),
+                ("Keep nothing on disk but the transcript:", "udpchat serve --db :memory: >transcript.txt"),
                 ("See how many members there are:", "pkill -USR1 -x udpchat"),
             ],
         },
         "join" => Manual {
             environment: &[SERVER, NICK, STATE, RUST_LOG],
-            files: &[STDOUT, CLIENT_KEY, PINS],
+            files: &[STDOUT, CLIENT_KEY, PINS, PLACES],
             examples: &[
                 ("Be asked for the nick, as by the original:", "udpchat join"),
                 ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
@@ -638,6 +711,20 @@ pub fn manual(subcommand: &str) -> Manual {
             examples: &[
                 ("Is it there?", "udpchat ping --count 1 127.0.0.1:9999"),
                 ("Every 200 ms, for a program:", "udpchat ping --count 10 --interval 200ms --json"),
+            ],
+        },
+        "history" => Manual {
+            exit_status: &[DONE, ("1", "There is no log, or it cannot be read."), USAGE],
+            environment: &[("TZ", "The time zone that times are shown and read in."), STATE, RUST_LOG],
+            files: &[("stdout", "What was said, unless --export is given."), LOG],
+            examples: &[
+                ("What was said today and yesterday:", "udpchat history --since 48h"),
+                (
+                    "The last ten messages of a nick, then what it says from now on:",
+                    "udpchat history --from jack -n 10 --follow",
+                ),
+                ("Everything with a number in it, for a program:", "udpchat history --grep '[0-9]+' --json"),
+                ("A copy of the log, as JSON:", "udpchat history --export room.jsonl"),
             ],
         },
         "key" => Manual {

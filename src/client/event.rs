@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::session::PublicKey;
 use crate::wire::frame::{PersonId, PostKind};
-use crate::wire::{CloseReason, Nick, Refusal, Seq};
+use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq};
 
 /// What the server speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,17 @@ pub enum Event {
         seq: Seq,
         /// The entry.
         encoded: Box<[u8]>,
+    },
+    /// From here on the entries are of this log.
+    Begins {
+        /// Which.
+        log: LogId,
+        /// The first number that will come.
+        from: Seq,
+        /// How many of them were there before the client was.
+        count: u64,
+        /// They follow what the client knew when it began.
+        resumed: bool,
     },
     /// Entries that will not come.
     Gap {

@@ -41,8 +41,13 @@ impl Client {
 
     fn translate(&mut self, event: member::Event) {
         let event = match event {
-            member::Event::Here { server, software, .. } => {
+            member::Event::Here { server, software, log, from, to } => {
                 self.progress = self.now;
+                if self.log.replace(log) != Some(log) {
+                    let place = self.config.identity.as_ref().and_then(|identity| identity.place);
+                    let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
+                    self.entries.push_back(Event::Begins { log, from, count, resumed });
+                }
                 let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
                 match std::mem::replace(&mut self.has_joined, true) {
                     false => Event::Joined(Dialect::Session { key: server, software }),

@@ -120,6 +120,9 @@ pub struct Client {
     /// Behind the last entry that the user has taken, and behind the last that is ours, if the user is to see that.
     shown_to: Seq,
     to_be_shown: Seq,
+    /// The log of the entries that come in, and of those that the user has taken.
+    log: Option<LogId>,
+    shown_log: Option<LogId>,
     /// When something last came of what is waited for.
     progress: Instant,
     /// No more lines will come.
@@ -153,6 +156,8 @@ impl Client {
             lost: 0,
             shown_to: Seq(0),
             to_be_shown: Seq(0),
+            log: None,
+            shown_log: None,
             has_joined: false,
             is_away: false,
             is_quiet: false,
@@ -368,8 +373,15 @@ impl Client {
             self.shown_to = seq + 1;
         } else if let Event::Gap { first, count } = entry {
             self.shown_to = first + count;
+        } else if let Event::Begins { log, from, .. } = entry {
+            (self.shown_log, self.shown_to) = (Some(log), from);
         }
         Some(entry)
+    }
+
+    /// Where the user is: the log, and the number behind the last entry that was taken. To be remembered for the next time.
+    pub fn place(&self) -> Option<(LogId, Seq)> {
+        self.shown_log.map(|log| (log, self.shown_to))
     }
 
     /// Since when the server of a session owes a word.

@@ -4,6 +4,7 @@
 //! Must not know: sockets, when lines are sent.
 //! Driven by: `cmd`.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,25 +14,24 @@ use super::talk::{Known, Wanted, away, over, prepare, quiet};
 use super::{Exit, Failure, lines};
 use crate::cli::Join;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
-use crate::net::client::{ClientLoop, End, Next, Source, UI, Ui};
+use crate::net::client::{ClientLoop, End, Next, Source, Ticked, UI, Ui};
+use crate::net::state::PlaceFile;
 use crate::net::stdio::{Input, Line, Output};
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
-use crate::ui::{notice, prompt, sanitize};
-use crate::wire::Nick;
+use crate::ui::when::Calendar;
+use crate::ui::{UNVERIFIED, notice, prompt, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::frame::{PersonId, PostKind};
 use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
+use crate::wire::{LogId, Nick, Seq, Timestamp};
 
 /// The original's question for the nick.
 const ASK_NICK: &str = "NICKNAME:";
 
 /// The original's prompt.
 const PROMPT: &str = " ";
-
-/// What stands before a line whose author nobody vouches for, in a room where that can be told.
-const UNVERIFIED: &str = "(unverified) ";
 
 pub(super) fn run(args: Join) -> Result<(), Failure> {
     let mut input = Input::stdin()?;
@@ -47,7 +47,11 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
         }
     };
     let wanted = Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None };
-    let (config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let (mut config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
+    if let Some(identity) = &mut config.identity {
+        (identity.place, identity.history) = (place.as_ref().and_then(PlaceFile::get), args.history);
+    }
     let mut ui = LineMode {
         interactive,
         json: args.json,
@@ -60,12 +64,17 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
         failed: Vec::new(),
         joined: false,
         not_sent: 0,
+        calendar: Calendar::local(),
+        seam: None,
+        place,
+        seen: None,
     };
     ui.prompt();
     let source = Source { input: Some(input), leave_at_end: interactive };
     let mut client = ClientLoop::new(config, source)?;
     let end = client.run(&mut ui)?;
     ui.output.finish();
+    ui.remember();
     ui.conclude(&client.client, end, client.input_has_ended())
 }
 
@@ -106,6 +115,21 @@ struct LineMode {
     joined: bool,
     /// Lines of the input that could not be sent.
     not_sent: u64,
+    calendar: Calendar,
+    seam: Option<Seam>,
+    /// Where it is written down what was shown, and what was by now.
+    place: Option<PlaceFile>,
+    seen: Option<(LogId, Seq)>,
+}
+
+/// What was said before the client was here.
+#[derive(Clone, Copy, Debug)]
+struct Seam {
+    count: u64,
+    /// Behind the last of it.
+    end: Seq,
+    resumed: bool,
+    is_told: bool,
 }
 
 impl LineMode {
@@ -166,12 +190,64 @@ impl LineMode {
         if let Event::Joined(Dialect::Session { key, .. }) = event {
             self.known.met(key).iter().for_each(notice);
         }
+        let shown_to = match event {
+            Event::Begins { from, count, resumed, .. } => {
+                let end = from + count;
+                self.seam = (count > 0).then_some(Seam { count, end, resumed, is_told: false });
+                None
+            }
+            Event::Entry { seq, ref encoded } => {
+                self.tell_seam(Entry::decode_with_time(encoded).and_then(|(_, at)| at));
+                Some(seq + 1)
+            }
+            Event::Gap { first, count } => Some(first + count),
+            _ => None,
+        };
         if self.json {
             let told = Told::of(&event, client.server(), client.nick().as_str());
             told.iter().for_each(|told| self.push_json(told));
         } else {
             self.tell_person(client, event);
         }
+        if self.seam.take_if(|seam| shown_to.is_some_and(|to| to >= seam.end)).is_some() {
+            if self.json {
+                self.push_json(&Told::Now);
+            } else {
+                self.notice("--- now ---");
+            }
+        }
+    }
+
+    /// Says that what follows was said before, with the first of it.
+    fn tell_seam(&mut self, at: Option<Timestamp>) {
+        let Some(seam) = self.seam.as_mut().filter(|seam| !seam.is_told) else { return };
+        seam.is_told = true;
+        let (count, resumed) = (seam.count, seam.resumed);
+        if self.json {
+            return;
+        }
+        let since = at.map_or_else(String::new, |at| format!(", from {}", self.calendar.minute(at)));
+        if resumed {
+            self.notice(format_args!("--- {count} since you were last here{since} ---"));
+        } else {
+            self.notice(format_args!("--- {count} from before{since} ---"));
+        }
+    }
+
+    /// Writes down what was shown; only when it was for certain: a crash repeats it rather than loses it.
+    fn remember(&mut self) {
+        if let (Some(place), Some(seen), true) = (&mut self.place, self.seen, self.output.is_flushed())
+            && let Err(err) = place.set(seen)
+        {
+            notice(format_args!("cannot remember what you have seen: {err}"));
+            self.place = None;
+        }
+    }
+
+    /// Tells the person something, behind what was shown before.
+    fn notice(&mut self, what: impl fmt::Display) {
+        self.output.flush_some();
+        notice(what);
     }
 
     fn push_json(&mut self, told: &Told<'_>) {
@@ -187,12 +263,17 @@ impl LineMode {
             Event::Entry { encoded, .. } => self.show(&encoded),
             Event::Gap { count, .. } => {
                 let are = if count == 1 { "message is" } else { "messages are" };
-                notice(format_args!("{count} earlier {are} gone"));
+                self.notice(format_args!("{count} earlier {are} gone"));
             }
             Event::Joined(Dialect::Text) if !self.is_forced => {
                 notice("original server: plain text, best effort");
             }
-            Event::Joined(_) | Event::Confirmed(_) | Event::Pong { .. } | Event::Failed(..) | Event::Over(_) => {}
+            Event::Begins { .. }
+            | Event::Joined(_)
+            | Event::Confirmed(_)
+            | Event::Pong { .. }
+            | Event::Failed(..)
+            | Event::Over(_) => {}
             Event::NotTaken { kind: PostKind::Rename, line, why } => {
                 notice(format_args!("you are not called {}: {why}", sanitize::escaped(&line)));
             }
@@ -207,7 +288,9 @@ impl LineMode {
             Event::Away(why) => notice(away(server, why, self.timeout, &self.known)),
             Event::Back => notice(format_args!("{server} is back")),
             Event::Quiet(since) => notice(quiet(server, since)),
-            Event::AnotherLog => notice(format_args!("{server} has begun a new room: what was said before is gone")),
+            Event::AnotherLog => {
+                self.notice(format_args!("{server} has begun a new room: what was said before is gone"))
+            }
             Event::TextIgnored => notice(format_args!("{server} answers in plain text: ignored, a session is wanted")),
             Event::People { people, more } => self.show_people(&people, more),
         }
@@ -307,6 +390,11 @@ impl Ui for LineMode {
         next
     }
 
+    fn tick(&mut self, _: Instant, client: &mut Client) -> Ticked {
+        self.seen = client.place();
+        Ticked::Never
+    }
+
     fn takes_entries(&self) -> bool {
         self.output.has_place()
     }
@@ -319,6 +407,7 @@ impl Ui for LineMode {
             let message = format!("cannot write to stdout: {err}");
             io::Error::new(err.kind(), message)
         })?;
+        self.remember();
         match self.output.take_left_out() {
             0 => {}
             count => notice(format_args!("stdout is not read fast enough: {} left out", lines(count))),

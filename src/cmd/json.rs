@@ -16,6 +16,8 @@ use crate::wire::frame::PersonId;
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Told<'a> {
     Joined { server: String, dialect: &'static str, nick: &'a str, key: Option<String>, software: Option<&'a str> },
+    Replay { count: u64, resumed: bool },
+    Now,
     Line(Line<'a>),
     Gap { first: u64, count: u64 },
     Confirmed { seq: Option<u64> },
@@ -69,6 +71,7 @@ impl<'a> Told<'a> {
             }
             Event::Received(text) => Self::Line(Line { text: Some(text), ..Line::of_kind(None, "text") }),
             Event::Entry { seq, encoded } => Self::Line(line(seq.0, encoded)?),
+            Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
             Event::Gap { first, count } => Self::Gap { first: first.0, count: *count },
             Event::Confirmed(seq) => Self::Confirmed { seq: seq.map(|seq| seq.0) },
             Event::NotTaken { line, why, .. } => Self::Refused { text: line, why: why.to_string() },
@@ -84,7 +87,7 @@ impl<'a> Told<'a> {
                 Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
             }
             Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
-            Event::Pong { .. } | Event::Over(_) => return None,
+            Event::Begins { .. } | Event::Pong { .. } | Event::Over(_) => return None,
         })
     }
 }

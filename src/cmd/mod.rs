@@ -5,6 +5,7 @@
 //! Driven by: `main`.
 
 mod bench;
+mod history;
 mod join;
 mod json;
 mod key;
@@ -82,6 +83,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Ping(args) => ping::run(args),
+        Command::History(args) => history::run(args),
         Command::Key(args) => key::run(args),
     }
 }

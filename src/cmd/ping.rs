@@ -196,6 +196,7 @@ impl Ui for Pinger {
             | Event::Back
             | Event::Quiet(_)
             | Event::AnotherLog
+            | Event::Begins { .. }
             | Event::People { .. }
             | Event::Over(_) => {}
         }

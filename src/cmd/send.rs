@@ -153,6 +153,7 @@ impl Ui for Script {
             | Event::Back
             | Event::Quiet(_)
             | Event::AnotherLog
+            | Event::Begins { .. }
             | Event::Pong { .. }
             | Event::People { .. }
             | Event::Over(_) => {}

@@ -12,7 +12,7 @@ use super::{Exit, Failure, resolve};
 use crate::cli::{Dialects, Target};
 use crate::client::{Away, Config, Identity, Over, Unreachable};
 use crate::net::HostPort;
-use crate::net::state::{State, load_or_make_key, make_key, random};
+use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::notice;
 use crate::wire::frame::History;
@@ -32,6 +32,11 @@ impl Known {
         let pinned = state.as_ref().map_or(Ok(None), |state| state.pin(server));
         let pinned = pinned.map_err(|err| Failure::new(Exit::Failure, format!("{err}; {}", forget(server))))?;
         Ok(Self { server: server.clone(), state, pinned })
+    }
+
+    /// Where this client is in the room, as far as it was here before; kept for it alone while it runs.
+    pub(super) fn place(&self, nick: &Nick) -> Option<PlaceFile> {
+        self.state.as_ref()?.place(&self.server, nick)
     }
 
     /// The key that it is known by.

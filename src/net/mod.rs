@@ -62,6 +62,11 @@ pub fn wall() -> Timestamp {
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Waits, for who has nothing to poll.
+pub fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
 /// A server as people name it: `HOST`, `HOST:PORT`, `10.0.0.5:9999`, `[::1]:9999`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {

@@ -16,10 +16,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use super::HostPort;
 use crate::session::{Entropy, KEY_LEN, PublicKey, StaticKey};
+use crate::wire::{LogId, Nick, Seq};
 
 /// What the names of files begin with that are not whole yet. No host is called so.
 const ASIDE: &str = ".new-";
@@ -37,6 +38,56 @@ const ASIDE: &str = ".new-";
 const LOG: &str = "room-";
 const LOG_END: &str = ".db";
 const LOG_NAME_MAX: usize = 200;
+
+/// How many clients of one user may be in one room under one nick, each with a place of its own.
+const PLACES_MAX: u32 = 64;
+
+/// Where one client is in one room: the log, and the next number to be shown.
+#[derive(Debug)]
+pub struct PlaceFile {
+    file: File,
+    place: Option<(LogId, Seq)>,
+}
+
+impl PlaceFile {
+    fn take(path: &Path) -> Option<Self> {
+        let file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(path).ok()?;
+        file.try_lock().ok()?;
+        let mut text = String::new();
+        // What cannot be read is no place.
+        let _ = (&file).take(PLACE_LEN as u64).read_to_string(&mut text);
+        let place = text.trim_end().split_once(' ').and_then(|(log, next)| {
+            let log = u128::from_str_radix(log, 16).ok().filter(|_| log.len() == 32)?;
+            Some((LogId(log.to_be_bytes()), Seq(next.parse().ok()?)))
+        });
+        Some(Self { file, place })
+    }
+
+    /// What was there at the beginning, or was written last.
+    pub const fn get(&self) -> Option<(LogId, Seq)> {
+        self.place
+    }
+
+    /// Writes it down, for when the client is run again: at once for a client that is killed, soon for a loss of power.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set(&mut self, place: (LogId, Seq)) -> io::Result<()> {
+        if self.place == Some(place) {
+            return Ok(());
+        }
+        let (LogId(log), Seq(next)) = place;
+        // Always as long, in one piece.
+        let text = format!("{:032x} {next:020}\n", u128::from_be_bytes(log));
+        debug_assert_eq!(text.len(), PLACE_LEN);
+        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.place = Some(place);
+        Ok(())
+    }
+}
+
+/// The bytes of a place: the log in hexadecimal, the number.
+const PLACE_LEN: usize = 32 + 1 + 20 + 1;
 
 /// The folder of a user's that is all ours.
 #[derive(Clone, Debug)]
@@ -125,6 +176,14 @@ impl State {
         logs
     }
 
+    /// Takes the place of a client in that room: the first that no other running one has. `None` if none can be taken.
+    pub fn place(&self, server: &HostPort, nick: &Nick) -> Option<PlaceFile> {
+        let folder = self.folder.join("places").join(file_name(&server.to_string()));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+        let nick = file_name(nick.as_str());
+        (0..PLACES_MAX).find_map(|number| PlaceFile::take(&folder.join(format!("{nick}.{number}"))))
+    }
+
     /// The known key of a server.
     ///
     /// # Errors
@@ -184,7 +243,7 @@ impl State {
     }
 
     fn pin_path(&self, server: &HostPort) -> PathBuf {
-        self.folder.join("servers").join(server.to_string().replace('%', "%25").replace('/', "%2F"))
+        self.folder.join("servers").join(file_name(&server.to_string()))
     }
 }
 
@@ -228,6 +287,27 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
+}
+
+/// Writes a file whole or not at all, in the place of one that may be there, for nobody but its owner.
+///
+/// # Errors
+/// The system's, or those of `write`.
+pub fn write_aside(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)?;
+    let mut out = io::BufWriter::new(file.as_file());
+    write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|err| err.error)?;
+    Ok(())
+}
+
+/// A name as the name of a file.
+fn file_name(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -312,6 +392,48 @@ mod tests {
         fs::write(&state.folder, "a file, not a folder").unwrap();
         let err = load_or_make_key(&state.client_key()).unwrap_err();
         assert!(err.to_string().contains("client.key"), "{err}");
+    }
+
+    #[test]
+    fn a_place_is_kept_for_each_who_runs_beside_another_and_what_is_no_place_is_none() {
+        let (_folder, state) = state();
+        let (server, nick) = ("[::1]:9999".parse().unwrap(), "a/../b%".parse().unwrap());
+        let mut first = state.place(&server, &nick).unwrap();
+        let mut second = state.place(&server, &nick).unwrap();
+        assert_eq!((first.get(), second.get()), (None, None));
+        let (here, there) = ((LogId([0x0f; 16]), Seq(7)), (LogId([0; 16]), Seq(u64::MAX)));
+        first.set((LogId([1; 16]), Seq(u64::MAX))).unwrap();
+        first.set(here).unwrap();
+        second.set(there).unwrap();
+        drop((first, second));
+        let (first, second) = (state.place(&server, &nick).unwrap(), state.place(&server, &nick).unwrap());
+        assert_eq!((first.get(), second.get()), (Some(here), Some(there)));
+        drop(first);
+        for damaged in ["", "x", "0f 7\n", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f x\n"] {
+            let path = state.folder.join("places/[::1]:9999/a%2F..%2Fb%25.0");
+            assert!(path.exists());
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(state.place(&server, &nick).unwrap().get(), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_is_one_for_each_set_of_addresses() {
+        let (_folder, state) = state();
+        let log = |addresses: &[&str]| state.log(addresses.iter().map(|address| address.parse().unwrap()));
+        assert_eq!(log(&["127.0.0.1:9999"]), state.folder.join("room-127.0.0.1:9999.db"));
+        assert_eq!(log(&["[::]:9", "0.0.0.0:9"]), log(&["0.0.0.0:9", "[::]:9"]));
+        assert_ne!(log(&["[::]:9", "0.0.0.0:9"]), log(&["0.0.0.0:9"]));
+        let many: Vec<_> = (1..60).map(|port| format!("[2001:db8:1:2:3:4:5:6]:{port}")).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert!(log(&many).file_name().unwrap().len() <= 255);
+        assert_ne!(log(&many), log(&many[1..]));
+        assert!(state.logs().is_empty());
+        for path in [log(&["127.0.0.1:9999"]), state.server_key(), log(&["127.0.0.1:1"]).with_extension("db-wal")] {
+            fs::create_dir_all(&state.folder).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(state.logs(), [log(&["127.0.0.1:9999"])]);
     }
 
     #[test]

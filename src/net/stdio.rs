@@ -169,6 +169,11 @@ impl Input {
     }
 }
 
+/// The stdout of the process for who writes all of it in one go and may wait for its reader.
+pub fn plain_stdout() -> io::StdoutLock<'static> {
+    io::stdout().lock()
+}
+
 /// Lines to stdout; see the module.
 #[derive(Debug)]
 pub struct Output {
@@ -252,6 +257,19 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// Writes what can be written without blocking, so that what is said elsewhere comes behind it.
+    pub fn flush_some(&mut self) {
+        while self.state == OutputState::Writable
+            && self.written < self.waiting.len()
+            && self.write_some(PollTimeout::ZERO).is_ok_and(|written| written)
+        {}
+    }
+
+    /// Whether everything was written.
+    pub fn is_flushed(&self) -> bool {
+        self.waiting.is_empty() && self.state != OutputState::Broken
     }
 
     /// Writes the rest, waiting for at most about a second for a reader that is slow.

@@ -175,7 +175,8 @@ impl Room {
             let peer = Peer { to: peer, from: local, member: author, cursor: first };
             member.place = Some(self.fanouts[socket.0].insert(peer));
             if self.config.text_history > 0 && self.replays[socket.0].len() < REPLAYED_MAX {
-                self.replay.build(first, member.path, &mut self.replays[socket.0]);
+                let most = self.config.text_history;
+                self.replay.build(first, most, member.path, &mut self.replays[socket.0]);
             }
         }
     }

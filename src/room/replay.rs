@@ -17,12 +17,12 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// One more was said; `most` are kept.
+    /// One more was said; `most` are kept, and one that may be the newcomer's own.
     pub(super) fn push(&mut self, seq: Seq, line: &str, most: usize) {
         if most == 0 {
             return;
         }
-        while self.lines.len() >= most {
+        while self.lines.len() > most {
             self.lines.pop_front();
         }
         self.lines.push_back((seq, line.into()));
@@ -35,9 +35,10 @@ impl Replay {
         }
     }
 
-    /// Builds the datagrams for somebody whose own first entry is `before`.
-    pub(super) fn build(&self, before: Seq, path: Path, outgoing: &mut Outgoing) {
-        for (_, line) in self.lines.iter().filter(|&&(seq, _)| seq < before) {
+    /// Builds the datagrams of the last `most` for somebody whose own first entry is `before`.
+    pub(super) fn build(&self, before: Seq, most: usize, path: Path, outgoing: &mut Outgoing) {
+        let count = self.lines.iter().filter(|&&(seq, _)| seq < before).count();
+        for (_, line) in self.lines.iter().take(count).skip(count.saturating_sub(most)) {
             outgoing.push(|out| {
                 out.extend_from_slice(line.as_bytes());
                 Some(path)

@@ -158,7 +158,13 @@ impl Member {
         }
         if let Some(server) = self.server {
             let software = software.into();
-            self.events.push_back(Event::Here { server, log: welcome.log, from: welcome.start, software });
+            self.events.push_back(Event::Here {
+                server,
+                log: welcome.log,
+                from: welcome.start,
+                to: welcome.end,
+                software,
+            });
         }
     }
 

@@ -86,6 +86,8 @@ pub enum Event {
         log: LogId,
         /// The first number that will come of it.
         from: Seq,
+        /// The number behind the last that there is.
+        to: Seq,
         /// What program the server is.
         software: Box<str>,
     },

@@ -218,7 +218,8 @@ impl Sessions {
         };
         let start = if peer.history.is_some() { known.start } else { Some(peer.welcome().start) };
         let remembers = self.authors.learn(peer.author, known);
-        let (end, log) = (self.recent.end(), self.log);
+        // As it was when the session began: what was said since is not from before.
+        let (end, log) = (peer.welcome().end, self.log);
         peer.begin(Welcome { log, start: start.unwrap_or(end).min(end), end, remembers });
         self.wake(id);
     }

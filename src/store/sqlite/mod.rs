@@ -41,8 +41,12 @@ use rescue::Rescue;
 /// Entries forgotten at once. Chosen: it takes about a millisecond, and is what a busy turn adds.
 const PRUNED: u64 = 128;
 
-/// How often it is looked whether others have written and what has become too old.
+/// How often it is looked what has become too old.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether others have written. Chosen: who has something forgotten does not see it again; it costs
+/// some microseconds.
+const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 
 /// The same when nothing else happens.
 const LOOK_IDLE: Duration = Duration::from_secs(60);
@@ -89,6 +93,7 @@ pub struct Sqlite {
     failing: Option<Rejection>,
     rescue: Option<Box<Rescue>>,
     looked: Timestamp,
+    looked_for_others: Timestamp,
     version: i64,
     changed: bool,
     /// What is older is to be forgotten.
@@ -116,6 +121,7 @@ impl Sqlite {
             failing: None,
             rescue: None,
             looked: Timestamp::default(),
+            looked_for_others: Timestamp::default(),
             version: 0,
             changed: false,
             prune_to: Seq(0),
@@ -259,7 +265,15 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Looks what has become too old, and whether others have written.
+    /// Looks whether others have written.
+    fn look_for_others(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let version = query::data_version(connection)?;
+        self.changed |= std::mem::replace(&mut self.version, version) != version;
+        Ok(())
+    }
+
+    /// Looks what has become too old.
     fn look(&mut self, now: Timestamp) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         // The newest stays, for the numbers go on from it.
@@ -273,8 +287,6 @@ impl Sqlite {
             None => Seq(0),
         };
         self.prune_to = by_number.max(by_age).min(newest);
-        let version = query::data_version(connection)?;
-        self.changed |= std::mem::replace(&mut self.version, version) != version;
         Ok(())
     }
 
@@ -328,6 +340,15 @@ impl Sqlite {
         self.become_well();
         Ok(false)
     }
+}
+
+/// Whether it is so long since the last time, which is now if it is; clocks may be set back.
+fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
+    let has_passed = last.0.abs_diff(now.0) >= u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    if has_passed {
+        *last = now;
+    }
+    has_passed
 }
 
 /// Keeps the list of who is present by the log.
@@ -438,11 +459,15 @@ impl Store for Sqlite {
         if let Some(again) = self.mend() {
             return Some(again);
         }
-        if self.looked.0.abs_diff(now.0) >= u64::try_from(LOOK.as_millis()).unwrap_or(u64::MAX) {
-            self.looked = now;
-            if let Err(err) = self.look(now) {
-                log::debug!("looking after the log: {err}");
-            }
+        let mut looked = Ok(());
+        if has_passed(&mut self.looked, now, LOOK) {
+            looked = self.look(now);
+        }
+        if has_passed(&mut self.looked_for_others, now, LOOK_FOR_OTHERS) {
+            looked = looked.and(self.look_for_others());
+        }
+        if let Err(err) = looked {
+            log::debug!("looking after the log: {err}");
         }
         if self.prune_to > self.oldest {
             match self.prune() {

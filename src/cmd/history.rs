@@ -1,0 +1,255 @@
+//! `udpchat history`
+//!
+//! Owns: which entries are meant, how they are shown.
+//! Must not know: how a log is kept.
+//! Driven by: `cmd`.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+use super::json::Told;
+use super::{Exit, Failure};
+use crate::cli::Recorded;
+use crate::net::state::{State, write_aside};
+use crate::net::stdio::plain_stdout;
+use crate::net::{pause, wall};
+use crate::store::sqlite::OpenError;
+use crate::store::sqlite::history::{Reader, Record, SLICE, erase};
+use crate::ui::when::Calendar;
+use crate::ui::{UNVERIFIED, notice, sanitize};
+use crate::wire::entry::Entry;
+use crate::wire::text::JOINED;
+use crate::wire::{Seq, Timestamp};
+
+/// How often it is looked whether more was said. Chosen: nobody notices the wait, nor the looking.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) fn run(args: Recorded) -> Result<(), Failure> {
+    let path = match &args.db {
+        Some(path) => path.clone(),
+        None => the_only_log()?,
+    };
+    if let Some(nick) = &args.forget {
+        let erased = erase(&path, |entry| concerns(entry, nick.as_str())).map_err(failed)?;
+        let entries = if erased == 1 { "entry is" } else { "entries are" };
+        notice(format_args!("{erased} {entries} forgotten, for ever"));
+        return Ok(());
+    }
+    let calendar = Calendar::local();
+    let time = |name: &str, text: &Option<String>| {
+        let parse = |text: &String| calendar.parse(text, wall());
+        let time = text.as_ref().map(parse).transpose();
+        time.map_err(|why| Failure::new(Exit::Usage, format!("--{name}: {why}")))
+    };
+    let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
+    let mut reader = Reader::open(&path).map_err(failed)?;
+    let (oldest, end) = reader.range().map_err(failed)?;
+    let from = since.map_or(Ok(oldest), |since| reader.first_since(since)).map_err(failed)?;
+    let to = until.map_or(Ok(end), |until| reader.first_since(until)).map_err(failed)?;
+    let from = match args.lines {
+        Some(lines) => last(&reader, (from, to), lines.get(), &args)?,
+        None => from,
+    };
+    if let Some(file) = &args.export {
+        return export(file, &reader, (from, to), &args);
+    }
+    let mut shown =
+        Shown { out: BufWriter::new(plain_stdout()), calendar, day: None, json: args.json, line: String::new() };
+    let done = show(&mut shown, &reader, (from, to), &args)
+        .and_then(|()| if args.follow { follow(&mut shown, &mut reader, to, &args) } else { Ok(()) });
+    match done.and_then(|()| shown.out.flush().map_err(cannot_write)) {
+        Err(Stop::NobodyReads) | Ok(()) => Ok(()),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+fn failed(err: OpenError) -> Failure {
+    Failure::new(Exit::Failure, err.to_string())
+}
+
+fn the_only_log() -> Result<PathBuf, Failure> {
+    let logs = State::find().map(|state| state.logs()).unwrap_or_default();
+    match logs.as_slice() {
+        [log] => Ok(log.clone()),
+        [] => Err(Failure::new(
+            Exit::Failure,
+            "no log is kept here (does the server run as another user? --db FILE names one)",
+        )),
+        logs => {
+            let names: Vec<_> = logs.iter().map(|log| format!("\n  --db '{}'", log.display())).collect();
+            Err(Failure::new(Exit::Usage, format!("there are several logs, choose one:{}", names.concat())))
+        }
+    }
+}
+
+/// Why showing ends early.
+enum Stop {
+    /// As of `history | head`.
+    NobodyReads,
+    Failed(Failure),
+}
+
+impl From<OpenError> for Stop {
+    fn from(err: OpenError) -> Self {
+        Self::Failed(failed(err))
+    }
+}
+
+fn cannot_write(err: io::Error) -> Stop {
+    if err.kind() == io::ErrorKind::BrokenPipe {
+        return Stop::NobodyReads;
+    }
+    Stop::Failed(Failure::new(Exit::Failure, format!("cannot write to stdout: {err}")))
+}
+
+/// Whether an entry is one that was asked for.
+fn is_meant(record: &Record, args: &Recorded) -> bool {
+    let Some(entry) = Entry::decode(&record.entry) else { return false };
+    let by_nick = args.from.as_ref().is_none_or(|nick| concerns(&entry, nick.as_str()));
+    by_nick
+        && args.grep.as_ref().is_none_or(|regex| {
+            let mut line = String::new();
+            entry.render(&mut line);
+            regex.is_match(&line)
+        })
+}
+
+/// Whether an entry is of somebody who calls itself so; of text members only their lines tell.
+fn concerns(entry: &Entry<'_>, name: &str) -> bool {
+    match *entry {
+        Entry::Line { text } => {
+            let rest = text.strip_prefix(name).or_else(|| text.strip_prefix("* ")?.strip_prefix(name));
+            rest.is_some_and(|rest| {
+                rest == JOINED || rest.starts_with(": ") || (text.starts_with("* ") && rest.starts_with(' '))
+            })
+        }
+        Entry::Said { nick, .. } | Entry::Did { nick, .. } | Entry::Joined { nick, .. } | Entry::Left { nick, .. } => {
+            nick == name
+        }
+        Entry::Renamed { nick, to, .. } => nick == name || to == name,
+    }
+}
+
+/// The number of the last-but-so-many entry that was asked for.
+fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
+    let (mut end, mut left) = (to, lines);
+    while end > from {
+        let start = Seq(end.0.saturating_sub(SLICE)).max(from);
+        let records = reader.slice(start, end).map_err(failed)?;
+        let meant = records.iter().rev().filter(|record| is_meant(record, args));
+        let mut count = 0;
+        for record in meant {
+            count += 1;
+            if count == left {
+                return Ok(record.seq);
+            }
+        }
+        left -= count;
+        end = start;
+    }
+    Ok(from)
+}
+
+/// Hands over what was asked for.
+fn each<E: From<OpenError>>(
+    reader: &Reader,
+    (mut from, to): (Seq, Seq),
+    args: &Recorded,
+    mut take: impl FnMut(&Record) -> Result<(), E>,
+) -> Result<(), E> {
+    while from < to {
+        let end = to.min(from + SLICE);
+        for record in reader.slice(from, end)?.iter().filter(|record| is_meant(record, args)) {
+            take(record)?;
+        }
+        from = end;
+    }
+    Ok(())
+}
+
+/// What is written, and how.
+struct Shown<W: Write> {
+    out: BufWriter<W>,
+    calendar: Calendar,
+    /// Of the last line.
+    day: Option<Date>,
+    json: bool,
+    line: String,
+}
+
+impl<W: Write> Shown<W> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        if self.json {
+            return write_json(&mut self.out, record);
+        }
+        let Some(entry) = Entry::decode(&record.entry) else { return Ok(()) };
+        self.new_day(record.at)?;
+        entry.render(&mut self.line);
+        let mark = if matches!(entry, Entry::Line { .. }) { UNVERIFIED } else { "" };
+        let hour = self.calendar.hour(record.at);
+        writeln!(self.out, "{hour} {mark}{}", sanitize::escaped(&self.line))
+    }
+
+    fn new_day(&mut self, at: Timestamp) -> io::Result<()> {
+        let date = self.calendar.date(at);
+        if self.day.replace(date) == Some(date) {
+            return Ok(());
+        }
+        writeln!(self.out, "--- {} ---", self.calendar.day(at))
+    }
+}
+
+fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
+    let Some(line) = super::json::line(record.seq.0, &record.entry) else { return Ok(()) };
+    serde_json::to_writer(&mut *out, &Told::Line(line))?;
+    writeln!(out)
+}
+
+fn show<W: Write>(shown: &mut Shown<W>, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Stop> {
+    each(reader, range, args, |record| shown.record(record).map_err(cannot_write))
+}
+
+fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, mut next: Seq, args: &Recorded) -> Result<(), Stop> {
+    loop {
+        if reader.has_changed()? {
+            let end = reader.range()?.1.max(next);
+            show(shown, reader, (next, end), args)?;
+            next = end;
+        }
+        shown.out.flush().map_err(cannot_write)?;
+        pause(FOLLOW_PAUSE);
+    }
+}
+
+fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Failure> {
+    let cannot = |err: io::Error| Failure::new(Exit::Failure, format!("cannot write {}: {err}", file.display()));
+    let mut count = 0;
+    write_aside(file, |out| {
+        each(reader, range, args, |record| {
+            count += 1;
+            write_json(out, record).map_err(Exporting::Write)
+        })
+        .or_else(|err| match err {
+            Exporting::Write(err) => Err(err),
+            Exporting::Read(err) => Err(io::Error::other(err)),
+        })
+    })
+    .map_err(cannot)?;
+    let entries = if count == 1 { "entry" } else { "entries" };
+    notice(format_args!("{count} {entries} in {}", file.display()));
+    Ok(())
+}
+
+enum Exporting {
+    Write(io::Error),
+    Read(OpenError),
+}
+
+impl From<OpenError> for Exporting {
+    fn from(err: OpenError) -> Self {
+        Self::Read(err)
+    }
+}
