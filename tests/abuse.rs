@@ -94,7 +94,8 @@ fn members_notice_nothing_of(what: &str, abuse: impl FnOnce(&Server, &Tapped)) {
     let server = Server::start(&["--quiet"]);
     let tapped = Tapped::new(server.address);
     let join = |nick: &str, server: &str| {
-        let mut command = udpchat_with(&["join", "--nick", nick, "--server", server, "--timeout", "10s"]);
+        let mut command =
+            udpchat_with(&["join", "--history", "0", "--nick", nick, "--server", server, "--timeout", "10s"]);
         Process::start(&mut command)
     };
     let mut jill = join("jill", &tapped.address.to_string());

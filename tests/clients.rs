@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::process::Stdio;
 
-use common::{Process, Server, closed_port, path_in, receive, udpchat, udpchat_with};
+use common::{Process, Server, closed_port, home, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 
 /// A server that does only what the test makes it do.
@@ -251,9 +251,10 @@ fn stdin_may_be_a_file_or_nothing_or_closed() {
     };
     let shown = "jack joined!\njack: from a file\njack: and more\n";
     assert_eq!(joined(File::open(&path).unwrap().into()), (Some(0), shown.into()));
-    assert_eq!(joined(Stdio::null()), (Some(0), "jack joined!\n".into()));
+    assert_eq!(joined(Stdio::null()), (Some(0), "jack joined!\n".into()), "that it left is no news to it");
     let script = format!("exec {} join -n jack -s {} <&-", env!("CARGO_BIN_EXE_udpchat"), server.name());
-    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let mut command = std::process::Command::new("sh");
+    let output = command.args(["-c", &script]).env("XDG_STATE_HOME", home()).output().unwrap();
     assert_eq!((output.status.code(), output.stdout), (Some(0), b"jack joined!\n".to_vec()));
 }
 
@@ -270,15 +271,18 @@ fn stdout_may_be_a_file_or_closed_or_full_or_left() {
         (">/dev/full".into(), 1, "udpchat: cannot write to stdout: "),
     ] {
         let script = format!("echo hey | {program} join -n jack -s {} {redirection}", server.name());
-        let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
+        let mut process =
+            Process::start(std::process::Command::new("bash").args(["-c", &script]).env("XDG_STATE_HOME", home()));
         process.close_input();
         ends(process, code, says);
     }
     assert_eq!(std::fs::read_to_string(file).unwrap(), "jack joined!\njack: hey\n");
     // Who reads it goes away: that is the end, and whether all came back is still told.
-    let script = format!("{program} join -n jack -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
-    let mut process = Process::start(std::process::Command::new("bash").args(["-c", &script]));
-    process.stdout.wait_for("jack joined!");
+    let script =
+        format!("{program} join -n jane --history 0 -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
+    let mut process =
+        Process::start(std::process::Command::new("bash").args(["-c", &script]).env("XDG_STATE_HOME", home()));
+    process.stdout.wait_for("jane joined!");
     // It may take a moment until the reader has gone.
     while process.is_running() {
         process.enter("more\n");

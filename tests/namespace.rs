@@ -203,10 +203,10 @@ fn a_clients_address_and_port_may_change_at_any_time_and_nothing_is_lost() {
     assert_eq!(shown.matches("joined!").count() + shown.matches("left").count(), 1, "nobody noticed");
 }
 
-#[test]
-fn a_server_that_is_started_anew_has_its_members_back_by_themselves() {
+/// The code of a `join` that says a line while the server is dead, what it shows and what is said.
+fn said_while_the_server_is_dead(db: &str) -> Option<(String, String)> {
     let script = r#"
-        serve() { $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & server=$!; }
+        serve() { $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off DB & server=$!; }
         serve; wait_for_server
         (sleep 0.5; until [ -e $XDG_STATE_HOME/killed ]; do sleep 0.05; done; echo lost; sleep 0.5
          until [ -e $XDG_STATE_HOME/back ]; do sleep 0.05; done; sleep 8; echo again; sleep 2) |
@@ -217,9 +217,20 @@ fn a_server_that_is_started_anew_has_its_members_back_by_themselves() {
         code=0; wait $join || code=$?
         echo code $code; cat $XDG_STATE_HOME/shown; cat $XDG_STATE_HOME/said >&2
     "#;
-    let Some(mut process) = behind_a_router(script) else { return };
+    let mut process = behind_a_router(&script.replace("DB", db))?;
     assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
-    let (shown, said) = (process.stdout.to_end(), process.stderr.to_end());
+    Some((process.stdout.to_end(), process.stderr.to_end()))
+}
+
+#[test]
+fn a_server_that_is_started_anew_has_its_members_back_and_nothing_is_lost() {
+    let Some((shown, said)) = said_while_the_server_is_dead("") else { return };
+    assert_eq!(shown, "code 0\njill joined!\njill: lost\njill: again\n", "nobody noticed: {said}");
+}
+
+#[test]
+fn a_server_that_kept_nothing_has_its_members_back_in_a_new_room() {
+    let Some((shown, said)) = said_while_the_server_is_dead("--db :memory:") else { return };
     assert_eq!(shown, "code 5\njill joined!\njill joined!\njill: again\n", "{said}");
     assert!(said.contains("not confirmed: lost") && said.contains("has begun a new room"), "{said}");
 }

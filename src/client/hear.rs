@@ -47,6 +47,10 @@ impl Client {
                     let place = self.config.identity.as_ref().and_then(|identity| identity.place);
                     let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
                     self.entries.push_back(Event::Begins { log, from, count, resumed });
+                    if count > 0 {
+                        // Whoever wants to see it does, also if nothing is to be said.
+                        self.to_be_shown = to;
+                    }
                 }
                 let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
                 match std::mem::replace(&mut self.has_joined, true) {
@@ -70,7 +74,12 @@ impl Client {
                 (self.shown_to, self.to_be_shown) = (Seq(0), Seq(0));
                 return self.entries.push_back(Event::AnotherLog);
             }
-            member::Event::Entry { seq, encoded } => return self.entries.push_back(Event::Entry { seq, encoded }),
+            member::Event::Entry { seq, encoded } => {
+                if self.outstanding() == 0 {
+                    self.progress = self.now;
+                }
+                return self.entries.push_back(Event::Entry { seq, encoded });
+            }
             member::Event::Gap { first, count } => return self.entries.push_back(Event::Gap { first, count }),
             member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
             member::Event::Unconfirmed { counter, .. } => {

@@ -25,7 +25,7 @@ use crate::wire::entry::Entry;
 use crate::wire::frame::{PersonId, PostKind};
 use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
-use crate::wire::{LogId, Nick, Seq, Timestamp};
+use crate::wire::{LogId, Nick, Seq, Timestamp, Who};
 
 /// The original's question for the nick.
 const ASK_NICK: &str = "NICKNAME:";
@@ -65,6 +65,7 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
         joined: false,
         not_sent: 0,
         calendar: Calendar::local(),
+        own: config.identity.as_ref().map(|identity| identity.key.public().who()),
         seam: None,
         place,
         seen: None,
@@ -116,6 +117,8 @@ struct LineMode {
     /// Lines of the input that could not be sent.
     not_sent: u64,
     calendar: Calendar,
+    /// The key of the user.
+    own: Option<Who>,
     seam: Option<Seam>,
     /// Where it is written down what was shown, and what was by now.
     place: Option<PlaceFile>,
@@ -197,11 +200,32 @@ impl LineMode {
                 None
             }
             Event::Entry { seq, ref encoded } => {
-                self.tell_seam(Entry::decode_with_time(encoded).and_then(|(_, at)| at));
+                let entry = Entry::decode_with_time(encoded);
+                if entry.is_some_and(|(entry, _)| self.is_own_leaving(&entry)) {
+                    return;
+                }
+                self.tell_seam(entry.and_then(|(_, at)| at));
                 Some(seq + 1)
             }
-            Event::Gap { first, count } => Some(first + count),
-            _ => None,
+            Event::Gap { first, count } => {
+                self.tell_seam(None);
+                Some(first + count)
+            }
+            Event::Joined(_)
+            | Event::Received(_)
+            | Event::Confirmed(_)
+            | Event::NotTaken { .. }
+            | Event::Lost(_)
+            | Event::Renamed(_)
+            | Event::Away(_)
+            | Event::Back
+            | Event::Quiet(_)
+            | Event::AnotherLog
+            | Event::TextIgnored
+            | Event::Pong { .. }
+            | Event::People { .. }
+            | Event::Failed(..)
+            | Event::Over(_) => None,
         };
         if self.json {
             let told = Told::of(&event, client.server(), client.nick().as_str());
@@ -216,6 +240,21 @@ impl LineMode {
                 self.notice("--- now ---");
             }
         }
+    }
+
+    /// Whether this is that the user left the last time, which is no news: the first that comes then.
+    fn is_own_leaving(&mut self, entry: &Entry<'_>) -> bool {
+        let Some(seam) = self.seam.as_mut().filter(|seam| seam.resumed && !seam.is_told && !self.json) else {
+            return false;
+        };
+        let is_own = matches!(entry, Entry::Left { who, .. } if Some(*who) == self.own);
+        if is_own {
+            seam.count -= 1;
+            if seam.count == 0 {
+                self.seam = None;
+            }
+        }
+        is_own
     }
 
     /// Says that what follows was said before, with the first of it.

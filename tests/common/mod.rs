@@ -26,15 +26,19 @@ pub fn udpchat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_udpchat"));
     // What the person who runs the tests has set must not change them.
     command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
-    // Keys are made in a folder of the tests' own: all its servers have one key, for their ports are given out again. What
-    // an earlier run knew of them is forgotten.
-    static HOME: LazyLock<&str> = LazyLock::new(|| {
+    command.env("XDG_STATE_HOME", home());
+    command
+}
+
+/// Where keys and places are kept: a folder of the tests' own. All its servers have one key, for their ports are given out
+/// again; what an earlier run knew of them is forgotten.
+pub fn home() -> &'static Path {
+    static HOME: LazyLock<&Path> = LazyLock::new(|| {
         let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
         let _ = std::fs::remove_dir_all(home);
-        home
+        Path::new(home)
     });
-    command.env("XDG_STATE_HOME", *HOME);
-    command
+    &HOME
 }
 
 /// A folder for keys and logs that nothing is in yet.
