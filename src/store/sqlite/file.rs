@@ -176,6 +176,10 @@ impl Place {
     /// Takes the lock, anew if its file is gone.
     pub(super) fn lock(&mut self) -> Result<(), OpenError> {
         let error = |what| OpenError { path: self.path.clone(), what };
+        let held = self.lock.as_ref().and_then(|lock| lock.metadata().ok());
+        if held.is_some_and(|held| identity(&beside(&self.path, "-lock")) == Some((held.dev(), held.ino()))) {
+            return Ok(());
+        }
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)

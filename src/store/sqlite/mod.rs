@@ -496,6 +496,3 @@ impl Store for Sqlite {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
