@@ -232,9 +232,9 @@ fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> R
             count += 1;
             write_json(out, record).map_err(Exporting::Write)
         })
-        .or_else(|err| match err {
-            Exporting::Write(err) => Err(err),
-            Exporting::Read(err) => Err(io::Error::other(err)),
+        .map_err(|err| match err {
+            Exporting::Write(err) => err,
+            Exporting::Read(err) => io::Error::other(err),
         })
     })
     .map_err(cannot)?;

@@ -79,7 +79,7 @@ impl Backend {
     /// anybody hearing of it, the rest is gone. Without `keep` the log is, too.
     pub(super) fn restart(&mut self, keep: bool) {
         let under_way = std::mem::take(&mut self.pending);
-        let last = (self.chance() * (under_way.len() + 1) as f64) as usize;
+        let last = self.entropy.next_u32() as usize % (under_way.len() + 1);
         for (_, pending) in under_way.into_iter().take(last).filter(|(_, pending)| !pending.rejected) {
             self.keep(pending);
         }

@@ -1,6 +1,6 @@
 //! The log, read and thinned out beside the server or without one.
 //!
-//! Owns: [`Reader`], slices of the log for `udpchat history`; [`Eraser`], which makes entries gaps.
+//! Owns: [`Reader`], slices of the log for `udpchat history`; [`erase`], which makes entries gaps.
 //! Must not know: what is looked for, how it is shown.
 //! Driven by: `cmd::history`.
 //!

@@ -322,10 +322,10 @@ impl Sqlite {
         if let (None, Some(connection)) = (&self.rescue, &self.connection) {
             self.rescue = Some(Box::new(Rescue::begin(&self.place, connection, self.id, oldest)?));
         }
-        if let (Some(rescue), Some(connection)) = (&mut self.rescue, &self.connection) {
-            if rescue.copy_some(connection, end.next).map_err(|err| self.place.error(err))? {
-                return Ok(true);
-            }
+        if let (Some(rescue), Some(connection)) = (&mut self.rescue, &self.connection)
+            && rescue.copy_some(connection, end.next).map_err(|err| self.place.error(err))?
+        {
+            return Ok(true);
         }
         if let Some(rescue) = self.rescue.take() {
             // Its WAL would be in the way of the new file's.
@@ -464,7 +464,7 @@ impl Store for Sqlite {
             looked = self.look(now);
         }
         if has_passed(&mut self.looked_for_others, now, LOOK_FOR_OTHERS) {
-            looked = looked.and(self.look_for_others());
+            looked = looked.and_then(|()| self.look_for_others());
         }
         if let Err(err) = looked {
             log::debug!("looking after the log: {err}");
