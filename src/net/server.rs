@@ -239,18 +239,20 @@ impl<S: Store> Server<S> {
         if self.room.poll_timeout().is_some_and(|at| at <= now) {
             self.room.handle_timeout(now);
         }
-        let mut more = false;
+        // Who joins by text is sent at once what was said: what others have made forgotten meanwhile must be known by then.
+        let mut more = self.text_history > 0 && self.maintain();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }
         self.room.set_wall(wall());
         self.settle();
-        more |= self.maintain();
         store::answer(now, &mut self.room, &mut self.store);
         let end = self.room.end();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.send(id)?;
         }
+        // Nobody is to wait for it.
+        more |= self.maintain();
         more |= self.room.has_requests();
         // What one socket made place for is for the others as well.
         more |= self.ports.len() > 1 && self.room.end() > end;

@@ -206,7 +206,7 @@ impl Sqlite {
         };
         let mut failed = turn.failed.or(gone);
         if let (None, Some(connection)) = (failed, &self.connection) {
-            failed = connection.execute_batch("COMMIT").err().map(|err| self.why(&err));
+            failed = query::execute(connection, "COMMIT").err().map(|err| self.why(&err));
         }
         match failed {
             None => {
@@ -382,7 +382,7 @@ impl Store for Sqlite {
                 let mending = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone));
                 let begun = match (&self.connection, mending) {
                     (Some(connection), None) => {
-                        connection.execute_batch("BEGIN IMMEDIATE").map_err(|err| self.why(&err))
+                        query::execute(connection, "BEGIN IMMEDIATE").map_err(|err| self.why(&err))
                     }
                     (_, Some(why)) => Err(why),
                     (None, None) => Err(Rejection::Unwritable),

@@ -86,6 +86,11 @@ pub(super) fn rows_that_can_be_read<T>(
     Err(err)
 }
 
+/// Executes a statement that is wanted often, and has no result.
+pub(super) fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
 /// The oldest and the newest row, if there is any.
 pub(super) fn ends(connection: &Connection) -> rusqlite::Result<Option<(Stored, Stored)>> {
     let end = |order: &str| {
