@@ -71,7 +71,7 @@ impl Room {
         let item = Item { source: Source::member(id), kind, text, due, ..Item::default() };
         let taken = self.queue.push(item, |dropped| {
             counters.drop_for(now, DropReason::QueueFull);
-            sessions.iter_mut().for_each(|sessions| sessions.settled(dropped, Outcome::Refused(Refusal::Busy)));
+            sessions.iter_mut().for_each(|sessions| sessions.settled(now, dropped, Outcome::Refused(Refusal::Busy)));
         });
         if !taken {
             self.counters.drop_for(self.now, DropReason::QueueFull);

@@ -354,7 +354,7 @@ impl Room {
             self.replay.push(seq, &self.part, self.config.text_history);
         }
         if let Some(sessions) = &mut self.sessions {
-            sessions.settled(slot, Outcome::Accepted(first));
+            sessions.settled(now, slot, Outcome::Accepted(first));
         }
         if let Some(author) = source.as_member() {
             self.place(author, first);
@@ -370,7 +370,7 @@ impl Room {
         self.pass_time(now);
         let Some(slot) = self.queue.get(draft) else { return };
         if let Some(sessions) = &mut self.sessions {
-            sessions.settled(slot, Outcome::Refused(why.into()));
+            sessions.settled(now, slot, Outcome::Refused(why.into()));
         }
         ::log::debug!("a draft was rejected: {why:?}");
         self.counters.drop_for(self.now, DropReason::Rejected);

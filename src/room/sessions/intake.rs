@@ -209,9 +209,8 @@ impl Sessions {
             Place::Before(history) => (end, Some(history)),
         };
         let welcome = Welcome { log: self.log, start, end, remembers };
-        if self.roster.arrive(who, &identity.nick, identity.present, author) {
-            let (source, kind, nick) = (Source::author(author), EntryKind::Joined, identity.nick.as_str());
-            self.push(queue, Item { source, kind, nick, who, due: now, ..Item::default() });
+        if let Some(notice) = self.roster.arrive(who, &identity.nick, identity.present, author) {
+            self.tell(now, &notice, queue);
         }
         let mut peer = Peer::new(id, session, identity, welcome);
         if history.is_some() || (self.archive.oldest().is_some() && !remembers) {
@@ -362,7 +361,7 @@ impl Sessions {
         let (who, nick) = (peer.who, peer.nick.clone());
         let post = Some(PostId { instance: peer.instance, counter });
         let item = Item { source: Source::author(author), kind, nick: nick.as_str(), text, who, post, due };
-        if !self.push(intake.queue, item) {
+        if !self.push(now, intake.queue, item) {
             self.authors.settle(author, counter, Outcome::Refused(Refusal::Busy));
         } else if let (EntryKind::Renamed, Ok(to)) = (kind, text.parse::<Nick>()) {
             // What it says from now on comes behind that in the log; both nicks are its own until then.

@@ -53,7 +53,7 @@ use authors::Authors;
 use lobby::Lobby;
 use peer::{Entries, Peer, PeerId};
 use recent::Recent;
-use roster::{Notice, Roster};
+use roster::{News, Notice, Roster};
 use timers::Timers;
 
 /// Packets that one session is sent before the next has its turn. Chosen: what one call carries well.
@@ -159,7 +159,10 @@ impl Sessions {
             self.arm(id);
         }
         while let Some(notice) = self.roster.expired(now) {
-            self.tell_left(now, &notice, queue);
+            self.tell(now, &notice, queue);
+        }
+        for notice in self.roster.untold(now) {
+            self.tell(now, &notice, queue);
         }
     }
 
@@ -248,8 +251,13 @@ impl Sessions {
     }
 
     /// This became of a draft of an author's.
-    pub(super) fn settled(&mut self, slot: &Slot, outcome: Outcome) {
-        let (Some(author), Some(post)) = (slot.source.as_author(), slot.post) else { return };
+    pub(super) fn settled(&mut self, now: Instant, slot: &Slot, outcome: Outcome) {
+        let Some(author) = slot.source.as_author() else { return };
+        if let (Some(news), Ok(nick)) = (News::of(slot.kind), slot.nick.parse()) {
+            let is_taken = matches!(outcome, Outcome::Accepted(_));
+            self.roster.told(now, Notice { who: slot.who, nick, author, news }, is_taken);
+        }
+        let Some(post) = slot.post else { return };
         if slot.kind == EntryKind::Renamed {
             self.renamed(author, slot, outcome);
         }
@@ -356,8 +364,8 @@ impl Sessions {
         }
     }
 
-    fn push(&mut self, queue: &mut Queue, item: Item<'_>) -> bool {
-        queue.push(item, |slot| self.settled(slot, Outcome::Refused(Refusal::Busy)))
+    fn push(&mut self, now: Instant, queue: &mut Queue, item: Item<'_>) -> bool {
+        queue.push(item, |slot| self.settled(now, slot, Outcome::Refused(Refusal::Busy)))
     }
 
     fn close(&mut self, now: Instant, id: PeerId, why: CloseReason, queue: &mut Queue) {
@@ -382,14 +390,16 @@ impl Sessions {
         }
         self.authors.set_gone(peer.author, Some(now));
         if let Some(notice) = self.roster.depart(now, peer.who, &peer.nick, peer.present, why) {
-            self.tell_left(now, &notice, queue);
+            self.tell(now, &notice, queue);
         }
     }
 
-    fn tell_left(&mut self, now: Instant, notice: &Notice, queue: &mut Queue) {
-        let (source, kind) = (Source::author(notice.author), EntryKind::Left(notice.why));
+    fn tell(&mut self, now: Instant, notice: &Notice, queue: &mut Queue) {
+        let (source, kind) = (Source::author(notice.author), notice.news.kind());
         let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, due: now, ..Item::default() };
-        self.push(queue, item);
+        if !self.push(now, queue, item) {
+            self.roster.told(now, notice.clone(), false);
+        }
     }
 
     fn reply(&mut self, path: Path, bytes: &[u8]) {
@@ -413,6 +423,24 @@ impl Sessions {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
         let at = peer.paced.into_iter().fold(peer.session.poll_timeout(), Instant::min);
         self.timers.arm(id, at);
+    }
+}
+
+impl News {
+    /// What an entry of that kind tells of presence.
+    const fn of(kind: EntryKind) -> Option<Self> {
+        match kind {
+            EntryKind::Joined => Some(Self::Joined),
+            EntryKind::Left(why) => Some(Self::Left(why)),
+            EntryKind::Line | EntryKind::Signup | EntryKind::Said | EntryKind::Did | EntryKind::Renamed => None,
+        }
+    }
+
+    const fn kind(self) -> EntryKind {
+        match self {
+            Self::Joined => EntryKind::Joined,
+            Self::Left(why) => EntryKind::Left(why),
+        }
     }
 }
 

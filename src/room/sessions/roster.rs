@@ -1,10 +1,13 @@
 //! Who is present, and whose the nicks are (PROTOCOL 2.10).
 //!
-//! Owns: how many sessions a key has, under which nicks, since when it is without, who holds which nick.
+//! Owns: how many sessions a key has, under which nicks, since when it is without, who holds which nick; what the log has
+//! not taken of that.
 //! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
 //! Driven by: `sessions`.
 //!
 //! Presence is of a key under a nick: two windows of one nick are one presence, two nicks of one user are two.
+//!
+//! A log that fails takes no `joined` and no `left` either. They are told when it is well again, unless they cancel out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -23,13 +26,23 @@ pub const SESSIONS_OF_A_KEY: usize = 8;
 /// shorter than a question waits for an answer.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// After how long the log is asked again to take what it would not.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// That a key is here, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Joined,
+    Left(CloseReason),
+}
+
 /// What is to be told of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Notice {
     pub(super) who: Who,
     pub(super) nick: Nick,
     pub(super) author: AuthorId,
-    pub(super) why: CloseReason,
+    pub(super) news: News,
 }
 
 /// A key under a nick.
@@ -56,6 +69,9 @@ pub(super) struct Roster {
     /// Presences that will have ended, by when.
     leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
+    /// What the log would not take.
+    untold: BTreeMap<Name, (AuthorId, News)>,
+    tell_again: Option<Instant>,
 }
 
 impl Roster {
@@ -101,6 +117,9 @@ impl Roster {
         let presence = self.presences.entry((who, to.clone())).or_default();
         presence.sessions += 1;
         (presence.joined, presence.leaving) = (presence.joined.or(joined), None);
+        if let Some(news) = self.untold.remove(&name) {
+            self.untold.insert((who, to.clone()), news);
+        }
     }
 
     /// Those who are present, behind all presences of `after`, in the order of keys.
@@ -118,21 +137,22 @@ impl Roster {
         self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
     }
 
-    /// A session begins. True if `joined` is to be told.
-    pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> bool {
+    /// A session begins. Returns what is to be told.
+    pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> Option<Notice> {
         self.hold(who, nick);
         *self.sessions.entry(who).or_default() += 1;
         if !present {
-            return false;
+            return None;
         }
         let presence = self.presences.entry((who, nick.clone())).or_default();
         presence.sessions += 1;
         presence.leaving = None;
         let is_first = presence.joined.is_none() || planted(Fault::NoisyReconnect);
-        if is_first {
-            presence.joined = Some(author);
+        if !is_first {
+            return None;
         }
-        is_first
+        presence.joined = Some(author);
+        self.news(Notice { who, nick: nick.clone(), author, news: News::Joined })
     }
 
     /// A session ends. Returns what is to be told at once.
@@ -179,14 +199,51 @@ impl Roster {
         None
     }
 
-    /// When [`Roster::expired`] is worth a call.
-    pub(super) fn expiry(&self) -> Option<Instant> {
-        self.leaving.first_key_value().map(|(&(at, _), _)| at)
+    /// The log has taken what was to be told, or will not.
+    pub(super) fn told(&mut self, now: Instant, notice: Notice, is_taken: bool) {
+        if is_taken {
+            // What came before it and was not taken is over.
+            self.untold.remove(&(notice.who, notice.nick));
+        } else if let Some(Notice { who, nick, author, news }) = self.news(notice) {
+            self.untold.insert((who, nick), (author, news));
+            self.tell_again.get_or_insert(now + TELL_AGAIN);
+        }
     }
 
-    /// The authors that a `left` will name.
+    /// What the log would not take and may by now.
+    pub(super) fn untold(&mut self, now: Instant) -> Vec<Notice> {
+        let mut untold = match self.tell_again.take_if(|at| *at <= now) {
+            Some(_) => std::mem::take(&mut self.untold),
+            None => return Vec::new(),
+        };
+        let is_joined = |name: &Name| self.presences.get(name).is_some_and(|presence| presence.joined.is_some());
+        untold.retain(|name, (_, news)| is_joined(name) == matches!(news, News::Joined));
+        untold.into_iter().map(|((who, nick), (author, news))| Notice { who, nick, author, news }).collect()
+    }
+
+    /// When [`Roster::expired`] or [`Roster::untold`] is worth a call.
+    pub(super) fn expiry(&self) -> Option<Instant> {
+        let leaving = self.leaving.first_key_value().map(|(&(at, _), _)| at);
+        [leaving, self.tell_again].into_iter().flatten().min()
+    }
+
+    /// The authors that something told will name.
     pub(super) fn authors(&self) -> BTreeSet<AuthorId> {
-        self.presences.values().filter_map(|presence| presence.joined).collect()
+        let joined = self.presences.values().filter_map(|presence| presence.joined);
+        joined.chain(self.untold.values().map(|&(author, _)| author)).collect()
+    }
+
+    /// What is to be told, unless it cancels out what the log would not take.
+    fn news(&mut self, notice: Notice) -> Option<Notice> {
+        let name = (notice.who, notice.nick.clone());
+        let is_joined = |news| matches!(news, News::Joined);
+        match self.untold.get(&name) {
+            Some(&(_, untold)) if is_joined(untold) != is_joined(notice.news) => {
+                self.untold.remove(&name);
+                None
+            }
+            Some(_) | None => Some(notice),
+        }
     }
 
     fn leave_later(&mut self, name: &Name, at: Instant, why: CloseReason) {
@@ -203,7 +260,7 @@ impl Roster {
         let author = presence.joined.take();
         self.forget_if_nothing(&name);
         let (who, nick) = name;
-        author.map(|author| Notice { who, nick, author, why })
+        self.news(Notice { who, nick, author: author?, news: News::Left(why) })
     }
 
     fn forget_if_nothing(&mut self, name: &Name) {
@@ -232,12 +289,12 @@ mod tests {
     #[test]
     fn joined_comes_with_the_first_session_and_left_with_the_last() {
         let mut roster = Roster::default();
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
-        assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
-        assert!(!roster.arrive(JILL, &nick("cron"), false, AUTHOR), "without presence");
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert!(roster.arrive(JILL, &nick("cron"), false, AUTHOR).is_none(), "without presence");
         assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left), None);
         let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
-        assert_eq!((left.who, left.nick, left.why), (JILL, nick("jill"), CloseReason::Left));
+        assert_eq!((left.who, left.nick, left.news), (JILL, nick("jill"), News::Left(CloseReason::Left)));
         assert_eq!(roster.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
         assert!(roster.sessions.is_empty() && roster.presences.is_empty() && roster.nicks.is_empty());
     }
@@ -247,12 +304,12 @@ mod tests {
         let mut roster = Roster::default();
         roster.arrive(JILL, &nick("jill"), true, AUTHOR);
         assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Broken), None);
-        assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
         assert_eq!(roster.expired(at(10)), None);
         assert_eq!(roster.depart(at(20), JILL, &nick("jill"), true, CloseReason::Broken), None);
         assert_eq!((roster.expired(at(29)), roster.expiry()), (None, Some(at(30))));
-        assert_eq!(roster.expired(at(30)).map(|notice| notice.why), Some(CloseReason::Broken));
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+        assert_eq!(roster.expired(at(30)).map(|notice| notice.news), Some(News::Left(CloseReason::Broken)));
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
     }
 
     #[test]
@@ -260,15 +317,18 @@ mod tests {
         let mut roster = Roster::default();
         for why in [CloseReason::Left, CloseReason::TimedOut] {
             roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-            assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.why), Some(why));
+            assert_eq!(
+                roster.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.news),
+                Some(News::Left(why))
+            );
         }
     }
 
     #[test]
     fn two_nicks_of_one_key_are_two_presences() {
         let mut roster = Roster::default();
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR));
-        assert!(roster.arrive(JILL, &nick("jane"), true, AUTHOR));
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(roster.arrive(JILL, &nick("jane"), true, AUTHOR).is_some());
         assert_eq!(roster.present_after(None).count(), 2);
         let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
         assert_eq!(left.nick, nick("jane"));
@@ -307,7 +367,7 @@ mod tests {
         let mut roster = Roster::default();
         roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
         roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
-        assert!(!roster.arrive(JILL, &nick("jill"), true, AUTHOR));
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
         assert_eq!(roster.expired(at(59)), None);
         assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));
         assert_eq!(roster.expired(at(60)), None);
@@ -331,5 +391,32 @@ mod tests {
             roster.arrive(JILL, &nick("jill"), true, AUTHOR);
         }
         assert_eq!(roster.admits(JILL, &nick("jill")), Err(CloseReason::TooManySessions));
+    }
+
+    #[test]
+    fn what_the_log_would_not_take_is_told_later_unless_it_is_over_by_then() {
+        let mut roster = Roster::default();
+        let rejected = |roster: &mut Roster, notice| roster.told(at(0), notice, false);
+        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        rejected(&mut roster, joined.clone());
+        assert_eq!((roster.expiry(), roster.untold(at(0)).len()), (Some(at(1)), 0));
+        assert_eq!(roster.untold(at(1)), [joined.clone()]);
+        // Still not; and then she leaves, so that there is nothing to tell.
+        rejected(&mut roster, joined);
+        assert_eq!(roster.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
+        assert_eq!((roster.untold(at(9)).len(), roster.expiry()), (0, None));
+        assert!(roster.authors().is_empty());
+        // The other way round.
+        roster.arrive(JACK, &nick("jack"), true, AUTHOR).unwrap();
+        let left = roster.depart(at(0), JACK, &nick("jack"), true, CloseReason::Left).unwrap();
+        rejected(&mut roster, left);
+        assert!(roster.arrive(JACK, &nick("jack"), true, AUTHOR).is_none());
+        assert_eq!(roster.untold(at(9)).len(), 0);
+        // Both under way: the first is not taken, the second is.
+        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        rejected(&mut roster, joined);
+        roster.told(at(0), left, true);
+        assert_eq!(roster.untold(at(9)).len(), 0);
     }
 }
