@@ -4,27 +4,7 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
-
-use common::Process;
-
-/// A shell script in a network namespace of its own with loopback up; `None` where none can be made.
-fn in_namespace(script: &str) -> Option<Process> {
-    // Without root, as root of a user namespace of one's own.
-    let flags = if nix::unistd::geteuid().is_root() { "-n" } else { "-rn" };
-    let works = Command::new("unshare")
-        .args([flags, "ip", "link", "set", "lo", "up"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !works.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "CI is to be able to make a network namespace, with unshare and ip");
-        eprintln!("skipped: no network namespace can be made here");
-        return None;
-    }
-    let script = format!("set -e; ip link set lo up; udpchat={}; {script}", env!("CARGO_BIN_EXE_udpchat"));
-    Some(Process::start(Command::new("unshare").args([flags, "bash", "-c", &script])))
-}
+use common::{Process, in_namespace};
 
 /// Shell functions for a second host, `client`, on a link to this one.
 const TWO_HOSTS: &str = r#"

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::SIGUSR1;
+use signal_hook::consts::{SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
 use super::socket::{ServerSocket, Then};
@@ -75,7 +75,7 @@ impl<S: Store> Server<S> {
     /// The system's.
     pub fn new(config: Config, sockets: Vec<ServerSocket>, store: S, output: Option<Output>) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut signals = Signals::new(END_SIGNALS.into_iter().chain([SIGUSR1]))?;
+        let mut signals = Signals::new(END_SIGNALS.into_iter().chain([SIGUSR1, SIGXFSZ]))?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut ports = Vec::with_capacity(sockets.len());
         for mut socket in sockets {
@@ -207,6 +207,10 @@ impl<S: Store> Server<S> {
         for signal in self.signals.pending() {
             if signal == SIGUSR1 {
                 log::info!("members {}, {}", self.room.members(), self.room.counters());
+                continue;
+            }
+            // A file must not become longer: the store is told so too, and it ends nothing.
+            if signal == SIGXFSZ {
                 continue;
             }
             log::info!("ended by a signal; members {}, {}", self.room.members(), self.room.counters());

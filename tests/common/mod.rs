@@ -309,6 +309,25 @@ pub fn original_server() -> Option<(Process, u16)> {
     Some((process, port))
 }
 
+/// A shell script in namespaces of its own for the network, with loopback up, and for what is mounted; `None` where none
+/// can be made.
+pub fn in_namespace(script: &str) -> Option<Process> {
+    // Without root, as root of a user namespace of one's own.
+    let flags = if nix::unistd::geteuid().is_root() { "-nm" } else { "-rnm" };
+    let works = Command::new("unshare")
+        .args([flags, "ip", "link", "set", "lo", "up"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !works.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI is to be able to make a network namespace, with unshare and ip");
+        eprintln!("skipped: no network namespace can be made here");
+        return None;
+    }
+    let script = format!("set -e; ip link set lo up; udpchat={}; {script}", env!("CARGO_BIN_EXE_udpchat"));
+    Some(Process::start(Command::new("unshare").args([flags, "bash", "-c", &script])))
+}
+
 /// The path of a file in a directory of the test's own.
 pub fn path_in(dir: &tempfile::TempDir, name: &str) -> PathBuf {
     dir.path().join(name)

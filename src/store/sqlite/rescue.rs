@@ -9,7 +9,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, params};
 use tempfile::TempPath;
 
 use super::End;
@@ -81,7 +81,16 @@ impl Rescue {
             .post
             .map_or((None, None, None), |(who, instance, counter)| (Some(who), Some(instance), Some(counter)));
         let seq = query::number(stored.seq.0);
-        insert.execute(params![seq, stored.at, stored.messages, post.0, post.1, post.2, stored.entry])?;
+        let inserted = insert.execute(params![seq, stored.at, stored.messages, post.0, post.1, post.2, stored.entry]);
+        drop(insert);
+        match inserted {
+            // What cannot be: one post twice. It was not read as it was written.
+            Err(err) if err.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                self.skip(stored.seq);
+                return Ok(());
+            }
+            inserted => inserted?,
+        };
         self.last = End {
             next: stored.seq + 1,
             at: crate::wire::Timestamp(stored.at.cast_unsigned()),
@@ -107,10 +116,6 @@ impl Rescue {
             let sql = "INSERT INTO entries (seq, at, messages, entry) VALUES (?1, ?2, ?3, x'')";
             self.into.execute(sql, row).map_err(error)?;
         }
-        // Whether it is a database is seen before it takes the place of one.
-        let is_whole: Option<String> =
-            self.into.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).optional().map_err(error)?;
-        log::debug!("the copy of the log: {}", is_whole.unwrap_or_default());
         self.into.close().map_err(|(_, err)| error(err))?;
         let put = || {
             File::open(&self.path)?.sync_all()?;
