@@ -31,6 +31,8 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Wanted {
     by: Vec<PeerId>,
+    /// Who wants first is first: a reader of everything waits for the others after each page.
+    turn: u64,
     tries: u32,
     not_before: Instant,
     asked: bool,
@@ -43,6 +45,7 @@ pub(super) struct Archive {
     oldest: Option<Seq>,
     pages: VecDeque<Kept>,
     wanted: BTreeMap<Seq, Wanted>,
+    turns: u64,
     /// Sessions that begin, of which something is to be known.
     beginning: VecDeque<SessionId>,
 }
@@ -68,7 +71,10 @@ impl Archive {
 
     /// `peer` cannot go on without the page that `seq` is on.
     pub(super) fn want(&mut self, seq: Seq, peer: PeerId) {
-        let wanted = self.wanted.entry(Page::start_of(seq)).or_default();
+        let turn = self.turns;
+        let new = || Wanted { turn, ..Wanted::default() };
+        let wanted = self.wanted.entry(Page::start_of(seq)).or_insert_with(new);
+        self.turns += 1;
         if !wanted.by.contains(&peer) {
             wanted.by.push(peer);
         }
@@ -98,8 +104,8 @@ impl Archive {
     fn next_page(&self, now: Instant) -> Option<Seq> {
         // Each that is read has its place until those are served who wait for it.
         let has_place = self.pages.len() < PAGES_MAX || self.pages.iter().any(|kept| kept.unserved.is_empty());
-        let mut wanted = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.not_before <= now);
-        wanted.next().filter(|_| has_place).map(|(&first, _)| first)
+        let wanted = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.not_before <= now);
+        wanted.min_by_key(|(_, wanted)| wanted.turn).filter(|_| has_place).map(|(&first, _)| first)
     }
 
     /// Whether there is anything to be asked.
@@ -191,6 +197,18 @@ mod tests {
         assert_eq!(archive.poll_page(now), Some(Seq(0)));
         assert_eq!(archive.insert(now, page(0, GapReason::Unreadable)), [PeerId(1)]);
         assert!(archive.page(Seq(5)).is_some());
+    }
+
+    #[test]
+    fn a_reader_of_everything_and_one_of_the_end_have_turns() {
+        let mut archive = Archive::default();
+        let mut read = Vec::new();
+        for page in 0..3 {
+            archive.want(Seq(page * 128), PeerId(1));
+            archive.want(Seq(100_000 * 128 + page * 128), PeerId(2));
+            read.extend(archive.poll_page(Instant::ZERO));
+        }
+        assert_eq!(read, [Seq(0), Seq(100_000 * 128), Seq(128)]);
     }
 
     #[test]
