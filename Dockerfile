@@ -6,7 +6,7 @@ RUN cargo build --release --locked && strip target/release/udpchat
 
 FROM debian:bookworm-slim
 COPY --from=build /src/target/release/udpchat /usr/local/bin/udpchat
-# Keys are all that is written: run it with --read-only and a volume there.
+# Keys and the room are all that is written: run it with --read-only and a volume there.
 ENV XDG_STATE_HOME=/var/lib
 RUN install -d -o 65534 -g 65534 -m 700 /var/lib/udpchat
 VOLUME /var/lib/udpchat
