@@ -84,6 +84,31 @@ fn what_was_committed_is_there_when_it_is_opened_again_and_the_numbers_go_on() {
 }
 
 #[test]
+fn after_a_loss_of_power_no_number_means_something_else_to_who_has_seen_it() {
+    let (_folder, path) = folder();
+    let lock = format!("{}-lock", path.display());
+    let reopen = |sync, fresh| Sqlite::open(&path, sync, Keep::default(), LogId([fresh; 16])).unwrap();
+    let mut world = open(&path);
+    say(&mut world, 0..10);
+    let this_boot = fs::read_to_string(&lock).unwrap();
+    if this_boot.is_empty() {
+        return; // The system does not tell.
+    }
+    drop(world);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "", "all is on the disk");
+    // As a server leaves it that was killed.
+    fs::write(&lock, &this_boot).unwrap();
+    assert_eq!(reopen(Sync::Normal, 2).id(), LogId([1; 16]));
+    // As it is when the machine went down meanwhile.
+    fs::write(&lock, "another boot\n").unwrap();
+    let store = reopen(Sync::Full, 3);
+    assert_eq!((store.id(), store.next()), (LogId([3; 16]), Seq(10)), "all that is there is kept, as another log's");
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "", "with --sync full nothing is lost");
+    drop(store);
+    assert_eq!(reopen(Sync::Normal, 4).id(), LogId([3; 16]));
+}
+
+#[test]
 fn a_long_line_is_kept_as_the_entries_that_it_was_cut_into() {
     let (_folder, path) = folder();
     let mut world = open(&path);

@@ -47,12 +47,17 @@ impl Page {
         self.first + self.places.len() as u64
     }
 
-    /// Adds an entry, as it is encoded; nothing for one that is longer than entries are.
+    /// Adds an entry, as it is encoded. One that is longer than entries are is none, and cannot be read.
     pub fn push(&mut self, encoded: &[u8]) {
-        let Ok(offset) = u32::try_from(self.framed.len()) else { return };
-        frame(encoded, &mut self.framed);
-        let len = u16::try_from(self.framed.len() - offset as usize).unwrap_or_default();
-        self.places.push(Place::At { offset, len });
+        let offset = self.framed.len();
+        if encoded.len() <= ENTRY_MAX {
+            frame(encoded, &mut self.framed);
+        }
+        let len = u16::try_from(self.framed.len() - offset);
+        self.places.push(match (u32::try_from(offset), len) {
+            (Ok(offset), Ok(len @ 1..)) => Place::At { offset, len },
+            _ => Place::Missing(GapReason::Unreadable),
+        });
     }
 
     /// Adds numbers up to `to` that no entry comes for.
@@ -135,5 +140,7 @@ mod tests {
         assert_eq!(page.missing(Seq(133), Seq(140)), Some((Seq(134), GapReason::Unreadable)));
         assert_eq!((page.end(), page.is_unreadable()), (Seq(134), true));
         assert_eq!(page.write(Seq(134), Seq(140), &mut Writer::default()), Seq(134), "not beyond its end");
+        page.push(&[0; ENTRY_MAX + 1]);
+        assert_eq!(page.missing(Seq(134), Seq(140)), Some((Seq(135), GapReason::Unreadable)), "no entry is so long");
     }
 }

@@ -253,7 +253,9 @@ impl Sessions {
     /// This became of a draft of an author's.
     pub(super) fn settled(&mut self, now: Instant, slot: &Slot, outcome: Outcome) {
         let Some(author) = slot.source.as_author() else { return };
-        if let (Some(news), Ok(nick)) = (News::of(slot.kind), slot.nick.parse()) {
+        if let Some(news) = News::of(slot.kind)
+            && let Ok(nick) = slot.nick.parse()
+        {
             let is_taken = matches!(outcome, Outcome::Accepted(_));
             self.roster.told(now, Notice { who: slot.who, nick, author, news }, is_taken);
         }

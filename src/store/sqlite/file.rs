@@ -7,13 +7,14 @@
 //! ```text
 //!   FILE         the database     application_id "udpc", user_version: how many of MIGRATIONS it has had
 //!   FILE-wal     what is committed and not yet in it; FILE-shm: where in there what is
-//!   FILE-lock    held by the server that writes (flock)
+//!   FILE-lock    held by the server that writes (flock); in it, while what was committed last may not be on the disk: which
+//!                boot of the machine that is
 //! ```
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,9 +44,9 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE present (who INTEGER, nick TEXT, PRIMARY KEY (who, nick)) WITHOUT ROWID;
 "];
 
-/// How long a lock of somebody else's is waited for. Chosen: `history --forget` holds one for a millisecond at a time; the
-/// room waits.
-const BUSY: Duration = Duration::from_millis(100);
+/// How long a lock of somebody else's is waited for. Chosen: `history --forget` holds one for a millisecond at a time, and at
+/// its end for as long as the disk takes. The room waits: that is better than to refuse what is said meanwhile.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// When what is committed survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -127,8 +128,15 @@ pub(super) struct Place {
     path: PathBuf,
     lock: Option<File>,
     sync: Sync,
+    /// The machine went down while a server wrote here that did not wait for the disk.
+    may_lack_end: bool,
     database: Option<Identity>,
     wal: Option<Identity>,
+}
+
+/// Which boot of the machine this is, where the system tells.
+fn boot() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 
 /// Where the file is by now.
@@ -151,9 +159,31 @@ impl Place {
         // By one name, whatever way leads there.
         let folder = folder.canonicalize().map_err(|err| error(What::Folder(err)))?;
         let name = path.file_name().ok_or_else(|| error(What::File(io::ErrorKind::InvalidFilename.into())))?;
-        let mut place = Self { path: folder.join(name), lock: None, sync, database: None, wal: None };
+        let path = folder.join(name);
+        let mut place = Self { path, lock: None, sync, may_lack_end: false, database: None, wal: None };
         place.lock()?;
         Ok(place)
+    }
+
+    /// Whether entries that were acknowledged may be missing at the end of the log, so that their numbers would be given
+    /// again.
+    pub(super) const fn may_lack_end(&self) -> bool {
+        self.may_lack_end
+    }
+
+    /// Waits until all that was committed is on the disk.
+    pub(super) fn sync_wal(&self) -> io::Result<()> {
+        match File::open(beside(&self.path, "-wal")) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+            wal => wal?.sync_all(),
+        }
+    }
+
+    /// All that was committed is on the disk.
+    pub(super) fn set_whole(&self) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.set_len(0);
+        }
     }
 
     /// What went wrong there.
@@ -183,11 +213,18 @@ impl Place {
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .mode(0o600)
             .open(beside(&self.path, "-lock"))
             .map_err(|err| error(What::File(err)))?;
         lock.try_lock().map_err(|_| error(What::InUse))?;
+        let (mut before, now) = (String::new(), boot());
+        let _ = (&lock).take(64).read_to_string(&mut before);
+        self.may_lack_end = !before.is_empty() && now.as_deref().is_some_and(|now| now != before);
+        let now = now.filter(|_| self.sync == Sync::Normal).unwrap_or_default();
+        // On a full disk nothing can be written, and nothing is.
+        let _ = lock.set_len(0).and_then(|()| lock.write_all_at(now.as_bytes(), 0));
         self.lock = Some(lock);
         Ok(())
     }

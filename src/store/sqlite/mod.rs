@@ -79,9 +79,10 @@ struct Turn {
 /// The backend; see the module.
 #[derive(Debug)]
 pub struct Sqlite {
-    place: Place,
     /// `None`: the file was replaced and cannot be opened yet.
     connection: Option<Connection>,
+    /// Given up behind the connection.
+    place: Place,
     id: LogId,
     /// Every post that ever was in the log still is.
     is_complete: bool,
@@ -128,6 +129,12 @@ impl Sqlite {
         };
         store.begin_with(&connection).map_err(|err| store.place.error(err))?;
         store.connection = Some(connection);
+        if store.place.may_lack_end() {
+            log::warn!(
+                "the machine went down while the log was written: its last seconds may be missing. It goes on under a new \
+                 name, so that no client takes new entries for those that it has seen (--sync full waits for the disk)"
+            );
+        }
         Ok(store)
     }
 
@@ -157,6 +164,9 @@ impl Sqlite {
     }
 
     fn begin_with(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.place.may_lack_end() {
+            query::rename(connection, self.id)?;
+        }
         (self.id, self.is_complete) = query::log(connection)?;
         if let Some((oldest, newest)) = query::ends(connection)? {
             self.oldest = oldest.seq;
@@ -370,6 +380,16 @@ fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusqlite::Result
     }
 }
 
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // Closing it does not do this if others have it open too.
+        let is_on_disk = self.place.sync_wal().is_ok();
+        if self.connection.take().is_some_and(|connection| connection.close().is_ok() && is_on_disk) {
+            self.place.set_whole();
+        }
+    }
+}
+
 impl Store for Sqlite {
     fn next(&self) -> Seq {
         self.end.next
@@ -476,7 +496,8 @@ impl Store for Sqlite {
                 Err(err) => log::debug!("forgetting: {err}"),
             }
         }
-        self.keep.age.map(|_| LOOK_IDLE)
+        let is_over = self.keep.entries.is_some_and(|entries| self.len() > entries.max(1));
+        if is_over { Some(LOOK) } else { self.keep.age.map(|_| LOOK_IDLE) }
     }
 
     fn was_changed(&mut self) -> bool {

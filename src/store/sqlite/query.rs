@@ -107,6 +107,11 @@ pub(super) fn log(connection: &Connection) -> rusqlite::Result<(LogId, bool)> {
     })
 }
 
+/// Gives the log another name.
+pub(super) fn rename(connection: &Connection, LogId(id): LogId) -> rusqlite::Result<()> {
+    connection.execute("UPDATE log SET id = ?1", [id.as_slice()]).map(drop)
+}
+
 /// A column that never goes back from entry to entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rising {
