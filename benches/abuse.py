@@ -18,6 +18,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -138,8 +139,10 @@ def once(args, name, attack):
         server = ("127.0.0.1", PORT)
         command = ([sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)] if args.original
                    else [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", *LIMITS_OFF.get(name, [])])
+        home = tempfile.TemporaryDirectory()
         process = subprocess.Popen(["taskset", "-c", "0", *command], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={**os.environ, "XDG_STATE_HOME": home.name})
         time.sleep(0.5)
     pid = process.pid if process else args.pid
     try:
@@ -170,6 +173,7 @@ def once(args, name, attack):
         if process:
             process.kill()
             process.wait()
+            home.cleanup()
 
 
 def main():

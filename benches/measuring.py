@@ -18,7 +18,7 @@ def server(kind, members):
     """Starts a server on its core."""
     command = {
         "udpchat": [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", "--quiet", "--rate", "off",
-                    "--signup-rate", "off", "--max-members", "20000"],
+                    "--signup-rate", "off", "--max-members", "20000", "--db", ":memory:"],
         "bare sendmmsg": [os.path.join(TARGET, "release/examples/bare_sendmmsg"), str(PORT), str(members)],
         "bare UDP_SEGMENT": [os.path.join(TARGET, "release/examples/bare_segment"), str(PORT), str(members)],
         "Python original": [sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)],

@@ -743,7 +743,7 @@ pub fn manual(subcommand: &str) -> Manual {
             examples: &[
                 (
                     "A server without limits, and 100 members on it:",
-                    "udpchat serve --quiet --rate off --signup-rate off",
+                    "udpchat serve --quiet --rate off --signup-rate off --db :memory:",
                 ),
                 ("", "udpchat bench --members 100 --duration 5s"),
                 ("The same with sessions:", "udpchat bench --dialect session --members 100 --duration 5s"),

@@ -28,7 +28,7 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     }
     let servers = resolve(&args.target)?;
     notice(format_args!(
-        "for a fair run start the server with: udpchat serve --quiet --rate off --signup-rate off --max-members {}",
+        "for a fair run start the server with: udpchat serve --quiet --rate off --signup-rate off --db :memory: --max-members {}",
         args.members.max(10_000)
     ));
     let bar = progress_bar();
