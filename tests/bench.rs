@@ -49,7 +49,10 @@ fn for_people_it_is_a_table_and_it_says_what_a_fair_run_needs() {
     let shown = process.stdout.to_end();
     assert!(shown.contains("deliveries     expected 60, received 60, lost 0, doubled 0, out of order 0\n"), "{shown}");
     let said = process.stderr.to_end();
-    assert!(said.contains("udpchat serve --quiet --rate off --signup-rate off --max-members 10000"), "{said}");
+    assert!(
+        said.contains("udpchat serve --quiet --rate off --signup-rate off --db :memory: --max-members 10000"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -283,6 +283,10 @@ fn history_follows_and_ends_with_its_reader() {
     room.send("bot", "three");
     let shown = follows.stdout.wait_for("bot: three");
     assert_eq!(shown.matches("bot: ").count(), 3);
+    // What the server makes in the place of the file is followed as well.
+    fs::remove_file(&room.db).unwrap();
+    while Process::start(&mut room.command(&["send", "-n", "bot", "four"])).code() != 0 {}
+    follows.stdout.wait_for("bot: four");
     let script =
         format!("'{}' history --db '{}' --follow | head -n 2 >/dev/null", env!("CARGO_BIN_EXE_udpchat"), room.db);
     let mut head = Process::start(Command::new("bash").args(["-c", &script]));

@@ -50,7 +50,7 @@ fn rejected(world: &World<Sqlite>) -> u64 {
 
 /// What the file has: each number and its line; nothing for what is a gap.
 fn read(path: &Path) -> Vec<(u64, String)> {
-    let reader = Reader::open(path).unwrap();
+    let mut reader = Reader::open(path).unwrap();
     let (from, to) = reader.range().unwrap();
     let line = |entry: &[u8]| {
         let mut line = String::new();
@@ -129,7 +129,7 @@ fn times_never_go_back_even_if_the_clock_does() {
         world.room.set_wall(Timestamp(at));
         say(&mut world, at..at + 1);
     }
-    let reader = Reader::open(&path).unwrap();
+    let mut reader = Reader::open(&path).unwrap();
     let times: Vec<_> = reader.slice(Seq(0), Seq(3)).unwrap().iter().map(|record| record.at.0).collect();
     assert_eq!(times, [5000, 5000, 7000]);
     assert_eq!(reader.first_since(Timestamp(5001)).unwrap(), Seq(2));
@@ -199,6 +199,19 @@ fn of_a_damaged_file_what_can_be_read_is_saved_and_the_rest_is_a_gap() {
     assert!(path.with_extension("db.damaged-1").exists(), "nothing is thrown away");
     drop(world);
     assert_eq!(open(&path).store.next(), Seq(5001));
+}
+
+#[test]
+fn of_a_damaged_file_that_no_server_has_mended_the_rest_can_be_read() {
+    let (_folder, path) = folder();
+    let mut world = open(&path);
+    say(&mut world, 0..5000);
+    drop(world);
+    damage(&path, "jill: 2500");
+    let mut reader = Reader::open(&path).unwrap();
+    let records = reader.slice(Seq(0), Seq(5000)).unwrap();
+    assert!(reader.unreadable() > 0 && records.len() > 4800, "{} of {}", reader.unreadable(), records.len());
+    assert_eq!(records.len() as u64 + reader.unreadable(), 5000);
 }
 
 #[test]

@@ -50,20 +50,37 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
     let from = since.map_or(Ok(oldest), |since| reader.first_since(since)).map_err(failed)?;
     let to = until.map_or(Ok(end), |until| reader.first_since(until)).map_err(failed)?;
     let from = match args.lines {
-        Some(lines) => last(&reader, (from, to), lines.get(), &args)?,
+        Some(lines) => last(&mut reader, (from, to), lines.get(), &args)?,
         None => from,
     };
     if let Some(file) = &args.export {
-        return export(file, &reader, (from, to), &args);
+        export(file, &mut reader, (from, to), &args)?;
+        return all_was_read(&reader, &path);
     }
     let mut shown =
         Shown { out: BufWriter::new(plain_stdout()), calendar, day: None, json: args.json, line: String::new() };
-    let done = show(&mut shown, &reader, (from, to), &args)
+    let done = show(&mut shown, &mut reader, (from, to), &args)
         .and_then(|()| if args.follow { follow(&mut shown, &mut reader, to, &args) } else { Ok(()) });
     match done.and_then(|()| shown.out.flush().map_err(cannot_write)) {
-        Err(Stop::NobodyReads) | Ok(()) => Ok(()),
+        Err(Stop::NobodyReads) => Ok(()),
+        Ok(()) => all_was_read(&reader, &path),
         Err(Stop::Failed(failure)) => Err(failure),
     }
+}
+
+fn all_was_read(reader: &Reader, path: &Path) -> Result<(), Failure> {
+    let what = match reader.unreadable() {
+        0 => return Ok(()),
+        1 => "1 entry".into(),
+        count => format!("{count} entries"),
+    };
+    let path = path.display();
+    Err(Failure::new(
+        Exit::Failure,
+        format!(
+            "{what} of {path} cannot be read: it is damaged (a server that runs on it copies the rest to a new file)"
+        ),
+    ))
 }
 
 fn failed(err: OpenError) -> Failure {
@@ -134,7 +151,7 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
 }
 
 /// The number of the last-but-so-many entry that was asked for.
-fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
+fn last(reader: &mut Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
     let (mut end, mut left) = (to, lines);
     while end > from {
         let start = Seq(end.0.saturating_sub(SLICE)).max(from);
@@ -155,7 +172,7 @@ fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) 
 
 /// Hands over what was asked for.
 fn each<E: From<OpenError>>(
-    reader: &Reader,
+    reader: &mut Reader,
     (mut from, to): (Seq, Seq),
     args: &Recorded,
     mut take: impl FnMut(&Record) -> Result<(), E>,
@@ -208,7 +225,7 @@ fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
     writeln!(out)
 }
 
-fn show<W: Write>(shown: &mut Shown<W>, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Stop> {
+fn show<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Stop> {
     each(reader, range, args, |record| shown.record(record).map_err(cannot_write))
 }
 
@@ -224,7 +241,7 @@ fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, mut next: Seq, ar
     }
 }
 
-fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Failure> {
+fn export(file: &Path, reader: &mut Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Failure> {
     let cannot = |err: io::Error| Failure::new(Exit::Failure, format!("cannot write {}: {err}", file.display()));
     let mut count = 0;
     write_aside(file, |out| {

@@ -109,9 +109,9 @@ pub(super) fn is_damaged(err: &rusqlite::Error) -> bool {
 }
 
 /// Which file it is, whatever it is called: device and number.
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
-fn identity(path: &Path) -> Option<Identity> {
+pub(super) fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 

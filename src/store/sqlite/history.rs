@@ -10,8 +10,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::file::{OpenError, error_of, open_existing};
-use super::query::{self, Rising};
+use super::file::{Identity, OpenError, error_of, identity, is_damaged, open_existing};
+use super::query::{self, Rising, Stored};
 use crate::wire::entry::Entry;
 use crate::wire::{Seq, Timestamp};
 
@@ -34,7 +34,9 @@ pub struct Record {
 pub struct Reader {
     connection: Connection,
     path: std::path::PathBuf,
+    file: Option<Identity>,
     version: Option<i64>,
+    unreadable: u64,
 }
 
 impl Reader {
@@ -43,7 +45,13 @@ impl Reader {
     /// # Errors
     /// It is not there, is none, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self { connection: open_existing(path, false)?, path: path.to_owned(), version: None })
+        let (connection, file) = (open_existing(path, false)?, identity(path));
+        Ok(Self { connection, path: path.to_owned(), file, version: None, unreadable: 0 })
+    }
+
+    /// Entries of the slices so far that could not be read, for the file is damaged there.
+    pub const fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     /// The oldest number and the one behind the newest; the same twice if there is nothing.
@@ -65,23 +73,32 @@ impl Reader {
         Ok(first.map_err(|err| error_of(&self.path, err))?.unwrap_or(range.1))
     }
 
-    /// The entries from `from` up to `to`; with [`SLICE`] of them nobody is held up.
+    /// The entries from `from` up to `to`, as far as they can be read; with [`SLICE`] of them nobody is held up.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn slice(&self, from: Seq, to: Seq) -> Result<Vec<Record>, OpenError> {
-        let mut records = Vec::new();
-        let read = query::rows(&self.connection, from, to, |stored| {
+    /// The file cannot be read, and not for damages.
+    pub fn slice(&mut self, from: Seq, to: Seq) -> Result<Vec<Record>, OpenError> {
+        let mut slice = (Vec::new(), 0);
+        let take = |(records, _): &mut (Vec<Record>, u64), stored: Stored| {
             records.push(Record { seq: stored.seq, at: Timestamp(stored.at.cast_unsigned()), entry: stored.entry });
-        });
-        read.map(|()| records).map_err(|err| error_of(&self.path, err))
+        };
+        let read = query::rows_that_can_be_read(&self.connection, from, to, &mut slice, take, |slice, _| slice.1 += 1);
+        self.unreadable += slice.1;
+        match read {
+            Err(err) if !is_damaged(&err) => Err(error_of(&self.path, err)),
+            Ok(()) | Err(_) => Ok(slice.0),
+        }
     }
 
-    /// Whether anything may have changed since the last call.
+    /// Whether anything may have changed since the last call. Goes on with the file that a server has made in the place of
+    /// this one, if it has.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn has_changed(&mut self) -> Result<bool, OpenError> {
+        if identity(&self.path).is_some_and(|file| self.file != Some(file)) {
+            *self = Self { unreadable: self.unreadable, ..Self::open(&self.path)? };
+        }
         let version = query::data_version(&self.connection).map_err(|err| error_of(&self.path, err))?;
         Ok(self.version.replace(version) != Some(version))
     }
@@ -94,7 +111,7 @@ impl Reader {
 /// The file cannot be opened or written.
 pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Result<u64, OpenError> {
     let error = |err| error_of(path, err);
-    let reader = Reader::open(path)?;
+    let mut reader = Reader::open(path)?;
     let mut connection = open_existing(path, true)?;
     // What is freed in the file is overwritten with zeros.
     connection.pragma_update(None, "secure_delete", "ON").map_err(error)?;
