@@ -22,11 +22,13 @@ use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{Instance, LogId};
+use udpchat::wire::{Instance, LogId, Timestamp};
 use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
 const SERVER_SEED: [u8; 32] = [0x22; 32];
+// When it is said.
+const AT: Timestamp = Timestamp(1_700_000_000_123);
 const CLIENT_SECRET: [u8; 32] = [0x33; 32];
 const SERVER_SECRET: [u8; 32] = [0x44; 32];
 const LOG: [u8; 16] = [0x55; 16];
@@ -121,6 +123,7 @@ fn make() -> Vectors {
     };
     let mut store = Memory::default();
     let mut room = Room::new(Config { sessions: Some(sessions), ..Config::default() }, 1, store.next());
+    room.set_wall(AT);
     // In the third minute of the server's.
     let mut now = Instant::from_millis(125_000);
     let config = MemberConfig {
@@ -321,9 +324,9 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
     let len = server.write_message(&said, &mut message).unwrap();
     assert_eq!(message[..len], answer[5..]);
     let len = server.read_message(&finish[5..], &mut payload).unwrap();
-    type Join<'a> = ([u8; 8], &'a str, bool, Option<([u8; 16], u64)>, u64);
+    type Join<'a> = ([u8; 8], &'a str, bool, Option<([u8; 16], u64)>, u32, u64);
     let join: Join<'_> = postcard::from_bytes(&payload[..len]).unwrap();
-    assert_eq!(join, (unhex(&vectors.instance).try_into().unwrap(), "jill", true, None, 0));
+    assert_eq!(join, (unhex(&vectors.instance).try_into().unwrap(), "jill", true, None, 0, 0));
     let said = payload[..len].to_vec();
     let len = client.write_message(&said, &mut message).unwrap();
     assert_eq!(message[..len], finish[5..]);
@@ -380,8 +383,11 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     );
     assert_eq!(of(0x15), [[0, 0, 1], [1, 0, 2], [2, 0, 3]]);
     let who = unhex(&vectors.client.blake2s_of_public)[..8].to_vec();
+    // As a varint: seven bits a byte, the low ones first.
+    let time = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];
+    assert_eq!(time.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)), AT.0);
     let entry = |number: u8, variant: u8, rest: &[u8]| {
-        let entry = [&[variant], &who[..], rest].concat();
+        let entry = [&[variant], &who[..], rest, &time[..]].concat();
         [&[number, u8::try_from(entry.len()).unwrap()], &entry[..]].concat()
     };
     let entries = of(0x11);
