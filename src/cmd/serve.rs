@@ -71,7 +71,8 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
             let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
             let present = store.present().map_err(|err| no_log(&err))?;
-            log::info!("the log is in {}, {} entries", path.display(), store.len());
+            let entries = if store.len() == 1 { "entry" } else { "entries" };
+            log::info!("the log is in {}, {} {entries}", path.display(), store.len());
             let mut config = config;
             config.sessions.iter_mut().for_each(|sessions| sessions.log = store.id());
             let mut server = Server::new(config, sockets, store, output)?;
