@@ -157,6 +157,12 @@ fn opening_the_text_protocol_to_everybody_is_warned_of() {
 }
 
 #[test]
+fn options_of_a_log_in_a_file_without_one_are_warned_of() {
+    let server = Server::start(&["--db", ":memory:", "--keep", "1h"]);
+    assert!(server.process.stderr.so_far().contains("--keep, --keep-entries and --sync are about a log in a file"));
+}
+
+#[test]
 fn verbosity_and_rust_log_choose_what_is_logged() {
     let server = Server::start_on("127.0.0.1:0", &["-v", "--text-idle", "50ms"]);
     server.socket().send(b"SIGNUP_TAG:jill").unwrap();

@@ -11,7 +11,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use super::{Exit, Failure};
-use crate::cli::{Db, Serve, Text};
+use crate::cli::{self, Db, Serve, Text};
 use crate::net::server::Server;
 use crate::net::socket::ServerSocket;
 use crate::net::state::{State, load_or_make_key, make_key, random};
@@ -65,6 +65,9 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     match db {
         Db::Memory => {
             log::info!("nothing is kept on disk");
+            if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
+                log::warn!("--keep, --keep-entries and --sync are about a log in a file: without one they do nothing");
+            }
             Ok(serve(Server::new(config, sockets, Memory::default(), output)?)?)
         }
         Db::File(path) => {
