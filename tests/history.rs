@@ -131,12 +131,14 @@ fn two_clients_at_once_have_a_place_each() {
     first.close_input();
     assert_eq!(first.code(), 0);
     room.send("bot", "meanwhile");
-    let (first, second) = (room.join("jill", &[]), room.join("jill", &[]));
-    for mut client in [first, second] {
+    let mut both = [room.join("jill", &[]), room.join("jill", &[])];
+    for client in &both {
         client.stdout.wait_for("bot: meanwhile");
         client.stderr.wait_for("since you were last here");
+    }
+    for client in &mut both {
         client.close_input();
-        client.code();
+        assert_eq!(client.code(), 0);
     }
 }
 
