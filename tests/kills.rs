@@ -42,7 +42,7 @@ impl Talker {
     fn start(home: &Path, server: &str, nick: &'static str, args: &[&str]) -> Self {
         let shown = home.join(nick);
         let mut command = udpchat();
-        command.env("XDG_STATE_HOME", home).args(["join", "--json", "-n", nick, "-s", server, "-t", "120s"]).args(args);
+        command.env("XDG_STATE_HOME", home).args(["join", "--json", "-n", nick, "-s", server]).args(args);
         command.stdin(Stdio::piped()).stdout(File::create(&shown).unwrap());
         let child = command.stderr(File::create(home.join(format!("{nick}.err"))).unwrap()).spawn().unwrap();
         Self { nick, child, said: 0, shown }
@@ -198,7 +198,10 @@ fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hu
     // There others have few sockets, so that the port is ours again.
     let server = Server::start_on("[::1]:0", &args);
     let start = |nick, args: &[&str]| Talker::start(&home, &server.name(), nick, args);
-    let mut talkers = [start("jill", &[]), start("jack", &[]), start("text", &["--text"]), start("watcher", &[])];
+    let patient = ["-t", "120s"];
+    // A line in text that was lost is waited for as long as that.
+    let text = start("text", &["--text", "-t", "15s"]);
+    let mut talkers = [start("jill", &patient), start("jack", &patient), text, start("watcher", &patient)];
     while !talkers.iter().all(Talker::is_in) {
         std::thread::sleep(Duration::from_millis(5));
     }
