@@ -27,7 +27,7 @@ import json, sys
 for told in map(json.loads, sys.stdin):
     if told["event"] == "people": print("here:", *(person["nick"] for person in told["people"]))
     if told["event"] == "line" and told["text"]: print("reads:", told["text"])
-    if told["event"] == "gap": print("gap")' <$home/visit; }
+    if told["event"] == "gap": print("gap:", told["why"])' <$home/visit; }
     # Until what was said before is shown, if anything was.
     until_read() { until grep -q '"event":"now"' $home/visit; do sleep 0.02; done; }
     # All that the log has.
@@ -95,7 +95,7 @@ fn of_a_damaged_file_the_rest_goes_on_as_the_room_and_the_numbers_stay() {
         at=$(grep -abo 'bot.3000' $db | head -1 | cut -d: -f1)
         dd if=/dev/urandom of=$db bs=4096 count=1 seek=$((at / 4096)) conv=notrunc 2>/dev/null
         serve; visit jack >$home/read
-        grep -c gap $home/read | xargs test 1 -le; echo "most of it: $(($(grep -c reads $home/read) > 4800))"
+        grep -c gap: $home/read | xargs test 1 -le; echo "most of it: $(($(grep -c reads $home/read) > 4800))"
         say_until_taken after; echo after
         (cd $dir; ls *damaged*)
         kept | sed 's/kept: 1 //' >$home/kept; echo "most is kept: $(($(grep -c 'bot: [0-9]' $home/kept) > 4800))"

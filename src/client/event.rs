@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::session::PublicKey;
-use crate::wire::frame::{PersonId, PostKind};
+use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq};
 
 /// What the server speaks.
@@ -97,6 +97,8 @@ pub enum Event {
         first: Seq,
         /// How many.
         count: u64,
+        /// Why not.
+        why: GapReason,
     },
     /// A line is in the log, or came back: as this entry, if it has a number.
     Confirmed(Option<Seq>),

@@ -80,7 +80,9 @@ impl Client {
                 }
                 return self.entries.push_back(Event::Entry { seq, encoded });
             }
-            member::Event::Gap { first, count } => return self.entries.push_back(Event::Gap { first, count }),
+            member::Event::Gap { first, count, why } => {
+                return self.entries.push_back(Event::Gap { first, count, why });
+            }
             member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
             member::Event::Unconfirmed { counter, .. } => {
                 let Some((_, line)) = self.under_way.remove(&counter) else { return };

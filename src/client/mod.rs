@@ -371,7 +371,7 @@ impl Client {
         }
         if let Event::Entry { seq, .. } = entry {
             self.shown_to = seq + 1;
-        } else if let Event::Gap { first, count } = entry {
+        } else if let Event::Gap { first, count, .. } = entry {
             self.shown_to = first + count;
         } else if let Event::Begins { log, from, .. } = entry {
             (self.shown_log, self.shown_to) = (Some(log), from);

@@ -22,7 +22,7 @@ use crate::ui::command::{self, Command};
 use crate::ui::when::Calendar;
 use crate::ui::{UNVERIFIED, notice, prompt, sanitize};
 use crate::wire::entry::Entry;
-use crate::wire::frame::{PersonId, PostKind};
+use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
 use crate::wire::{LogId, Nick, Seq, Timestamp, Who};
@@ -207,7 +207,7 @@ impl LineMode {
                 self.tell_seam(entry.and_then(|(_, at)| at));
                 Some(seq + 1)
             }
-            Event::Gap { first, count } => {
+            Event::Gap { first, count, .. } => {
                 self.tell_seam(None);
                 Some(first + count)
             }
@@ -300,9 +300,17 @@ impl LineMode {
         match event {
             Event::Received(text) => self.output.push_line(&without_probe(&text)),
             Event::Entry { encoded, .. } => self.show(&encoded),
-            Event::Gap { count, .. } => {
-                let are = if count == 1 { "message is" } else { "messages are" };
-                self.notice(format_args!("{count} earlier {are} gone"));
+            Event::Gap { count, why, .. } => {
+                let s = if count == 1 { "" } else { "s" };
+                match why {
+                    GapReason::Gone if count == 1 => self.notice("1 earlier message is gone"),
+                    GapReason::Gone => self.notice(format_args!("{count} earlier messages are gone")),
+                    GapReason::Unreadable => {
+                        self.notice(format_args!(
+                            "the server cannot read {count} earlier message{s}: its log is damaged"
+                        ));
+                    }
+                }
             }
             Event::Joined(Dialect::Text) if !self.is_forced => {
                 notice("original server: plain text, best effort");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::client::{Away, Dialect, Event, Unreachable};
 use crate::ui::when;
 use crate::wire::entry::Entry;
-use crate::wire::frame::PersonId;
+use crate::wire::frame::{GapReason, PersonId};
 
 /// Something that happened.
 #[derive(Debug, Serialize)]
@@ -19,7 +19,7 @@ pub(super) enum Told<'a> {
     Replay { count: u64, resumed: bool },
     Now,
     Line(Line<'a>),
-    Gap { first: u64, count: u64 },
+    Gap { first: u64, count: u64, why: &'static str },
     Confirmed { seq: Option<u64> },
     Refused { text: &'a str, why: String },
     Lost { text: &'a str },
@@ -72,7 +72,13 @@ impl<'a> Told<'a> {
             Event::Received(text) => Self::Line(Line { text: Some(text), ..Line::of_kind(None, "text") }),
             Event::Entry { seq, encoded } => Self::Line(line(seq.0, encoded)?),
             Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
-            Event::Gap { first, count } => Self::Gap { first: first.0, count: *count },
+            Event::Gap { first, count, why } => {
+                let why = match why {
+                    GapReason::Gone => "gone",
+                    GapReason::Unreadable => "unreadable",
+                };
+                Self::Gap { first: first.0, count: *count, why }
+            }
             Event::Confirmed(seq) => Self::Confirmed { seq: seq.map(|seq| seq.0) },
             Event::NotTaken { line, why, .. } => Self::Refused { text: line, why: why.to_string() },
             Event::Lost(line) => Self::Lost { text: line },

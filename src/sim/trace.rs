@@ -12,7 +12,7 @@ use super::network::Fate;
 use crate::session::Tap;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Ack, Frame, Outcome, PostKind, frames};
+use crate::wire::frame::{Ack, Frame, GapReason, Outcome, PostKind, frames};
 use crate::wire::packet::{self, Datagram};
 
 /// The story; see the module.
@@ -130,7 +130,10 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
                 format!("entries {} to {last}", entries.first.0)
             }
         }
-        Frame::Gap { first, count, .. } => format!("gap of {count} at {}", first.0),
+        Frame::Gap { first, count, why } => {
+            let why = if *why == GapReason::Unreadable { ", unreadable" } else { "" };
+            format!("gap of {count} at {}{why}", first.0)
+        }
         Frame::Have(have) if have.held.is_empty() => format!("have all before {}", have.next.0),
         Frame::Have(have) => {
             let held: Vec<_> = have.held().map(|(from, to)| format!("{}..{}", from.0, to.0)).collect();

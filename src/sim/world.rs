@@ -414,7 +414,7 @@ impl<'a> World<'a> {
                 }
                 self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
             }
-            member::Event::Gap { first, count } => self.oracle.gap(index, first.0, count),
+            member::Event::Gap { first, count, .. } => self.oracle.gap(index, first.0, count),
             member::Event::Settled { counter, outcome } => {
                 let told = match outcome {
                     Outcome::Accepted(seq) => Told::Accepted(seq.0),

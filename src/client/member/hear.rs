@@ -110,7 +110,7 @@ impl Member {
                     self.view.entry(entries.first + offset as u64, encoded, &mut self.events);
                 }
             }
-            Frame::Gap { first, count, .. } => self.view.gap(first, count, &mut self.events),
+            Frame::Gap { first, count, why } => self.view.gap(first, count, why, &mut self.events),
             Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
             Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, History, Outcome, PersonId, PostKind, Writer};
+use crate::wire::frame::{Frame, GapReason, History, Outcome, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
@@ -124,6 +124,8 @@ pub enum Event {
         first: Seq,
         /// How many.
         count: u64,
+        /// Why not.
+        why: GapReason,
     },
     /// What became of a post.
     Settled {

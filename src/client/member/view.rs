@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 
 use super::Event;
 use crate::sabotage::{Fault, planted};
-use crate::wire::frame::Have;
+use crate::wire::frame::{GapReason, Have};
 use crate::wire::{LogId, Seq};
 
 /// How many entries from the next wanted one on are taken (PROTOCOL 2.8).
@@ -20,8 +20,8 @@ const TAKES: u32 = 4096;
 #[derive(Debug)]
 enum Early {
     Entry(Box<[u8]>),
-    /// So many from here on will not come.
-    Gap(u64),
+    /// So many from here on will not come, and why.
+    Gap(u64, GapReason),
 }
 
 /// Where the client is in which log.
@@ -70,12 +70,12 @@ impl View {
     }
 
     /// `count` entries from `first` on will not come.
-    pub(super) fn gap(&mut self, first: Seq, count: u64, events: &mut impl Extend<Event>) {
+    pub(super) fn gap(&mut self, first: Seq, count: u64, why: GapReason, events: &mut impl Extend<Event>) {
         if first <= self.next {
-            self.skip(first + count, events);
+            self.skip(first + count, why, events);
             self.hand_on(events);
         } else if self.is_wanted(first) {
-            self.early.entry(first).or_insert(Early::Gap(count));
+            self.early.entry(first).or_insert(Early::Gap(count, why));
         }
     }
 
@@ -86,7 +86,7 @@ impl View {
         for (&seq, early) in &self.early {
             let len = match early {
                 Early::Entry(_) => 1,
-                Early::Gap(count) => *count,
+                Early::Gap(count, _) => *count,
             };
             match held.last_mut() {
                 Some((_, run)) if seq <= at => *run += (seq + len).since(at),
@@ -114,10 +114,10 @@ impl View {
 
     fn hand_on(&mut self, events: &mut impl Extend<Event>) {
         while let Some((seq, early)) = self.early.first_key_value().filter(|&(&seq, _)| seq <= self.next) {
-            let (seq, gap) = (*seq, if let Early::Gap(count) = early { Some(*count) } else { None });
+            let (seq, gap) = (*seq, if let Early::Gap(count, why) = early { Some((*count, *why)) } else { None });
             let Some(early) = self.early.remove(&seq) else { return };
             match (gap, early) {
-                (Some(count), _) => self.skip(seq + count, events),
+                (Some((count, why)), _) => self.skip(seq + count, why, events),
                 (None, Early::Entry(encoded)) if seq == self.next => {
                     events.extend([Event::Entry { seq, encoded }]);
                     (self.next, self.waiting) = (seq + 1, self.waiting + 1);
@@ -127,9 +127,9 @@ impl View {
         }
     }
 
-    fn skip(&mut self, to: Seq, events: &mut impl Extend<Event>) {
+    fn skip(&mut self, to: Seq, why: GapReason, events: &mut impl Extend<Event>) {
         if to > self.next {
-            events.extend([Event::Gap { first: self.next, count: to.since(self.next) }]);
+            events.extend([Event::Gap { first: self.next, count: to.since(self.next), why }]);
             self.next = to;
         }
     }
@@ -148,7 +148,7 @@ mod tests {
     fn shown(events: &[Event]) -> Vec<u64> {
         let number = |event: &Event| match event {
             Event::Entry { seq, .. } => seq.0,
-            Event::Gap { first, count } => first.0 + 1000 * count,
+            Event::Gap { first, count, .. } => first.0 + 1000 * count,
             other => unreachable!("{other:?}"),
         };
         events.iter().map(number).collect()
@@ -167,10 +167,10 @@ mod tests {
     fn a_gap_is_stated_once_and_only_for_what_did_not_come() {
         let (mut view, mut events) = (view(), Vec::new());
         view.entry(Seq(0), b"x", &mut events);
-        view.gap(Seq(3), 2, &mut events);
+        view.gap(Seq(3), 2, GapReason::Gone, &mut events);
         view.entry(Seq(5), b"x", &mut events);
-        view.gap(Seq(0), 3, &mut events);
-        view.gap(Seq(0), 3, &mut events);
+        view.gap(Seq(0), 3, GapReason::Gone, &mut events);
+        view.gap(Seq(0), 3, GapReason::Gone, &mut events);
         assert_eq!(shown(&events), [0, 2001, 2003, 5]);
         assert_eq!(view.place().unwrap().1, Seq(6));
     }
@@ -219,7 +219,7 @@ mod tests {
             let (mut view, mut events) = (view(), Vec::new());
             for &seq in &order {
                 if seq % 7 == 3 {
-                    view.gap(Seq(seq), 1, &mut events);
+                    view.gap(Seq(seq), 1, GapReason::Gone, &mut events);
                 } else {
                     view.entry(Seq(seq), b"x", &mut events);
                 }
