@@ -319,6 +319,8 @@ fn prepare_with(connection: &mut Connection, sync: Sync, fresh: LogId, migration
     let mut set_up = || -> rusqlite::Result<()> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", if sync == Sync::Full { "FULL" } else { "NORMAL" })?;
+        // It is done between two turns; this is for when that does not come to it.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         // What a busy moment or a long reader made of it is given back.
         connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
         if has < migrations.len() {

@@ -41,6 +41,10 @@ use rescue::Rescue;
 /// Entries forgotten at once. Chosen: it takes about a millisecond, and is what a busy turn adds.
 const PRUNED: u64 = 128;
 
+/// The pages in the WAL, as far as they can be guessed, that are brought into the file between two turns. Chosen: as SQLite
+/// does by itself, which would be in a commit that somebody waits for.
+const CHECKPOINT: u64 = 1000;
+
 /// How often it is looked what has become too old.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -97,6 +101,8 @@ pub struct Sqlite {
     looked_for_others: Timestamp,
     version: i64,
     changed: bool,
+    /// Pages that were written to the WAL since it was last brought into the file: a guess.
+    in_wal: u64,
     /// What is older is to be forgotten.
     prune_to: Seq,
 }
@@ -125,6 +131,7 @@ impl Sqlite {
             looked_for_others: Timestamp::default(),
             version: 0,
             changed: false,
+            in_wal: 0,
             prune_to: Seq(0),
         };
         store.begin_with(&connection).map_err(|err| store.place.error(err))?;
@@ -220,6 +227,8 @@ impl Sqlite {
         }
         match failed {
             None => {
+                // An entry's leaf and its index's, and what they fill.
+                self.in_wal += 2 + turn.end.next.since(self.end.next) / 16;
                 self.end = turn.end;
                 self.become_well();
                 let committed = |&(draft, first, at): &_| Outcome::Committed { draft, first, at };
@@ -271,6 +280,7 @@ impl Sqlite {
         let Some(connection) = &self.connection else { return Ok(()) };
         let to = self.prune_to.min(self.oldest + PRUNED);
         connection.prepare_cached("DELETE FROM entries WHERE seq < ?1")?.execute([query::number(to.0)])?;
+        self.in_wal += 2 + to.since(self.oldest) / 16;
         self.oldest = to;
         Ok(())
     }
@@ -485,6 +495,10 @@ impl Store for Sqlite {
         }
         if has_passed(&mut self.looked_for_others, now, LOOK_FOR_OTHERS) {
             looked = looked.and_then(|()| self.look_for_others());
+        }
+        if self.in_wal >= CHECKPOINT {
+            self.in_wal = 0;
+            looked = looked.and_then(|()| self.connection.as_ref().map_or(Ok(()), query::checkpoint));
         }
         if let Err(err) = looked {
             log::debug!("looking after the log: {err}");

@@ -112,6 +112,11 @@ pub(super) fn rename(connection: &Connection, LogId(id): LogId) -> rusqlite::Res
     connection.execute("UPDATE log SET id = ?1", [id.as_slice()]).map(drop)
 }
 
+/// Brings what is in the WAL into the file, as far as nobody reads it there.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))
+}
+
 /// A column that never goes back from entry to entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rising {
