@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::in_namespace;
+use common::{Process, in_namespace, in_namespace_with_mounts};
 
 /// Shell functions for a server whose log is in `$dir`, and its users.
 const ROOM: &str = r#"
@@ -38,12 +38,15 @@ for told in map(json.loads, sys.stdin):
 
 /// What a script in a room shows; `None` where there can be none.
 fn in_a_room(script: &str) -> Option<String> {
-    let mut process = in_namespace(&format!("{ROOM}{script}"))?;
+    in_namespace(&format!("{ROOM}{script}")).map(shown_by)
+}
+
+fn shown_by(mut process: Process) -> String {
     process.close_input();
     let code = process.code();
     let shown = process.stdout.to_end();
     assert_eq!(code, 0, "{shown}\n{}", process.stderr.to_end());
-    Some(shown)
+    shown
 }
 
 #[test]
@@ -58,7 +61,8 @@ fn a_full_disk_takes_no_messages_until_there_is_place_and_the_room_goes_on_meanw
         until grep -q '"kind":"joined".*"nick":"jane"' $home/jill; do sleep 0.02; done
         kept | sort; grep -o 'the log, .*' $home/server | sed "s#$db#FILE#"; umount -l $dir
     "#;
-    let Some(shown) = in_a_room(script) else { return };
+    let Some(process) = in_namespace_with_mounts(&format!("{ROOM}{script}")) else { return };
+    let shown = shown_by(process);
     let refused = "udpchat: 127.0.0.1:9999 did not take 1 line: the server's disk is full";
     let expected = format!(
         "before: 0 \nfull: 4 {refused}\nreads: before\nhere: jack jill\nstill full: 4 {refused}\nafter: 0 \n\

@@ -309,23 +309,32 @@ pub fn original_server() -> Option<(Process, u16)> {
     Some((process, port))
 }
 
-/// A shell script in namespaces of its own for the network, with loopback up, and for what is mounted; `None` where none
-/// can be made.
+/// A shell script in a network namespace of its own with loopback up; `None` where none can be made.
 pub fn in_namespace(script: &str) -> Option<Process> {
+    in_namespaces("-n", script)
+}
+
+/// The same, where it may mount something besides.
+pub fn in_namespace_with_mounts(script: &str) -> Option<Process> {
+    in_namespaces("-nm", script)
+}
+
+fn in_namespaces(flags: &str, script: &str) -> Option<Process> {
     // Without root, as root of a user namespace of one's own.
-    let flags = if nix::unistd::geteuid().is_root() { "-nm" } else { "-rnm" };
+    let root: &[&str] = if nix::unistd::geteuid().is_root() { &[] } else { &["-r"] };
     let works = Command::new("unshare")
+        .args(root)
         .args([flags, "ip", "link", "set", "lo", "up"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
     if !works.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "CI is to be able to make a network namespace, with unshare and ip");
-        eprintln!("skipped: no network namespace can be made here");
+        assert!(std::env::var_os("CI").is_none(), "CI is to be able to make namespaces, with unshare and ip");
+        eprintln!("skipped: no namespace can be made here");
         return None;
     }
     let script = format!("set -e; ip link set lo up; udpchat={}; {script}", env!("CARGO_BIN_EXE_udpchat"));
-    Some(Process::start(Command::new("unshare").args([flags, "bash", "-c", &script])))
+    Some(Process::start(Command::new("unshare").args(root).args([flags, "bash", "-c", &script])))
 }
 
 /// The path of a file in a directory of the test's own.
