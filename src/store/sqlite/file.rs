@@ -153,16 +153,26 @@ pub(super) enum Whereabouts {
 impl Place {
     /// Takes the place, if no other server has it; makes the folder if need be.
     pub(super) fn take(path: &Path, sync: Sync) -> Result<Self, OpenError> {
-        let error = |what| OpenError { path: path.to_owned(), what };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|err| error(What::Folder(err)))?;
-        // By one name, whatever way leads there.
-        let folder = folder.canonicalize().map_err(|err| error(What::Folder(err)))?;
-        let name = path.file_name().ok_or_else(|| error(What::File(io::ErrorKind::InvalidFilename.into())))?;
-        let path = folder.join(name);
+        let path = path.to_owned();
         let mut place = Self { path, lock: None, sync, may_lack_end: false, database: None, wal: None };
+        // By one name, whatever way leads there.
+        let folder = place.make_folder()?.canonicalize().map_err(|err| place.what(What::Folder(err)))?;
+        let name = place.path.file_name().ok_or_else(|| place.io_error(io::ErrorKind::InvalidFilename.into()))?;
+        place.path = folder.join(name);
         place.lock()?;
         Ok(place)
+    }
+
+    /// The folder that the file is in.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+    }
+
+    /// Makes the folder if need be, for nobody but its owner.
+    pub(super) fn make_folder(&self) -> Result<&Path, OpenError> {
+        let folder = self.folder();
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map(|()| folder).map_err(|err| self.what(What::Folder(err)))
     }
 
     /// Whether entries that were acknowledged may be missing at the end of the log, so that their numbers would be given
@@ -205,7 +215,6 @@ impl Place {
 
     /// Takes the lock, anew if its file is gone.
     pub(super) fn lock(&mut self) -> Result<(), OpenError> {
-        let error = |what| OpenError { path: self.path.clone(), what };
         let held = self.lock.as_ref().and_then(|lock| lock.metadata().ok());
         if held.is_some_and(|held| identity(&beside(&self.path, "-lock")) == Some((held.dev(), held.ino()))) {
             return Ok(());
@@ -217,8 +226,8 @@ impl Place {
             .write(true)
             .mode(0o600)
             .open(beside(&self.path, "-lock"))
-            .map_err(|err| error(What::File(err)))?;
-        lock.try_lock().map_err(|_| error(What::InUse))?;
+            .map_err(|err| self.io_error(err))?;
+        lock.try_lock().map_err(|_| self.what(What::InUse))?;
         let (mut before, now) = (String::new(), boot());
         let _ = (&lock).take(64).read_to_string(&mut before);
         self.may_lack_end = !before.is_empty() && now.as_deref().is_some_and(|now| now != before);
@@ -231,7 +240,6 @@ impl Place {
 
     /// Opens the file, made if it is not there, `fresh` as the name of a new log.
     pub(super) fn open(&mut self, fresh: LogId) -> Result<Connection, OpenError> {
-        let error = |what| OpenError { path: self.path.clone(), what };
         // For nobody but its owner from the beginning.
         OpenOptions::new()
             .create(true)
@@ -239,9 +247,9 @@ impl Place {
             .write(true)
             .mode(0o600)
             .open(&self.path)
-            .map_err(|err| error(What::File(err)))?;
-        let mut connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(error)?;
-        prepare(&mut connection, self.sync, fresh).map_err(error)?;
+            .map_err(|err| self.io_error(err))?;
+        let mut connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|what| self.what(what))?;
+        prepare(&mut connection, self.sync, fresh).map_err(|what| self.what(what))?;
         self.note(&connection);
         Ok(connection)
     }

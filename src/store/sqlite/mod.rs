@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode};
 
 pub use file::{OpenError, Sync};
 
@@ -35,7 +35,7 @@ use crate::wire::entry::{ENTRY_MAX, Entry};
 use crate::wire::frame::GapReason;
 use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 use file::{Place, Whereabouts};
-use query::Rising;
+use query::{Rising, Stored};
 use rescue::Rescue;
 
 /// Entries forgotten at once. Chosen: it takes about a millisecond, and is what a busy turn adds.
@@ -70,6 +70,17 @@ struct End {
     next: Seq,
     at: Timestamp,
     messages: u64,
+}
+
+impl End {
+    /// Where the log stands behind that row.
+    fn behind(stored: &Stored) -> Self {
+        Self {
+            next: stored.seq + 1,
+            at: Timestamp(stored.at.cast_unsigned()),
+            messages: stored.messages.cast_unsigned(),
+        }
+    }
 }
 
 /// The drafts of this turn.
@@ -134,14 +145,15 @@ impl Sqlite {
             in_wal: 0,
             prune_to: Seq(0),
         };
-        store.begin_with(&connection).map_err(|err| store.place.error(err))?;
-        store.connection = Some(connection);
         if store.place.may_lack_end() {
+            query::rename(&connection, fresh).map_err(|err| store.place.error(err))?;
             log::warn!(
                 "the machine went down while the log was written: its last seconds may be missing. It goes on under a new \
                  name, so that no client takes new entries for those that it has seen (--sync full waits for the disk)"
             );
         }
+        store.begin_with(&connection).map_err(|err| store.place.error(err))?;
+        store.connection = Some(connection);
         Ok(store)
     }
 
@@ -171,14 +183,9 @@ impl Sqlite {
     }
 
     fn begin_with(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.place.may_lack_end() {
-            query::rename(connection, self.id)?;
-        }
         (self.id, self.is_complete) = query::log(connection)?;
         if let Some((oldest, newest)) = query::ends(connection)? {
-            self.oldest = oldest.seq;
-            let at = Timestamp(newest.at.cast_unsigned());
-            self.end = End { next: newest.seq + 1, at, messages: newest.messages.cast_unsigned() };
+            (self.oldest, self.end) = (oldest.seq, End::behind(&newest));
         }
         self.version = query::data_version(connection)?;
         Ok(())
@@ -188,23 +195,17 @@ impl Sqlite {
     fn write(connection: &Connection, turn: &mut Turn, draft: &Draft<'_>) -> rusqlite::Result<()> {
         let first = turn.end.next;
         turn.end.at = turn.end.at.max(draft.at);
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO entries (seq, at, messages, who, instance, counter, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
         let post = draft.post.map(|PostId { instance: Instance(instance), counter }| {
             (query::signed(draft.who.0), query::signed(instance), query::number(counter))
         });
-        let mut written = Ok(0);
+        let mut written = Ok(());
         draft.for_each(|entry| {
             let mut encoded = [0; ENTRY_MAX];
             let len = entry.encode(turn.end.at, &mut encoded).unwrap_or_default();
             if written.is_ok() {
                 turn.end.messages += u64::from(entry.is_message());
-                let (seq, at) = (query::number(turn.end.next.0), query::number(turn.end.at.0));
-                let (who, instance, counter) = post
-                    .map_or((None, None, None), |(who, instance, counter)| (Some(who), Some(instance), Some(counter)));
-                let messages = query::number(turn.end.messages);
-                written = insert.execute(params![seq, at, messages, who, instance, counter, &encoded[..len]]);
+                let columns = (query::number(turn.end.at.0), query::number(turn.end.messages));
+                written = query::insert(connection, turn.end.next, columns, post, &encoded[..len]);
                 turn.end.next = turn.end.next + 1;
             }
         });
@@ -227,8 +228,7 @@ impl Sqlite {
         }
         match failed {
             None => {
-                // An entry's leaf and its index's, and what they fill.
-                self.in_wal += 2 + turn.end.next.since(self.end.next) / 16;
+                self.touched(turn.end.next.since(self.end.next));
                 self.end = turn.end;
                 self.become_well();
                 let committed = |&(draft, first, at): &_| Outcome::Committed { draft, first, at };
@@ -242,6 +242,11 @@ impl Sqlite {
                 self.outcomes.extend(turn.drafts.iter().map(|&(draft, ..)| Outcome::Rejected { draft, why }));
             }
         }
+    }
+
+    /// So many entries that follow each other were written or forgotten: their leaf and their index's, and what they fill.
+    const fn touched(&mut self, entries: u64) {
+        self.in_wal += 2 + entries / 16;
     }
 
     /// What an error means for who wants to say something; said once, for whoever runs the server.
@@ -280,7 +285,7 @@ impl Sqlite {
         let Some(connection) = &self.connection else { return Ok(()) };
         let to = self.prune_to.min(self.oldest + PRUNED);
         connection.prepare_cached("DELETE FROM entries WHERE seq < ?1")?.execute([query::number(to.0)])?;
-        self.in_wal += 2 + to.since(self.oldest) / 16;
+        self.touched(to.since(self.oldest));
         self.oldest = to;
         Ok(())
     }
@@ -444,7 +449,7 @@ impl Store for Sqlite {
     fn read(&mut self, page: &mut Page, to: Seq) {
         page.skip_to(self.oldest.min(to), GapReason::Gone);
         let Some(connection) = &self.connection else { return page.skip_to(to, GapReason::Unreadable) };
-        let take = |page: &mut Page, stored: query::Stored| {
+        let take = |page: &mut Page, stored: Stored| {
             page.skip_to(stored.seq, GapReason::Gone);
             match stored.entry.as_slice() {
                 [] => page.skip_to(stored.seq + 1, GapReason::Gone),

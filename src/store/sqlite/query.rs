@@ -1,10 +1,10 @@
 //! Questions to the log's file.
 //!
-//! Owns: the statements that read, for the server and for `history`.
+//! Owns: the statements about entries, for the server, its copies and `history`.
 //! Must not know: what is done with the answers.
 //! Driven by: `sqlite`, `rescue`, `history`.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::room::{Beginning, POSTS_MAX};
 use crate::wire::{Instance, LogId, Seq, Who};
@@ -22,14 +22,16 @@ pub(super) fn seq(row: &Row<'_>, index: usize) -> rusqlite::Result<Seq> {
     row.get::<_, i64>(index).map(|seq| Seq(seq.cast_unsigned()))
 }
 
+/// The columns that name a post: `who`, `instance`, `counter`.
+pub(super) type Post = (i64, i64, i64);
+
 /// A row of the log.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) seq: Seq,
     pub(super) at: i64,
     pub(super) messages: i64,
-    /// `who`, `instance`, `counter`.
-    pub(super) post: Option<(i64, i64, i64)>,
+    pub(super) post: Option<Post>,
     /// Empty: forgotten.
     pub(super) entry: Vec<u8>,
 }
@@ -40,6 +42,22 @@ impl Stored {
         let post = counter.map(|counter| Ok::<_, rusqlite::Error>((row.get(3)?, row.get(4)?, counter))).transpose()?;
         Ok(Self { seq: seq(row, 0)?, at: row.get(1)?, messages: row.get(2)?, post, entry: row.get(6)? })
     }
+}
+
+/// Adds a row.
+pub(super) fn insert(
+    connection: &Connection,
+    seq: Seq,
+    (at, messages): (i64, i64),
+    post: Option<Post>,
+    entry: &[u8],
+) -> rusqlite::Result<()> {
+    let (who, instance, counter) =
+        post.map_or((None, None, None), |(who, instance, counter)| (Some(who), Some(instance), Some(counter)));
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO entries (seq, at, messages, who, instance, counter, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    insert.execute(params![number(seq.0), at, messages, who, instance, counter, entry]).map(drop)
 }
 
 const ROWS: &str = "SELECT seq, at, messages, who, instance, counter, entry FROM entries";
@@ -54,7 +72,10 @@ pub(super) fn rows(connection: &Connection, from: Seq, to: Seq, mut each: impl F
     Ok(())
 }
 
-/// As [`rows`], but goes round what cannot be read: that is told to `unreadable`, number by number. True if there was any.
+/// As [`rows`], but goes round what cannot be read: that is told to `unreadable`, number by number.
+///
+/// # Errors
+/// The first, when the rest was gone through.
 pub(super) fn rows_that_can_be_read<T>(
     connection: &Connection,
     from: Seq,

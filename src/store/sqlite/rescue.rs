@@ -33,8 +33,7 @@ pub(super) struct Rescue {
 impl Rescue {
     /// Begins a copy beside the log's file.
     pub(super) fn begin(place: &Place, from: &Connection, id: LogId, oldest: Seq) -> Result<Self, OpenError> {
-        let folder = place.path().parent().unwrap_or_else(|| Path::new("."));
-        fs::create_dir_all(folder).map_err(|err| place.io_error(err))?;
+        let folder = place.make_folder()?;
         let file =
             tempfile::Builder::new().prefix(".rescue-").tempfile_in(folder).map_err(|err| place.io_error(err))?;
         let path = file.into_temp_path();
@@ -74,16 +73,8 @@ impl Rescue {
     }
 
     fn copy(&mut self, stored: &Stored) -> rusqlite::Result<()> {
-        let mut insert = self.into.prepare_cached(
-            "INSERT INTO entries (seq, at, messages, who, instance, counter, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        let post = stored
-            .post
-            .map_or((None, None, None), |(who, instance, counter)| (Some(who), Some(instance), Some(counter)));
-        let seq = query::number(stored.seq.0);
-        let inserted = insert.execute(params![seq, stored.at, stored.messages, post.0, post.1, post.2, stored.entry]);
-        drop(insert);
-        match inserted {
+        let columns = (stored.at, stored.messages);
+        match query::insert(&self.into, stored.seq, columns, stored.post, &stored.entry) {
             // What cannot be: one post twice. It was not read as it was written.
             Err(err) if err.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 self.skip(stored.seq);
@@ -91,11 +82,7 @@ impl Rescue {
             }
             inserted => inserted?,
         };
-        self.last = End {
-            next: stored.seq + 1,
-            at: crate::wire::Timestamp(stored.at.cast_unsigned()),
-            messages: stored.messages.cast_unsigned(),
-        };
+        self.last = End::behind(stored);
         Ok(())
     }
 
@@ -112,9 +99,8 @@ impl Rescue {
         }
         if self.last.next < end.next {
             // The numbers go on from the last, also if that cannot be read.
-            let row = params![query::number(end.next.0 - 1), query::number(end.at.0), query::number(end.messages)];
-            let sql = "INSERT INTO entries (seq, at, messages, entry) VALUES (?1, ?2, ?3, x'')";
-            self.into.execute(sql, row).map_err(error)?;
+            let columns = (query::number(end.at.0), query::number(end.messages));
+            query::insert(&self.into, Seq(end.next.0 - 1), columns, None, &[]).map_err(error)?;
         }
         self.into.close().map_err(|(_, err)| error(err))?;
         let put = || {
@@ -136,7 +122,7 @@ impl Rescue {
                 }
             }
             self.path.persist_noclobber(place.path()).map_err(|err| err.error)?;
-            File::open(place.path().parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+            File::open(place.folder())?.sync_all()
         };
         put().map_err(|err| place.io_error(err))
     }
