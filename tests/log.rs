@@ -8,10 +8,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::Process;
 use common::world::World;
 use udpchat::room::{Config, DropReason};
 use udpchat::store::Store;
-use udpchat::store::sqlite::history::Reader;
+use udpchat::store::sqlite::history::{Reader, Slice};
 use udpchat::store::sqlite::{Keep, Sqlite, Sync};
 use udpchat::wire::entry::Entry;
 use udpchat::wire::{LogId, Seq, Timestamp};
@@ -50,14 +51,14 @@ fn rejected(world: &World<Sqlite>) -> u64 {
 
 /// What the file has: each number and its line; nothing for what is a gap.
 fn read(path: &Path) -> Vec<(u64, String)> {
-    let mut reader = Reader::open(path).unwrap();
+    let reader = Reader::open(path).unwrap();
     let (from, to) = reader.range().unwrap();
     let line = |entry: &[u8]| {
         let mut line = String::new();
         Entry::decode(entry).unwrap().render(&mut line);
         line
     };
-    let records = reader.slice(from, to).unwrap();
+    let records = reader.slice(from, to).unwrap().records;
     records.iter().filter(|record| !record.entry.is_empty()).map(|record| (record.seq.0, line(&record.entry))).collect()
 }
 
@@ -129,8 +130,8 @@ fn times_never_go_back_even_if_the_clock_does() {
         world.room.set_wall(Timestamp(at));
         say(&mut world, at..at + 1);
     }
-    let mut reader = Reader::open(&path).unwrap();
-    let times: Vec<_> = reader.slice(Seq(0), Seq(3)).unwrap().iter().map(|record| record.at.0).collect();
+    let reader = Reader::open(&path).unwrap();
+    let times: Vec<_> = reader.slice(Seq(0), Seq(3)).unwrap().records.iter().map(|record| record.at.0).collect();
     assert_eq!(times, [5000, 5000, 7000]);
     assert_eq!(reader.first_since(Timestamp(5001)).unwrap(), Seq(2));
     assert_eq!(reader.first_since(Timestamp(7001)).unwrap(), Seq(3), "nothing yet");
@@ -208,10 +209,15 @@ fn of_a_damaged_file_that_no_server_has_mended_the_rest_can_be_read() {
     say(&mut world, 0..5000);
     drop(world);
     damage(&path, "jill: 2500");
-    let mut reader = Reader::open(&path).unwrap();
-    let records = reader.slice(Seq(0), Seq(5000)).unwrap();
-    assert!(reader.unreadable() > 0 && records.len() > 4800, "{} of {}", reader.unreadable(), records.len());
-    assert_eq!(records.len() as u64 + reader.unreadable(), 5000);
+    let Slice { records, unreadable } = Reader::open(&path).unwrap().slice(Seq(0), Seq(5000)).unwrap();
+    assert!(unreadable > 0 && records.len() > 4800, "{unreadable} of {}", records.len());
+    assert_eq!(records.len() as u64 + unreadable, 5000);
+    // The last of it are looked for from the end, and then shown from there on.
+    let args = ["history", "--db", path.to_str().unwrap(), "-n", "4000"];
+    let mut history = Process::start(&mut common::udpchat_with(&args));
+    assert_eq!(history.code(), 1);
+    assert_eq!(history.stdout.to_end().matches("jill: ").count(), 4000);
+    assert!(history.stderr.to_end().contains(&format!("{unreadable} entries of ")), "each is counted once");
 }
 
 #[test]

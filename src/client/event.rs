@@ -142,3 +142,16 @@ pub enum Event {
     /// Nothing more will happen.
     Over(Over),
 }
+
+impl Event {
+    /// The number behind it, of an entry and of a gap.
+    pub fn end(&self) -> Option<Seq> {
+        if let Self::Entry { seq, .. } = self {
+            Some(*seq + 1)
+        } else if let Self::Gap { first, count, .. } = self {
+            Some(*first + *count)
+        } else {
+            None
+        }
+    }
+}

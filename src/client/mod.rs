@@ -369,10 +369,8 @@ impl Client {
         if let (Event::Entry { .. }, State::Session(member)) = (&entry, &mut self.state) {
             member.taken();
         }
-        if let Event::Entry { seq, .. } = entry {
-            self.shown_to = seq + 1;
-        } else if let Event::Gap { first, count, .. } = entry {
-            self.shown_to = first + count;
+        if let Some(end) = entry.end() {
+            self.shown_to = end;
         } else if let Event::Begins { log, from, .. } = entry {
             (self.shown_log, self.shown_to) = (Some(log), from);
         }

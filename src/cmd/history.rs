@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::json::Told;
-use super::{Exit, Failure};
+use super::{Exit, Failure, entries, mark};
 use crate::cli::Recorded;
 use crate::net::state::{State, write_aside};
 use crate::net::stdio::plain_stdout;
@@ -19,7 +19,7 @@ use crate::net::{pause, wall};
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::history::{Reader, Record, SLICE, erase};
 use crate::ui::when::Calendar;
-use crate::ui::{UNVERIFIED, notice, sanitize};
+use crate::ui::{notice, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
@@ -34,8 +34,8 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
     };
     if let Some(nick) = &args.forget {
         let erased = erase(&path, |entry| concerns(entry, nick.as_str())).map_err(failed)?;
-        let entries = if erased == 1 { "entry is" } else { "entries are" };
-        notice(format_args!("{erased} {entries} forgotten, for ever"));
+        let are = if erased == 1 { "is" } else { "are" };
+        notice(format_args!("{} {are} forgotten, for ever", entries(erased)));
         return Ok(());
     }
     let calendar = Calendar::local();
@@ -50,31 +50,34 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
     let from = since.map_or(Ok(oldest), |since| reader.first_since(since)).map_err(failed)?;
     let to = until.map_or(Ok(end), |until| reader.first_since(until)).map_err(failed)?;
     let from = match args.lines {
-        Some(lines) => last(&mut reader, (from, to), lines.get(), &args)?,
+        Some(lines) => last(&reader, (from, to), lines.get(), &args)?,
         None => from,
     };
     if let Some(file) = &args.export {
-        export(file, &mut reader, (from, to), &args)?;
-        return all_was_read(&reader, &path);
+        let unreadable = export(file, &reader, (from, to), &args)?;
+        return all_was_read(unreadable, &path);
     }
     let mut shown =
         Shown { out: BufWriter::new(plain_stdout()), calendar, day: None, json: args.json, line: String::new() };
-    let done = show(&mut shown, &mut reader, (from, to), &args)
-        .and_then(|()| if args.follow { follow(&mut shown, &mut reader, to, &args) } else { Ok(()) });
-    match done.and_then(|()| shown.out.flush().map_err(cannot_write)) {
+    let done = show(&mut shown, &reader, (from, to), &args).and_then(|unreadable| {
+        if args.follow {
+            follow(&mut shown, &mut reader, to, &args)?;
+        }
+        shown.out.flush().map_err(cannot_write)?;
+        Ok(unreadable)
+    });
+    match done {
         Err(Stop::NobodyReads) => Ok(()),
-        Ok(()) => all_was_read(&reader, &path),
+        Ok(unreadable) => all_was_read(unreadable, &path),
         Err(Stop::Failed(failure)) => Err(failure),
     }
 }
 
-fn all_was_read(reader: &Reader, path: &Path) -> Result<(), Failure> {
-    let what = match reader.unreadable() {
-        0 => return Ok(()),
-        1 => "1 entry".into(),
-        count => format!("{count} entries"),
-    };
-    let path = path.display();
+fn all_was_read(unreadable: u64, path: &Path) -> Result<(), Failure> {
+    if unreadable == 0 {
+        return Ok(());
+    }
+    let (what, path) = (entries(unreadable), path.display());
     Err(Failure::new(
         Exit::Failure,
         format!(
@@ -151,11 +154,11 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
 }
 
 /// The number of the last-but-so-many entry that was asked for.
-fn last(reader: &mut Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
+fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
     let (mut end, mut left) = (to, lines);
     while end > from {
         let start = Seq(end.0.saturating_sub(SLICE)).max(from);
-        let records = reader.slice(start, end).map_err(failed)?;
+        let records = reader.slice(start, end).map_err(failed)?.records;
         let meant = records.iter().rev().filter(|record| is_meant(record, args));
         let mut count = 0;
         for record in meant {
@@ -170,21 +173,24 @@ fn last(reader: &mut Reader, (from, to): (Seq, Seq), lines: usize, args: &Record
     Ok(from)
 }
 
-/// Hands over what was asked for.
+/// Hands over what was asked for. Returns how many entries cannot be read.
 fn each<E: From<OpenError>>(
-    reader: &mut Reader,
+    reader: &Reader,
     (mut from, to): (Seq, Seq),
     args: &Recorded,
     mut take: impl FnMut(&Record) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<u64, E> {
+    let mut unreadable = 0;
     while from < to {
         let end = to.min(from + SLICE);
-        for record in reader.slice(from, end)?.iter().filter(|record| is_meant(record, args)) {
+        let slice = reader.slice(from, end)?;
+        for record in slice.records.iter().filter(|record| is_meant(record, args)) {
             take(record)?;
         }
+        unreadable += slice.unreadable;
         from = end;
     }
-    Ok(())
+    Ok(unreadable)
 }
 
 /// What is written, and how.
@@ -205,8 +211,7 @@ impl<W: Write> Shown<W> {
         let Some(entry) = Entry::decode(&record.entry) else { return Ok(()) };
         self.new_day(record.at)?;
         entry.render(&mut self.line);
-        let mark = if matches!(entry, Entry::Line { .. }) { UNVERIFIED } else { "" };
-        let hour = self.calendar.hour(record.at);
+        let (hour, mark) = (self.calendar.hour(record.at), mark(&entry));
         writeln!(self.out, "{hour} {mark}{}", sanitize::escaped(&self.line))
     }
 
@@ -225,7 +230,7 @@ fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
     writeln!(out)
 }
 
-fn show<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Stop> {
+fn show<W: Write>(shown: &mut Shown<W>, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<u64, Stop> {
     each(reader, range, args, |record| shown.record(record).map_err(cannot_write))
 }
 
@@ -241,23 +246,24 @@ fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, mut next: Seq, ar
     }
 }
 
-fn export(file: &Path, reader: &mut Reader, range: (Seq, Seq), args: &Recorded) -> Result<(), Failure> {
+/// Returns how many entries cannot be read.
+fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<u64, Failure> {
     let cannot = |err: io::Error| Failure::new(Exit::Failure, format!("cannot write {}: {err}", file.display()));
-    let mut count = 0;
+    let (mut count, mut unreadable) = (0, 0);
     write_aside(file, |out| {
-        each(reader, range, args, |record| {
+        unreadable = each(reader, range, args, |record| {
             count += 1;
             write_json(out, record).map_err(Exporting::Write)
         })
         .map_err(|err| match err {
             Exporting::Write(err) => err,
             Exporting::Read(err) => io::Error::other(err),
-        })
+        })?;
+        Ok(())
     })
     .map_err(cannot)?;
-    let entries = if count == 1 { "entry" } else { "entries" };
-    notice(format_args!("{count} {entries} in {}", file.display()));
-    Ok(())
+    notice(format_args!("{} in {}", entries(count), file.display()));
+    Ok(unreadable)
 }
 
 enum Exporting {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::json::Told;
 use super::talk::{Known, Wanted, away, over, prepare, quiet};
-use super::{Exit, Failure, lines};
+use super::{Exit, Failure, lines, mark};
 use crate::cli::Join;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, Ticked, UI, Ui};
@@ -20,7 +20,7 @@ use crate::net::stdio::{Input, Line, Output};
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::when::Calendar;
-use crate::ui::{UNVERIFIED, notice, prompt, sanitize};
+use crate::ui::{notice, prompt, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
@@ -193,40 +193,19 @@ impl LineMode {
         if let Event::Joined(Dialect::Session { key, .. }) = event {
             self.known.met(key).iter().for_each(notice);
         }
-        let shown_to = match event {
-            Event::Begins { from, count, resumed, .. } => {
-                let end = from + count;
-                self.seam = (count > 0).then_some(Seam { count, end, resumed, is_told: false });
-                None
+        let shown_to = event.end();
+        if let Event::Begins { from, count, resumed, .. } = event {
+            let end = from + count;
+            self.seam = (count > 0).then_some(Seam { count, end, resumed, is_told: false });
+        } else if let Event::Entry { ref encoded, .. } = event {
+            let entry = Entry::decode_with_time(encoded);
+            if entry.is_some_and(|(entry, _)| self.is_own_leaving(&entry)) {
+                return;
             }
-            Event::Entry { seq, ref encoded } => {
-                let entry = Entry::decode_with_time(encoded);
-                if entry.is_some_and(|(entry, _)| self.is_own_leaving(&entry)) {
-                    return;
-                }
-                self.tell_seam(entry.and_then(|(_, at)| at));
-                Some(seq + 1)
-            }
-            Event::Gap { first, count, .. } => {
-                self.tell_seam(None);
-                Some(first + count)
-            }
-            Event::Joined(_)
-            | Event::Received(_)
-            | Event::Confirmed(_)
-            | Event::NotTaken { .. }
-            | Event::Lost(_)
-            | Event::Renamed(_)
-            | Event::Away(_)
-            | Event::Back
-            | Event::Quiet(_)
-            | Event::AnotherLog
-            | Event::TextIgnored
-            | Event::Pong { .. }
-            | Event::People { .. }
-            | Event::Failed(..)
-            | Event::Over(_) => None,
-        };
+            self.tell_seam(entry.and_then(|(_, at)| at));
+        } else if let Event::Gap { .. } = event {
+            self.tell_seam(None);
+        }
         if self.json {
             let told = Told::of(&event, client.server(), client.nick().as_str());
             told.iter().for_each(|told| self.push_json(told));
@@ -301,15 +280,11 @@ impl LineMode {
             Event::Received(text) => self.output.push_line(&without_probe(&text)),
             Event::Entry { encoded, .. } => self.show(&encoded),
             Event::Gap { count, why, .. } => {
-                let s = if count == 1 { "" } else { "s" };
+                let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
                 match why {
-                    GapReason::Gone if count == 1 => self.notice("1 earlier message is gone"),
-                    GapReason::Gone => self.notice(format_args!("{count} earlier messages are gone")),
-                    GapReason::Unreadable => {
-                        self.notice(format_args!(
-                            "the server cannot read {count} earlier message{s}: its log is damaged"
-                        ));
-                    }
+                    GapReason::Gone => self.notice(format_args!("{count} earlier {messages} {are} gone")),
+                    GapReason::Unreadable => self
+                        .notice(format_args!("the server cannot read {count} earlier {messages}: its log is damaged")),
                 }
             }
             Event::Joined(Dialect::Text) if !self.is_forced => {
@@ -347,8 +322,7 @@ impl LineMode {
         // What a newer server may say that this client does not know is left out.
         let Some(entry) = Entry::decode(encoded) else { return };
         entry.render(&mut self.rendered);
-        let mark = if matches!(entry, Entry::Line { .. }) { UNVERIFIED } else { "" };
-        self.output.push_line(&[mark, &self.rendered]);
+        self.output.push_line(&[mark(&entry), &self.rendered]);
     }
 
     fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {

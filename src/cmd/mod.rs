@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Target};
+use crate::wire::entry::Entry;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,17 @@ fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     })
 }
 
+/// What stands before an entry: that nobody vouches for its author.
+const fn mark(entry: &Entry<'_>) -> &'static str {
+    if matches!(entry, Entry::Line { .. }) { "(unverified) " } else { "" }
+}
+
 /// "1 line", "2 lines"
 fn lines(count: u64) -> String {
     format!("{count} line{}", if count == 1 { "" } else { "s" })
+}
+
+/// "1 entry", "2 entries"
+fn entries(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "entry" } else { "entries" })
 }

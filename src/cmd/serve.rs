@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
 use crate::net::server::Server;
 use crate::net::socket::ServerSocket;
@@ -74,8 +74,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
             let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
             let present = store.present().map_err(|err| no_log(&err))?;
-            let entries = if store.len() == 1 { "entry" } else { "entries" };
-            log::info!("the log is in {}, {} {entries}", path.display(), store.len());
+            log::info!("the log is in {}, {}", path.display(), entries(store.len()));
             let mut config = config;
             config.sessions.iter_mut().for_each(|sessions| sessions.log = store.id());
             let mut server = Server::new(config, sockets, store, output)?;

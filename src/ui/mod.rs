@@ -11,9 +11,6 @@ pub mod when;
 use std::fmt;
 use std::io::Write;
 
-/// What stands before a line whose author nobody vouches for, in a room where that can be told.
-pub const UNVERIFIED: &str = "(unverified) ";
-
 /// Tells the person at the terminal something, on stderr. A stderr that is gone is no reason to stop.
 pub fn notice(what: impl fmt::Display) {
     let _ = writeln!(std::io::stderr(), "udpchat: {what}");

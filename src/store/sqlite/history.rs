@@ -36,7 +36,15 @@ pub struct Reader {
     path: std::path::PathBuf,
     file: Option<Identity>,
     version: Option<i64>,
-    unreadable: u64,
+}
+
+/// Some entries of the log that follow each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Those that can be read.
+    pub records: Vec<Record>,
+    /// How many cannot, for the file is damaged there.
+    pub unreadable: u64,
 }
 
 impl Reader {
@@ -46,12 +54,7 @@ impl Reader {
     /// It is not there, is none, or is of a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, file) = (open_existing(path, false)?, identity(path));
-        Ok(Self { connection, path: path.to_owned(), file, version: None, unreadable: 0 })
-    }
-
-    /// Entries of the slices so far that could not be read, for the file is damaged there.
-    pub const fn unreadable(&self) -> u64 {
-        self.unreadable
+        Ok(Self { connection, path: path.to_owned(), file, version: None })
     }
 
     /// The oldest number and the one behind the newest; the same twice if there is nothing.
@@ -77,16 +80,16 @@ impl Reader {
     ///
     /// # Errors
     /// The file cannot be read, and not for damages.
-    pub fn slice(&mut self, from: Seq, to: Seq) -> Result<Vec<Record>, OpenError> {
-        let mut slice = (Vec::new(), 0);
-        let take = |(records, _): &mut (Vec<Record>, u64), stored: Stored| {
-            records.push(Record { seq: stored.seq, at: Timestamp(stored.at.cast_unsigned()), entry: stored.entry });
+    pub fn slice(&self, from: Seq, to: Seq) -> Result<Slice, OpenError> {
+        let mut slice = Slice::default();
+        let take = |slice: &mut Slice, stored: Stored| {
+            let Stored { seq, at, entry, .. } = stored;
+            slice.records.push(Record { seq, at: Timestamp(at.cast_unsigned()), entry });
         };
-        let read = query::rows_that_can_be_read(&self.connection, from, to, &mut slice, take, |slice, _| slice.1 += 1);
-        self.unreadable += slice.1;
-        match read {
+        let unreadable = |slice: &mut Slice, _| slice.unreadable += 1;
+        match query::rows_that_can_be_read(&self.connection, from, to, &mut slice, take, unreadable) {
             Err(err) if !is_damaged(&err) => Err(error_of(&self.path, err)),
-            Ok(()) | Err(_) => Ok(slice.0),
+            Ok(()) | Err(_) => Ok(slice),
         }
     }
 
@@ -97,7 +100,7 @@ impl Reader {
     /// The file cannot be read.
     pub fn has_changed(&mut self) -> Result<bool, OpenError> {
         if identity(&self.path).is_some_and(|file| self.file != Some(file)) {
-            *self = Self { unreadable: self.unreadable, ..Self::open(&self.path)? };
+            *self = Self::open(&self.path)?;
         }
         let version = query::data_version(&self.connection).map_err(|err| error_of(&self.path, err))?;
         Ok(self.version.replace(version) != Some(version))
@@ -111,7 +114,7 @@ impl Reader {
 /// The file cannot be opened or written.
 pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Result<u64, OpenError> {
     let error = |err| error_of(path, err);
-    let mut reader = Reader::open(path)?;
+    let reader = Reader::open(path)?;
     let mut connection = open_existing(path, true)?;
     // What is freed in the file is overwritten with zeros.
     connection.pragma_update(None, "secure_delete", "ON").map_err(error)?;
@@ -122,6 +125,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
         let to = end.min(from + SLICE);
         let meant: Vec<_> = reader
             .slice(from, to)?
+            .records
             .into_iter()
             .filter(|record| Entry::decode(&record.entry).is_some_and(|entry| is_meant(&entry)))
             .collect();
