@@ -61,8 +61,6 @@ pub struct Server<S: Store> {
     output: Option<Output>,
     /// When lines that were left out of it were last told of, and how many have been since.
     left_out: (Instant, u64),
-    /// How many lines new text members are sent.
-    text_history: usize,
     /// When the store is to be looked after, if nothing else happens.
     maintain: Option<Instant>,
     has_parted: bool,
@@ -82,7 +80,6 @@ impl<S: Store> Server<S> {
             poll.registry().register(socket.source(), Token(SOCKETS + ports.len()), Interest::READABLE)?;
             ports.push(Port { socket, readable: true, writable: true });
         }
-        let text_history = config.text_history;
         let room = Room::new(config, ports.len(), store.next());
         let mut server = Self {
             poll,
@@ -93,7 +90,6 @@ impl<S: Store> Server<S> {
             store,
             output,
             left_out: (Instant::ZERO, 0),
-            text_history,
             maintain: None,
             has_parted: false,
         };
@@ -111,8 +107,8 @@ impl<S: Store> Server<S> {
     /// Tells the room what new text members are to be sent.
     fn recall(&mut self) {
         let room = &mut self.room;
-        if self.text_history > 0 {
-            self.store.last(self.text_history, &mut |seq, entry| room.recall(seq, entry));
+        if room.text_history() > 0 {
+            self.store.last(room.text_history(), &mut |seq, entry| room.recall(seq, entry));
         }
     }
 
@@ -244,7 +240,7 @@ impl<S: Store> Server<S> {
             self.room.handle_timeout(now);
         }
         // Who joins by text is sent at once what was said: what others have made forgotten meanwhile must be known by then.
-        let mut more = self.text_history > 0 && self.maintain();
+        let mut more = self.room.text_history() > 0 && self.maintain();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }

@@ -158,8 +158,8 @@ impl State {
             name.extend([if index == 0 { "" } else { "," }, &address.to_string()]);
         }
         if name.len() > LOG_NAME_MAX {
-            let hash = Blake2s256::digest(&name);
-            name = format!("{LOG}{}-{}", addresses.len(), hex(&hash[..16]));
+            let hash = Blake2s256::digest(&name).iter().take(16).fold(0, |hash, &byte| hash << 8 | u128::from(byte));
+            name = format!("{LOG}{}-{hash:032x}", addresses.len());
         }
         self.folder.join(name + LOG_END)
     }
@@ -179,7 +179,7 @@ impl State {
     /// Takes the place of a client in that room: the first that no other running one has. `None` if none can be taken.
     pub fn place(&self, server: &HostPort, nick: &Nick) -> Option<PlaceFile> {
         let folder = self.folder.join("places").join(file_name(&server.to_string()));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+        make_folder(&folder).ok()?;
         let nick = file_name(nick.as_str());
         (0..PLACES_MAX).find_map(|number| PlaceFile::take(&folder.join(format!("{nick}.{number}"))))
     }
@@ -294,8 +294,7 @@ pub fn random<const N: usize>() -> [u8; N] {
 /// # Errors
 /// The system's, or those of `write`.
 pub fn write_aside(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder)?;
+    let file = aside(path)?;
     let mut out = io::BufWriter::new(file.as_file());
     write(&mut out)?;
     out.flush()?;
@@ -305,13 +304,23 @@ pub fn write_aside(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) ->
     Ok(())
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// Makes a folder if need be, for nobody but its owner.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// A file that can be given that name when it is whole; 0600 from the beginning.
+fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder_of(path))
+}
+
 /// A name as the name of a file.
 fn file_name(name: &str) -> String {
     name.replace('%', "%25").replace('/', "%2F")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nothing is there, nor can there be.
@@ -329,10 +338,8 @@ fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
 /// Writes a file that is not there yet, for nobody but its owner. False if it is there already.
 fn write_new(path: &Path, key: &[u8; KEY_LEN]) -> Result<bool, KeyError> {
     let error = |err| KeyError { path: path.to_owned(), what: What::Write(err) };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(error)?;
-    // 0600 from the beginning.
-    let mut file = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder).map_err(error)?;
+    make_folder(folder_of(path)).map_err(error)?;
+    let mut file = aside(path).map_err(error)?;
     let text = Zeroizing::new(STANDARD.encode(key));
     writeln!(file, "{}", text.as_str()).and_then(|()| file.as_file().sync_all()).map_err(error)?;
     match file.persist_noclobber(path) {

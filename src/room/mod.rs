@@ -247,6 +247,11 @@ impl Room {
         }
     }
 
+    /// How many of the last entries are to be recalled for text members.
+    pub const fn text_history(&self) -> usize {
+        self.config.text_history
+    }
+
     /// The log has this entry already: to be told of the last ones that text members are to be sent, in order.
     pub fn recall(&mut self, seq: Seq, entry: &Entry<'_>) {
         entry.render(&mut self.rendered);

@@ -169,6 +169,7 @@ mod tests {
             assert_eq!(bytes[0], variant);
             assert_eq!(Entry::decode(&bytes[..len]), Some(entry));
             assert_eq!(Entry::decode_with_time(&bytes[..len]), Some((entry, Some(Timestamp(7)))));
+            assert_eq!(Entry::begins_message(bytes[0]), entry.is_message());
             assert_eq!(Entry::decode_with_time(&bytes[..len - 1]), Some((entry, None)));
             let mut line = String::new();
             entry.render(&mut line);

@@ -210,7 +210,7 @@ impl Sqlite {
             }
         });
         written?;
-        note_presence(connection, &draft.entry)?;
+        query::note_presence(connection, &draft.entry)?;
         turn.drafts.push((draft.id, first, turn.end.at));
         Ok(())
     }
@@ -374,25 +374,6 @@ fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
         *last = now;
     }
     has_passed
-}
-
-/// Keeps the list of who is present by the log.
-fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()> {
-    let execute =
-        |sql: &str, params: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(params).map(drop);
-    match *entry {
-        Entry::Joined { who: Who(who), nick } => {
-            execute("INSERT OR IGNORE INTO present (who, nick) VALUES (?1, ?2)", &[&query::signed(who), &nick])
-        }
-        Entry::Left { who: Who(who), nick, .. } => {
-            execute("DELETE FROM present WHERE who = ?1 AND nick = ?2", &[&query::signed(who), &nick])
-        }
-        Entry::Renamed { who: Who(who), nick, to } => execute(
-            "UPDATE OR REPLACE present SET nick = ?3 WHERE who = ?1 AND nick = ?2",
-            &[&query::signed(who), &nick, &to],
-        ),
-        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => Ok(()),
-    }
 }
 
 impl Drop for Sqlite {

@@ -1,12 +1,13 @@
 //! Questions to the log's file.
 //!
-//! Owns: the statements about entries, for the server, its copies and `history`.
+//! Owns: the statements about entries and who is present, for the server, its copies and `history`.
 //! Must not know: what is done with the answers.
 //! Driven by: `sqlite`, `rescue`, `history`.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::room::{Beginning, POSTS_MAX};
+use crate::wire::entry::Entry;
 use crate::wire::{Instance, LogId, Seq, Who};
 
 /// SQLite's integers have a sign; ours use their bits.
@@ -183,6 +184,24 @@ pub(super) fn posts(connection: &Connection, beginning: &Beginning) -> rusqlite:
     let mut posts: Vec<_> = found.collect::<Result<_, _>>()?;
     posts.reverse();
     Ok(posts)
+}
+
+/// Keeps the list of who is present by the log.
+pub(super) fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()> {
+    let execute =
+        |sql: &str, params: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(params).map(drop);
+    match *entry {
+        Entry::Joined { who: Who(who), nick } => {
+            execute("INSERT OR IGNORE INTO present (who, nick) VALUES (?1, ?2)", &[&signed(who), &nick])
+        }
+        Entry::Left { who: Who(who), nick, .. } => {
+            execute("DELETE FROM present WHERE who = ?1 AND nick = ?2", &[&signed(who), &nick])
+        }
+        Entry::Renamed { who: Who(who), nick, to } => {
+            execute("UPDATE OR REPLACE present SET nick = ?3 WHERE who = ?1 AND nick = ?2", &[&signed(who), &nick, &to])
+        }
+        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => Ok(()),
+    }
 }
 
 /// Who has joined and not left.

@@ -9,12 +9,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode};
 use tempfile::TempPath;
 
 use super::End;
 use super::file::{OpenError, Place, Sync, beside, prepare};
 use super::query::{self, Stored};
+use crate::wire::entry::Entry;
 use crate::wire::{LogId, Seq};
 
 /// Entries copied in one step. Chosen: it takes a millisecond or two.
@@ -44,8 +45,7 @@ impl Rescue {
         into.pragma_update(None, "synchronous", "OFF").map_err(|err| place.error(err))?;
         // Who is present cannot be told of a file where even that is damaged; then nobody was.
         for (who, nick) in query::present(from).unwrap_or_default() {
-            into.execute("INSERT INTO present (who, nick) VALUES (?1, ?2)", params![query::signed(who.0), nick])
-                .map_err(|err| place.error(err))?;
+            query::note_presence(&into, &Entry::Joined { who, nick: &nick }).map_err(|err| place.error(err))?;
         }
         if let Ok((_, false)) = query::log(from) {
             into.execute("UPDATE log SET is_complete = 0", []).map_err(|err| place.error(err))?;
