@@ -125,6 +125,7 @@ impl Server {
 
     fn send(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
+        while self.room.shake_hands(self.now) {}
         store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let segment = transmits.segment().unwrap_or(usize::MAX);
@@ -134,6 +135,7 @@ impl Server {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
             }
             self.room.transmitted(SOCKET, count);
+            while self.room.shake_hands(self.now) {}
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for (_, bytes) in sent.iter().filter(|(to, _)| *to == address(2)) {
@@ -272,7 +274,7 @@ impl Client {
             Session::new(self.now, Role::Server, client, transport, address(2), Duration::from_millis(10));
         let mut writer = Writer::default();
         let welcome = Welcome { log: LogId([1; 16]), start: Seq(5), end: Seq(5), remembers: true };
-        writer.frame(&Frame::Welcome { welcome, software: "fuzz" });
+        writer.frame(&Frame::Welcome { welcome, nick: "jill", software: "fuzz" });
         let mut out = Vec::new();
         session.seal_raw(writer.plain(), &mut out);
         self.member.handle_datagram(self.now, address(1), &out);

@@ -17,6 +17,7 @@
 //! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`wire`] | bytes to values and back |
 //! | [`time`] | time as the core knows it |
+//! | [`work`] | what the core has done, for the simulator to hold it to |
 //!
 //! `room`, `store`, `client` and `wire` are sans-IO: time and bytes are handed in, bytes and events come out. The arrows
 //! go one way: cmd -> net, ui -> room, client -> wire. `docs/ARCHITECTURE.md` says why.
@@ -38,3 +39,4 @@ pub mod store;
 pub mod time;
 pub mod ui;
 pub mod wire;
+pub mod work;

@@ -40,10 +40,27 @@ pub enum Fault {
     NoisyReconnect,
     /// The log's last entry is gone after a restart.
     DropTail,
+    /// What a client says of posts that are under way is believed.
+    TrustSettledBelow,
+    /// Handshakes are worked for as they come, however many come.
+    PublicKeyAtOnce,
+    /// A prefix has a fixed share of half-open handshakes, and those that are refused keep their place.
+    FixedShare,
+    /// A challenge leaves through the socket of the path that is proven.
+    ChallengeThroughProven,
+    /// Each question who is here is answered when it comes.
+    AnswerAtOnce,
+    /// A client that lost its session begins anew without a pause.
+    ReconnectAtOnce,
+    /// The server's core panics when somebody posts [`PANIC`].
+    Panic,
 }
 
+/// The post that ends a server with [`Fault::Panic`].
+pub const PANIC: &str = "planted: panic";
+
 impl Fault {
-    /// All of them.
+    /// Those that harm honest members in bad weather.
     pub const ALL: [Self; 16] = [
         Self::SkipDedup,
         Self::AcceptBeforeCommit,
@@ -61,6 +78,16 @@ impl Fault {
         Self::AcceptRejected,
         Self::NoisyReconnect,
         Self::DropTail,
+    ];
+
+    /// Those that harm them only beside somebody hostile.
+    pub const HOSTILE: [Self; 6] = [
+        Self::TrustSettledBelow,
+        Self::PublicKeyAtOnce,
+        Self::FixedShare,
+        Self::ChallengeThroughProven,
+        Self::AnswerAtOnce,
+        Self::ReconnectAtOnce,
     ];
 }
 

@@ -17,6 +17,9 @@ use udpchat::wire::packet;
 /// By how much the server's memory may grow, in KiB: a queue of replies that is full, and half-open handshakes.
 const GROWTH_MAX: u64 = 4096;
 
+/// And while there are as many half-open handshakes as there may be: 4,096 of some 4.3 KiB.
+const HALF_OPEN_GROWTH_MAX: u64 = 24 * 1024;
+
 /// Passes datagrams on between one client and the server, and keeps what the client said.
 struct Tapped {
     address: SocketAddr,
@@ -90,7 +93,7 @@ fn memory(server: &Server) -> u64 {
 }
 
 /// Does `abuse` while jill and jack talk, and looks that nobody noticed.
-fn members_notice_nothing_of(what: &str, abuse: impl FnOnce(&Server, &Tapped)) {
+fn members_notice_nothing_of(what: &str, growth_max: u64, abuse: impl FnOnce(&Server, &Tapped)) {
     let server = Server::start(&["--quiet"]);
     let tapped = Tapped::new(server.address);
     let join = |nick: &str, server: &str| {
@@ -138,7 +141,7 @@ fn members_notice_nothing_of(what: &str, abuse: impl FnOnce(&Server, &Tapped)) {
         let said = process.stderr.so_far();
         assert!(said.lines().all(|line| line.contains("first time at")), "{what}: {said}");
     }
-    assert!(grown < GROWTH_MAX, "{what}: {grown} KiB more");
+    assert!(grown < growth_max, "{what}: {grown} KiB more");
     // Half-open handshakes are forgotten after ten seconds: then everybody gets in again.
     let mut send =
         Process::start(&mut udpchat_with(&["send", "-n", "bot", "-t", "30s", "-s", &server.name(), "after"]));
@@ -148,7 +151,7 @@ fn members_notice_nothing_of(what: &str, abuse: impl FnOnce(&Server, &Tapped)) {
 
 #[test]
 fn a_hundred_thousand_hellos_from_ten_thousand_addresses() {
-    members_notice_nothing_of("hellos", |server, _| {
+    members_notice_nothing_of("hellos", GROWTH_MAX, |server, _| {
         for number in 0..10_000 {
             let socket = stranger(number, server.address);
             for repeat in 0..10 {
@@ -160,7 +163,7 @@ fn a_hundred_thousand_hellos_from_ten_thousand_addresses() {
 
 #[test]
 fn a_hundred_thousand_hellos_with_good_tokens() {
-    members_notice_nothing_of("hellos with tokens", |server, _| {
+    members_notice_nothing_of("hellos with tokens", HALF_OPEN_GROWTH_MAX, |server, _| {
         let mut answered = 0;
         for number in 0..10_000 {
             let socket = stranger(number, server.address);
@@ -183,27 +186,26 @@ fn a_hundred_thousand_hellos_with_good_tokens() {
 }
 
 #[test]
-fn a_thousand_handshakes_that_are_never_finished() {
-    members_notice_nothing_of("half-open handshakes", |server, _| {
+fn five_thousand_handshakes_that_are_never_finished() {
+    members_notice_nothing_of("half-open handshakes", HALF_OPEN_GROWTH_MAX, |server, _| {
         let mut answers = 0;
-        for number in 0..1000 {
-            // Few of each neighbourhood, so that the limit on all is what holds.
+        for number in 0..5000 {
+            // More than there may be in all.
             let socket = stranger((number % 40) * 250 + number / 40, server.address);
             let _ = socket.send(b"SIGNUP_TAG:\x06");
             let mut buffer = [0; 2048];
             let len = socket.recv(&mut buffer).unwrap_or_default();
             let Some(token) = packet::token(&buffer[..len]).copied() else { continue };
             let _ = socket.send(&hello(number, &token));
-            socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
             answers += usize::from(socket.recv(&mut buffer).is_ok_and(|len| buffer[..len].first() == Some(&0xf9)));
         }
-        assert!((200..=600).contains(&answers), "{answers} answers");
+        assert!(answers > 4900, "{answers} answers: nobody who shakes hands is locked out by the others");
     });
 }
 
 #[test]
 fn what_a_member_said_again_and_again_changed_and_cut_from_anywhere() {
-    members_notice_nothing_of("replays", |server, tapped| {
+    members_notice_nothing_of("replays", GROWTH_MAX, |server, tapped| {
         std::thread::sleep(Duration::from_millis(300));
         let captured = tapped.said.lock().unwrap().clone();
         assert!(
@@ -230,7 +232,7 @@ fn what_a_member_said_again_and_again_changed_and_cut_from_anywhere() {
 
 #[test]
 fn noise_of_every_length_and_first_byte() {
-    members_notice_nothing_of("noise", |server, tapped| {
+    members_notice_nothing_of("noise", GROWTH_MAX, |server, tapped| {
         let mut state = 1_u32;
         let mut next = || {
             // xorshift32 (Marsaglia).

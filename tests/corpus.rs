@@ -73,6 +73,7 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         (
             "welcome",
             plain(&[Frame::Welcome {
+                nick: "jill",
                 welcome: Welcome { log: LogId([1; 16]), start: Seq(0), end: Seq(5), remembers: true },
                 software: "udpchat",
             }]),

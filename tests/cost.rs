@@ -16,10 +16,11 @@ fn weather(loss: f64, delay: Duration) -> Weather {
     Weather { loss_up: loss, loss_down: loss, delay, ..Weather::default() }
 }
 
-/// 1,000 messages of 64 bytes at 50 a second to 10 members, acks and handshakes included.
-fn chat(loss: f64, delay: Duration) -> Numbers {
+/// 1,000 messages of 64 bytes at 50 a second to 10 members, acks and handshakes included. The table has medians of five
+/// seeds: at 30 % loss it is chance whether somebody's way back into the room is lost ten times in a row.
+fn chat(loss: f64, delay: Duration, seed: u64) -> Numbers {
     let scenario = Scenario {
-        seed: 4,
+        seed,
         dialect: Dialect::Session,
         clients: 10,
         messages: 1000,
@@ -38,27 +39,33 @@ fn chat(loss: f64, delay: Duration) -> Numbers {
 fn loss_costs_what_is_lost_and_repair_takes_little_more_than_a_round_trip() {
     let mut table = String::from("loss  delay    wire B/B  of lossless   p50 RTT  p99 RTT   converged ms\n");
     for delay in [ms(10), ms(40), ms(150)] {
-        let lossless = chat(0.0, delay).wire_bytes as f64;
+        let lossless = chat(0.0, delay, 1).wire_bytes as f64;
         for loss in [0.0, 0.01, 0.1, 0.3] {
-            let numbers = chat(loss, delay);
             let round_trip = 2.0 * delay.as_secs_f64() * 1000.0;
-            let ratio = numbers.wire_bytes as f64 / lossless;
-            let (p50, p99) = (numbers.latency_p50_ms / round_trip, numbers.latency_p99_ms / round_trip);
-            let converged = numbers.converged_ms.unwrap();
-            let (percent, useful) = (loss * 100.0, numbers.wire_bytes_per_useful_byte);
+            let runs: Vec<_> = (1..=5).map(|seed| chat(loss, delay, seed)).collect();
+            for numbers in &runs {
+                let ratio = numbers.wire_bytes as f64 / lossless;
+                let p99 = numbers.latency_p99_ms / round_trip;
+                assert_eq!((numbers.lost, numbers.duplicated, numbers.out_of_order), (0, 0, 0));
+                if loss == 0.1 {
+                    assert!(ratio <= 1.3, "at 10 % loss {ratio:.2} times the bytes of the lossless run");
+                }
+                if loss == 0.01 {
+                    assert!(p99 <= 2.5, "at 1 % loss p99 is {p99:.2} round trips");
+                }
+            }
+            let of = |number: fn(&Numbers) -> f64| median(runs.iter().map(number).collect());
+            let ratio = of(|numbers| numbers.wire_bytes as f64) / lossless;
+            let p50 = of(|numbers| numbers.latency_p50_ms) / round_trip;
+            let p99 = of(|numbers| numbers.latency_p99_ms) / round_trip;
+            let converged = of(|numbers| numbers.converged_ms.unwrap());
+            let (percent, useful) = (loss * 100.0, of(|numbers| numbers.wire_bytes_per_useful_byte));
             writeln!(
                 table,
                 "{percent:3}%  {:3} ms  {useful:8.2}  {ratio:11.2}  {p50:8.2}  {p99:7.2}  {converged:13.0}",
                 delay.as_millis()
             )
             .unwrap();
-            assert_eq!((numbers.lost, numbers.duplicated, numbers.out_of_order), (0, 0, 0));
-            if loss == 0.1 {
-                assert!(ratio <= 1.3, "at 10 % loss {ratio:.2} times the bytes of the lossless run");
-            }
-            if loss == 0.01 {
-                assert!(p99 <= 2.5, "at 1 % loss p99 is {p99:.2} round trips");
-            }
         }
     }
     insta::assert_snapshot!("chat", table);

@@ -65,7 +65,7 @@ fn members_and_text_peers_talk_and_who_is_not_verified_is_marked() {
     ends(jack, 0, "");
     let shown = server.process.stdout.so_far();
     let all =
-        "jill joined!\nSIGNUP_TAG:jack\njack: hey jill\njill: hi jack\n* jill waves\njill is now jane\njane left\n";
+        "SIGNUP_TAG:jill\nSIGNUP_TAG:jack\njack: hey jill\njill: hi jack\n* jill waves\njill is now jane\njane left\n";
     assert_eq!(shown, all);
 }
 
@@ -137,7 +137,7 @@ fn who_breaks_says_goodbye_too() {
         client.run(&mut Breaks).map(|_| ())
     });
     assert!(broken.is_err());
-    server.process.stdout.wait_for("jill joined!\njill left\n");
+    server.process.stdout.wait_for("SIGNUP_TAG:jill\njill left\n");
 }
 
 /// A log that breaks at the second entry.
@@ -196,7 +196,7 @@ fn a_server_that_ends_tells_its_members_and_they_come_back_to_the_next_one() {
     let again = Server::start_on(&server.name(), &[]);
     jill.stdout.wait_for(&format!("{} is back", server.address));
     jill.stdout.wait_for("has begun a new room: what was said before is gone");
-    assert_eq!(again.process.stdout.wait_for("is back\n"), "jill joined!\njill: held until it is back\n");
+    assert_eq!(again.process.stdout.wait_for("is back\n"), "SIGNUP_TAG:jill\njill: held until it is back\n");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_server_that_is_killed_is_noticed_with_the_next_line_which_is_said_to_be_unc
     let again = Server::start_on(&server.name(), &[]);
     jill.stdout.wait_for("udpchat: not confirmed: into the void");
     jill.enter("and on\n");
-    assert_eq!(again.process.stdout.wait_for("and on\n"), "jill joined!\njill: and on\n");
+    assert_eq!(again.process.stdout.wait_for("and on\n"), "SIGNUP_TAG:jill\njill: and on\n");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_server_that_says_nothing_is_noticed_and_its_return_too() {
     server.process.signal(Signal::SIGCONT);
     jill.stdout.wait_for(&format!("udpchat: {} is back", server.address));
     jill.stdout.wait_for("jill: anybody?");
-    assert_eq!(server.process.stdout.wait_for("anybody?\n"), "jill joined!\njill: anybody?\n");
+    assert_eq!(server.process.stdout.wait_for("anybody?\n"), "SIGNUP_TAG:jill\njill: anybody?\n");
 }
 
 #[test]
@@ -423,7 +423,8 @@ fn commands_are_carried_out_and_what_is_none_is_said_and_not_sent() {
     jack.close_input();
     ends(jack, 1, "you are al now");
     let shown = server.process.stdout.wait_for("al: hey\n");
-    let all = "SIGNUP_TAG:jack\njill joined!\njill: /who is there?\njill left\n* jack waves\nSIGNUP_TAG:al\nal: hey\n";
+    let all =
+        "SIGNUP_TAG:jack\nSIGNUP_TAG:jill\njill: /who is there?\njill left\n* jack waves\nSIGNUP_TAG:al\nal: hey\n";
     assert_eq!(shown, all);
 }
 
@@ -485,7 +486,7 @@ fn ping_tells_what_is_there_and_how_far_away() {
     let server = Server::start(&[]);
     let shown = ends(Process::start(&mut udpchat_with(&["ping", "-c", "3", "-i", "20ms", &server.name()])), 0, "");
     let shown = shown.stdout.to_end();
-    assert!(shown.contains("speaks sessions, version 1; udpchat ") && shown.contains("; key "), "{shown}");
+    assert!(shown.contains("speaks sessions, version 2; udpchat ") && shown.contains("; key "), "{shown}");
     assert!(shown.contains("3 of 3 came back, 0 % lost; round trip "), "{shown}");
     let json = ends(Process::start(&mut udpchat_with(&["ping", "--json", "-c", "1", &server.name()])), 0, "");
     let json: serde_json::Value = serde_json::from_str(&json.stdout.to_end()).unwrap();

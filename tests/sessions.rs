@@ -155,6 +155,7 @@ impl<S: Store> World<S> {
     fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         loop {
+            while self.room.shake_hands(self.now) {}
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);
@@ -418,7 +419,7 @@ fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
     while let Some(event) = jill.member.poll_event() {
         jill.events.push(event);
     }
-    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away(CloseReason::ServerEnds)), false));
+    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away(Some(CloseReason::ServerEnds))), false));
     let mut world = World { now: world.now, ..World::new() };
     jill.events.clear();
     world.wait(Duration::from_secs(5), &mut [&mut jill]);
@@ -443,9 +444,9 @@ fn a_server_of_another_version_says_which() {
     let hello = jill.member.poll_transmit().unwrap().to_vec();
     let Some(Datagram::Hello { client, .. }) = packet::parse(&hello) else { panic!("{hello:?}") };
     let mut other = packet::other_version(client);
-    *other.last_mut().unwrap() = 2;
+    *other.last_mut().unwrap() = 3;
     jill.member.handle_datagram(Instant::ZERO, server(), &other);
-    assert_eq!(jill.member.poll_event(), Some(Event::OtherVersion(2)));
+    assert_eq!(jill.member.poll_event(), Some(Event::OtherVersion(3)));
 }
 
 #[test]
@@ -573,7 +574,7 @@ fn whoever_forges_an_unknown_makes_a_new_session_stand_beside_the_old_one_and_no
     assert!(jill.member.poll_transmit().is_none(), "of a packet that was never sent: not believed");
     jill.member.handle_datagram(world.now, server(), &packet::unknown(receiver, number));
     world.receive(jill.address, &packet);
-    world.run(&mut [&mut jill]);
+    world.wait(Duration::from_secs(1), &mut [&mut jill]);
     world.say(0, "after", &mut [&mut jill]);
     assert_eq!(jill.over(), None);
     assert_eq!(jill.events.iter().filter(|event| matches!(event, Event::Here { .. })).count(), 2);

@@ -151,6 +151,7 @@ fn make() -> Vectors {
             room.handle_timeout(now);
         }
         loop {
+            while room.shake_hands(now) {}
             store::settle(now, &mut room, &mut store, |_, _| {});
             let Some(transmits) = room.poll_transmit(SocketId(0)) else { break };
             let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
@@ -185,7 +186,7 @@ fn make() -> Vectors {
     let token_secret = Entropy::new(SERVER_SEED).bytes::<32>();
     let token = unhex(&datagrams[1].bytes);
     Vectors {
-        about: "udpchat session protocol, version 1 (docs/PROTOCOL.md 2); made by tests/vectors.rs".into(),
+        about: "udpchat session protocol, version 2 (docs/PROTOCOL.md 2); made by tests/vectors.rs".into(),
         client: end(CLIENT_SECRET, client_ephemeral),
         server: end(SERVER_SECRET, server_ephemeral),
         token: TokenVector {
@@ -301,7 +302,7 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
     let vectors = vectors();
     let find = |what: &str| unhex(&vectors.datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes);
     let (hello, answer, finish) = (find("hello"), find("answer"), find("finish"));
-    assert_eq!((hello.len(), &hello[..2], hex(&hello[6..18])), (1200, &[0xf8, 1][..], vectors.token.token.clone()));
+    assert_eq!((hello.len(), &hello[..2], hex(&hello[6..18])), (1200, &[0xf8, 2][..], vectors.token.token.clone()));
     assert!(hello[50..].iter().all(|&byte| byte == 0));
     let end = |end: &End, is_client| {
         let (secret, ephemeral) = (unhex(&end.static_secret), unhex(&end.ephemeral_secret));
@@ -373,10 +374,11 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     };
     let all: Vec<(u8, Vec<u8>)> = plains.iter().flat_map(|plain| frames(plain)).collect();
     let of = |kind: u8| all.iter().filter(|frame| frame.0 == kind).map(|(_, body)| body.clone()).collect::<Vec<_>>();
-    type Welcome<'a> = ([u8; 16], u64, u64, bool, &'a str);
+    type Welcome<'a> = ([u8; 16], u64, u64, bool, &'a str, &'a str);
     let welcome = of(0x10);
     let welcome: Welcome<'_> = postcard::from_bytes(&welcome[0]).unwrap();
-    assert_eq!((welcome.0.to_vec(), welcome.1, welcome.2, welcome.3), (unhex(&vectors.log), 0, 0, true));
+    let said = (welcome.0.to_vec(), welcome.1, welcome.2, welcome.3, welcome.4);
+    assert_eq!(said, (unhex(&vectors.log), 0, 0, true, "jill"));
     assert_eq!(
         of(0x14),
         [b"\0\0\0\x03hey".to_vec(), b"\x01\x01\x01\x05waves".to_vec(), b"\x02\x02\x02\x04jane".to_vec()]
@@ -396,6 +398,7 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves"));
     assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane"));
     assert_eq!(of(0x16), [[0]]);
-    assert_eq!(of(0x17), [[&[0, 0, 0], &who[..], b"\x04jane"].concat()]);
+    // Nobody before them, no more; then each person with its length: nick, a key, which.
+    assert_eq!(of(0x17), [[&[0, 0, 14], &b"\x04jane"[..], &[0], &who[..]].concat()]);
     assert_eq!(of(0x06).last(), Some(&vec![0]));
 }

@@ -36,6 +36,8 @@ pub enum Unreachable {
     NoAnswer,
     /// A token came, but nothing came of it: datagrams of full length may not get through.
     NoHandshake,
+    /// Tokens came one after the other, each for a hello: datagrams of full length get through, and no token is taken.
+    NewTokens,
     /// The system says that datagrams of full length do not fit the way.
     TooLong,
     /// Only text came back, and that is not to be spoken.
@@ -47,7 +49,9 @@ pub enum Unreachable {
 pub enum Away {
     /// The system says so, or nothing comes back.
     Unreachable(Unreachable),
-    /// The session ended.
+    /// Nothing was heard of it for [`crate::session::DEAD_AFTER`].
+    Silent,
+    /// It ended the session.
     Closed(CloseReason),
 }
 
@@ -136,6 +140,11 @@ pub enum Event {
         people: Vec<(PersonId, Box<str>)>,
         /// There are more: they will come.
         more: bool,
+    },
+    /// Who is here will not be told: in the text dialect nobody knows, else it was not told in time.
+    NoPeople {
+        /// It is the text dialect.
+        in_text: bool,
     },
     /// An address does not answer; the next one is tried, if there is one.
     Failed(SocketAddr, Unreachable),

@@ -77,6 +77,7 @@ impl Finding {
     pub(super) fn why_not(&self) -> Unreachable {
         match self.hint {
             Some(hint) => hint,
+            None if self.member.tokens() > 1 => Unreachable::NewTokens,
             None if !self.member.is_seeking() => Unreachable::NoHandshake,
             None if self.ignores_text => Unreachable::OnlyText,
             None => Unreachable::NoAnswer,

@@ -42,12 +42,19 @@ impl Client {
     fn translate(&mut self, event: member::Event) {
         let event = match event {
             member::Event::Here { server, software, log, from, to } => {
-                self.progress = self.now;
+                // Only the first time: a session that ends as soon as it begins is no reason to wait longer.
+                if !self.has_joined {
+                    self.progress = self.now;
+                    if std::mem::take(&mut self.asks) {
+                        self.ask_member();
+                    }
+                }
+                self.here_since = self.now;
                 if self.log.replace(log) != Some(log) {
                     let place = self.config.identity.as_ref().and_then(|identity| identity.place);
                     let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
                     self.entries.push_back(Event::Begins { log, from, count, resumed });
-                    if count > 0 {
+                    if count > 0 && self.is_present() {
                         // Whoever wants to see it does, also if nothing is to be said.
                         self.to_be_shown = to;
                     }
@@ -61,8 +68,12 @@ impl Client {
                 }
             }
             member::Event::Away(why) => {
-                (self.is_away, self.is_quiet, self.progress) = (true, false, self.now);
-                Event::Away(Away::Closed(why))
+                (self.is_away, self.is_quiet) = (true, false);
+                if self.here_since + member::STOOD <= self.now {
+                    self.away_since = None;
+                }
+                self.away_since.get_or_insert(self.now);
+                Event::Away(why.map_or(Away::Silent, Away::Closed))
             }
             member::Event::Quiet(since) => {
                 self.is_quiet = true;
@@ -75,7 +86,7 @@ impl Client {
                 return self.entries.push_back(Event::AnotherLog);
             }
             member::Event::Entry { seq, encoded } => {
-                if self.outstanding() == 0 {
+                if self.outstanding() == 0 && self.is_present() {
                     self.progress = self.now;
                 }
                 return self.entries.push_back(Event::Entry { seq, encoded });
@@ -91,7 +102,10 @@ impl Client {
             }
             member::Event::TextAnswer => return,
             member::Event::Pong { stamp } => Event::Pong { stamp },
-            member::Event::People { people, more } => Event::People { people, more },
+            member::Event::People { people, more } => {
+                self.awaits_people &= more;
+                Event::People { people, more }
+            }
             member::Event::KeyChanged(key) => return self.end(Over::KeyChanged(key)),
             member::Event::OtherVersion(version) => return self.end(Over::OtherVersion(version)),
             member::Event::Over(_) if self.is_leaving => return,
@@ -106,7 +120,7 @@ impl Client {
         match outcome {
             Outcome::Accepted(seq) => {
                 self.confirmed += 1;
-                if self.config.identity.as_ref().is_some_and(|identity| identity.present) {
+                if self.is_present() {
                     self.to_be_shown = self.to_be_shown.max(seq + 1);
                 }
                 self.events.push_back(Event::Confirmed(Some(seq)));

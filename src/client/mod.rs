@@ -84,10 +84,6 @@ pub struct Identity {
     pub seed: [u8; 32],
 }
 
-/// The text dialect has no words for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotInText;
-
 #[derive(Debug)]
 enum State {
     Finding(Box<Finding>),
@@ -125,6 +121,12 @@ pub struct Client {
     shown_log: Option<LogId>,
     /// When something last came of what is waited for.
     progress: Instant,
+    /// When the last session began, and since when there is none that stands.
+    here_since: Instant,
+    away_since: Option<Instant>,
+    /// Who is here is to be asked as soon as somebody can be; and is to be told.
+    asks: bool,
+    awaits_people: bool,
     /// No more lines will come.
     ends: bool,
     is_leaving: bool,
@@ -162,6 +164,10 @@ impl Client {
             is_away: false,
             is_quiet: false,
             progress: now,
+            here_since: now,
+            away_since: None,
+            asks: false,
+            awaits_people: false,
             ends: false,
             is_leaving: false,
             events: VecDeque::new(),
@@ -208,7 +214,9 @@ impl Client {
     pub fn is_done(&self) -> bool {
         match &self.state {
             State::Text(text) => text.is_done(),
-            State::Session(_) => self.ends && self.outstanding() == 0 && self.shown_to >= self.to_be_shown,
+            State::Session(_) => {
+                self.ends && self.outstanding() == 0 && !self.awaits_people && self.shown_to >= self.to_be_shown
+            }
             State::Finding(_) | State::Over => false,
         }
     }
@@ -267,17 +275,30 @@ impl Client {
         self.post(now, PostKind::Rename, nick.as_str());
     }
 
-    /// Asks who is here; [`Event::People`] tells.
-    ///
-    /// # Errors
-    /// In the text dialect nobody knows.
-    pub fn ask(&mut self, now: Instant) -> Result<(), NotInText> {
-        match &mut self.state {
-            State::Session(member) => member.ask(now),
-            State::Text(_) => return Err(NotInText),
-            State::Finding(_) | State::Over => {}
+    /// Asks who is here, as soon as there is a server to ask; [`Event::People`] tells, or [`Event::NoPeople`] that nobody will.
+    pub fn ask(&mut self, now: Instant) {
+        self.pass_time(now);
+        match &self.state {
+            State::Session(_) => self.ask_member(),
+            State::Text(_) => self.events.push_back(Event::NoPeople { in_text: true }),
+            State::Finding(_) => self.asks = true,
+            State::Over => {}
         }
-        Ok(())
+    }
+
+    fn ask_member(&mut self) {
+        if !self.awaits_people && self.outstanding() == 0 {
+            self.progress = self.now;
+        }
+        if let State::Session(member) = &mut self.state {
+            member.ask(self.now);
+            self.awaits_people = true;
+        }
+    }
+
+    /// Whether others are to know that it is here, and so what they say matters to it.
+    fn is_present(&self) -> bool {
+        self.config.identity.as_ref().is_some_and(|identity| identity.present)
     }
 
     /// Asks for a sign of life; [`Event::Pong`] tells. The stamp is not 0. In the text dialect that is one more signup,
@@ -444,7 +465,7 @@ impl Client {
         let parts = match kind {
             PostKind::Say => texts(line, TEXT_MAX),
             PostKind::Act => texts(line, ACT_MAX),
-            PostKind::Rename => vec![line.to_owned()],
+            PostKind::Rename | PostKind::Other(_) => vec![line.to_owned()],
         };
         let count = parts.len();
         self.held.extend(parts.into_iter().map(|part| (kind, part)));
@@ -486,6 +507,9 @@ impl Client {
         let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
         let config = text_config(&self.config, vec![self.config.servers[self.server]]);
         let mut text = text::Client::answered(now, config, finding.answers);
+        if std::mem::take(&mut self.asks) {
+            self.events.push_back(Event::NoPeople { in_text: true });
+        }
         for (kind, line) in std::mem::take(&mut self.held) {
             text_post(&mut text, &mut self.config.nick, kind, &line, &mut self.events);
         }
@@ -515,16 +539,23 @@ impl Client {
     /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
     /// away, if nobody is there who can leave.
     fn patience_ends(&self) -> Option<Instant> {
-        let waits_for_lines = (self.outstanding() > 0 && (self.ends || !self.config.stays))
+        if !matches!(self.state, State::Session(_)) || self.is_leaving {
+            return None;
+        }
+        let is_owed = self.outstanding() > 0 || self.awaits_people;
+        let waits_for_lines = (is_owed && (self.ends || !self.config.stays))
             || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
         let waits_for_server = self.is_away && !self.config.stays;
-        let waits =
-            matches!(self.state, State::Session(_)) && !self.is_leaving && (waits_for_lines || waits_for_server);
-        waits.then(|| self.progress + self.config.timeout)
+        let lines = waits_for_lines.then_some(self.progress);
+        let server = self.away_since.filter(|_| waits_for_server);
+        lines.into_iter().chain(server).min().map(|since| since + self.config.timeout)
     }
 
     fn give_up(&mut self) {
         self.lose_all();
+        if std::mem::take(&mut self.awaits_people) {
+            self.events.push_back(Event::NoPeople { in_text: false });
+        }
         self.to_be_shown = Seq(0);
         if !self.ends {
             self.end(Over::GaveUp);
@@ -567,6 +598,7 @@ fn text_post(
     match kind {
         PostKind::Say => text.say(line),
         PostKind::Act => text.act(line),
+        PostKind::Other(_) => 0,
         PostKind::Rename => {
             if let Ok(to) = line.parse::<Nick>() {
                 text.rename(to.clone());

@@ -81,7 +81,7 @@ fn show(summary: &Summary, json: bool) -> io::Result<()> {
     #[allow(clippy::disallowed_methods)] // a result, written once at the end
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, summary)?;
+        out.write_all(&crate::ui::json::line(summary)?)?;
         return writeln!(out);
     }
     writeln!(

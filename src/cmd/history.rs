@@ -226,7 +226,7 @@ impl<W: Write> Shown<W> {
 
 fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
     let Some(line) = super::json::line(record.seq.0, &record.entry) else { return Ok(()) };
-    serde_json::to_writer(&mut *out, &Told::Line(line))?;
+    out.write_all(&crate::ui::json::line(&Told::Line(line))?)?;
     writeln!(out)
 }
 

@@ -20,7 +20,7 @@ use crate::net::stdio::{Input, Line, Output};
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::when::Calendar;
-use crate::ui::{notice, prompt, sanitize};
+use crate::ui::{self, notice, prompt, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
@@ -147,6 +147,10 @@ impl LineMode {
         let unfinished = !self.joined || (!self.interactive && (outstanding > 0 || !input_ended));
         let not_confirmed = client.lost() + outstanding;
         match end {
+            End::Over(why) if not_confirmed > 0 && self.joined && !matches!(why, Over::Unreachable | Over::GaveUp) => {
+                let because = over(why, &self.known, client.nick(), &self.failed, self.timeout);
+                Err(because.not_confirmed(&format!("{not_confirmed} of {}", lines(client.confirmed() + not_confirmed))))
+            }
             End::Over(why)
                 if client.confirmed() + client.lost() == 0 || !matches!(why, Over::Unreachable | Over::GaveUp) =>
             {
@@ -192,6 +196,10 @@ impl LineMode {
         self.joined |= matches!(event, Event::Joined(_));
         if let Event::Joined(Dialect::Session { key, .. }) = event {
             self.known.met(key).iter().for_each(notice);
+        }
+        if let Event::NoPeople { in_text } = event {
+            let in_time = format!("{} did not tell who is here in time", client.server());
+            return self.wrong(if in_text { "an original server does not tell who is here" } else { &in_time });
         }
         let shown_to = event.end();
         if let Event::Begins { from, count, resumed, .. } = event {
@@ -269,7 +277,7 @@ impl LineMode {
     }
 
     fn push_json(&mut self, told: &Told<'_>) {
-        if let Ok(line) = serde_json::to_vec(told) {
+        if let Ok(line) = ui::json::line(told) {
             self.output.push_plain_line(&line);
         }
     }
@@ -285,6 +293,9 @@ impl LineMode {
                     GapReason::Gone => self.notice(format_args!("{count} earlier {messages} {are} gone")),
                     GapReason::Unreadable => self
                         .notice(format_args!("the server cannot read {count} earlier {messages}: its log is damaged")),
+                    GapReason::Other(_) => {
+                        self.notice(format_args!("the server does not send {count} earlier {messages}"));
+                    }
                 }
             }
             Event::Joined(Dialect::Text) if !self.is_forced => {
@@ -315,6 +326,7 @@ impl LineMode {
             }
             Event::TextIgnored => notice(format_args!("{server} answers in plain text: ignored, a session is wanted")),
             Event::People { people, more } => self.show_people(&people, more),
+            Event::NoPeople { .. } => {}
         }
     }
 
@@ -328,7 +340,7 @@ impl LineMode {
     fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {
         self.people.extend(people.iter().map(|(id, nick)| match id {
             PersonId::Key(who) => format!("{} ({})", sanitize::escaped(nick), &who.to_string()[..8]),
-            PersonId::Text(_) => format!("{} (unverified)", sanitize::escaped(nick)),
+            PersonId::Text(_) | PersonId::Other(_) => format!("{} (unverified)", sanitize::escaped(nick)),
         }));
         if !more {
             let people = std::mem::take(&mut self.people);
@@ -362,9 +374,7 @@ impl LineMode {
                 return Next::Continue;
             }
             Command::Who => {
-                if client.ask(now).is_err() {
-                    self.wrong("an original server does not tell who is here");
-                }
+                client.ask(now);
                 return Next::Continue;
             }
             _ if !client.wants_lines() => {

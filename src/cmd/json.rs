@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::client::{Away, Dialect, Event, Unreachable};
 use crate::ui::when;
+use crate::wire::CloseReason;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{GapReason, PersonId};
 
@@ -76,6 +77,7 @@ impl<'a> Told<'a> {
                 let why = match why {
                     GapReason::Gone => "gone",
                     GapReason::Unreadable => "unreadable",
+                    GapReason::Other(_) => "not-sent",
                 };
                 Self::Gap { first: first.0, count: *count, why }
             }
@@ -84,6 +86,7 @@ impl<'a> Told<'a> {
             Event::Lost(line) => Self::Lost { text: line },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
+            Event::Away(Away::Silent) => Self::Away { why: CloseReason::TimedOut.to_string() },
             Event::Away(Away::Closed(why)) => Self::Away { why: why.to_string() },
             Event::Away(Away::Unreachable(why)) => Self::Away { why: word(*why).into() },
             Event::Back => Self::Back,
@@ -93,7 +96,7 @@ impl<'a> Told<'a> {
                 Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
             }
             Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
-            Event::Begins { .. } | Event::Pong { .. } | Event::Over(_) => return None,
+            Event::Begins { .. } | Event::Pong { .. } | Event::NoPeople { .. } | Event::Over(_) => return None,
         })
     }
 }
@@ -122,7 +125,7 @@ pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
 fn person(id: PersonId, nick: &str) -> Person<'_> {
     match id {
         PersonId::Key(who) => Person { nick, who: Some(who.to_string()), verified: true },
-        PersonId::Text(_) => Person { nick, who: None, verified: false },
+        PersonId::Text(_) | PersonId::Other(_) => Person { nick, who: None, verified: false },
     }
 }
 
@@ -132,6 +135,7 @@ const fn word(why: Unreachable) -> &'static str {
         Unreachable::NoRoute => "no-route",
         Unreachable::NoAnswer => "no-answer",
         Unreachable::NoHandshake => "no-handshake",
+        Unreachable::NewTokens => "new-tokens",
         Unreachable::TooLong => "mtu",
         Unreachable::OnlyText => "only-text",
     }
@@ -140,6 +144,7 @@ const fn word(why: Unreachable) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::json;
     use crate::wire::entry::ENTRY_MAX;
     use crate::wire::{CloseReason, Seq, Timestamp, Who};
 
@@ -147,7 +152,7 @@ mod tests {
         let mut encoded = [0; ENTRY_MAX];
         let len = entry.encode(Timestamp(1_795_392_000_007), &mut encoded).unwrap();
         let event = Event::Entry { seq: Seq(7), encoded: encoded[..len].into() };
-        serde_json::to_string(&Told::of(&event, ([127, 0, 0, 1], 1).into(), "jill").unwrap()).unwrap()
+        String::from_utf8(json::line(&Told::of(&event, ([127, 0, 0, 1], 1).into(), "jill").unwrap()).unwrap()).unwrap()
     }
 
     #[test]

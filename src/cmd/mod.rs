@@ -61,6 +61,12 @@ impl Failure {
         Self { exit, message: Some(message.into()) }
     }
 
+    /// The same, of which it is worse that `what` is not confirmed: it may or may not have arrived.
+    fn not_confirmed(self, what: &str) -> Self {
+        let because = self.message.map_or_else(String::new, |message| format!(": {message}"));
+        Self::new(Exit::NotConfirmed, format!("{what} not confirmed{because}"))
+    }
+
     const fn silent(exit: Exit) -> Self {
         Self { exit, message: None }
     }

@@ -154,7 +154,7 @@ impl Pinger {
             rtt_ms: round_trips,
         };
         if self.json {
-            self.show(serde_json::to_string(&report)?);
+            self.show(String::from_utf8_lossy(&crate::ui::json::line(&report)?));
         } else {
             let trips = report.rtt_ms.map_or_else(String::new, |RoundTrips { min, median, max }| {
                 format!("; round trip {min:.2} / {median:.2} / {max:.2} ms (least / median / most)")
@@ -198,6 +198,7 @@ impl Ui for Pinger {
             | Event::AnotherLog
             | Event::Begins { .. }
             | Event::People { .. }
+            | Event::NoPeople { .. }
             | Event::Over(_) => {}
         }
         Ok(())

@@ -63,11 +63,11 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
             let failure = over(why, &ui.known, client.nick(), &ui.failed, timeout);
             let unclear =
                 ui.failed.iter().any(|&(_, why)| matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake));
-            if client.lost() > 0 || (why == Over::Unreachable && unclear) {
-                let message = failure.message.unwrap_or_default();
-                return Err(Failure::new(Exit::NotConfirmed, format!("not confirmed: {message}")));
+            match client.lost() {
+                0 if why == Over::Unreachable && unclear => Err(failure.not_confirmed("the message is")),
+                0 => Err(failure),
+                lost => Err(failure.not_confirmed(&format!("{} of {}", lost, lines(lost + client.confirmed())))),
             }
-            Err(failure)
         }
         End::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed")),
         End::Done | End::Quit if client.lost() > 0 => Err(Failure::new(
@@ -156,6 +156,7 @@ impl Ui for Script {
             | Event::Begins { .. }
             | Event::Pong { .. }
             | Event::People { .. }
+            | Event::NoPeople { .. }
             | Event::Over(_) => {}
         }
         Ok(())

@@ -93,7 +93,7 @@ fn show(args: &Sim, reports: &[(&str, Report)]) -> io::Result<()> {
     let numbers: Vec<_> = reports.iter().map(|&(name, ref report)| (name, report.tally.numbers())).collect();
     if args.json {
         let by_dialect: BTreeMap<_, _> = numbers.into_iter().collect();
-        serde_json::to_writer(&mut out, &by_dialect)?;
+        out.write_all(&crate::ui::json::line(&by_dialect)?)?;
         writeln!(out)?;
     } else {
         table(&mut out, &numbers)?;

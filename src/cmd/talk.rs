@@ -164,6 +164,10 @@ pub(super) fn over(
         Over::Closed(why @ (CloseReason::RoomFull | CloseReason::TooManySessions)) => {
             refused(format!("{server} does not let you in: {why} (try again later)"))
         }
+        Over::Closed(CloseReason::Refused) => refused(format!(
+            "{server} refuses your key for some minutes: it broke while it dealt with what this key had sent (try again \
+             later; --verbose on the server says more)"
+        )),
         Over::Closed(CloseReason::Replaced) => {
             Failure::new(Exit::Failure, format!("{server} has a newer session of this client (is it running twice?)"))
         }
@@ -191,6 +195,10 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
              needs an MTU of {}; --text needs less)",
             mtu_needed(address)
         ),
+        Unreachable::NewTokens => format!(
+            "{address} answers each hello with a new token, and takes none of them: datagrams of 1200 bytes get through, but \
+             no session began within {within} (does something on the way, a NAT or a proxy, change your port each time?)"
+        ),
         Unreachable::TooLong => format!(
             "datagrams of 1200 bytes do not fit the way to {address}: a session needs an MTU of {} (raise it, or speak \
              --text)",
@@ -214,7 +222,11 @@ pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Kno
     match why {
         Away::Unreachable(why) => format!("{}; trying to join again", unreachable(address, why, within, known)),
         Away::Closed(CloseReason::ServerEnds) => format!("{address} has ended, retrying"),
-        Away::Closed(_) => quiet(address, crate::session::DEAD_AFTER),
+        Away::Closed(CloseReason::TimedOut) => {
+            format!("{address} ended the session: it had not heard of this client for too long, retrying")
+        }
+        Away::Closed(why) => format!("{address} ended the session: {why}, retrying"),
+        Away::Silent => quiet(address, crate::session::DEAD_AFTER),
     }
 }
 

@@ -244,6 +244,7 @@ impl<S: Store> Server<S> {
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }
+        more |= self.room.shake_hands(self.clock.now());
         self.room.set_wall(wall());
         self.settle();
         store::answer(now, &mut self.room, &mut self.store);

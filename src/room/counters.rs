@@ -43,7 +43,7 @@ pub enum DropReason {
     NoDatagram,
     /// A hello without a good token; it draws one.
     Token,
-    /// Too many handshakes are half-open.
+    /// Too many handshakes are half-open: one of the prefix with most lost its place for another one.
     HalfOpen,
     /// Not sealed by the other end of its session.
     Forged,

@@ -5,7 +5,6 @@
 //! Driven by: `room`.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::admission::{Prefix, TextPolicy, is_private};
 use super::counters::DropReason;
@@ -23,15 +22,9 @@ use crate::wire::{Refusal, Seq, packet};
 /// How many new members of one prefix may come at once. Chosen: a class room.
 const SIGNUP_BURST: u32 = 64;
 
-/// The most prefixes whose signups are metered at a time; more are refused until some have rested.
-const METERED_MAX: usize = 4096;
-
 /// Datagrams of what was said before that wait for a socket before newcomers go without. Chosen: some full replays; it is
 /// no promise.
 const REPLAYED_MAX: usize = 2048;
-
-/// How often it is looked which have. Chosen: the cost does not show, the wait is short.
-const SIGNUPS_SWEEP: Duration = Duration::from_millis(100);
 
 impl Room {
     pub(super) fn accept(&mut self, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
@@ -40,10 +33,8 @@ impl Room {
         }
         if let Some(sessions) = &mut self.sessions {
             if packet::is_session(bytes) {
-                let members = self.members.len() + sessions.len();
-                let (is_full, members_max) = (members >= self.config.members_max, self.config.members_max);
-                let (queue, members) = (&mut self.queue, &self.members);
-                let mut intake = Intake { queue, rate: self.config.rate, is_full, members_max, members };
+                let (rate, members_max) = (self.config.rate, self.config.members_max);
+                let mut intake = Intake { queue: &mut self.queue, rate, members_max, members: &self.members };
                 return sessions.receive(self.now, path, bytes, &mut intake);
             }
             if text::is_probe(bytes) {
@@ -86,11 +77,11 @@ impl Room {
             return Some(self.now);
         };
         let burst = rate.seconds(BURST_SECONDS);
-        if member.meter.when(self.now, rate, burst.saturating_add(RESTING_MAX)) > self.now {
+        if member.meter.when(self.now, rate.interval(), burst.saturating_add(RESTING_MAX)) > self.now {
             return None;
         }
-        let due = member.meter.when(self.now, rate, burst);
-        member.meter.take(self.now, rate);
+        let due = member.meter.when(self.now, rate.interval(), burst);
+        member.meter.take(self.now, rate.interval());
         Some(due)
     }
 
@@ -121,21 +112,11 @@ impl Room {
 
     fn meter_signup(&mut self, prefix: Prefix) -> Result<(), DropReason> {
         let (Some(rate), now) = (self.config.signup_rate, self.now) else { return Ok(()) };
-        if self.signups.len() >= METERED_MAX && !self.signups.contains_key(&prefix) {
-            // Looking goes through all of them: now and then is enough.
-            if now.saturating_since(self.signups_swept) >= SIGNUPS_SWEEP {
-                self.signups.retain(|_, meter| !meter.is_fresh(now));
-                self.signups_swept = now;
-            }
-            if self.signups.len() >= METERED_MAX {
-                return Err(DropReason::Signups);
-            }
-        }
-        let meter = self.signups.entry(prefix).or_default();
-        if meter.when(now, rate, SIGNUP_BURST) > now {
+        let meter = self.signups.of(now, prefix).ok_or(DropReason::Signups)?;
+        if meter.when(now, rate.interval(), SIGNUP_BURST) > now {
             return Err(DropReason::Signups);
         }
-        meter.take(now, rate);
+        meter.take(now, rate.interval());
         Ok(())
     }
 

@@ -5,7 +5,8 @@
 //! Must not know: sockets, clocks, files, where the log is kept.
 //! Driven by: the mio loop (`net`) and the tests, alike:
 //!
-//! 1. [`Room::handle_datagram`], [`Room::handle_unreachable`], [`Room::handle_timeout`] as things happen;
+//! 1. [`Room::handle_datagram`], [`Room::handle_unreachable`], [`Room::handle_timeout`] as things happen, then
+//!    [`Room::shake_hands`] once a turn;
 //! 2. [`Room::poll_event`] until it has none: drafts for the backend, which answers with [`Room::committed`] or
 //!    [`Room::rejected`] at once or later, and lines for the transcript;
 //! 3. [`Room::poll_transmit`] and [`Room::transmitted`] for each socket, as long as the socket takes something;
@@ -31,7 +32,7 @@ mod request;
 mod sessions;
 mod transmit;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub use members::{Path, SocketId};
 pub use page::{PAGE, Page};
 pub use rate::Rate;
 pub use request::{Beginning, Known, Request, Start};
-pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, HALF_OPEN_OF_A_PREFIX, POSTS_MAX, SESSIONS_OF_A_KEY};
+pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, POSTS_MAX, REFUSED_FOR, SESSIONS_OF_A_KEY, WORK_OF_A_TURN};
 pub use transmit::Transmits;
 
 use crate::time::Instant;
@@ -51,14 +52,13 @@ use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
 use crate::wire::text::{self};
 use crate::wire::{Nick, Seq, SessionId, Timestamp, Who};
-use admission::Prefix;
 use fanout::Fanout;
 use log::Log;
 use members::Members;
 use queue::Queue;
-use rate::Meter;
+use rate::Meters;
 use replay::Replay;
-use sessions::Sessions;
+use sessions::{Intake, Sessions};
 use transmit::Outgoing;
 
 /// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
@@ -170,14 +170,14 @@ pub struct Room {
     /// The latest time that anybody has told us.
     now: Instant,
     /// What prefixes have used of the rate of their signups.
-    signups: BTreeMap<Prefix, Meter>,
-    /// When the rested ones among them were last sorted out.
-    signups_swept: Instant,
+    signups: Meters,
     /// The entries of the drafts under way, for which the log keeps place.
     reserved: u64,
     /// Committed, to be told to the transcript, then given back.
     accepted: VecDeque<DraftId>,
     told: Option<DraftId>,
+    /// Whose draft is being dealt with.
+    in_hand: Option<Who>,
     /// Where a line is put together; kept for its memory.
     rendered: String,
     /// And a part of one.
@@ -201,8 +201,8 @@ impl Room {
             wall: Timestamp::default(),
             counters: Counters::default(),
             now: Instant::ZERO,
-            signups: BTreeMap::new(),
-            signups_swept: Instant::ZERO,
+            signups: Meters::default(),
+            in_hand: None,
             reserved: 0,
             accepted: VecDeque::new(),
             told: None,
@@ -309,6 +309,29 @@ impl Room {
         self.check();
     }
 
+    /// Does a turn's worth of public-key work for those who shake hands ([`WORK_OF_A_TURN`]). True if there is more: for the next
+    /// turn, when the others had theirs.
+    pub fn shake_hands(&mut self, now: Instant) -> bool {
+        self.pass_time(now);
+        let Some(sessions) = &mut self.sessions else { return false };
+        let (rate, members_max) = (self.config.rate, self.config.members_max);
+        let mut intake = Intake { queue: &mut self.queue, rate, members_max, members: &self.members };
+        let counters = &mut self.counters;
+        let more = sessions.shake_hands(self.now, &mut intake, |reason| counters.drop_for(now, reason));
+        self.check();
+        more
+    }
+
+    /// This key is refused until then: its datagram was being handled when a server with this log broke.
+    pub fn refuse(&mut self, who: Who, until: Instant) {
+        self.sessions.iter_mut().for_each(|sessions| sessions.refuse(who, until));
+    }
+
+    /// Whose datagram, or draft, is being handled: only while something is, so to be asked when that ended in a panic.
+    pub fn in_hand(&self) -> Option<Who> {
+        self.in_hand.or_else(|| self.sessions.as_ref().and_then(Sessions::in_hand))
+    }
+
     /// The system says that nothing gets through to `peer`. A member is gone at the first word of a closed port, and at
     /// the third in a row, without a datagram from it, of a host that is not reached.
     pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr, why: Unreachable) {
@@ -343,8 +366,9 @@ impl Room {
     /// the order of their numbers.
     pub fn committed(&mut self, now: Instant, draft: DraftId, first: Seq, at: Timestamp) {
         self.pass_time(now);
-        debug_assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let Some(slot) = self.queue.get(draft) else { return };
+        self.in_hand = slot.post.map(|_| slot.who);
+        assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
         let source = slot.source;
         slot.render(&mut self.rendered);
         let parts = text::cut(&self.rendered, &self.rendered[..slot.prefix_len]);
@@ -366,6 +390,7 @@ impl Room {
         }
         self.settled(draft);
         self.accepted.push_back(draft);
+        self.in_hand = None;
         self.check();
     }
 
@@ -397,7 +422,9 @@ impl Room {
             return Some(match slot.kind {
                 EntryKind::Signup => Event::Accepted { tag: text::SIGNUP_TAG, text: &slot.text },
                 EntryKind::Line => Event::Accepted { tag: "", text: &slot.text },
-                EntryKind::Said | EntryKind::Joined | EntryKind::Left(_) | EntryKind::Did | EntryKind::Renamed => {
+                // As an original's transcript has it, whichever dialect the client speaks.
+                EntryKind::Joined => Event::Accepted { tag: text::SIGNUP_TAG, text: &slot.nick },
+                EntryKind::Said | EntryKind::Left(_) | EntryKind::Did | EntryKind::Renamed => {
                     slot.render(&mut self.rendered);
                     Event::Accepted { tag: "", text: &self.rendered }
                 }
@@ -412,7 +439,8 @@ impl Room {
     pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
         // In turn: neither kind of members waits for all of the other.
         let built_is_next = *self.gave.get(socket.0)? != Given::Built;
-        let more_built = self.sessions.as_mut().is_some_and(|sessions| sessions.build(self.now, socket));
+        let (members, now) = (&self.members, self.now);
+        let more_built = self.sessions.as_mut().is_some_and(|sessions| sessions.build(now, socket, members));
         // What was said before goes before what is said now.
         let more_text = if self.replays[socket.0].len() > 0 { Given::Replay } else { Given::Sweep };
         let has_text = more_text == Given::Replay || self.advance(socket);

@@ -1,17 +1,20 @@
 //! How often something may happen.
 //!
-//! Owns: [`Rate`], and [`Meter`], which holds one source to it.
+//! Owns: [`Rate`], [`Meter`], which holds one source to it, and [`Meters`], which hold prefixes to it.
 //! Must not know: what is metered.
 //! Driven by: `room`.
 //!
 //! The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): all that is remembered of a source is when its
 //! next event would be due if it kept exactly to the rate.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::admission::Prefix;
 use crate::time::Instant;
+use crate::work::{self, Work};
 
 /// So many a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +33,9 @@ impl Rate {
         self.per_second.saturating_mul(seconds)
     }
 
-    fn interval(self) -> Duration {
-        Duration::from_secs(1) / self.per_second
+    /// From one to the next; at least a nanosecond.
+    pub(super) fn interval(self) -> Duration {
+        (Duration::from_secs(1) / self.per_second).max(Duration::from_nanos(1))
     }
 }
 
@@ -58,20 +62,52 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// When an event that comes in now may happen, if `burst` events may be ahead of the rate.
-    pub(super) fn when(self, now: Instant, rate: Rate, burst: u32) -> Instant {
+    /// When an event that comes in now may happen, if there is to be one each `interval` in the long run and `burst` may be
+    /// ahead of that.
+    pub(super) fn when(self, now: Instant, interval: Duration, burst: u32) -> Instant {
         let ahead = self.due.saturating_since(now);
-        now + ahead.saturating_sub(rate.interval() * burst.saturating_sub(1))
+        now + ahead.saturating_sub(interval.saturating_mul(burst.saturating_sub(1)))
     }
 
     /// The event is taken.
-    pub(super) fn take(&mut self, now: Instant, rate: Rate) {
-        self.due = self.due.max(now) + rate.interval();
+    pub(super) fn take(&mut self, now: Instant, interval: Duration) {
+        self.due = self.due.max(now) + interval;
     }
 
-    /// Whether nothing of the rate is used, so that it need not be remembered.
+    /// Whether nothing is used, so that it need not be remembered.
     pub(super) fn is_fresh(self, now: Instant) -> bool {
         self.due <= now
+    }
+}
+
+/// Prefixes that are metered at a time.
+pub(super) const METERED_MAX: usize = 4096;
+
+/// How often it is looked which of them have rested, when there are as many as there may be. Chosen: looking at all of them
+/// costs a hundredth of that.
+const SWEEP: Duration = Duration::from_millis(10);
+
+/// What prefixes have used of something that each of them may have so often.
+#[derive(Debug, Default)]
+pub(super) struct Meters {
+    meters: BTreeMap<Prefix, Meter>,
+    swept: Instant,
+}
+
+impl Meters {
+    /// What `prefix` has used; `None` if too many others are metered.
+    pub(super) fn of(&mut self, now: Instant, prefix: Prefix) -> Option<&mut Meter> {
+        if self.meters.len() >= METERED_MAX && !self.meters.contains_key(&prefix) {
+            if now.saturating_since(self.swept) >= SWEEP {
+                work::did(Work::Scanned, self.meters.len());
+                self.meters.retain(|_, meter| !meter.is_fresh(now));
+                self.swept = now;
+            }
+            if self.meters.len() >= METERED_MAX {
+                return None;
+            }
+        }
+        Some(self.meters.entry(prefix).or_default())
     }
 }
 
@@ -86,12 +122,41 @@ mod tests {
         let now = Instant::from_millis(5000);
         let mut delays = Vec::new();
         for _ in 0..5 {
-            delays.push(meter.when(now, rate, 3).saturating_since(now).as_millis());
-            meter.take(now, rate);
+            delays.push(meter.when(now, rate.interval(), 3).saturating_since(now).as_millis());
+            meter.take(now, rate.interval());
         }
         assert_eq!(delays, [0, 0, 0, 100, 200]);
         assert!(!meter.is_fresh(now + Duration::from_millis(499)));
         assert!(meter.is_fresh(now + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn the_highest_rate_that_can_be_written_overflows_nothing() {
+        for rate in ["429500000/s", "4294967295/s", "1/s"].map(|rate| rate.parse::<Rate>().unwrap()) {
+            let mut meter = Meter::default();
+            let now = Instant::from_millis(u64::MAX / 1_000_000);
+            for burst in [0, 1, u32::MAX] {
+                assert!(meter.when(now, rate.interval(), burst) >= now);
+                meter.take(now, rate.interval());
+            }
+            assert!(rate.seconds(u32::MAX).saturating_add(64) >= rate.seconds(1));
+        }
+    }
+
+    #[test]
+    fn as_many_prefixes_are_metered_as_may_be_and_those_that_have_rested_make_place() {
+        let mut meters = Meters::default();
+        let prefix =
+            |number: usize| Prefix::of([10, u8::try_from(number >> 8).unwrap(), (number & 0xff) as u8, 1].into());
+        let now = Instant::from_millis(100);
+        for number in 0..METERED_MAX {
+            meters.of(now, prefix(number)).unwrap().take(now, Duration::from_millis(10));
+        }
+        assert!(meters.of(now, prefix(METERED_MAX)).is_none(), "one past the limit");
+        assert!(meters.of(now, prefix(5)).is_some());
+        let later = now + Duration::from_millis(10);
+        assert!(meters.of(later, prefix(METERED_MAX)).is_some());
+        assert_eq!(meters.meters.len(), 1);
     }
 
     #[test]

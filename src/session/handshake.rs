@@ -14,12 +14,22 @@ use zeroize::Zeroizing;
 
 use super::keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 use crate::wire::packet::{self, DATAGRAM_MAX, PROLOGUE_LEN, TAG_LEN};
+use crate::work::{self, Work};
 
 /// PROTOCOL 2.4.
 const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
 
 /// What is in a Noise message beside its payload, at most: an ephemeral key, a sealed static key, a tag.
 const NOISE_OVERHEAD: usize = KEY_LEN + KEY_LEN + TAG_LEN + TAG_LEN;
+
+/// The multiplications on Curve25519 that the server's half costs until it has answered: two public keys of its own, ee, es.
+pub const HELLO_COST: usize = 4;
+
+/// And those of the finish: se.
+pub const FINISH_COST: usize = 1;
+
+/// And those of another finish after one that was not authentic: all that was before.
+pub const REDO_COST: usize = HELLO_COST;
 
 /// The client's end.
 pub struct Initiator {
@@ -90,9 +100,15 @@ impl Responder {
             self.noise = respond(key, &self.seed, &self.prologue, &self.hello, &self.payload)?.0;
         }
         self.is_spent = true;
+        work::did(Work::PublicKey, FINISH_COST);
         let mut payload = [0; DATAGRAM_MAX];
         let len = self.noise.read_message(message, &mut payload).ok()?;
         Some((payload[..len].to_vec(), remote(&self.noise)?))
+    }
+
+    /// Whether a finish was read already: the next one costs more ([`REDO_COST`]).
+    pub const fn is_spent(&self) -> bool {
+        self.is_spent
     }
 
     /// The keys of the session, after [`Responder::read_finish`].
@@ -109,6 +125,7 @@ fn respond(
     hello: &[u8],
     payload: &[u8],
 ) -> Option<(HandshakeState, Vec<u8>)> {
+    work::did(Work::PublicKey, HELLO_COST);
     let mut noise = build(key, seed.clone(), prologue, false);
     noise.read_message(hello, &mut []).ok()?;
     let answer = write(&mut noise, payload);
@@ -128,7 +145,8 @@ impl Transport {
         let start = into.len();
         into.resize(start + plain.len() + TAG_LEN, 0);
         let len = self.0.write_message(number, plain, &mut into[start..]);
-        debug_assert_eq!(len.ok(), Some(plain.len() + TAG_LEN), "a packet is short, its number is not the last");
+        // Else what follows in the buffer would go out unsealed.
+        assert_eq!(len.ok(), Some(plain.len() + TAG_LEN), "a packet is short, its number is not the last");
     }
 
     /// Opens what was sealed under `number`; `None` if it was not.

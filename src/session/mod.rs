@@ -25,7 +25,7 @@ mod window;
 use std::fmt;
 use std::time::Duration;
 
-pub use handshake::{Initiator, Responder, Transport};
+pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use replay::WINDOW as REPLAY_WINDOW;
 pub use tap::Tap;
@@ -35,7 +35,7 @@ pub use window::PACKETS_MAX;
 use crate::sabotage::{Fault, planted};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Writer};
-use crate::wire::packet::{self, DATAGRAM_MAX, PACKET_HEAD, TAG_LEN};
+use crate::wire::packet::{self, DATAGRAM_MAX};
 use crate::wire::{CloseReason, SessionId};
 use flight::Flight;
 use path::Paths;
@@ -57,9 +57,6 @@ const PROBES: usize = 2;
 
 /// Probe timeouts in a row that are persistent congestion (RFC 9002 7.6.1).
 const PERSISTENT: u32 = 3;
-
-/// The length of a packet with nothing but a challenge.
-const CHALLENGE_LEN: u64 = (PACKET_HEAD + 3 + 8 + TAG_LEN) as u64;
 
 const _: () = assert!(DEAD_AFTER.as_secs() >= 4 * KEEPALIVE.as_secs());
 
@@ -236,8 +233,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.transport.open(number, sealed, into).ok_or(Ignored::Forged)
     }
 
-    /// Takes an authentic packet of `bytes` that came from `from`; `challenge` is asked for 8 random bytes if that is a
-    /// new address.
+    /// Takes an authentic packet of `bytes` that came from `from`; `challenges` is asked for two times 8 random bytes if that
+    /// is a new address.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -245,7 +242,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         number: u64,
         bytes: usize,
         draws_ack: bool,
-        challenge: impl FnOnce() -> [u8; 8],
+        challenges: impl FnOnce() -> [[u8; 8]; 2],
     ) {
         let is_highest = self.received.highest().is_none_or(|highest| number > highest);
         let in_order = if is_highest || self.received.is_new(number) { self.received.mark(number) } else { false };
@@ -253,7 +250,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if is_highest {
             self.highest_at = now;
         }
-        self.paths.received(now, from, number, bytes as u64, challenge);
+        self.paths.received(now, from, number, bytes as u64, challenges);
         if draws_ack || planted(Fault::AckAcks) {
             self.unacked += 1;
             (self.ack_carrier, self.ack_arrived) = (None, false);
@@ -273,7 +270,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             Frame::Pong { .. } => {}
             Frame::Challenge(data) => self.response = Some(data),
             Frame::Response(data) => {
-                if self.paths.responded(from, data) {
+                if self.paths.responded(now, from, data) {
                     // RFC 9000 9.4: another path, another round-trip time and window.
                     (self.window, self.rtt) = (Window::new(now), Rtt::default());
                     (self.backoff, self.probes, self.probed) = (0, 0, Instant::ZERO);
@@ -302,7 +299,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if self.ack_due.is_some_and(|due| due <= now) {
             (self.ack_due, self.ack_now) = (None, true);
         }
-        self.challenge_now |= self.paths.due(CHALLENGE_LEN).is_some_and(|due| due <= now);
+        self.challenge_now |= self.paths.due().is_some_and(|due| due <= now);
         if self.role == Role::Client && self.spoke + KEEPALIVE <= now {
             (self.ping, self.spoke) = (self.ping.or(Some(0)), now);
         }
@@ -319,7 +316,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     pub fn poll_timeout(&self) -> Instant {
         let keepalive = (self.role == Role::Client).then(|| self.spoke + KEEPALIVE);
         let ack = self.ack_due.filter(|_| !self.ack_now);
-        let challenge = self.paths.due(CHALLENGE_LEN).filter(|_| !self.challenge_now);
+        let challenge = self.paths.due().filter(|_| !self.challenge_now);
         let loss = self.flight.loss_time(self.rtt.loss_delay());
         let all = [keepalive, ack, challenge, loss, self.probe_time()];
         all.into_iter().flatten().fold(self.heard + DEAD_AFTER, Instant::min)
@@ -338,12 +335,15 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// A challenge to a new address, if one is due: adds the packet to `out` and returns where it goes.
     pub fn poll_challenge(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<P> {
         self.challenge_now = false;
-        let (to, data) = self.paths.challenge(now, CHALLENGE_LEN)?;
+        let challenge = self.paths.challenge(now)?;
         let mut writer = Writer::default();
-        writer.frame(&Frame::Challenge(data));
+        writer.frame(&Frame::Challenge(challenge.data));
+        if challenge.is_full {
+            writer.pad();
+        }
         self.seal(writer.plain(), out);
-        self.paths.challenged(CHALLENGE_LEN, now + self.rtt.probe_timeout(0));
-        Some(to)
+        self.paths.challenged(challenge.is_full, now + self.rtt.probe_timeout(0));
+        Some(challenge.to)
     }
 
     /// The next packet, if there is anything to send: adds it to `out` and returns where it goes. `fill` adds the driver's
@@ -363,6 +363,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             }
         }
         let mut draws_ack = false;
+        // RFC 9000 8.2.2: an answer is as long as the question may have been. A server is asked nothing, so that nobody has it
+        // send 1,200 bytes for 40.
+        let is_padded = self.response.is_some() && self.role == Role::Client;
         let own = [
             self.response.take().map(Frame::Response),
             self.pong.take().map(|stamp| Frame::Pong { stamp }),
@@ -379,6 +382,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         }
         if !draws_ack && !self.ack_now {
             return None;
+        }
+        if is_padded {
+            writer.pad();
         }
         if allowed.ack {
             (self.unacked, self.ack_due, self.ack_now) = (0, None, false);
@@ -527,7 +533,7 @@ mod tests {
         let Some(packet::Datagram::Packet { number, sealed, .. }) = packet::parse(bytes) else { panic!("{bytes:?}") };
         let mut plain = [0; DATAGRAM_MAX];
         let frames: Vec<_> = crate::wire::frame::frames(to.open(number, sealed, &mut plain)?).flatten().collect();
-        to.accept(now, path, number, bytes.len(), frames.iter().any(Frame::draws_ack), || [9; 8]);
+        to.accept(now, path, number, bytes.len(), frames.iter().any(Frame::draws_ack), || [[9; 8], [8; 8]]);
         for frame in &frames {
             assert!(to.handle(now, path, frame).is_ok());
         }
@@ -633,11 +639,19 @@ mod tests {
         assert_eq!(server.path(), "client");
         let mut challenge = Vec::new();
         assert_eq!(server.poll_challenge(at(50), &mut challenge), Some("elsewhere"));
-        assert_eq!(challenge.len() as u64, CHALLENGE_LEN);
+        assert_eq!(challenge.len() as u64, path::SHORT, "three times what came from there at the most");
         assert_eq!(server.poll_challenge(at(50), &mut Vec::new()), None, "one at a time");
         take(&mut client, at(100), "server", &challenge).unwrap();
         let response = packet(&mut client, at(100), None).unwrap();
+        assert_eq!(response.len(), DATAGRAM_MAX);
         take(&mut server, at(150), "elsewhere", &response).unwrap();
+        assert_eq!(server.path(), "client", "whether the path takes full packets is not known");
+        challenge.clear();
+        assert_eq!(server.poll_challenge(at(150), &mut challenge), Some("elsewhere"));
+        assert_eq!(challenge.len() as u64, path::FULL);
+        take(&mut client, at(200), "server", &challenge).unwrap();
+        let response = packet(&mut client, at(200), None).unwrap();
+        take(&mut server, at(250), "elsewhere", &response).unwrap();
         assert_eq!(server.path(), "elsewhere");
     }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::Restart;
 use super::network::Datagram;
-use super::world::{Kind, World, address, message_text, open_room, server, text_config};
+use super::world::{Kind, SOCKETS, World, address, message_text, open_room, server, text_config};
 use crate::client::text;
+use crate::room::SocketId;
 use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::frame::PostKind;
@@ -148,6 +149,10 @@ impl World<'_> {
             let client = &mut self.clients[index];
             client.moves += 1;
             client.address = address(index, client.moves);
+            if index.is_multiple_of(4) {
+                // And by another way, which ends at another socket.
+                client.socket = SocketId((client.socket.0 + 1) % SOCKETS);
+            }
             let (nick, to) = (client.nick.clone(), client.address);
             self.trace.tell(self.now, &nick, || format!("is at {to} now"));
         }
@@ -189,7 +194,7 @@ impl World<'_> {
             }
         }
         let mut hello = vec![0; 1200];
-        hello[..6].copy_from_slice(&[0xf8, 1, 1, 2, 3, 4]);
+        hello[..6].copy_from_slice(&[0xf8, 2, 1, 2, 3, 4]);
         hello[6..18].copy_from_slice(b"\x06AAAAAAAAAAA");
         hello[18..50].copy_from_slice(&self.entropy.bytes::<32>());
         all.push(hello.into());
@@ -198,7 +203,8 @@ impl World<'_> {
         all.push(garbage.into());
         for bytes in all {
             self.oracle.sent(attacker, server(), &bytes);
-            let datagram = Datagram { from: attacker, to: server(), bytes, sent: self.now };
+            let socket = SocketId(self.entropy.next_u32() as usize % SOCKETS);
+            let datagram = Datagram { from: attacker, to: server(), socket, bytes, sent: self.now };
             self.network.send_after(self.now, Duration::from_millis(1), datagram);
         }
     }

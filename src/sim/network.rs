@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::room::SocketId;
 use crate::session::Entropy;
 use crate::time::Instant;
 
@@ -72,6 +73,8 @@ pub(super) struct Datagram {
     pub(super) from: SocketAddr,
     /// Where it goes.
     pub(super) to: SocketAddr,
+    /// Through which of the server's sockets: where the way of the client's datagrams ends.
+    pub(super) socket: SocketId,
     /// What is in it.
     pub(super) bytes: Box<[u8]>,
     /// When it was sent.

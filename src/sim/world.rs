@@ -25,7 +25,9 @@ use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome};
 use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
 
-const SOCKET: SocketId = SocketId(0);
+/// The sockets of the server. All have one address for the clients: something on the way says whose datagrams come through
+/// which, and only through that one something comes back.
+pub(super) const SOCKETS: usize = 2;
 
 /// What time it is when a run begins. Chosen: the day on which this was written.
 const EPOCH: Timestamp = Timestamp(1_795_392_000_000);
@@ -52,6 +54,7 @@ pub(super) struct Client {
     pub(super) nick: String,
     pub(super) key: StaticKey,
     pub(super) address: SocketAddr,
+    pub(super) socket: SocketId,
     pub(super) started: bool,
     /// It has been in the room: from then on it is to get everything.
     pub(super) joined: bool,
@@ -161,6 +164,7 @@ impl<'a> World<'a> {
             nick,
             key: StaticKey::generate(&mut self.entropy),
             address: address(index, 0),
+            socket: SocketId(0),
             started: false,
             joined: false,
             instance: Instance(self.entropy.bytes()),
@@ -276,6 +280,7 @@ impl<'a> World<'a> {
     fn commit(&mut self) -> bool {
         let since_start = self.now.saturating_since(Instant::ZERO);
         self.room.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
+        while self.room.shake_hands(self.now) {}
         store::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
         store::answer(self.now, &mut self.room, &mut self.backend);
         self.backend.prune(self.scenario.keep_entries);
@@ -296,20 +301,33 @@ impl<'a> World<'a> {
 
     fn send_from_server(&mut self) {
         loop {
+            let mut any = false;
+            for socket in (0..SOCKETS).map(SocketId) {
+                any |= self.send_through(socket);
+            }
+            if !any && !(self.room.has_requests() | self.commit()) {
+                return;
+            }
+        }
+    }
+
+    /// Sends what there is for one socket. True if there was anything.
+    fn send_through(&mut self, socket: SocketId) -> bool {
+        let mut any = false;
+        loop {
             let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
-            let Some(transmits) = self.room.poll_transmit(SOCKET) else {
-                if self.room.has_requests() | self.commit() { continue } else { return }
-            };
+            let Some(transmits) = self.room.poll_transmit(socket) else { return any };
+            any = true;
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let mut count = 0;
             for (to, bytes) in transmits {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
                 count += 1;
             }
-            self.room.transmitted(SOCKET, count);
+            self.room.transmitted(socket, count);
             for (to, bytes) in sent {
-                let client = self.clients.iter().position(|client| client.address == to);
-                self.carry(Way::Down, client, server(), to, &bytes);
+                let client = self.clients.iter().position(|client| client.address == to && client.socket == socket);
+                self.carry(Way::Down, client, socket, server(), to, &bytes);
             }
         }
     }
@@ -326,22 +344,30 @@ impl<'a> World<'a> {
                 Kind::Session(member) => member.transmitted(self.now),
                 Kind::Text(text) => text.transmitted(self.now),
             }
-            let from = client.address;
+            let (from, socket) = (client.address, client.socket);
             if self.scenario.attack && self.network.chance(0.02) {
                 // Somebody on the way is faster, and says that it is from elsewhere.
                 let forged = address(200 + index, 0);
-                let copy = Datagram { from: forged, to: server(), bytes: bytes.clone().into(), sent: self.now };
+                let copy = Datagram { from: forged, to: server(), socket, bytes: bytes.clone().into(), sent: self.now };
                 self.oracle.sent(forged, server(), &bytes);
                 self.network.send_after(self.now, Duration::from_micros(10), copy);
             }
-            self.carry(Way::Up, Some(index), from, server(), &bytes);
+            self.carry(Way::Up, Some(index), socket, from, server(), &bytes);
         }
     }
 
-    fn carry(&mut self, way: Way, client: Option<usize>, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    fn carry(
+        &mut self,
+        way: Way,
+        client: Option<usize>,
+        socket: SocketId,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) {
         self.tally.wire(bytes.len());
         self.oracle.sent(from, to, bytes);
-        let datagram = Datagram { from, to, bytes: bytes.into(), sent: self.now };
+        let datagram = Datagram { from, to, socket, bytes: bytes.into(), sent: self.now };
         let fate = client.map_or(Fate::Lost, |client| self.network.send(self.now, way, client, datagram));
         let (from, to) = (self.name(from), self.name(to));
         self.trace.sent(self.now, &from, &to, bytes, fate);
@@ -356,10 +382,10 @@ impl<'a> World<'a> {
     }
 
     fn arrive(&mut self, datagram: Datagram) {
-        let Datagram { from, to, bytes, sent } = &datagram;
+        let Datagram { from, to, socket, bytes, sent } = &datagram;
         if *to == server() {
             self.oracle.reached_server(*from, bytes, *sent);
-            self.room.handle_datagram(self.now, Path { socket: SOCKET, peer: *from, local: None }, bytes);
+            self.room.handle_datagram(self.now, Path { socket: *socket, peer: *from, local: None }, bytes);
             if self.scenario.attack && bytes[0] >= 0xf8 {
                 self.captured.truncate(CAPTURED_MAX - 1);
                 self.captured.push_front(datagram);
@@ -367,9 +393,8 @@ impl<'a> World<'a> {
             return;
         }
         self.oracle.reached_client(*to, self.now);
-        let Some(client) = self.clients.iter_mut().find(|client| client.address == *to && client.started) else {
-            return;
-        };
+        let is_for = |client: &Client| client.address == *to && client.socket == *socket && client.started;
+        let Some(client) = self.clients.iter_mut().find(|client| is_for(client)) else { return };
         match &mut client.kind {
             Kind::Session(member) => member.handle_datagram(self.now, *from, bytes),
             Kind::Text(text) => text.handle_datagram(self.now, *from, bytes),
@@ -464,7 +489,7 @@ pub(super) fn open_room(
         tap: trace.tap(),
     };
     let config = room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
-    let mut room = Room::new(config, 1, backend.next());
+    let mut room = Room::new(config, SOCKETS, backend.next());
     backend.oldest().into_iter().for_each(|oldest| room.set_oldest(oldest));
     backend.present().into_iter().for_each(|(who, nick)| room.recall_present(now, who, nick));
     room

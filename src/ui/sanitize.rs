@@ -27,7 +27,8 @@ pub fn escaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const fn is_harmful(character: char) -> bool {
+/// Whether a character could forge a line or take over a terminal.
+pub const fn is_harmful(character: char) -> bool {
     match character {
         '\t' => false,
         // C0, DEL, C1

@@ -3,9 +3,16 @@
 //! Owns: [`Frame`], reading ([`frames`]) and writing ([`Writer`]), the limits of lists.
 //! Must not know: what a frame does.
 //! Driven by: `session`, `room` and `client`.
+//!
+//! Enums can grow (PROTOCOL 2.6): each of them ends a body whose length is known, or is a plain code, and a code that nobody
+//! knows is read as such and never makes a body malformed.
+
+use std::fmt;
 
 use arrayvec::ArrayVec;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::packet::PLAIN_MAX;
 use super::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Who, is_plain};
@@ -34,6 +41,11 @@ const POST: u8 = 0x14;
 const SETTLED: u8 = 0x15;
 const ASK: u8 = 0x16;
 const PEOPLE: u8 = 0x17;
+
+/// The longest person in a list: the nick with its length, the form and what it stands for.
+const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
+
+const _: () = assert!(PERSON_MAX < 128);
 
 /// The longest list of people in one frame, in bytes: half a packet, so that it never waits for one of its own.
 pub const PEOPLE_MAX: usize = PLAIN_MAX / 2;
@@ -108,6 +120,7 @@ impl Have {
 
 /// What a post is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum PostKind {
     /// Something said.
     #[default]
@@ -116,33 +129,148 @@ pub enum PostKind {
     Act,
     /// The author calls itself by the text from now on.
     Rename,
+    /// A kind that this program does not know; what it says is not read.
+    Other(u32),
+}
+
+impl From<u32> for PostKind {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Say,
+            1 => Self::Act,
+            2 => Self::Rename,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<PostKind> for u32 {
+    fn from(kind: PostKind) -> Self {
+        match kind {
+            PostKind::Say => 0,
+            PostKind::Act => 1,
+            PostKind::Rename => 2,
+            PostKind::Other(code) => code,
+        }
+    }
 }
 
 /// Somebody who is in the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PersonId {
     /// A member with this key.
     Key(Who),
     /// A text member, by a number of the server's. Nothing of it is verified.
     Text(u32),
+    /// A form of person that this program does not know: left out of lists, and nobody comes behind it.
+    Other(u32),
+}
+
+impl Serialize for PersonId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(2)?;
+        match self {
+            Self::Key(who) => {
+                tuple.serialize_element(&0_u32)?;
+                tuple.serialize_element(who)?;
+            }
+            Self::Text(id) => {
+                tuple.serialize_element(&1_u32)?;
+                tuple.serialize_element(id)?;
+            }
+            Self::Other(code) => tuple.serialize_element(code)?,
+        }
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for PersonId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Coded;
+        impl<'de> Visitor<'de> for Coded {
+            type Value = PersonId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a code and what it stands for")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PersonId, A::Error> {
+                Ok(match element(&mut seq)? {
+                    0 => PersonId::Key(element(&mut seq)?),
+                    1 => PersonId::Text(element(&mut seq)?),
+                    code => PersonId::Other(code),
+                })
+            }
+        }
+        deserializer.deserialize_tuple(2, Coded)
+    }
+}
+
+/// The next element of what must have one.
+fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
+    seq.next_element()?.ok_or_else(|| A::Error::custom("too short"))
 }
 
 /// Why entries do not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum GapReason {
     /// The log no longer holds them.
     Gone,
     /// The log cannot be read there.
     Unreadable,
+    /// A code that this program does not know: they will not come.
+    Other(u32),
+}
+
+impl From<u32> for GapReason {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Gone,
+            1 => Self::Unreadable,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<GapReason> for u32 {
+    fn from(why: GapReason) -> Self {
+        match why {
+            GapReason::Gone => 0,
+            GapReason::Unreadable => 1,
+            GapReason::Other(code) => code,
+        }
+    }
 }
 
 /// How far back a client wants to begin that has no place in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, u64)", into = "(u32, u64)")]
 pub enum History {
     /// With so many messages, as far as there are so many; entries between them come too.
     Last(u64),
     /// With what was committed within so many seconds.
     Within(u64),
+}
+
+impl From<(u32, u64)> for History {
+    /// A code that nobody knows is read as nothing of what was before.
+    fn from((code, much): (u32, u64)) -> Self {
+        match code {
+            0 => Self::Last(much),
+            1 => Self::Within(much),
+            _ => Self::NONE,
+        }
+    }
+}
+
+impl From<History> for (u32, u64) {
+    fn from(history: History) -> Self {
+        match history {
+            History::Last(messages) => (0, messages),
+            History::Within(seconds) => (1, seconds),
+        }
+    }
 }
 
 impl History {
@@ -154,12 +282,35 @@ impl History {
 }
 
 /// What became of a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Outcome {
     /// It is this entry.
     Accepted(Seq),
     /// It will be none.
     Refused(Refusal),
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    /// An outcome that nobody knows is read as a refusal that nobody knows.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Coded;
+        impl<'de> Visitor<'de> for Coded {
+            type Value = Outcome;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a code and what it stands for")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Outcome, A::Error> {
+                Ok(match element(&mut seq)? {
+                    0_u32 => Outcome::Accepted(element(&mut seq)?),
+                    1 => Outcome::Refused(element(&mut seq)?),
+                    _ => Outcome::Refused(Refusal::Other(u32::MAX)),
+                })
+            }
+        }
+        deserializer.deserialize_tuple(2, Coded)
+    }
 }
 
 /// What a client says of itself in the last message of the handshake (PROTOCOL 2.4).
@@ -209,6 +360,8 @@ pub enum Frame<'a> {
     Welcome {
         /// Where it stands.
         welcome: Welcome,
+        /// What the client is called in it: what it asked for, or what it had been renamed to without hearing of it.
+        nick: &'a str,
         /// What program the server is, for people.
         software: &'a str,
     },
@@ -275,14 +428,17 @@ impl<'a> People<'a> {
         Self { after, more, rest: encoded }
     }
 
-    /// The people and what they call themselves, in order; ends where the bytes are not in their form.
+    /// The people and what they call themselves, in order, without those of a form that is not known; ends where the bytes
+    /// are not in their form.
     pub fn iter(&self) -> impl Iterator<Item = (PersonId, &'a str)> + use<'a> {
         let mut rest = self.rest;
-        std::iter::from_fn(move || {
-            let (person, after) = postcard::take_from_bytes(rest).ok()?;
+        let all = std::iter::from_fn(move || {
+            let (item, after) = postcard::take_from_bytes::<&[u8]>(rest).ok()?;
+            let ((name, person), _) = postcard::take_from_bytes::<(&str, PersonId)>(item).ok()?;
             rest = after;
-            Some(person)
-        })
+            Some((person, name))
+        });
+        all.filter(|(person, _)| !matches!(person, PersonId::Other(_)))
     }
 }
 
@@ -291,10 +447,13 @@ impl<'a> People<'a> {
 pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
     let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
     let name = if is_plain(name) { &name[..end] } else { "" };
-    let mut buffer = [0; 16 + NICK_MAX];
-    let Ok(encoded) = postcard::to_slice(&(person, name), &mut buffer) else { return false };
-    let has_place = list.len() + encoded.len() <= PEOPLE_MAX;
+    let mut buffer = [0; PERSON_MAX];
+    let Ok(encoded) = postcard::to_slice(&(name, person), &mut buffer) else { return false };
+    let Ok(len) = u8::try_from(encoded.len()) else { return false };
+    let has_place = list.len() + 1 + encoded.len() <= PEOPLE_MAX;
     if has_place {
+        // A length below 128 is one byte of varint.
+        list.push(len);
         list.extend_from_slice(encoded);
     }
     has_place
@@ -383,8 +542,8 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         RESPONSE => Frame::Response(take(body)?),
         BYE => Frame::Bye(take(body)?),
         WELCOME => {
-            let (welcome, software) = take(body)?;
-            Frame::Welcome { welcome, software }
+            let (welcome, nick, software) = take(body)?;
+            Frame::Welcome { welcome, nick, software }
         }
         ENTRIES => {
             let (first, rest) = postcard::take_from_bytes(body)?;
@@ -396,7 +555,8 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         }
         HAVE => Frame::Have(take(body)?),
         POST => {
-            let (counter, settled_below, kind, text) = take(body)?;
+            let ((counter, settled_below, kind), rest) = postcard::take_from_bytes(body)?;
+            let text = if let PostKind::Other(_) = kind { "" } else { take(rest)? };
             Frame::Post { counter, settled_below, kind, text }
         }
         SETTLED => {
@@ -456,7 +616,7 @@ impl Writer {
             Frame::Challenge(data) => self.body(CHALLENGE, data),
             Frame::Response(data) => self.body(RESPONSE, data),
             Frame::Bye(why) => self.body(BYE, why),
-            Frame::Welcome { welcome, software } => self.body(WELCOME, &(welcome, software)),
+            Frame::Welcome { welcome, nick, software } => self.body(WELCOME, &(welcome, nick, software)),
             Frame::Entries(entries) => self.entries(entries.first, entries.rest),
             Frame::People(people) => self.list(PEOPLE, &(people.after, people.more), people.rest),
             Frame::Ask { after } => self.body(ASK, after),
@@ -467,6 +627,12 @@ impl Writer {
             }
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
         }
+    }
+
+    /// Whether a list of people of any length has place.
+    pub const fn has_place_for_people(&self) -> bool {
+        // Behind whom they are, and whether there are more.
+        PLAIN_MAX - self.len >= HEAD + 10 + 1 + PEOPLE_MAX
     }
 
     /// How many bytes of entries, each with its length in front, have place behind the number of the first.
@@ -531,6 +697,7 @@ mod tests {
             Frame::Bye(CloseReason::Broken),
             Frame::Welcome {
                 welcome: Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), remembers: true },
+                nick: "jill",
                 software: "udpchat 9.9",
             },
             Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
@@ -539,7 +706,7 @@ mod tests {
             Frame::Post { counter: 1, settled_below: 0, kind: PostKind::Act, text: "hey" },
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
             Frame::Ask { after: Some(PersonId::Text(300)) },
-            Frame::People(People { after: None, more: true, rest: &[1, 200, 1, 2, b'a', b'l'] }),
+            Frame::People(People { after: None, more: true, rest: &[6, 2, b'a', b'l', 1, 200, 1] }),
         ]
     }
 
@@ -570,10 +737,28 @@ mod tests {
     fn a_body_may_have_more_than_is_known_but_not_less() {
         assert_eq!(frames(&[PING, 0, 3, 7, 1, 2]).next(), Some(Ok(Frame::Ping { stamp: 7 })));
         for short in
-            [&[PING][..], &[PING, 0], &[PING, 0, 1], &[PING, 0, 0], &[BYE, 0, 1, 99], &[POST, 0, 4, 1, 0, 1, 0xff]]
+            [&[PING][..], &[PING, 0], &[PING, 0, 1], &[PING, 0, 0], &[BYE, 0, 1, 0xff], &[POST, 0, 4, 1, 0, 1, 0xff]]
         {
             assert_eq!(frames(short).next(), Some(Err(Malformed)), "{short:?}");
         }
+    }
+
+    #[test]
+    fn a_code_that_nobody_knows_has_a_meaning_and_makes_nothing_malformed() {
+        let read = |bytes: &'static [u8]| frames(bytes).next();
+        assert_eq!(read(&[BYE, 0, 1, 99]), Some(Ok(Frame::Bye(CloseReason::Other(99)))));
+        let why = GapReason::Other(9);
+        assert_eq!(read(&[GAP, 0, 3, 4, 5, 9]), Some(Ok(Frame::Gap { first: Seq(4), count: 5, why })));
+        let settled = |why| Some(Ok(Frame::Settled { counter: 1, outcome: Outcome::Refused(why) }));
+        assert_eq!(read(&[SETTLED, 0, 3, 1, 1, 99]), settled(Refusal::Other(99)));
+        assert_eq!(read(&[SETTLED, 0, 4, 1, 7, 1, 2]), settled(Refusal::Other(u32::MAX)));
+        let post = Frame::Post { counter: 3, settled_below: 2, kind: PostKind::Other(9), text: "" };
+        assert_eq!(read(&[POST, 0, 5, 3, 2, 9, 0xff, 0xff]), Some(Ok(post)), "what it says is not looked at");
+        assert_eq!(read(&[ASK, 0, 3, 1, 7, 0xff]), Some(Ok(Frame::Ask { after: Some(PersonId::Other(7)) })));
+        let people = [&[PEOPLE, 0, 14, 0, 0][..], &[5, 1, b'x', 7, 0xff, 0xff], &[5, 1, b'y', 1, 5, 0]].concat();
+        let Some(Ok(Frame::People(people))) = frames(&people).next() else { panic!("{people:?}") };
+        assert_eq!(people.iter().collect::<Vec<_>>(), [(PersonId::Text(5), "y")], "skipped");
+        assert_eq!(postcard::from_bytes(&[9, 5]), Ok(History::NONE));
     }
 
     #[test]

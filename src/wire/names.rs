@@ -72,8 +72,9 @@ impl fmt::Display for Who {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId(pub u32);
 
-/// Why a session ended (PROTOCOL 2.11).
+/// Why a session ended (PROTOCOL 2.11); a code on the wire, of which there may be more one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum CloseReason {
     /// Its user left.
     Left,
@@ -91,6 +92,44 @@ pub enum CloseReason {
     ServerEnds,
     /// The other end does not keep to the protocol.
     Broken,
+    /// The server refuses this key for some minutes.
+    Refused,
+    /// A code that this program does not know: the end.
+    Other(u32),
+}
+
+impl From<u32> for CloseReason {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Left,
+            1 => Self::TimedOut,
+            2 => Self::Replaced,
+            3 => Self::NickTaken,
+            4 => Self::RoomFull,
+            5 => Self::TooManySessions,
+            6 => Self::ServerEnds,
+            7 => Self::Broken,
+            8 => Self::Refused,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<CloseReason> for u32 {
+    fn from(why: CloseReason) -> Self {
+        match why {
+            CloseReason::Left => 0,
+            CloseReason::TimedOut => 1,
+            CloseReason::Replaced => 2,
+            CloseReason::NickTaken => 3,
+            CloseReason::RoomFull => 4,
+            CloseReason::TooManySessions => 5,
+            CloseReason::ServerEnds => 6,
+            CloseReason::Broken => 7,
+            CloseReason::Refused => 8,
+            CloseReason::Other(code) => code,
+        }
+    }
 }
 
 impl fmt::Display for CloseReason {
@@ -104,12 +143,15 @@ impl fmt::Display for CloseReason {
             Self::TooManySessions => "too many sessions of this key",
             Self::ServerEnds => "the server ends",
             Self::Broken => "the protocol was not kept to",
+            Self::Refused => "this key is refused for some minutes",
+            Self::Other(code) => return write!(f, "reason {code}, which this version does not know"),
         })
     }
 }
 
-/// Why a post does not become an entry (PROTOCOL 2.6, settled).
+/// Why a post does not become an entry (PROTOCOL 2.6, settled); a code on the wire, of which there may be more one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
 pub enum Refusal {
     /// The log has no room for it.
     Full,
@@ -125,6 +167,42 @@ pub enum Refusal {
     Damaged,
     /// The log's file is gone, and being made anew.
     Gone,
+    /// It is of a kind that the server does not know.
+    Unsupported,
+    /// A code that this program does not know: permanent.
+    Other(u32),
+}
+
+impl From<u32> for Refusal {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Full,
+            1 => Self::Busy,
+            2 => Self::Malformed,
+            3 => Self::NickTaken,
+            4 => Self::Unwritable,
+            5 => Self::Damaged,
+            6 => Self::Gone,
+            7 => Self::Unsupported,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<Refusal> for u32 {
+    fn from(why: Refusal) -> Self {
+        match why {
+            Refusal::Full => 0,
+            Refusal::Busy => 1,
+            Refusal::Malformed => 2,
+            Refusal::NickTaken => 3,
+            Refusal::Unwritable => 4,
+            Refusal::Damaged => 5,
+            Refusal::Gone => 6,
+            Refusal::Unsupported => 7,
+            Refusal::Other(code) => code,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -137,6 +215,23 @@ impl fmt::Display for Refusal {
             Self::Unwritable => "the server cannot write its log",
             Self::Damaged => "the server's log is damaged, it is mending it",
             Self::Gone => "the server's log is gone from its disk, it is making it anew",
+            Self::Unsupported => "the server does not know this kind of message",
+            Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_back_and_those_that_nobody_knows_keep_their_number() {
+        for code in (0..20).chain([127, 128, u32::MAX]) {
+            assert_eq!(u32::from(CloseReason::from(code)), code);
+            assert_eq!(u32::from(Refusal::from(code)), code);
+        }
+        assert_eq!(postcard::from_bytes(&[200, 1]), Ok(CloseReason::Other(200)));
+        assert_eq!(postcard::from_bytes(&[7]), Ok(Refusal::Unsupported));
     }
 }

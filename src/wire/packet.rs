@@ -10,7 +10,7 @@ use super::SessionId;
 pub const DATAGRAM_MAX: usize = 1200;
 
 /// The version of the protocol that this is.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The length of a token, in bytes: no longer than the shortest probe, `SIGNUP_TAG:` and [`PROBE`] (PROTOCOL 2.3).
 pub const TOKEN_LEN: usize = 12;
@@ -61,9 +61,9 @@ pub enum Datagram<'a> {
         /// The proof of its address.
         token: &'a Token,
         /// The head of the datagram.
-        prologue: &'a [u8],
+        prologue: &'a [u8; PROLOGUE_LEN],
         /// The first Noise message.
-        noise: &'a [u8],
+        noise: &'a [u8; NOISE_1_LEN],
     },
     /// The server's half of the handshake.
     Answer {
@@ -127,13 +127,7 @@ pub fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
             let (&version, rest) = rest.split_first()?;
             let (client, rest) = id(rest)?;
             let (token, rest) = rest.split_first_chunk::<TOKEN_LEN>()?;
-            Some(Datagram::Hello {
-                version,
-                client,
-                token,
-                prologue: &bytes[..PROLOGUE_LEN],
-                noise: rest.get(..NOISE_1_LEN)?,
-            })
+            Some(Datagram::Hello { version, client, token, prologue: bytes.first_chunk()?, noise: rest.first_chunk()? })
         }
         ANSWER => id(rest).map(|(client, noise)| Datagram::Answer { client, noise }),
         FINISH => id(rest).map(|(server, noise)| Datagram::Finish { server, noise }),
@@ -226,9 +220,10 @@ mod tests {
     #[test]
     fn every_datagram_is_read_back() {
         let head = prologue(ID, TOKEN);
-        assert_eq!(head[..6], [0xf8, 1, 1, 2, 3, 4]);
+        assert_eq!(head[..6], [0xf8, 2, 1, 2, 3, 4]);
         let whole = hello(&head, &[9; NOISE_1_LEN]);
-        let hello = Datagram::Hello { version: 1, client: ID, token: TOKEN, prologue: &head, noise: &[9; NOISE_1_LEN] };
+        let hello =
+            Datagram::Hello { version: VERSION, client: ID, token: TOKEN, prologue: &head, noise: &[9; NOISE_1_LEN] };
         assert_eq!(parse(&whole), Some(hello));
         assert_eq!(parse(&answer(ID, b"x")), Some(Datagram::Answer { client: ID, noise: b"x" }));
         assert_eq!(parse(&finish(ID, b"x")), Some(Datagram::Finish { server: ID, noise: b"x" }));

@@ -51,6 +51,7 @@ impl<S: Store> World<S> {
     }
 
     pub fn settle(&mut self) {
+        while self.room.shake_hands(self.now) {}
         let transcript = &mut self.transcript;
         store::settle(self.now, &mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
     }

@@ -53,6 +53,8 @@ pub(super) struct Attempt {
     stage: Stage,
     /// The message of the stage is to be sent now.
     waits: bool,
+    /// It was sent before, or something before it.
+    has_begun: bool,
     due: Instant,
     pause: Duration,
     repeats: u32,
@@ -75,11 +77,25 @@ pub(super) enum Outcome {
 }
 
 impl Attempt {
-    /// An attempt that begins with the probe.
+    /// An attempt that begins with the probe, at once.
     pub(super) fn new(now: Instant, config: &Config) -> Self {
+        Self { waits: true, has_begun: true, ..Self::later(now, now, config) }
+    }
+
+    /// An attempt that begins with the probe, at `due`.
+    pub(super) fn later(now: Instant, due: Instant, config: &Config) -> Self {
         let nick = if config.unnamed { "" } else { config.nick.as_str() };
-        let stage = Stage::Seeking { probe: text::probe(nick) };
-        Self { stage, waits: true, due: now, pause: PAUSE, repeats: 0, token: None, greetings: 0, sent: now }
+        Self {
+            stage: Stage::Seeking { probe: text::probe(nick) },
+            waits: false,
+            has_begun: false,
+            due,
+            pause: PAUSE,
+            repeats: 0,
+            token: None,
+            greetings: 0,
+            sent: now,
+        }
     }
 
     /// Whether no token has come yet.
@@ -113,8 +129,8 @@ impl Attempt {
         if self.waits || self.due > now {
             return;
         }
-        self.repeats += 1;
-        self.waits = true;
+        self.repeats += u32::from(self.has_begun);
+        (self.waits, self.has_begun) = (true, true);
         if self.repeats > REPEATS && !self.is_seeking() {
             // The server may have been started anew, or the address may be another one by now: the token is not good.
             let pause = self.pause;
@@ -133,7 +149,8 @@ impl Attempt {
     /// Whether a hello is to be sent with this token: it is the first, or not the one that the last hello had, which the
     /// server did not take then.
     pub(super) fn may_greet(&self, token: &Token) -> bool {
-        let is_before_answer = !matches!(self.stage, Stage::Finishing { .. });
+        // Nothing was asked yet: it answers what another attempt asked.
+        let is_before_answer = self.has_begun && !matches!(self.stage, Stage::Finishing { .. });
         is_before_answer && self.token.as_ref() != Some(token) && self.greetings < GREETINGS_MAX
     }
 

@@ -17,6 +17,7 @@ impl Member {
         let Some(attempt) = &mut self.attempt else { return };
         if let Some(token) = packet::token(bytes) {
             if attempt.may_greet(token) {
+                self.tokens = self.tokens.saturating_add(1);
                 attempt.greet(&self.config, &mut self.entropy, token);
                 self.forget_built();
             }
@@ -55,8 +56,8 @@ impl Member {
         }
         if self.leaving.is_some() {
             self.end(CloseReason::Left);
-        } else if self.attempt.is_none() {
-            self.attempt = Some(Attempt::new(self.now, &self.config));
+        } else {
+            self.seek();
         }
     }
 
@@ -76,13 +77,16 @@ impl Member {
                 return;
             }
             let Some((id, session)) = self.attempt.take().and_then(Attempt::into_session) else { return };
-            self.link = Some(Link { id, session, welcomed: false, first_post: self.posts.end(), quiet: None });
+            let (since, first_post) = (self.now, self.posts.end());
+            self.link = Some(Link { id, session, welcomed: false, since, first_post, nick: None, quiet: None });
             self.forget_built();
         }
         let Some(link) = &mut self.link else { return };
         let draws_ack = frames.iter().any(Frame::draws_ack);
         let len = packet::PACKET_HEAD + sealed.len();
-        link.session.accept(self.now, self.config.server, number, len, draws_ack, || self.entropy.bytes());
+        let entropy = &mut self.entropy;
+        let challenges = || [entropy.bytes(), entropy.bytes()];
+        link.session.accept(self.now, self.config.server, number, len, draws_ack, challenges);
         if link.quiet.take().is_some() {
             self.events.push_back(Event::Heard);
         }
@@ -103,7 +107,7 @@ impl Member {
             Err(_) => return self.end(CloseReason::Broken),
         }
         match *frame {
-            Frame::Welcome { welcome, software } => self.handle_welcome(&welcome, software),
+            Frame::Welcome { welcome, nick, software } => self.handle_welcome(&welcome, nick, software),
             Frame::Entries(entries) => {
                 for (offset, encoded) in entries.iter().enumerate() {
                     let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
@@ -122,12 +126,19 @@ impl Member {
 
     fn handle_settled(&mut self, counter: u64, outcome: Outcome) {
         let renamed = self.posts.settled(counter, outcome, &mut self.events);
-        let Some(nick) = renamed.and_then(|nick| nick.parse::<Nick>().ok()) else { return };
-        // A session that began under the nick from before, for the rename was under way, does not know of it.
-        let is_known = self.link.as_ref().is_some_and(|link| counter >= link.first_post);
-        self.config.nick = nick;
-        if !is_known {
-            self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
+        let renamed = renamed.and_then(|nick| nick.parse::<Nick>().ok());
+        let Some(link) = &mut self.link else { return };
+        if let Some(nick) = renamed {
+            if counter >= link.first_post {
+                link.nick = Some(nick.clone());
+            }
+            self.config.nick = nick;
+        }
+        // A session that began before its client heard of a rename is under the new nick already, as the welcome said; or the
+        // server did not know of it.
+        let is_decided = counter < link.first_post && !self.posts.has_renames_below(link.first_post);
+        if is_decided && link.nick.as_ref().is_some_and(|nick| *nick != self.config.nick) {
+            self.seek();
         }
     }
 
@@ -140,10 +151,10 @@ impl Member {
         self.events.push_back(Event::People { people: list, more: last.is_some() });
     }
 
-    fn handle_welcome(&mut self, welcome: &Welcome, software: &str) {
-        if self.link.as_mut().is_none_or(|link| std::mem::replace(&mut link.welcomed, true)) {
-            return;
-        }
+    fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str) {
+        let Some(link) = self.link.as_mut().filter(|link| !link.welcomed) else { return };
+        let Ok(nick) = nick.parse() else { return self.end(CloseReason::Broken) };
+        (link.welcomed, link.nick) = (true, Some(nick));
         let before = self.view.place().map(|(log, _)| log);
         let is_another = self.view.welcome(welcome.log, welcome.start);
         if is_another {
@@ -173,8 +184,11 @@ impl Member {
             _ if self.leaving.is_some() => self.end(CloseReason::Left),
             // By ourselves: the new session is about to stand.
             CloseReason::Replaced if self.attempt.is_some() => self.link = None,
-            CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(why),
-            CloseReason::Left
+            CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(Some(why)),
+            // A reason that this program does not know is the end.
+            CloseReason::Other(_)
+            | CloseReason::Refused
+            | CloseReason::Left
             | CloseReason::Replaced
             | CloseReason::NickTaken
             | CloseReason::RoomFull

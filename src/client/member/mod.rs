@@ -26,6 +26,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::sabotage::{Fault, planted};
 use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, GapReason, History, Outcome, PersonId, PostKind, Writer};
@@ -44,6 +45,15 @@ const QUIET_AFTER: Duration = Duration::from_secs(5);
 
 /// The pause before who is here is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The pause before the first attempt at a session after one that ended, each up to a quarter shorter or longer by chance;
+/// twice as long each time, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; whoever makes sessions end
+/// as fast as they begin makes little of it.
+const COMEBACK: Duration = Duration::from_millis(100);
+const COMEBACK_MAX: Duration = Duration::from_secs(15);
+
+/// A session that stood for so long came to something: the pauses begin anew with the next one (PROTOCOL 2.4).
+pub(super) const STOOD: Duration = Duration::from_secs(10);
 
 /// What a client is told at its beginning.
 #[derive(Clone, Debug)]
@@ -93,8 +103,8 @@ pub enum Event {
     },
     /// It is not the log that was there before.
     AnotherLog,
-    /// The session is over, and a new one is tried again and again.
-    Away(CloseReason),
+    /// The session is over, and a new one is tried again and again: the server said why, or nothing for too long.
+    Away(Option<CloseReason>),
     /// The server owes a word and was not heard for so long; the session goes on.
     Quiet(Duration),
     /// It is heard again.
@@ -166,8 +176,12 @@ struct Link {
     session: Session<SocketAddr, Cargo>,
     /// The welcome has come.
     welcomed: bool,
-    /// The first post that was made under the nick that it began with, or later.
+    /// When it began.
+    since: Instant,
+    /// The first post that was made in it; renames before it are known to the server if it was told so in the welcome.
     first_post: u64,
+    /// What the client is called in it, once it was welcomed.
+    nick: Option<Nick>,
     /// When the server was last heard before it became quiet, if it is.
     quiet: Option<Instant>,
 }
@@ -179,6 +193,10 @@ pub struct Member {
     entropy: Entropy,
     now: Instant,
     attempt: Option<Attempt>,
+    /// Attempts in a row after sessions that came to nothing.
+    comebacks: u32,
+    /// Tokens that hellos were sent with.
+    tokens: u32,
     link: Option<Link>,
     /// The key of the server that the attempt or the session is with.
     server: Option<PublicKey>,
@@ -204,6 +222,8 @@ impl Member {
             entropy: Entropy::new(config.seed),
             now,
             attempt: Some(Attempt::new(now, &config)),
+            comebacks: 0,
+            tokens: 0,
             link: None,
             server: None,
             view: View::at(config.place),
@@ -232,6 +252,12 @@ impl Member {
     /// Whether no token has come, and there was no session before.
     pub fn is_seeking(&self) -> bool {
         self.link.is_none() && self.attempt.as_ref().is_some_and(Attempt::is_seeking)
+    }
+
+    /// How many tokens hellos were sent with: more than one if those before were not taken, each of which proves that a hello
+    /// arrived.
+    pub const fn tokens(&self) -> u32 {
+        self.tokens
     }
 
     /// Since when the server owes a word; for ever, while there is no session.
@@ -285,7 +311,7 @@ impl Member {
     pub fn handle_refused(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if self.link.is_some() && self.leaving.is_none() {
-            self.attempt.get_or_insert_with(|| Attempt::new(now, &self.config));
+            self.seek();
         }
     }
 
@@ -328,7 +354,7 @@ impl Member {
         if let Some(link) = &mut self.link
             && link.session.handle_timeout(now)
         {
-            self.go_away(CloseReason::TimedOut);
+            self.go_away(None);
         }
         self.become_quiet();
         self.take_back_lost();
@@ -393,13 +419,27 @@ impl Member {
         [attempt, session, paced, leaving, repeat, quiet, ask].into_iter().flatten().min()
     }
 
-    fn go_away(&mut self, why: CloseReason) {
+    fn go_away(&mut self, why: Option<CloseReason>) {
         if self.leaving.is_some() {
             return self.end(CloseReason::Left);
         }
+        self.seek();
         self.link = None;
         self.events.push_back(Event::Away(why));
-        self.attempt.get_or_insert_with(|| Attempt::new(self.now, &self.config));
+    }
+
+    /// Begins an attempt at a session after, or beside, the one that there is; later and later if sessions come to nothing.
+    fn seek(&mut self) {
+        if self.attempt.is_some() {
+            return;
+        }
+        if self.link.as_ref().is_some_and(|link| link.since + STOOD <= self.now) {
+            self.comebacks = 0;
+        }
+        let pause = COMEBACK.saturating_mul(1 << self.comebacks.min(10)).min(COMEBACK_MAX);
+        let pause = if planted(Fault::ReconnectAtOnce) { Duration::ZERO } else { self.entropy.jittered(pause) };
+        self.comebacks = self.comebacks.saturating_add(1);
+        self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.config));
     }
 
     fn become_quiet(&mut self) {

@@ -64,6 +64,12 @@ impl Posts {
         self.base + self.posts.len() as u64
     }
 
+    /// Whether a rename before that counter is not settled.
+    pub(super) fn has_renames_below(&self, counter: u64) -> bool {
+        let below = (self.base..counter).zip(&self.posts);
+        below.into_iter().any(|(_, post)| post.kind == PostKind::Rename && post.outcome.is_none())
+    }
+
     /// Whether anything is to be sent now.
     pub(super) fn has_due(&self) -> bool {
         self.window().any(|(_, post)| post.due)

@@ -1,6 +1,7 @@
 //! Who posted what, so that nothing becomes an entry twice (PROTOCOL 2.8).
 //!
-//! Owns: for each running client the counters that are settled, under way or held because they came early.
+//! Owns: for each running client the counters that are settled, under way or held because they came early, and the renames
+//! that it may not have heard of.
 //! Must not know: sessions; an author outlives them, for its client may come back.
 //! Driven by: `sessions`.
 //!
@@ -9,13 +10,15 @@
 //!                             ^ base                 ^ next            ^ base + 64
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::room::request::Known;
 use crate::sabotage::{Fault, planted};
+use crate::session::Broken;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
-use crate::wire::{Instance, Refusal, Seq, Who};
+use crate::wire::{Instance, Nick, Refusal, Seq, Who};
+use crate::work::{self, Work};
 
 /// The most posts of an instance that are not settled (PROTOCOL 2.8).
 pub const POSTS_MAX: u64 = 64;
@@ -26,6 +29,10 @@ const HELD_BYTES_MAX: usize = 1024 * 1024;
 
 /// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
 const COUNTER_END: u64 = 1 << 62;
+
+/// How many authors are looked at when one is to be forgotten. Chosen: all but a few of those that are gone have nothing
+/// under way.
+const LOOKED_AT: usize = 16;
 
 /// Names an author.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -64,8 +71,20 @@ pub(super) struct Author {
     /// Of the counters from `base` to `next`.
     posts: VecDeque<Post>,
     held: BTreeMap<u64, (PostKind, Box<str>)>,
+    /// Posts from this one on came in the session that it has: what became of them it can only know from us.
+    session_from: u64,
+    /// Renames that were not refused and that its client may not have heard of, in the order of their counters.
+    renames: VecDeque<Rename>,
     /// When it last had a session; `None` while it has one.
     gone: Option<Instant>,
+}
+
+/// A rename under way or accepted.
+#[derive(Clone, Debug)]
+struct Rename {
+    counter: u64,
+    from: Nick,
+    to: Nick,
 }
 
 impl Author {
@@ -92,6 +111,30 @@ impl Author {
         self.posts.iter().any(|post| !post.said && post.outcome.is_some())
     }
 
+    /// What the client is called that was called `nick` when it last heard of it (PROTOCOL 2.10).
+    pub(super) fn renamed(&self, nick: &Nick) -> Nick {
+        self.renames
+            .iter()
+            .fold(nick.clone(), |nick, rename| if rename.from == nick { rename.to.clone() } else { nick })
+    }
+
+    /// Below which counter all is settled, if its client says that all below `settled_below` is.
+    ///
+    /// # Errors
+    /// It says so of a post of this session that is under way: that cannot be.
+    fn floor(&self, settled_below: u64) -> Result<u64, Broken> {
+        work::did(Work::Scanned, self.posts.len());
+        let below = (self.base..settled_below).zip(&self.posts);
+        let under_way = below.into_iter().find(|(_, post)| post.outcome.is_none()).map(|(counter, _)| counter);
+        match under_way {
+            Some(_) if planted(Fault::TrustSettledBelow) => Ok(settled_below.max(self.base)),
+            Some(counter) if counter >= self.session_from => Err(Broken),
+            // Of a session before, of which the client gave up what it did not hear.
+            Some(counter) => Ok(counter),
+            None => Ok(settled_below.max(self.base)),
+        }
+    }
+
     fn post(&self, counter: u64) -> Option<&Post> {
         self.posts.get(usize::try_from(counter.checked_sub(self.base)?).ok()?)
     }
@@ -107,6 +150,7 @@ impl Author {
             self.posts.pop_back();
             self.next -= 1;
         }
+        self.session_from = self.next;
     }
 
     /// What was said is lost, or the client that heard it: all of it is to be said again.
@@ -121,26 +165,43 @@ pub(super) struct Authors {
     slots: Vec<Option<Author>>,
     free: Vec<AuthorId>,
     by_name: BTreeMap<(Who, Instance), AuthorId>,
+    /// Those without a session, by when they last had one, or were last looked at in vain.
+    gone: BTreeSet<(Instant, AuthorId)>,
     held_bytes: usize,
     /// Somebody has been forgotten, so that an unknown name may be a forgotten one.
     forgot: bool,
 }
 
 impl Authors {
+    /// The author of that name, if it is known.
+    pub(super) fn find(&self, who: Who, instance: Instance) -> Option<AuthorId> {
+        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
+        self.by_name.get(&(who, instance)).copied()
+    }
+
     /// The author of that name, new if need be.
     pub(super) fn find_or_insert(&mut self, who: Who, instance: Instance) -> AuthorId {
-        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
-        let name = (who, instance);
-        if let Some(&id) = self.by_name.get(&name) {
+        if let Some(id) = self.find(who, instance) {
             return id;
         }
+        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
+        let name = (who, instance);
         let remembered = !self.forgot;
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             AuthorId(u32::try_from(self.slots.len() - 1).expect("fewer authors than addresses"))
         });
-        let (posts, held) = (VecDeque::new(), BTreeMap::new());
-        self.slots[id.0 as usize] = Some(Author { name, remembered, base: 0, next: 0, posts, held, gone: None });
+        self.slots[id.0 as usize] = Some(Author {
+            name,
+            remembered,
+            base: 0,
+            next: 0,
+            posts: VecDeque::new(),
+            held: BTreeMap::new(),
+            session_from: 0,
+            renames: VecDeque::new(),
+            gone: None,
+        });
         self.by_name.insert(name, id);
         id
     }
@@ -160,27 +221,41 @@ impl Authors {
 
     /// The author has a session, or has none any more since `gone`.
     pub(super) fn set_gone(&mut self, id: AuthorId, gone: Option<Instant>) {
-        if let Some(author) = self.get_mut(id) {
-            author.gone = gone;
-            let held = std::mem::take(&mut author.held);
-            // A client that comes back says it again.
-            self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
+        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        if let Some(before) = std::mem::replace(&mut author.gone, gone) {
+            self.gone.remove(&(before, id));
+        }
+        self.gone.extend(gone.map(|at| (at, id)));
+        // A client that comes back says it again.
+        let held = std::mem::take(&mut author.held);
+        self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
+    }
+
+    /// Forgets the author that has been without a session for longest, of those of which `is_free` says that nothing is
+    /// under way. Looks at a few of them only; those that it cannot forget have their turn again when the others had.
+    pub(super) fn forget_longest_gone(&mut self, now: Instant, is_free: impl Fn(AuthorId, Who) -> bool) {
+        for _ in 0..LOOKED_AT {
+            let Some(&(at, id)) = self.gone.first() else { return };
+            work::did(Work::Scanned, 1);
+            let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+            if is_free(id, author.name.0) {
+                return self.remove(id);
+            }
+            author.gone = Some(now);
+            self.gone.remove(&(at, id));
+            self.gone.insert((now, id));
         }
     }
 
-    /// The one that has been without a session for longest, if `is_free` says that nothing of it is under way.
-    pub(super) fn longest_gone(&self, is_free: impl Fn(AuthorId) -> bool) -> Option<AuthorId> {
-        let gone = |&id: &AuthorId| self.get(id)?.gone.map(|gone| (gone, id));
-        let free = self.by_name.values().filter(|&&id| is_free(id));
-        free.filter_map(gone).min().map(|(_, id)| id)
-    }
-
     /// Forgets an author.
-    pub(super) fn remove(&mut self, id: AuthorId) {
+    fn remove(&mut self, id: AuthorId) {
         if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
             self.forgot = true;
             self.held_bytes -= author.held.values().map(|(_, text)| text.len()).sum::<usize>();
             self.by_name.remove(&author.name);
+            if let Some(gone) = author.gone {
+                self.gone.remove(&(gone, id));
+            }
             self.free.push(id);
         }
     }
@@ -201,6 +276,7 @@ impl Authors {
             if let Some(author) = self.get_mut(id) {
                 // What is older than the oldest of so many was settled long ago.
                 author.remembered = known.is_all || known.posts.len() as u64 >= POSTS_MAX;
+                author.session_from = author.next;
                 author.say_again();
             }
         }
@@ -210,14 +286,13 @@ impl Authors {
     /// The log has this post of the author's already.
     fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
         let Some(author) = self.get_mut(id) else { return };
-        // What is missing between was refused, for an author's posts are committed in order.
-        debug_assert!(counter >= author.next, "recalled in order");
-        if counter < author.next {
-            return;
+        // What is missing between was refused, for an author's posts are committed in order. What the log says of others is
+        // left alone: it comes from a file.
+        if counter < author.next || counter >= COUNTER_END {
+            return ::log::warn!("the log has post {counter} of an instance behind post {}: not recalled", author.next);
         }
-        let skip = counter - author.next;
-        let missing = usize::try_from(skip.min(POSTS_MAX)).unwrap_or_default();
-        author.posts.extend(std::iter::repeat_n(SKIPPED, missing));
+        let missing = (counter - author.next).min(POSTS_MAX);
+        author.posts.extend((0..missing).map(|_| SKIPPED));
         author.posts.push_back(Post { outcome: Some(Outcome::Accepted(seq)), said: true });
         author.next = counter + 1;
         while author.posts.len() as u64 > POSTS_MAX {
@@ -226,26 +301,32 @@ impl Authors {
         author.base = author.next - author.posts.len() as u64;
     }
 
-    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled.
-    pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Offer {
-        let Some(author) = self.get(id).filter(|_| counter.max(settled_below) < COUNTER_END) else {
-            return Offer::NoPlace;
-        };
+    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
+    /// text would be held with it.
+    ///
+    /// # Errors
+    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
+    pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Result<Offer, Broken> {
+        let Some(author) = self.get(id) else { return Ok(Offer::NoPlace) };
+        if counter >= COUNTER_END || settled_below > counter {
+            return Err(Broken);
+        }
         // What the client knows to be settled is, also where this log knows nothing of it.
-        let next = author.next.max(settled_below);
+        let floor = author.floor(settled_below)?;
+        let next = author.next.max(floor);
         if planted(Fault::PostsAsTheyCome) && author.post(counter).is_some_and(|&post| post == SKIPPED) {
-            return Offer::Next;
+            return Ok(Offer::Next);
         }
         if counter < next && !planted(Fault::SkipDedup) || author.held.contains_key(&counter) {
-            Offer::Known
+            Ok(Offer::Known)
+        } else if counter >= floor + POSTS_MAX {
+            Ok(Offer::NoPlace)
         } else if counter <= next || planted(Fault::PostsAsTheyCome) {
-            Offer::Next
-        } else if counter < settled_below.max(author.base).saturating_add(POSTS_MAX)
-            && self.held_bytes + bytes <= HELD_BYTES_MAX
-        {
-            Offer::Early
+            Ok(Offer::Next)
+        } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
+            Ok(Offer::Early)
         } else {
-            Offer::NoPlace
+            Ok(Offer::NoPlace)
         }
     }
 
@@ -260,6 +341,9 @@ impl Authors {
         }
         if author.next < settled_below && author.posts.is_empty() {
             (author.base, author.next) = (settled_below, settled_below);
+        }
+        while author.renames.front().is_some_and(|rename| rename.counter < author.base) {
+            author.renames.pop_front();
         }
         author.posts.shrink_to(16);
         while let Some(early) = author.held.first_entry().filter(|early| *early.key() < author.next) {
@@ -276,19 +360,33 @@ impl Authors {
     }
 
     /// The next post is being drafted.
-    pub(super) fn draft(&mut self, id: AuthorId, counter: u64) {
-        let Some(author) = self.get_mut(id) else { return };
-        if counter >= author.next {
-            // The client knows that those between are settled.
-            let missing = usize::try_from(counter - author.next).unwrap_or_default();
-            author.posts.extend(std::iter::repeat_n(SKIPPED, missing));
+    ///
+    /// # Errors
+    /// It is not the next one, and too far ahead to be one that is missing: the session's own state is at fault.
+    pub(super) fn draft(&mut self, id: AuthorId, counter: u64) -> Result<(), Broken> {
+        let Some(author) = self.get_mut(id) else { return Ok(()) };
+        if counter < author.next {
+            self.settled(id, counter, Post::default());
+        } else {
+            let missing = counter - author.next;
+            let len = author.posts.len() as u64;
+            if len + missing >= POSTS_MAX && !planted(Fault::TrustSettledBelow) {
+                return Err(Broken);
+            }
+            author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
             author.posts.push_back(Post::default());
             author.next = counter + 1;
-        } else {
-            self.settled(id, counter, Post::default());
         }
         if planted(Fault::AcceptBeforeCommit) {
             self.settle(id, counter, Outcome::Accepted(Seq(0)));
+        }
+        Ok(())
+    }
+
+    /// The post is a rename, and is not refused so far.
+    pub(super) fn rename(&mut self, id: AuthorId, counter: u64, from: Nick, to: Nick) {
+        if let Some(author) = self.get_mut(id) {
+            author.renames.push_back(Rename { counter, from, to });
         }
     }
 
@@ -303,6 +401,9 @@ impl Authors {
 
     /// This became of the post.
     pub(super) fn settle(&mut self, id: AuthorId, counter: u64, outcome: Outcome) {
+        if let (Outcome::Refused(_), Some(author)) = (outcome, self.get_mut(id)) {
+            author.renames.retain(|rename| rename.counter != counter);
+        }
         self.settled(id, counter, Post { outcome: Some(outcome), said: false });
     }
 
@@ -342,53 +443,127 @@ mod tests {
     #[test]
     fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
         let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Next);
-        authors.draft(id, 0);
-        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Known, "under way");
+        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Next));
+        authors.draft(id, 0).unwrap();
+        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "under way");
         assert_eq!(news(&mut authors, id), []);
         authors.settle(id, 0, Outcome::Accepted(Seq(7)));
         assert_eq!(news(&mut authors, id), [(0, Outcome::Accepted(Seq(7)))]);
         assert_eq!(news(&mut authors, id), [], "once");
-        assert_eq!(authors.offer(id, 0, 0, 1), Offer::Known, "settled");
+        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "settled");
         authors.repeat(id, 0);
         assert_eq!(news(&mut authors, id).len(), 1);
         authors.confirm(id, 1);
         authors.repeat(id, 0);
         assert_eq!(news(&mut authors, id), []);
-        assert_eq!(authors.offer(id, 0, 1, 1), Offer::Known, "for ever");
+        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "for ever");
     }
 
     #[test]
     fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
         let (authors, id) = author();
-        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Offer::Early);
-        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Offer::NoPlace);
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Offer::Early, "the client knows one more");
-        assert_eq!(authors.offer(id, u64::MAX, u64::MAX, 1), Offer::NoPlace, "no counter");
-        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1), Offer::Next);
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Ok(Offer::NoPlace));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::Early), "the client knows one more");
+        assert_eq!(authors.offer(id, COUNTER_END, COUNTER_END, 1), Err(Broken), "no counter");
+        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1), Ok(Offer::Next));
+    }
+
+    #[test]
+    fn who_says_that_a_post_is_settled_that_is_under_way_does_not_keep_to_the_protocol() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 0, 1, 1), Err(Broken), "not even the post itself");
+        authors.draft(id, 0).unwrap();
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1), Err(Broken));
+        assert_eq!(authors.offer(id, 1, 1, 1), Err(Broken));
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1), Ok(Offer::Next), "it knows");
+        // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
+        let (mut authors, id) = author();
+        authors.draft(id, 0).unwrap();
+        authors.get_mut(id).unwrap().reopen();
+        assert_eq!(authors.offer(id, 1, 1, 1), Ok(Offer::Next));
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 1, 1), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::NoPlace), "not before the first is settled");
+        authors.confirm(id, 1);
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::Early));
+    }
+
+    #[test]
+    fn a_post_that_cannot_be_the_next_one_is_the_end_of_its_session_only() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.draft(id, POSTS_MAX), Err(Broken));
+        assert_eq!(authors.draft(id, u64::MAX), Err(Broken));
+        assert_eq!(authors.draft(id, 0), Ok(()));
+    }
+
+    #[test]
+    fn when_there_are_too_many_the_one_that_is_gone_for_longest_is_forgotten_and_few_are_looked_at() {
+        let mut authors = Authors::default();
+        let ids: Vec<_> =
+            (0..100).map(|number| authors.find_or_insert(Who([number; 8]), Instance::default())).collect();
+        let at = |millis| Instant::from_millis(millis);
+        for (millis, &id) in (0..).zip(&ids) {
+            authors.set_gone(id, Some(at(millis)));
+        }
+        authors.set_gone(ids[0], None);
+        let looked = std::cell::Cell::new(0);
+        let is_free = |free: fn(u8) -> bool| {
+            let looked = &looked;
+            move |_: AuthorId, who: Who| {
+                looked.set(looked.get() + 1);
+                free(who.0[0])
+            }
+        };
+        authors.forget_longest_gone(at(1000), is_free(|number| number != 1));
+        assert!(authors.get(ids[0]).is_some() && authors.get(ids[1]).is_some() && authors.get(ids[2]).is_none());
+        assert_eq!(looked.take(), 2);
+        authors.forget_longest_gone(at(1001), is_free(|_| false));
+        assert_eq!((looked.take(), authors.len()), (LOOKED_AT, 99));
+        authors.forget_longest_gone(at(1002), is_free(|_| true));
+        assert_eq!((looked.take(), authors.get(ids[3 + LOOKED_AT]).is_some()), (1, false), "the next in turn");
+    }
+
+    #[test]
+    fn who_did_not_hear_of_renames_is_called_as_they_leave_it() {
+        let (mut authors, id) = author();
+        let nick = |nick: &str| nick.parse::<Nick>().unwrap();
+        for (counter, from, to) in [(0, "jill", "jane"), (1, "jane", "joan"), (2, "joan", "jill")] {
+            authors.draft(id, counter).unwrap();
+            authors.rename(id, counter, nick(from), nick(to));
+        }
+        let renamed = |authors: &Authors, from| authors.get(id).unwrap().renamed(&nick(from));
+        assert_eq!(["jill", "jane", "joan"].map(|from| renamed(&authors, from)), ["jill", "jill", "jill"].map(nick));
+        authors.settle(id, 2, Outcome::Refused(Refusal::Full));
+        assert_eq!(["jill", "jane", "jack"].map(|from| renamed(&authors, from)), ["joan", "joan", "jack"].map(nick));
+        authors.settle(id, 0, Outcome::Accepted(Seq(0)));
+        authors.settle(id, 1, Outcome::Accepted(Seq(1)));
+        authors.confirm(id, 2);
+        assert_eq!(renamed(&authors, "jill"), nick("jill"), "it knows of them");
     }
 
     #[test]
     fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
         let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 7, 7, 1), Offer::Next, "the first six were settled in another log");
+        assert_eq!(authors.offer(id, 7, 7, 1), Ok(Offer::Next), "the first six were settled in another log");
         authors.confirm(id, 7);
-        authors.draft(id, 7);
+        authors.draft(id, 7).unwrap();
         authors.settle(id, 7, Outcome::Accepted(Seq(0)));
         assert_eq!(news(&mut authors, id), [(7, Outcome::Accepted(Seq(0)))]);
-        assert_eq!(authors.offer(id, 6, 7, 1), Offer::Known);
+        assert_eq!(authors.offer(id, 6, 6, 1), Ok(Offer::Known));
     }
 
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
         let (mut authors, id) = author();
         authors.hold(id, 1, PostKind::Act, "b");
-        assert_eq!(authors.offer(id, 1, 0, 1), Offer::Known);
+        assert_eq!(authors.offer(id, 1, 0, 1), Ok(Offer::Known));
         assert_eq!(authors.unhold(id), None);
-        authors.draft(id, 0);
+        authors.draft(id, 0).unwrap();
         assert_eq!(authors.unhold(id), Some((1, (PostKind::Act, "b".into()))));
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX), Offer::Early);
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1), Offer::NoPlace);
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1), Ok(Offer::NoPlace));
         authors.hold(id, 7, PostKind::Say, "x");
         authors.set_gone(id, Some(Instant::ZERO));
         assert_eq!(authors.held_bytes, 0);
@@ -399,12 +574,12 @@ mod tests {
         let (mut authors, id) = author();
         let refused = Outcome::Refused(Refusal::Busy);
         for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
-            assert_eq!(authors.offer(id, counter, 0, 1), Offer::Next);
-            authors.draft(id, counter);
+            assert_eq!(authors.offer(id, counter, 0, 1), Ok(Offer::Next));
+            authors.draft(id, counter).unwrap();
             authors.settle(id, counter, outcome);
         }
         authors.get_mut(id).unwrap().reopen();
-        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1));
+        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1).unwrap());
         assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
     }
 
@@ -414,7 +589,7 @@ mod tests {
         authors.get_mut(id).unwrap().remembered = false;
         let posts = vec![(3, Seq(30)), (5, Seq(50))];
         assert!(!authors.learn(id, &Known { start: None, posts, is_all: false }), "0, 1 and 2 may have been entries");
-        assert_eq!(authors.offer(id, 2, 0, 1), Offer::Known);
+        assert_eq!(authors.offer(id, 2, 0, 1), Ok(Offer::Known));
         let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
         assert_eq!(news(&mut authors, id), all);
         let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
@@ -430,7 +605,7 @@ mod tests {
         authors.recall(id, 5, Seq(50));
         assert_eq!(authors.get(id).unwrap().next, 6);
         for counter in 0..6 {
-            assert_eq!(authors.offer(id, counter, 0, 1), Offer::Known);
+            assert_eq!(authors.offer(id, counter, 0, 1), Ok(Offer::Known));
             authors.repeat(id, counter);
         }
         let refused = |counter| (counter, Outcome::Refused(Refusal::Full));

@@ -4,25 +4,40 @@
 //! Must not know: what is sent, and when.
 //! Driven by: `room`.
 
+use std::time::Duration;
+
+use super::allowance::SESSIONS_OF_A_KEY;
 use super::authors::Offer;
-use super::lobby::{Hello, State};
-use super::peer::{self, Answer, Identity, Peer, PeerId};
+use super::lobby::{Finishing, Hello, Job, WORK_OF_A_TURN};
+use super::peer::{self, Identity, Peer, PeerId};
+use super::roster::Roster;
 use super::{Sessions, push_reply};
+use crate::room::admission::Prefix;
 use crate::room::counters::DropReason;
 use crate::room::entry::EntryKind;
 use crate::room::members::{MemberId, Members, Path};
 use crate::room::queue::{Item, Queue, Source};
 use crate::room::rate::Rate;
-use crate::sabotage::{Fault, planted};
-use crate::session::{PublicKey, Role, Session};
+use crate::sabotage::{self, Fault, planted};
+use crate::session::{Broken, PublicKey, Responder, Role, Session};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, is_text};
-use crate::wire::frame::{Frame, History, Join, Outcome, PersonId, PostKind, Welcome, encode_person, frames};
+use crate::wire::frame::{
+    Frame, History, Join, Outcome, PersonId, PostKind, ServerHello, Welcome, encode_person, frames,
+};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, Seq, SessionId};
+use crate::work::{self, Work};
 
-/// How many *unknown* are sent a second (PROTOCOL 2.5).
+/// How many *unknown* are sent a second to each prefix (PROTOCOL 2.5).
 const UNKNOWN_RATE: u32 = 100;
+const UNKNOWN_INTERVAL: Duration = Duration::from_millis(10);
+
+const _: () = assert!(UNKNOWN_INTERVAL.as_millis() * UNKNOWN_RATE as u128 == 1000);
+
+/// Authors that are remembered for each member that there may be, and at least.
+const AUTHORS_OF_A_MEMBER: usize = 4;
+const AUTHORS_LEAST: usize = 1024;
 
 /// Where in the log a session begins.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +60,6 @@ struct Post<'a> {
 pub(in crate::room) struct Intake<'a> {
     pub(in crate::room) queue: &'a mut Queue,
     pub(in crate::room) rate: Option<Rate>,
-    /// The room has as many members as it may have.
-    pub(in crate::room) is_full: bool,
     /// The most members.
     pub(in crate::room) members_max: usize,
     /// The members over text.
@@ -80,7 +93,7 @@ impl Sessions {
                 }
                 self.greet(now, path, &Hello { client, prologue, noise })
             }
-            Datagram::Finish { server, noise } => self.finish(now, path, server, noise, intake),
+            Datagram::Finish { server, noise } => self.finish(now, path, server, noise),
             Datagram::Packet { receiver, number, sealed } => {
                 let Some(&id) = self.by_id.get(&receiver) else { return self.unknown(now, path, receiver, number) };
                 self.packet(now, path, id, number, sealed, intake)
@@ -92,12 +105,7 @@ impl Sessions {
     }
 
     fn greet(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Result<(), DropReason> {
-        let outgoing = &mut self.outgoing[path.socket.0];
-        if let Some(answer) = self.lobby.repeated(now, path, hello) {
-            push_reply(outgoing, path, answer);
-            return Ok(());
-        }
-        if !self.lobby.has_place(path) {
+        if self.lobby.is_over_its_share(path) {
             return Err(DropReason::HalfOpen);
         }
         let id = loop {
@@ -106,38 +114,76 @@ impl Sessions {
                 break id;
             }
         };
-        let answer = self.lobby.begin(now, path, id, hello, &self.key, &mut self.entropy);
-        push_reply(outgoing, path, answer.ok_or(DropReason::Forged)?);
+        if let Some(answer) = self.lobby.greet(now, path, id, hello) {
+            push_reply(&mut self.outgoing[path.socket.0], path, answer);
+        }
+        if self.lobby.lost_place() { Err(DropReason::HalfOpen) } else { Ok(()) }
+    }
+
+    fn finish(&mut self, now: Instant, path: Path, id: SessionId, noise: &[u8]) -> Result<(), DropReason> {
+        if let Some(bye) = self.lobby.refusal(path, id) {
+            push_reply(&mut self.outgoing[path.socket.0], path, bye);
+            return Ok(());
+        }
+        // Else it is of a session that stands already, or of a handshake that was given up.
+        if self.lobby.finish(now, path, id, noise) { Ok(()) } else { Err(DropReason::UnknownSession) }
+    }
+
+    /// Does the public-key work of one turn of the loop, for those whose turn it is. True if there is more.
+    pub(in crate::room) fn shake_hands(
+        &mut self,
+        now: Instant,
+        intake: &mut Intake<'_>,
+        mut dropped: impl FnMut(DropReason),
+    ) -> bool {
+        let mut done = 0;
+        while done < WORK_OF_A_TURN || planted(Fault::PublicKeyAtOnce) {
+            let Some(job) = self.lobby.next_job() else { return false };
+            done += job.cost();
+            let worked = match job {
+                Job::Answer(id) => self.answer(now, id),
+                Job::Finish(id, finishing) => self.begin(now, id, *finishing, intake),
+            };
+            worked.unwrap_or_else(&mut dropped);
+        }
+        self.lobby.has_work()
+    }
+
+    /// Answers a hello.
+    fn answer(&mut self, now: Instant, id: SessionId) -> Result<(), DropReason> {
+        let Some(half_open) = self.lobby.get(id) else { return Ok(()) };
+        let mut payload = [0; 8];
+        let payload = postcard::to_slice(&ServerHello { id: id.0 }, &mut payload).map_err(|_| DropReason::Forged)?;
+        let (path, client) = (half_open.path, half_open.client);
+        let made = Responder::new(&self.key, &mut self.entropy, &half_open.prologue, &half_open.noise, payload);
+        let Some((responder, noise)) = made else {
+            // No ephemeral key of any use.
+            self.lobby.take(id);
+            return Err(DropReason::Forged);
+        };
+        let answer = packet::answer(client, &noise);
+        self.lobby.answer(now, id, responder, &answer);
+        push_reply(&mut self.outgoing[path.socket.0], path, &answer);
         Ok(())
     }
 
-    fn finish(
+    /// Reads a finish: the session stands, or its client is told why not.
+    fn begin(
         &mut self,
         now: Instant,
-        path: Path,
         id: SessionId,
-        noise: &[u8],
+        mut finishing: Finishing,
         intake: &mut Intake<'_>,
     ) -> Result<(), DropReason> {
-        let Some(half_open) = self.lobby.get_mut(id).filter(|half_open| half_open.path == path) else {
-            // Of a session that stands already, or of a handshake that was given up.
-            return Err(DropReason::UnknownSession);
+        let Some((payload, key)) = finishing.responder.read_finish(&self.key, &finishing.noise) else {
+            self.lobby.put_back(now, id, finishing);
+            return Err(DropReason::Forged);
         };
-        let responder = match &mut half_open.state {
-            State::Waiting(responder) => responder,
-            State::Refused(bye) => {
-                let bye = bye.clone();
-                self.reply(path, &bye);
-                return Ok(());
-            }
-        };
-        let (payload, key) = responder.read_finish(&self.key, noise).ok_or(DropReason::Forged)?;
-        let (client, round_trip) = (half_open.client, now.saturating_since(half_open.answered));
-        let Some(mut half_open) = self.lobby.take(id) else { return Err(DropReason::UnknownSession) };
-        let State::Waiting(responder) = half_open.state else { return Err(DropReason::UnknownSession) };
-        let transport = responder.into_transport();
+        self.in_hand = Some(key.who());
+        let Finishing { half_open, responder, round_trip, .. } = finishing;
+        let (path, client) = (half_open.path, half_open.client);
         let admitted = self.admit(now, key, &payload, intake);
-        let mut session = Session::new(now, Role::Server, client, transport, path, round_trip);
+        let mut session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
         session.set_tap(self.tap.clone());
         match admitted {
             Ok((identity, start)) => self.join(now, id, session, identity, &start, intake.queue),
@@ -145,14 +191,17 @@ impl Sessions {
                 let mut bye = Vec::new();
                 session.bye(why, &mut bye);
                 self.reply(path, &bye);
-                half_open.state = State::Refused(bye.into_boxed_slice());
-                self.lobby.keep(id, half_open);
+                self.lobby.refuse(id, path, bye.into_boxed_slice());
+                if planted(Fault::FixedShare) {
+                    self.lobby.insert(id, half_open);
+                }
             }
         }
+        self.in_hand = None;
         Ok(())
     }
 
-    /// Whether the client may come in, and as what.
+    /// Whether the client may come in, and as what. Nothing is remembered of one that may not.
     fn admit(
         &mut self,
         now: Instant,
@@ -163,18 +212,30 @@ impl Sessions {
         let join: Join<'_> = postcard::take_from_bytes(payload).map_err(|_| CloseReason::Broken)?.0;
         let nick: Nick = join.nick.parse().map_err(|_| CloseReason::Broken)?;
         let who = key.who();
-        self.make_place_for_an_author(intake);
+        if self.suspects.refuses(now, who) {
+            return Err(CloseReason::Refused);
+        }
+        let known = self.authors.find(who, join.instance);
+        let nick = match known.and_then(|id| self.authors.get(id)) {
+            Some(author) => author.renamed(&nick),
+            None => nick,
+        };
+        if !self.roster.is_free_for(who, &nick) {
+            return Err(CloseReason::NickTaken);
+        }
+        let older = known.and_then(|id| self.by_author.get(&id)).copied();
+        let older = older.filter(|_| !planted(Fault::ConfuseInstances));
+        let others = self.allowance.sessions_of(who).saturating_sub(usize::from(older.is_some()));
+        if others >= SESSIONS_OF_A_KEY {
+            return Err(CloseReason::TooManySessions);
+        }
+        match older {
+            Some(older) => self.close(now, older, CloseReason::Replaced, intake.queue),
+            None if self.by_id.len() + intake.members.len() >= intake.members_max => return Err(CloseReason::RoomFull),
+            None => {}
+        }
+        self.make_place_for_an_author(now, intake);
         let author = self.authors.find_or_insert(who, join.instance);
-        if let Some(&older) = self.by_author.get(&author).filter(|_| !planted(Fault::ConfuseInstances)) {
-            self.close(now, older, CloseReason::Replaced, intake.queue);
-        } else if intake.is_full {
-            self.authors.set_gone(author, Some(now));
-            return Err(CloseReason::RoomFull);
-        }
-        if let Err(why) = self.roster.admits(who, &nick) {
-            self.authors.set_gone(author, Some(now));
-            return Err(why);
-        }
         let end = self.recent.end();
         let start = match join.place {
             Some((log, next)) if log == self.log && next <= end => Place::At(next),
@@ -212,7 +273,9 @@ impl Sessions {
         if let Some(notice) = self.roster.arrive(who, &identity.nick, identity.present, author) {
             self.tell(now, &notice, queue);
         }
-        let mut peer = Peer::new(id, session, identity, welcome);
+        let prefix = Prefix::of(session.path().peer.ip());
+        let allowed = self.allowance.arrive(now, who, prefix);
+        let mut peer = Peer::new(id, session, identity, welcome, allowed);
         if history.is_some() || (self.archive.oldest().is_some() && !remembers) {
             (peer.begins, peer.history) = (true, history);
             self.archive.begin(id);
@@ -242,19 +305,50 @@ impl Sessions {
         };
         let mut plain = [0; DATAGRAM_MAX];
         let plain = peer.session.open(number, sealed, &mut plain)?;
+        self.in_hand = Some(peer.who);
+        let taken = self.take_packet(now, path, id, number, sealed.len(), plain, intake);
+        self.in_hand = None;
+        taken
+    }
+
+    /// Takes an authentic packet, whole or not at all.
+    #[allow(clippy::too_many_arguments)] // it is one step of another function
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        path: Path,
+        id: PeerId,
+        number: u64,
+        sealed: usize,
+        plain: &[u8],
+        intake: &mut Intake<'_>,
+    ) -> Result<(), DropReason> {
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else {
+            return Err(DropReason::UnknownSession);
+        };
         let mut draws_ack = false;
         let (mut posts, mut bytes) = (0, 0);
         for frame in frames(plain) {
-            let Ok(frame) = frame else {
-                self.close(now, id, CloseReason::Broken, intake.queue);
-                return Err(DropReason::Broken);
+            let offered = match frame {
+                Ok(Frame::Post { counter, settled_below, text, .. }) => {
+                    draws_ack = true;
+                    self.authors
+                        .offer(peer.author, counter, settled_below, bytes + text.len())
+                        .map(|offer| (offer, text))
+                }
+                Ok(frame) => {
+                    draws_ack |= frame.draws_ack();
+                    continue;
+                }
+                Err(_) => Err(Broken),
             };
-            draws_ack |= frame.draws_ack();
-            if let Frame::Post { counter, settled_below, text, .. } = frame {
-                match self.authors.offer(peer.author, counter, settled_below, bytes + text.len()) {
-                    Offer::NoPlace => return Err(DropReason::NoPlace),
-                    Offer::Known => {}
-                    Offer::Next | Offer::Early => (posts, bytes) = (posts + 1, bytes + text.len()),
+            match offered {
+                Ok((Offer::NoPlace, _)) => return Err(DropReason::NoPlace),
+                Ok((Offer::Known, _)) => {}
+                Ok((Offer::Next | Offer::Early, text)) => (posts, bytes) = (posts + 1, bytes + text.len()),
+                Err(Broken) => {
+                    self.close(now, id, CloseReason::Broken, intake.queue);
+                    return Err(DropReason::Broken);
                 }
             }
         }
@@ -262,17 +356,19 @@ impl Sessions {
         if posts > 0 && peer.begins {
             return Err(DropReason::NoPlace);
         }
-        if posts > 0 && !(intake.queue.takes(author, posts, bytes) && peer.is_within(now, intake.rate)) {
+        let has_place = posts == 0 || intake.queue.takes(author, posts, bytes);
+        if !has_place || (posts > 0 && !self.allowance.takes(now, &mut peer.allowed, intake.rate)) {
             return Err(DropReason::NoPlace);
         }
-        let len = packet::PACKET_HEAD + sealed.len();
-        peer.session.accept(now, path, number, len, draws_ack, || self.entropy.bytes());
+        let len = packet::PACKET_HEAD + sealed;
+        peer.session.accept(now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);
         for frame in frames(plain).flatten() {
             if let Err(why) = self.frame(now, path, id, &frame, intake) {
                 self.close(now, id, why, intake.queue);
                 return if why == CloseReason::Broken { Err(DropReason::Broken) } else { Ok(()) };
             }
         }
+        self.challenge(now, id);
         self.wake(id);
         self.arm(id);
         Ok(())
@@ -299,13 +395,14 @@ impl Sessions {
                 Ok(())
             }
             Frame::Post { counter, settled_below, kind, text } => {
-                self.post(now, id, settled_below, Post { counter, kind, text }, intake);
-                Ok(())
+                let post = Post { counter, kind, text };
+                self.post(now, id, settled_below, post, intake).map_err(|Broken| CloseReason::Broken)
             }
             Frame::Ask { after } => {
-                let answer = self.people(after, intake.members);
-                if let Some(peer) = self.peer_mut(id) {
-                    peer.people = Some(Box::new(answer));
+                // One is outstanding, the newest: a client asks for one list after the other.
+                peer.asked = Some(after);
+                if planted(Fault::AnswerAtOnce) {
+                    drop(people(&self.roster, after, intake.members));
                 }
                 Ok(())
             }
@@ -322,26 +419,40 @@ impl Sessions {
         }
     }
 
-    fn post(&mut self, now: Instant, id: PeerId, settled_below: u64, post: Post<'_>, intake: &mut Intake<'_>) {
+    /// Takes a post for which there is place.
+    ///
+    /// # Errors
+    /// No client that keeps to the protocol says that behind what came before it in the packet.
+    fn post(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        settled_below: u64,
+        post: Post<'_>,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), Broken> {
         let counter = post.counter;
-        let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return };
+        let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return Ok(()) };
+        let offer = self.authors.offer(author, counter, settled_below, post.text.len())?;
         self.authors.confirm(author, settled_below);
-        match self.authors.offer(author, counter, settled_below, post.text.len()) {
+        match offer {
             Offer::Known => self.authors.repeat(author, counter),
             Offer::Early => self.authors.hold(author, counter, post.kind, post.text),
-            Offer::Next => self.draft(now, id, post, intake),
-            // Looked at before: there was place.
-            Offer::NoPlace => {}
+            Offer::Next => self.draft(now, id, post, intake)?,
+            // Looked at before: there was place, and what its own packet changed leaves it to each honest client.
+            Offer::NoPlace => return Err(Broken),
         }
         while let Some((counter, (kind, text))) = self.authors.unhold(author) {
-            self.draft(now, id, Post { counter, kind, text: &text }, intake);
+            self.draft(now, id, Post { counter, kind, text: &text }, intake)?;
         }
+        Ok(())
     }
 
-    fn draft(&mut self, now: Instant, id: PeerId, post: Post<'_>, intake: &mut Intake<'_>) {
+    fn draft(&mut self, now: Instant, id: PeerId, post: Post<'_>, intake: &mut Intake<'_>) -> Result<(), Broken> {
         let Post { counter, text, .. } = post;
-        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
-        self.authors.draft(peer.author, counter);
+        assert!(!planted(Fault::Panic) || text != sabotage::PANIC, "planted");
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
+        self.authors.draft(peer.author, counter)?;
         let kind = match post.kind {
             PostKind::Say if is_text(text) => Ok(EntryKind::Said),
             PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(EntryKind::Did),
@@ -351,13 +462,17 @@ impl Sessions {
                 Ok(_) => Err(Refusal::NickTaken),
                 Err(_) => Err(Refusal::Malformed),
             },
+            PostKind::Other(_) => Err(Refusal::Unsupported),
         };
         let author = peer.author;
         let kind = match kind {
             Ok(kind) => kind,
-            Err(why) => return self.authors.settle(author, counter, Outcome::Refused(why)),
+            Err(why) => {
+                self.authors.settle(author, counter, Outcome::Refused(why));
+                return Ok(());
+            }
         };
-        let due = peer.take_turn(now, intake.rate);
+        let due = self.allowance.take(now, &mut peer.allowed, intake.rate);
         let (who, nick) = (peer.who, peer.nick.clone());
         let post = Some(PostId { instance: peer.instance, counter });
         let item = Item { source: Source::author(author), kind, nick: nick.as_str(), text, who, post, due };
@@ -370,54 +485,60 @@ impl Sessions {
                 if peer.present {
                     self.roster.renamed(who, &peer.nick, &to);
                 }
-                peer.nick = to;
+                let from = std::mem::replace(&mut peer.nick, to.clone());
+                self.authors.rename(author, counter, from, to);
             }
         }
-    }
-
-    /// Who is here behind `after`, as many as are said at once: first the keys that are present, then the members over
-    /// text.
-    fn people(&self, after: Option<PersonId>, members: &Members) -> Answer {
-        let (key, member) = match after {
-            None => (Some(None), None),
-            Some(PersonId::Key(who)) => (Some(Some(who)), None),
-            Some(PersonId::Text(id)) => (None, Some(MemberId(id))),
-        };
-        let keys = key.into_iter().flat_map(|after| self.roster.present_after(after));
-        let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
-        let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
-        let (mut encoded, mut last) = (Vec::new(), None);
-        let more = keys.chain(texts).any(|(person, name)| {
-            // Of one key all nicks or none, for the next question goes on behind it.
-            let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
-            last = Some((person, start));
-            let has_place = encode_person(&mut encoded, person, name);
-            if !has_place {
-                encoded.truncate(start);
-            }
-            !has_place
-        });
-        Answer { after, more, encoded }
+        Ok(())
     }
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {
-        let Some(rate) = Rate::per_second(UNKNOWN_RATE) else { return Err(DropReason::UnknownSession) };
-        if !self.lobby.has(id) && self.unknowns.when(now, rate, UNKNOWN_RATE) <= now {
-            self.unknowns.take(now, rate);
-            self.reply(path, &packet::unknown(id, number));
+        if !self.lobby.has(id) {
+            let meter = self.unknowns.of(now, Prefix::of(path.peer.ip())).unwrap_or(&mut self.unknowns_of_others);
+            if meter.when(now, UNKNOWN_INTERVAL, UNKNOWN_RATE) <= now {
+                meter.take(now, UNKNOWN_INTERVAL);
+                self.reply(path, &packet::unknown(id, number));
+            }
         }
         Err(DropReason::UnknownSession)
     }
 
-    /// Forgets the author that was without a session for longest, if there are too many.
-    fn make_place_for_an_author(&mut self, intake: &Intake<'_>) {
-        if self.authors.len() < 4 * intake.members_max.max(256) {
+    /// Forgets an author that is without a session, if there are too many.
+    fn make_place_for_an_author(&mut self, now: Instant, intake: &Intake<'_>) {
+        if self.authors.len() < AUTHORS_OF_A_MEMBER * intake.members_max.max(AUTHORS_LEAST / AUTHORS_OF_A_MEMBER) {
             return;
         }
-        let named = self.roster.authors();
-        let is_free = |id| !intake.queue.holds(Source::author(id)) && !named.contains(&id);
-        if let Some(id) = self.authors.longest_gone(is_free) {
-            self.authors.remove(id);
-        }
+        let roster = &self.roster;
+        let is_free = |id, who| !intake.queue.holds(Source::author(id)) && !roster.names(who, id);
+        self.authors.forget_longest_gone(now, is_free);
     }
+}
+
+/// Who is here behind `after`, as many as are said at once: first the keys that are present, then the members over text.
+/// Whether there are more, and the list, encoded.
+pub(super) fn people(roster: &Roster, after: Option<PersonId>, members: &Members) -> (bool, Vec<u8>) {
+    let (key, member) = match after {
+        None => (Some(None), None),
+        Some(PersonId::Key(who)) => (Some(Some(who)), None),
+        Some(PersonId::Text(id)) => (None, Some(MemberId(id))),
+        // Nobody comes behind somebody whom nobody knows.
+        Some(PersonId::Other(_)) => (None, Some(MemberId(u32::MAX))),
+    };
+    let keys = key.into_iter().flat_map(|after| roster.present_after(after));
+    let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
+    let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
+    let (mut encoded, mut last) = (Vec::new(), None);
+    let more = keys.chain(texts).any(|(person, name)| {
+        work::did(Work::Scanned, 1);
+        // Of one key all nicks or none, for the next question goes on behind it.
+        let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
+        last = Some((person, start));
+        let has_place = encode_person(&mut encoded, person, name);
+        if !has_place {
+            encoded.truncate(start);
+        }
+        !has_place
+    });
+    work::did(Work::Encoded, encoded.len());
+    (more, encoded)
 }

@@ -1,49 +1,120 @@
 //! Handshakes that are not finished (PROTOCOL 2.3, 2.4).
 //!
-//! Owns: half-open handshakes and their limits; what was answered, to be answered again.
-//! Must not know: rooms, members.
+//! Owns: half-open handshakes and their limit, whose turn it is to have public-key work done; what was answered, to be
+//! answered again.
+//! Must not know: rooms, members, keys.
 //! Driven by: `sessions`, when the token is known to be good.
+//!
+//! ```text
+//!   hello --> asked --work--> answered --finish--> finishing --work--> a session, or refused
+//!                                 |                                              |
+//!                                 +-- 10 s, or its place is needed: forgotten    +-- bye, said again if it is asked again
+//! ```
+//! The work is done a little each turn of the loop, in turns by prefix: all of it is a lone prefix's, and who floods waits
+//! for itself. No handshake holds its place for longer than it is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::room::admission::Prefix;
 use crate::room::members::Path;
-use crate::session::{Entropy, Responder, StaticKey};
+use crate::sabotage::{Fault, planted};
+use crate::session::{FINISH_COST, HELLO_COST, KEY_LEN, REDO_COST, Responder};
 use crate::time::Instant;
 use crate::wire::SessionId;
-use crate::wire::frame::ServerHello;
-use crate::wire::packet;
+use crate::wire::packet::{NOISE_1_LEN, PROLOGUE_LEN, TAG_LEN};
 
 /// The most half-open handshakes in all (PROTOCOL 2.4).
-pub const HALF_OPEN_MAX: usize = 256;
+pub const HALF_OPEN_MAX: usize = 4096;
 
-/// The most from one prefix (PROTOCOL 2.4).
-pub const HALF_OPEN_OF_A_PREFIX: usize = 16;
+/// The multiplications that are done in a turn of the loop, some more if the last handshake needs them (PROTOCOL 2.4).
+/// Chosen: some eight handshakes, less than a millisecond, so that who talks does not notice.
+pub const WORK_OF_A_TURN: usize = 32;
 
 /// How long each is kept (PROTOCOL 2.4).
 const KEPT: Duration = Duration::from_secs(10);
 
-/// A handshake that waits for its finish.
+/// Refusals that can be said again. Chosen: some seconds of them; who hears none begins anew.
+const REFUSALS_MAX: usize = 256;
+
+/// The longest Noise message of a finish that is kept for its turn. Chosen: what ours needs twice over; it may have fields
+/// that we do not know.
+pub(super) const FINISH_MAX: usize = 512;
+
+/// The shortest: the client's key and an empty payload, each with its tag.
+const FINISH_MIN: usize = KEY_LEN + TAG_LEN + TAG_LEN;
+
+/// How many half-open handshakes a prefix had when they had a fixed share. Only a planted fault has one.
+const FIXED_SHARE: usize = 16;
+
+/// A handshake under way.
 #[derive(Debug)]
 pub(super) struct HalfOpen {
     pub(super) path: Path,
     pub(super) client: SessionId,
-    /// When it was last answered.
-    pub(super) answered: Instant,
-    pub(super) state: State,
-    /// The Noise message of the hello, which tells a repeat from another one.
-    noise: Box<[u8]>,
-    answer: Box<[u8]>,
+    since: Instant,
+    serial: u64,
+    /// The head and the Noise message of the hello, of which it is made.
+    pub(super) prologue: [u8; PROLOGUE_LEN],
+    pub(super) noise: [u8; NOISE_1_LEN],
+    /// What was answered, when it was last, and what reads the finish.
+    answered: Option<Answered>,
+    /// The Noise message of the finish, when it came.
+    finish: Option<(Instant, Box<[u8]>)>,
 }
 
-/// How far it is.
 #[derive(Debug)]
-pub(super) enum State {
-    /// It waits for the finish.
-    Waiting(Box<Responder>),
-    /// The client was not taken in: what it was told, for it to be told again.
-    Refused(Box<[u8]>),
+struct Answered {
+    answer: Box<[u8]>,
+    at: Instant,
+    responder: Box<Responder>,
+}
+
+/// The handshakes of one prefix, by age.
+#[derive(Debug, Default)]
+struct Share {
+    held: BTreeSet<u64>,
+    /// Those of them that have work to be done, and when this prefix has its turn.
+    work: BTreeSet<u64>,
+    turn: Option<u64>,
+}
+
+/// What a hello says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hello<'a> {
+    pub(super) client: SessionId,
+    pub(super) prologue: &'a [u8; PROLOGUE_LEN],
+    pub(super) noise: &'a [u8; NOISE_1_LEN],
+}
+
+/// What has to be done next.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// An answer is to be made of the hello, and given to [`Lobby::answer`].
+    Answer(SessionId),
+    /// The finish is to be read. The handshake is over, unless it is given to [`Lobby::put_back`].
+    Finish(SessionId, Box<Finishing>),
+}
+
+/// A handshake that is taken out to be finished.
+#[derive(Debug)]
+pub(super) struct Finishing {
+    pub(super) half_open: HalfOpen,
+    pub(super) responder: Box<Responder>,
+    answer: Box<[u8]>,
+    pub(super) noise: Box<[u8]>,
+    /// From the answer to the finish.
+    pub(super) round_trip: Duration,
+}
+
+impl Job {
+    /// How many multiplications it takes.
+    pub(super) const fn cost(&self) -> usize {
+        match self {
+            Self::Answer(_) => HELLO_COST,
+            Self::Finish(_, finishing) => FINISH_COST + if finishing.responder.is_spent() { REDO_COST } else { 0 },
+        }
+    }
 }
 
 /// The half-open handshakes.
@@ -51,17 +122,18 @@ pub(super) enum State {
 pub(super) struct Lobby {
     by_id: BTreeMap<SessionId, HalfOpen>,
     by_hello: BTreeMap<(Path, SessionId), SessionId>,
-    of_prefix: BTreeMap<Prefix, usize>,
     /// By age.
-    order: VecDeque<(Instant, SessionId)>,
-}
-
-/// What a hello says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hello<'a> {
-    pub(super) client: SessionId,
-    pub(super) prologue: &'a [u8],
-    pub(super) noise: &'a [u8],
+    by_serial: BTreeMap<u64, SessionId>,
+    serials: u64,
+    shares: BTreeMap<Prefix, Share>,
+    /// Which prefix holds most.
+    largest: BTreeSet<(usize, Prefix)>,
+    /// Prefixes that have work, in the order of their turns.
+    turns: BTreeMap<u64, Prefix>,
+    /// What those were told who were not taken in.
+    refusals: BTreeMap<SessionId, (Path, Box<[u8]>)>,
+    refused: VecDeque<SessionId>,
+    lost_place: bool,
 }
 
 impl Lobby {
@@ -70,93 +142,205 @@ impl Lobby {
         self.by_id.len()
     }
 
-    pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut HalfOpen> {
-        self.by_id.get_mut(&id)
-    }
-
-    /// Whether there is a handshake of this name.
+    /// Whether there is a handshake of this name, or was one that was refused.
     pub(super) fn has(&self, id: SessionId) -> bool {
-        self.by_id.contains_key(&id)
+        self.by_id.contains_key(&id) || self.refusals.contains_key(&id)
     }
 
-    /// The answer to a hello that is known.
-    pub(super) fn repeated(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Option<&[u8]> {
-        let half_open = self.by_id.get_mut(self.by_hello.get(&(path, hello.client))?)?;
-        if *half_open.noise != *hello.noise {
-            return None;
+    /// A hello came: begins a handshake as `id`, unless it is known. Returns the answer if there is one already.
+    pub(super) fn greet(&mut self, now: Instant, path: Path, id: SessionId, hello: &Hello<'_>) -> Option<&[u8]> {
+        self.lost_place = false;
+        let known = self.by_hello.get(&(path, hello.client)).copied();
+        if let Some(known) = known {
+            if self.by_id.get(&known).is_some_and(|half_open| half_open.noise == *hello.noise) {
+                let answered = self.by_id.get_mut(&known)?.answered.as_mut()?;
+                answered.at = now;
+                return Some(&answered.answer);
+            }
+            self.take(known);
         }
-        half_open.answered = now;
-        Some(&half_open.answer)
-    }
-
-    /// Whether one more has place.
-    pub(super) fn has_place(&self, path: Path) -> bool {
-        let of_prefix = self.of_prefix.get(&Prefix::of(path.peer.ip())).copied().unwrap_or_default();
-        self.by_id.len() < HALF_OPEN_MAX && of_prefix < HALF_OPEN_OF_A_PREFIX
-    }
-
-    /// Begins a handshake as `id`, and gives the answer; `None` if the hello makes none.
-    pub(super) fn begin(
-        &mut self,
-        now: Instant,
-        path: Path,
-        id: SessionId,
-        hello: &Hello<'_>,
-        key: &StaticKey,
-        entropy: &mut Entropy,
-    ) -> Option<&[u8]> {
-        let mut payload = [0; 8];
-        let payload = postcard::to_slice(&ServerHello { id: id.0 }, &mut payload).ok()?;
-        let (responder, noise) = Responder::new(key, entropy, hello.prologue, hello.noise, payload)?;
-        if let Some(&older) = self.by_hello.get(&(path, hello.client)) {
-            self.take(older);
-        }
+        self.make_place();
         let half_open = HalfOpen {
             path,
             client: hello.client,
-            answered: now,
-            state: State::Waiting(Box::new(responder)),
-            noise: hello.noise.into(),
-            answer: packet::answer(hello.client, &noise),
+            since: now,
+            serial: self.serials,
+            prologue: *hello.prologue,
+            noise: *hello.noise,
+            answered: None,
+            finish: None,
         };
-        self.by_hello.insert((path, hello.client), id);
-        *self.of_prefix.entry(Prefix::of(path.peer.ip())).or_default() += 1;
-        self.order.push_back((now + KEPT, id));
-        Some(&self.by_id.entry(id).or_insert(half_open).answer)
+        self.serials += 1;
+        self.insert(id, half_open);
+        self.line_up(id);
+        None
+    }
+
+    /// Whether the hello has no place; only if a fault is planted that gives each prefix a fixed share.
+    pub(super) fn is_over_its_share(&self, path: Path) -> bool {
+        let share = self.shares.get(&Prefix::of(path.peer.ip()));
+        planted(Fault::FixedShare) && share.is_some_and(|share| share.held.len() >= FIXED_SHARE)
+    }
+
+    /// A finish came. True if it is kept for its turn, in the place of one that waits for it already.
+    pub(super) fn finish(&mut self, now: Instant, path: Path, id: SessionId, noise: &[u8]) -> bool {
+        let Some(half_open) = self.by_id.get_mut(&id).filter(|half_open| half_open.path == path) else { return false };
+        if half_open.answered.is_none() || !(FINISH_MIN..=FINISH_MAX).contains(&noise.len()) {
+            return false;
+        }
+        half_open.finish = Some((now, noise.into()));
+        self.line_up(id);
+        true
+    }
+
+    /// What the client was told that shook hands as `id` and was not taken in.
+    pub(super) fn refusal(&self, path: Path, id: SessionId) -> Option<&[u8]> {
+        self.refusals.get(&id).filter(|(refused, _)| *refused == path).map(|(_, bye)| &**bye)
+    }
+
+    /// A client was not taken in: it was told `bye`, and is told it again if it asks again.
+    pub(super) fn refuse(&mut self, id: SessionId, path: Path, bye: Box<[u8]>) {
+        self.refusals.insert(id, (path, bye));
+        self.refused.push_back(id);
+        if self.refused.len() > REFUSALS_MAX
+            && let Some(oldest) = self.refused.pop_front()
+        {
+            self.refusals.remove(&oldest);
+        }
+    }
+
+    /// Whether there is work to be done.
+    pub(super) fn has_work(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// What is to be done next: prefixes have turns, and of each the oldest comes first.
+    pub(super) fn next_job(&mut self) -> Option<Job> {
+        let (_, prefix) = self.turns.pop_first()?;
+        let share = self.shares.get_mut(&prefix)?;
+        share.turn = None;
+        let serial = share.work.pop_first()?;
+        if !share.work.is_empty() {
+            self.queue(prefix);
+        }
+        let &id = self.by_serial.get(&serial)?;
+        if self.by_id.get(&id)?.finish.is_none() {
+            return Some(Job::Answer(id));
+        }
+        let mut half_open = self.take(id)?;
+        let (came, noise) = half_open.finish.take()?;
+        let Answered { at, responder, answer } = half_open.answered.take()?;
+        let round_trip = came.saturating_since(at);
+        Some(Job::Finish(id, Box::new(Finishing { half_open, responder, answer, noise, round_trip })))
+    }
+
+    /// The hello of a handshake, of which an answer is to be made.
+    pub(super) fn get(&self, id: SessionId) -> Option<&HalfOpen> {
+        self.by_id.get(&id)
+    }
+
+    /// The answer is made: from now on a finish is taken.
+    pub(super) fn answer(&mut self, now: Instant, id: SessionId, responder: Responder, answer: &[u8]) {
+        if let Some(half_open) = self.by_id.get_mut(&id) {
+            half_open.answered = Some(Answered { answer: answer.into(), at: now, responder: Box::new(responder) });
+        }
+    }
+
+    /// The finish was not authentic: the handshake waits for another one.
+    pub(super) fn put_back(&mut self, now: Instant, id: SessionId, finishing: Finishing) {
+        let Finishing { mut half_open, responder, answer, .. } = finishing;
+        half_open.answered = Some(Answered { answer, at: now, responder });
+        self.insert(id, half_open);
     }
 
     /// Forgets those that are too old.
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some(&(_, id)) = self.order.front().filter(|&&(at, _)| at <= now) {
-            self.order.pop_front();
+        while let Some(id) = self.oldest().filter(|&(since, _)| since + KEPT <= now).map(|(_, id)| id) {
             self.take(id);
         }
     }
 
     /// When [`Lobby::expire`] has something to do.
     pub(super) fn expiry(&self) -> Option<Instant> {
-        self.order.front().map(|&(at, _)| at)
+        self.oldest().map(|(since, _)| since + KEPT)
     }
 
-    /// The handshake is finished.
+    /// Forgets a handshake.
     pub(super) fn take(&mut self, id: SessionId) -> Option<HalfOpen> {
         let half_open = self.by_id.remove(&id)?;
         self.by_hello.remove(&(half_open.path, half_open.client));
+        self.by_serial.remove(&half_open.serial);
         let prefix = Prefix::of(half_open.path.peer.ip());
-        if let Some(count) = self.of_prefix.get_mut(&prefix) {
-            *count -= 1;
-            if *count == 0 {
-                self.of_prefix.remove(&prefix);
+        if let Some(share) = self.shares.get_mut(&prefix) {
+            self.largest.remove(&(share.held.len(), prefix));
+            share.held.remove(&half_open.serial);
+            share.work.remove(&half_open.serial);
+            if share.work.is_empty()
+                && let Some(turn) = share.turn.take()
+            {
+                self.turns.remove(&turn);
+            }
+            if share.held.is_empty() {
+                self.shares.remove(&prefix);
+            } else {
+                self.largest.insert((share.held.len(), prefix));
             }
         }
         Some(half_open)
     }
 
-    /// Keeps a handshake that came to nothing, so that a repeat is answered, until it would have been forgotten.
-    pub(super) fn keep(&mut self, id: SessionId, half_open: HalfOpen) {
+    fn oldest(&self) -> Option<(Instant, SessionId)> {
+        let &id = self.by_serial.first_key_value()?.1;
+        Some((self.by_id.get(&id)?.since, id))
+    }
+
+    /// When there are as many as there may be, the prefix that holds most loses its oldest.
+    fn make_place(&mut self) {
+        if self.by_id.len() < HALF_OPEN_MAX {
+            return;
+        }
+        let Some((_, prefix)) = self.largest.last() else { return };
+        let oldest = self.shares.get(prefix).and_then(|share| share.held.first());
+        if let Some(&id) = oldest.and_then(|serial| self.by_serial.get(serial)) {
+            self.take(id);
+            self.lost_place = true;
+        }
+    }
+
+    /// Whether another one lost its place for the hello that came last.
+    pub(super) const fn lost_place(&self) -> bool {
+        self.lost_place
+    }
+
+    pub(super) fn insert(&mut self, id: SessionId, half_open: HalfOpen) {
+        let (serial, prefix) = (half_open.serial, Prefix::of(half_open.path.peer.ip()));
         self.by_hello.insert((half_open.path, half_open.client), id);
-        *self.of_prefix.entry(Prefix::of(half_open.path.peer.ip())).or_default() += 1;
+        self.by_serial.insert(serial, id);
         self.by_id.insert(id, half_open);
+        let share = self.shares.entry(prefix).or_default();
+        self.largest.remove(&(share.held.len(), prefix));
+        share.held.insert(serial);
+        self.largest.insert((share.held.len(), prefix));
+    }
+
+    /// There is work to be done for the handshake.
+    fn line_up(&mut self, id: SessionId) {
+        let Some(half_open) = self.by_id.get(&id) else { return };
+        let prefix = Prefix::of(half_open.path.peer.ip());
+        let Some(share) = self.shares.get_mut(&prefix) else { return };
+        share.work.insert(half_open.serial);
+        if share.turn.is_none() {
+            self.queue(prefix);
+        }
+    }
+
+    /// Puts a prefix behind the others that have work.
+    fn queue(&mut self, prefix: Prefix) {
+        let turn = self.turns.last_key_value().map_or(0, |(&last, _)| last + 1);
+        if let Some(share) = self.shares.get_mut(&prefix) {
+            share.turn = Some(turn);
+            self.turns.insert(turn, prefix);
+        }
     }
 }
 
@@ -164,7 +348,8 @@ impl Lobby {
 mod tests {
     use super::*;
     use crate::room::members::SocketId;
-    use crate::session::Initiator;
+    use crate::session::{Entropy, Initiator, StaticKey};
+    use crate::wire::packet;
 
     fn path(ip: [u8; 4], port: u16) -> Path {
         Path { socket: SocketId(0), peer: (ip, port).into(), local: None }
@@ -183,44 +368,135 @@ mod tests {
             Self { lobby: Lobby::default(), key: StaticKey::generate(&mut entropy), entropy, ids: 0 }
         }
 
-        fn hello(&mut self, now: Instant, path: Path) -> Option<Vec<u8>> {
-            let client = SessionId(self.ids);
+        /// A hello of some bytes, which nobody answers.
+        fn hello(&mut self, now: Instant, path: Path) -> SessionId {
+            let id = SessionId(self.ids);
             self.ids += 1;
-            let prologue = packet::prologue(client, b"\x06abcdefghijk");
-            let initiator = Initiator::new(&self.key, &mut self.entropy, &prologue);
-            let Some(packet::Datagram::Hello { noise, .. }) = packet::parse(initiator.hello()) else { panic!() };
-            let hello = Hello { client, prologue: &prologue, noise };
-            let id = SessionId(1000 + self.ids);
-            let answer = self
-                .lobby
-                .has_place(path)
-                .then(|| self.lobby.begin(now, path, id, &hello, &self.key, &mut self.entropy).unwrap().to_vec())?;
-            assert_eq!(self.lobby.repeated(now, path, &hello), Some(&answer[..]), "a repeat draws the same bytes");
-            Some(answer)
+            let hello = Hello { client: id, prologue: &[0; PROLOGUE_LEN], noise: &[9; NOISE_1_LEN] };
+            assert_eq!(self.lobby.greet(now, path, id, &hello), None);
+            id
+        }
+
+        /// Answers the next.
+        fn answer(&mut self, now: Instant) -> Option<(SessionId, Vec<u8>)> {
+            let Some(Job::Answer(id)) = self.lobby.next_job() else { return None };
+            let half_open = self.lobby.get(id)?;
+            let (responder, answer) =
+                Responder::new(&self.key, &mut self.entropy, &half_open.prologue, &half_open.noise, b"")?;
+            self.lobby.answer(now, id, responder, &answer);
+            Some((id, answer))
+        }
+
+        fn is_empty(&self) -> bool {
+            let Lobby { by_id, by_hello, by_serial, shares, largest, turns, .. } = &self.lobby;
+            by_id.is_empty()
+                && by_hello.is_empty()
+                && by_serial.is_empty()
+                && shares.is_empty()
+                && largest.is_empty()
+                && turns.is_empty()
         }
     }
 
     #[test]
-    fn a_prefix_has_16_half_open_and_not_17_and_gets_place_again_after_ten_seconds() {
+    fn a_hello_is_answered_when_its_turn_comes_and_its_repeat_at_once_with_the_same_bytes() {
         let mut world = World::new();
-        for port in 0..16 {
-            assert!(world.hello(Instant::ZERO, path([10, 0, 0, 1], port)).is_some());
+        let (now, path) = (Instant::ZERO, path([10, 0, 0, 1], 1));
+        let prologue = packet::prologue(SessionId(5), b"\x06abcdefghijk");
+        let initiator = Initiator::new(&world.key, &mut world.entropy, &prologue);
+        let Some(packet::Datagram::Hello { prologue, noise, client, .. }) = packet::parse(initiator.hello()) else {
+            panic!()
+        };
+        let hello = Hello { client, prologue, noise };
+        assert_eq!(world.lobby.greet(now, path, SessionId(1), &hello), None);
+        assert_eq!(
+            world.lobby.greet(now, path, SessionId(2), &hello),
+            None,
+            "nor is its repeat, which is no other one"
+        );
+        let (id, answer) = world.answer(now).unwrap();
+        assert_eq!((id, world.lobby.has_work()), (SessionId(1), false));
+        assert_eq!(world.lobby.greet(now, path, SessionId(3), &hello), Some(&answer[..]));
+        for (len, is_kept) in [(FINISH_MIN - 1, false), (FINISH_MIN, true), (FINISH_MAX, true), (FINISH_MAX + 1, false)]
+        {
+            assert_eq!(world.lobby.finish(now, path, id, &vec![1; len]), is_kept, "{len}");
         }
-        assert!(world.hello(Instant::ZERO, path([10, 0, 0, 200], 1)).is_none());
-        assert!(world.hello(Instant::ZERO, path([10, 0, 1, 1], 1)).is_some(), "another prefix");
+        let Some(Job::Finish(SessionId(1), finishing)) = world.lobby.next_job() else { panic!() };
+        assert_eq!(finishing.noise.len(), FINISH_MAX, "the newest");
+        assert!(world.is_empty(), "what is finished holds no place");
+    }
+
+    #[test]
+    fn there_are_4096_half_open_and_for_one_more_the_prefix_with_most_loses_its_oldest() {
+        let mut world = World::new();
+        let now = Instant::ZERO;
+        let honest = world.hello(now, path([11, 0, 0, 1], 1));
+        let first = world.hello(now, path([10, 0, 0, 1], 1));
+        let second = world.hello(now, path([10, 0, 0, 2], 1));
+        for port in 3..HALF_OPEN_MAX {
+            world.hello(now, path([10, 0, 0, 1], u16::try_from(port).unwrap()));
+        }
+        assert_eq!((world.lobby.len(), world.lobby.has(first)), (HALF_OPEN_MAX, true), "at the limit");
+        let newcomer = world.hello(now, path([12, 0, 0, 1], 1));
+        assert_eq!((world.lobby.len(), world.lobby.has(first)), (HALF_OPEN_MAX, false));
+        for port in 0..1000 {
+            world.hello(now, path([10, 0, 0, 3], port));
+        }
+        assert!(world.lobby.has(honest) && world.lobby.has(newcomer) && !world.lobby.has(second));
+    }
+
+    #[test]
+    fn prefixes_have_turns_and_a_lone_one_has_them_all() {
+        let mut world = World::new();
+        let now = Instant::ZERO;
+        let flood: Vec<_> = (0..5).map(|port| world.hello(now, path([10, 0, 0, 1], port))).collect();
+        let one = world.hello(now, path([11, 0, 0, 1], 1));
+        let other = world.hello(now, path([12, 0, 0, 1], 1));
+        let order: Vec<_> = std::iter::from_fn(|| match world.lobby.next_job()? {
+            Job::Answer(id) => Some(id),
+            Job::Finish(..) => None,
+        })
+        .collect();
+        assert_eq!(order, [flood[0], one, other, flood[1], flood[2], flood[3], flood[4]]);
+    }
+
+    #[test]
+    fn a_client_id_with_another_ephemeral_takes_the_place_of_the_one_before_and_has_its_turn_like_any() {
+        let mut world = World::new();
+        let (now, path) = (Instant::ZERO, path([10, 0, 0, 1], 1));
+        for number in 0..100 {
+            let hello = Hello { client: SessionId(7), prologue: &[0; PROLOGUE_LEN], noise: &[number; NOISE_1_LEN] };
+            assert_eq!(world.lobby.greet(now, path, SessionId(number.into()), &hello), None);
+            assert_eq!((world.lobby.len(), world.lobby.turns.len()), (1, 1));
+        }
+        assert!(matches!(world.lobby.next_job(), Some(Job::Answer(SessionId(99)))));
+        assert!(world.lobby.next_job().is_none(), "one is left, and it is worked for once");
+    }
+
+    #[test]
+    fn each_is_forgotten_after_ten_seconds() {
+        let mut world = World::new();
+        world.hello(Instant::ZERO, path([10, 0, 0, 1], 1));
+        world.hello(Instant::from_millis(5), path([10, 0, 0, 1], 2));
         world.lobby.expire(Instant::from_millis(9_999));
-        assert!(!world.lobby.has_place(path([10, 0, 0, 1], 0)));
-        world.lobby.expire(Instant::from_millis(10_000));
-        assert!(world.lobby.by_id.is_empty() && world.lobby.by_hello.is_empty() && world.lobby.of_prefix.is_empty());
+        assert_eq!((world.lobby.len(), world.lobby.expiry()), (2, Some(Instant::from_millis(10_000))));
+        world.lobby.expire(Instant::from_millis(10_004));
+        assert_eq!(world.lobby.len(), 1);
+        world.lobby.expire(Instant::from_millis(10_005));
+        assert!(world.is_empty());
     }
 
     #[test]
-    fn there_are_256_half_open_in_all_and_not_257() {
+    fn refusals_hold_no_place_and_the_last_256_can_be_said_again() {
         let mut world = World::new();
-        for number in 0..256_u16 {
-            let [high, low] = number.to_be_bytes();
-            assert!(world.hello(Instant::ZERO, path([10, high, low, 1], 1)).is_some(), "{number}");
+        let path = path([10, 0, 0, 1], 1);
+        for number in 0..=256 {
+            world.lobby.refuse(SessionId(number), path, [1, 2, 3].into());
         }
-        assert!(world.hello(Instant::ZERO, path([11, 0, 0, 1], 1)).is_none());
+        assert!(world.is_empty());
+        assert_eq!(world.lobby.refusal(path, SessionId(0)), None);
+        assert_eq!(world.lobby.refusal(path, SessionId(1)), Some(&[1, 2, 3][..]));
+        assert_eq!(world.lobby.refusal(Path { socket: SocketId(1), ..path }, SessionId(1)), None);
+        assert_eq!((world.lobby.refusals.len(), world.lobby.refused.len()), (REFUSALS_MAX, REFUSALS_MAX));
     }
 }

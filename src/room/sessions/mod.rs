@@ -1,8 +1,8 @@
 //! Members with sessions (PROTOCOL 2).
 //!
 //! Owns: their sessions and cursors, whose turn it is to be sent something, their deadlines; the handshakes (`lobby`),
-//! who posted what (`authors`), who is present (`roster`), the newest entries (`recent`) and those that are read back
-//! (`archive`).
+//! who posted what (`authors`) and how much (`allowance`), who is present (`roster`) or refused (`suspects`), the newest
+//! entries (`recent`) and those that are read back (`archive`).
 //! Must not know: text peers, the backend of the log.
 //! Driven by: `room`, which hands it datagrams and outcomes; what is to become an entry it puts into the room's queue.
 //!
@@ -14,6 +14,7 @@
 //! No list of all members is gone through for a datagram: when the log grows, those at its end become ready, and each of
 //! them gets a packet for that.
 
+mod allowance;
 mod archive;
 mod authors;
 mod cursor;
@@ -22,38 +23,41 @@ mod lobby;
 mod peer;
 mod recent;
 mod roster;
+mod suspects;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+pub use allowance::SESSIONS_OF_A_KEY;
 use arrayvec::ArrayVec;
 pub(super) use authors::AuthorId;
 pub use authors::POSTS_MAX;
 pub(super) use intake::Intake;
-pub use lobby::{HALF_OPEN_MAX, HALF_OPEN_OF_A_PREFIX};
-pub use roster::SESSIONS_OF_A_KEY;
+pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
+pub use suspects::REFUSED_FOR;
 
 use super::entry::EntryKind;
-use super::members::{Path, SocketId};
+use super::members::{Members, Path, SocketId};
 use super::page::{PAGE, Page};
 use super::queue::{Item, Queue, Slot, Source};
-use super::rate::{Meter, Rate};
+use super::rate::{Meter, Meters};
 use super::request::{Beginning, Known, Request, Start};
 use super::transmit::Outgoing;
-use super::{BURST_SECONDS, RESTING_MAX};
 use crate::sabotage::{Fault, planted};
 use crate::session::{Entropy, Minter, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Refusal, Seq, SessionId, Timestamp, Who};
+use allowance::Allowance;
 use archive::Archive;
 use authors::Authors;
 use lobby::Lobby;
 use peer::{Entries, Peer, PeerId};
 use recent::Recent;
 use roster::{News, Notice, Roster};
+use suspects::Suspects;
 use timers::Timers;
 
 /// Packets that one session is sent before the next has its turn. Chosen: what one call carries well.
@@ -91,7 +95,9 @@ pub(super) struct Sessions {
     minter: Minter,
     lobby: Lobby,
     authors: Authors,
+    allowance: Allowance,
     roster: Roster,
+    suspects: Suspects,
     recent: Recent,
     archive: Archive,
     /// What time it is.
@@ -106,7 +112,11 @@ pub(super) struct Sessions {
     at_end: Vec<PeerId>,
     timers: Timers,
     outgoing: Vec<Outgoing>,
-    unknowns: Meter,
+    /// How many *unknown* each prefix was sent, and those for which there is no meter.
+    unknowns: Meters,
+    unknowns_of_others: Meter,
+    /// Whose datagram is being handled.
+    in_hand: Option<Who>,
     tap: Option<Tap>,
 }
 
@@ -121,6 +131,8 @@ impl Sessions {
             entropy,
             lobby: Lobby::default(),
             authors: Authors::default(),
+            allowance: Allowance::default(),
+            suspects: Suspects::default(),
             roster: Roster::default(),
             recent: Recent::new(next, config.recent_bytes),
             archive: Archive::default(),
@@ -133,7 +145,9 @@ impl Sessions {
             at_end: Vec::new(),
             timers: Timers::default(),
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
-            unknowns: Meter::default(),
+            unknowns: Meters::default(),
+            unknowns_of_others: Meter::default(),
+            in_hand: None,
             tap: config.tap.clone(),
         }
     }
@@ -141,6 +155,16 @@ impl Sessions {
     /// How many sessions there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// The key is refused until then.
+    pub(super) fn refuse(&mut self, who: Who, until: Instant) {
+        self.suspects.refuse(who, until);
+    }
+
+    /// Whose datagram is being handled.
+    pub(super) const fn in_hand(&self) -> Option<Who> {
+        self.in_hand
     }
 
     /// The deadline has passed.
@@ -155,6 +179,7 @@ impl Sessions {
             }
             peer.paced = peer.paced.filter(|&paced| paced > now);
             self.take_back_lost(id);
+            self.challenge(now, id);
             self.wake(id);
             self.arm(id);
         }
@@ -288,20 +313,35 @@ impl Sessions {
     }
 
     /// Builds what is to be sent next through `socket`. False if there is nothing.
-    pub(super) fn build(&mut self, now: Instant, socket: SocketId) -> bool {
+    pub(super) fn build(&mut self, now: Instant, socket: SocketId, members: &Members) -> bool {
         while self.outgoing[socket.0].len() < BUILT_MAX {
             let Some(id) = self.ready[socket.0].pop_front() else { break };
             let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
-            peer.queued = false;
+            if peer.queued != Some(socket) {
+                // Its name was another one's, or it moved: it stands elsewhere too, or is looked at in vain.
+                continue;
+            }
+            peer.queued = None;
+            if peer.session.path().socket != socket {
+                self.wake(id);
+                continue;
+            }
             let Some(author) = self.authors.get_mut(peer.author).filter(|_| !peer.begins) else { continue };
             if std::mem::take(&mut peer.is_behind) {
                 self.archive.serve(id);
             }
             let entries = Entries { recent: &self.recent, archive: &self.archive };
             let outgoing = &mut self.outgoing[socket.0];
-            outgoing.push(|out| peer.session.poll_challenge(now, out));
+            if planted(Fault::ChallengeThroughProven) {
+                outgoing.push(|out| peer.session.poll_challenge(now, out));
+            }
+            let roster = &self.roster;
             let mut packets = 0;
-            while packets < TURN && outgoing.push(|out| peer.poll_packet(now, author, entries, out)) {
+            while packets < TURN
+                && outgoing.push(|out| {
+                    peer.poll_packet(now, author, entries, |after| intake::people(roster, after, members), out)
+                })
+            {
                 packets += 1;
             }
             match peer.session.may_send(now) {
@@ -358,6 +398,19 @@ impl Sessions {
         self.at_end.clear();
     }
 
+    /// Challenges a new address of the session, through the socket of that address. One that finds no place among what is to be
+    /// sent is lost, as others are.
+    fn challenge(&mut self, now: Instant, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        if planted(Fault::ChallengeThroughProven) {
+            return;
+        }
+        let mut challenge = Vec::new();
+        if let Some(path) = peer.session.poll_challenge(now, &mut challenge) {
+            push_reply(&mut self.outgoing[path.socket.0], path, &challenge);
+        }
+    }
+
     /// What was in packets that are lost is to be sent again.
     fn take_back_lost(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
@@ -378,6 +431,7 @@ impl Sessions {
         }
         self.timers.disarm(id);
         self.archive.forget(id);
+        self.allowance.depart(now, peer.allowed);
         if let Some(place) = peer.at_end {
             self.at_end.swap_remove(place);
             if let Some(moved) = self.at_end.get(place).copied().and_then(|moved| self.peer_mut(moved)) {
@@ -415,7 +469,7 @@ impl Sessions {
     fn wake(&mut self, id: PeerId) {
         let Some(peer) = self.peer_mut(id) else { return };
         let socket = peer.session.path().socket;
-        if !std::mem::replace(&mut peer.queued, true) {
+        if peer.queued.replace(socket) != Some(socket) {
             self.ready[socket.0].push_back(id);
         }
     }
@@ -452,20 +506,5 @@ fn push_reply(outgoing: &mut Outgoing, path: Path, bytes: &[u8]) {
             out.extend_from_slice(bytes);
             Some(path)
         });
-    }
-}
-
-impl Peer {
-    /// Whether one more post is not too far ahead of its rate.
-    fn is_within(&self, now: Instant, rate: Option<Rate>) -> bool {
-        rate.is_none_or(|rate| self.meter.when(now, rate, rate.seconds(BURST_SECONDS) + RESTING_MAX) <= now)
-    }
-
-    /// Takes one post from its rate; when it may have its turn.
-    fn take_turn(&mut self, now: Instant, rate: Option<Rate>) -> Instant {
-        let Some(rate) = rate else { return now };
-        let due = self.meter.when(now, rate, rate.seconds(BURST_SECONDS));
-        self.meter.take(now, rate);
-        due
     }
 }

@@ -4,13 +4,13 @@
 //! Must not know: other members.
 //! Driven by: `sessions`.
 
+use super::allowance::Part;
 use super::archive::Archive;
 use super::authors::{Author, AuthorId};
 use super::cursor::{Cursor, Run};
 use super::recent::Recent;
-use crate::room::members::Path;
+use crate::room::members::{Path, SocketId};
 use crate::room::page::PAGE;
-use crate::room::rate::Meter;
 use crate::sabotage::{Fault, planted};
 use crate::session::{Allowed, Session};
 use crate::time::Instant;
@@ -58,24 +58,16 @@ pub(super) struct Peer {
     pub(super) history: Option<History>,
     /// It waits for a page of old entries, or did.
     pub(super) is_behind: bool,
-    /// Who is here, if it asked; said once, for it asks again.
-    pub(super) people: Option<Box<Answer>>,
-    /// What it has used of the rate of its posts.
-    pub(super) meter: Meter,
+    /// Behind whom it asked who is here, if it did; answered once, for it asks again.
+    pub(super) asked: Option<Option<PersonId>>,
+    /// What it may post.
+    pub(super) allowed: Part,
     /// Until when the pacer holds it back.
     pub(super) paced: Option<Instant>,
-    /// It stands among those that are ready.
-    pub(super) queued: bool,
+    /// It stands among those of this socket that are ready.
+    pub(super) queued: Option<SocketId>,
     /// Where it stands among those that wait for the log to grow.
     pub(super) at_end: Option<usize>,
-}
-
-/// Some of those who are here, as a frame says it.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) after: Option<PersonId>,
-    pub(super) more: bool,
-    pub(super) encoded: Vec<u8>,
 }
 
 /// Who the member is.
@@ -90,7 +82,13 @@ pub(super) struct Identity {
 
 impl Peer {
     /// A session that has just begun.
-    pub(super) fn new(id: SessionId, session: Session<Path, Cargo>, identity: Identity, welcome: Welcome) -> Self {
+    pub(super) fn new(
+        id: SessionId,
+        session: Session<Path, Cargo>,
+        identity: Identity,
+        welcome: Welcome,
+        allowed: Part,
+    ) -> Self {
         let Identity { who, instance, nick, present, author } = identity;
         Self {
             id,
@@ -106,10 +104,10 @@ impl Peer {
             begins: false,
             history: None,
             is_behind: false,
-            people: None,
-            meter: Meter::default(),
+            asked: None,
+            allowed,
             paced: None,
-            queued: false,
+            queued: None,
             at_end: None,
         }
     }
@@ -134,7 +132,7 @@ impl Peer {
 
     /// Whether it has cargo to be sent.
     pub(super) fn wants(&self, author: &Author, end: Seq) -> bool {
-        self.welcomes || self.people.is_some() || author.has_news() || !self.cursor.is_at(end)
+        self.welcomes || self.asked.is_some() || author.has_news() || !self.cursor.is_at(end)
     }
 
     /// The next packet, if there is any: adds it to `out` and returns where it goes.
@@ -143,25 +141,28 @@ impl Peer {
         now: Instant,
         author: &mut Author,
         entries: Entries<'_>,
+        people: impl FnOnce(Option<PersonId>) -> (bool, Vec<u8>),
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let (cursor, welcomes, welcome) = (&mut self.cursor, &mut self.welcomes, self.welcome);
-        let people = &mut self.people;
+        let (asked, nick) = (&mut self.asked, self.nick.as_str());
         self.session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             let mut carried = Cargo::default();
             if !cargo {
                 return None;
             }
-            if *welcomes && writer.frame(&Frame::Welcome { welcome, software: SOFTWARE }) {
+            if *welcomes && writer.frame(&Frame::Welcome { welcome, nick, software: SOFTWARE }) {
                 (*welcomes, carried.welcome) = (false, true);
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
-            let said = people.as_ref().is_some_and(|answer| {
-                writer.frame(&Frame::People(People::new(answer.after, answer.more, &answer.encoded)))
-            });
-            if said {
-                *people = None;
-            }
+            // Made when it is sent, and only if it has place: a question costs no more than its answer.
+            let said = match asked.take_if(|_| writer.has_place_for_people()) {
+                Some(after) => {
+                    let (more, encoded) = people(after);
+                    writer.frame(&Frame::People(People::new(after, more, &encoded)))
+                }
+                None => false,
+            };
             if let Some(next) = cursor.next_run(entries.recent.end()) {
                 let run = entries.write_all(next, writer);
                 if !run.is_empty() {

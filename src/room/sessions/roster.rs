@@ -1,6 +1,6 @@
 //! Who is present, and whose the nicks are (PROTOCOL 2.10).
 //!
-//! Owns: how many sessions a key has, under which nicks, since when it is without, who holds which nick; what the log has
+//! Owns: under which nicks a key is present, since when it is without a session, who holds which nick; what the log has
 //! not taken of that.
 //! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
 //! Driven by: `sessions`.
@@ -9,7 +9,7 @@
 //!
 //! A log that fails takes no `joined` and no `left` either. They are told when it is well again, unless they cancel out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -18,9 +18,6 @@ use crate::sabotage::{Fault, planted};
 use crate::session::DEAD_AFTER;
 use crate::time::Instant;
 use crate::wire::{CloseReason, Nick, Who};
-
-/// The most sessions of a key (PROTOCOL 2.10).
-pub const SESSIONS_OF_A_KEY: usize = 8;
 
 /// How long a key may be without a session before it has left (PROTOCOL 2.10). Chosen: longer than coming back takes,
 /// shorter than a question waits for an answer.
@@ -61,8 +58,6 @@ struct Presence {
 /// The keys that are or were just here.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    /// How many sessions a key has.
-    sessions: BTreeMap<Who, usize>,
     presences: BTreeMap<Name, Presence>,
     /// Who holds a nick, with how many sessions.
     nicks: BTreeMap<Nick, (Who, usize)>,
@@ -75,18 +70,6 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Whether a session of `who` under `nick` may begin beside those that there are.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(super) fn admits(&self, who: Who, nick: &Nick) -> Result<(), CloseReason> {
-        if !self.is_free_for(who, nick) {
-            return Err(CloseReason::NickTaken);
-        }
-        let full = self.sessions.get(&who).is_some_and(|&sessions| sessions >= SESSIONS_OF_A_KEY);
-        if full { Err(CloseReason::TooManySessions) } else { Ok(()) }
-    }
-
     /// Whether no other key holds the nick.
     pub(super) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
         self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
@@ -140,7 +123,6 @@ impl Roster {
     /// A session begins. Returns what is to be told.
     pub(super) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> Option<Notice> {
         self.hold(who, nick);
-        *self.sessions.entry(who).or_default() += 1;
         if !present {
             return None;
         }
@@ -165,12 +147,6 @@ impl Roster {
         why: CloseReason,
     ) -> Option<Notice> {
         self.release(nick);
-        if let Some(sessions) = self.sessions.get_mut(&who) {
-            *sessions -= 1;
-            if *sessions == 0 {
-                self.sessions.remove(&who);
-            }
-        }
         let name = (who, nick.clone());
         let presence = self.presences.get_mut(&name).filter(|_| present)?;
         presence.sessions -= 1;
@@ -227,10 +203,13 @@ impl Roster {
         [leaving, self.tell_again].into_iter().flatten().min()
     }
 
-    /// The authors that something told will name.
-    pub(super) fn authors(&self) -> BTreeSet<AuthorId> {
-        let joined = self.presences.values().filter_map(|presence| presence.joined);
-        joined.chain(self.untold.values().map(|&(author, _)| author)).collect()
+    /// Whether something that will be told of the key names the author. Looks at the key's nicks only.
+    pub(super) fn names(&self, who: Who, author: AuthorId) -> bool {
+        let of_key = |name: &Name| name.0 == who;
+        let from = (who, Nick::least());
+        let mut presences = self.presences.range(from.clone()..).take_while(|(name, _)| of_key(name));
+        let mut untold = self.untold.range(from..).take_while(|(name, _)| of_key(name));
+        presences.any(|(_, presence)| presence.joined == Some(author)) || untold.any(|(_, &(other, _))| other == author)
     }
 
     /// What is to be told, unless it cancels out what the log would not take.
@@ -296,7 +275,7 @@ mod tests {
         let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
         assert_eq!((left.who, left.nick, left.news), (JILL, nick("jill"), News::Left(CloseReason::Left)));
         assert_eq!(roster.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
-        assert!(roster.sessions.is_empty() && roster.presences.is_empty() && roster.nicks.is_empty());
+        assert!(roster.presences.is_empty() && roster.nicks.is_empty());
     }
 
     #[test]
@@ -377,20 +356,10 @@ mod tests {
     fn a_nick_is_its_holders_until_its_last_session_ends() {
         let mut roster = Roster::default();
         roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        assert_eq!(roster.admits(JACK, &nick("jill")), Err(CloseReason::NickTaken));
-        assert_eq!(roster.admits(JILL, &nick("jill")), Ok(()));
+        assert!(!roster.is_free_for(JACK, &nick("jill")));
+        assert!(roster.is_free_for(JILL, &nick("jill")));
         roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut);
-        assert_eq!(roster.admits(JACK, &nick("jill")), Ok(()), "no ghost holds it");
-    }
-
-    #[test]
-    fn a_key_has_eight_sessions_and_not_nine() {
-        let mut roster = Roster::default();
-        for _ in 0..SESSIONS_OF_A_KEY {
-            assert_eq!(roster.admits(JILL, &nick("jill")), Ok(()));
-            roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        }
-        assert_eq!(roster.admits(JILL, &nick("jill")), Err(CloseReason::TooManySessions));
+        assert!(roster.is_free_for(JACK, &nick("jill")), "no ghost holds it");
     }
 
     #[test]
@@ -405,7 +374,7 @@ mod tests {
         rejected(&mut roster, joined);
         assert_eq!(roster.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
         assert_eq!((roster.untold(at(9)).len(), roster.expiry()), (0, None));
-        assert!(roster.authors().is_empty());
+        assert!(!roster.names(JILL, AUTHOR));
         // The other way round.
         roster.arrive(JACK, &nick("jack"), true, AUTHOR).unwrap();
         let left = roster.depart(at(0), JACK, &nick("jack"), true, CloseReason::Left).unwrap();
