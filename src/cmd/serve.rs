@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
+use crate::net::refused::RefusedFile;
 use crate::net::server::Server;
 use crate::net::socket::ServerSocket;
 use crate::net::state::{State, load_or_make_key, make_key, random};
@@ -40,9 +41,10 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         Some(db) => db,
         None => Db::File(default_file(sockets.iter().map(ServerSocket::local))?),
     };
+    let (key, refused) = key(args.key)?;
     let config = room::Config {
         sessions: Some(SessionConfig {
-            key: key(args.key)?,
+            key,
             log: LogId(random()),
             seed: random(),
             recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
@@ -68,7 +70,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
                 log::warn!("--keep, --keep-entries and --sync are about a log in a file: without one they do nothing");
             }
-            Ok(serve(Server::new(config, sockets, Memory::default(), output)?)?)
+            Ok(serve(Server::new(config, sockets, Memory::default(), output)?, refused)?)
         }
         Db::File(path) => {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
@@ -79,12 +81,13 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             config.sessions.iter_mut().for_each(|sessions| sessions.log = store.id());
             let mut server = Server::new(config, sockets, store, output)?;
             server.recall_present(present);
-            Ok(serve(server)?)
+            Ok(serve(server, refused)?)
         }
     }
 }
 
-fn serve<S: Store>(mut server: Server<S>) -> io::Result<()> {
+fn serve<S: Store>(mut server: Server<S>, refused: Option<RefusedFile>) -> io::Result<()> {
+    refused.into_iter().for_each(|file| server.refuse(file));
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
@@ -101,21 +104,22 @@ fn default_file(addresses: impl Iterator<Item = SocketAddr>) -> Result<PathBuf, 
     Ok(state.log(addresses))
 }
 
-/// The server's key, from the file that was named or from where it is kept; else one for this run only, which is said.
-fn key(file: Option<PathBuf>) -> Result<StaticKey, Failure> {
+/// The server's key, from the file that was named or from where it is kept, and beside it the keys that it refuses; else a key
+/// for this run only, which is said.
+fn key(file: Option<PathBuf>) -> Result<(StaticKey, Option<RefusedFile>), Failure> {
     let is_named = file.is_some();
     let Some(path) = file.or_else(|| State::find().map(|state| state.server_key())) else {
         log::warn!(
             "neither XDG_STATE_HOME nor HOME says where to keep the key: THIS SERVER'S IDENTITY WILL NOT LAST, clients \
              will refuse the next one (--key FILE keeps it)"
         );
-        return Ok(make_key());
+        return Ok((make_key(), None));
     };
     match load_or_make_key(&path) {
         Ok((key, made)) => {
             let made = if made { "made" } else { "in" };
             log::info!("key {}, {made} {}", key.public().fingerprint(), path.display());
-            Ok(key)
+            Ok((key, Some(RefusedFile::beside(&path))))
         }
         Err(err) if is_named || err.is_there() => {
             Err(Failure::new(Exit::Failure, format!("{err} (--key FILE takes another file)")))
@@ -125,7 +129,7 @@ fn key(file: Option<PathBuf>) -> Result<StaticKey, Failure> {
                 "{err}: THIS SERVER'S IDENTITY WILL NOT LAST, clients will refuse the next one (--key FILE keeps it \
                  elsewhere)"
             );
-            Ok(make_key())
+            Ok((make_key(), None))
         }
     }
 }

@@ -14,6 +14,7 @@ mod inbox;
 pub mod load;
 #[cfg(any(not(target_os = "linux"), udpchat_plain))]
 mod plain;
+pub mod refused;
 pub mod server;
 pub mod socket;
 pub mod state;

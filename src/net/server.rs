@@ -12,6 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
+use super::refused::RefusedFile;
 use super::socket::{ServerSocket, Then};
 use super::stdio::Output;
 use super::{Clock, END_SIGNALS, wall};
@@ -63,6 +64,8 @@ pub struct Server<S: Store> {
     left_out: (Instant, u64),
     /// When the store is to be looked after, if nothing else happens.
     maintain: Option<Instant>,
+    /// Where the next server reads whose datagram it was that broke this one.
+    refused: Option<RefusedFile>,
     has_parted: bool,
 }
 
@@ -91,6 +94,7 @@ impl<S: Store> Server<S> {
             output,
             left_out: (Instant::ZERO, 0),
             maintain: None,
+            refused: None,
             has_parted: false,
         };
         server.recall();
@@ -102,6 +106,29 @@ impl<S: Store> Server<S> {
     pub fn recall_present(&mut self, present: Vec<(Who, Nick)>) {
         let now = self.clock.now();
         present.into_iter().for_each(|(who, nick)| self.room.recall_present(now, who, nick));
+    }
+
+    /// Refuses the keys that are in this file, and writes the one into it whose datagram breaks this server, should any.
+    pub fn refuse(&mut self, file: RefusedFile) {
+        let now = self.clock.now();
+        for (who, left) in file.read(wall()) {
+            log::warn!("key {who} is refused for {}s: what it had sent broke the server", left.as_secs());
+            self.room.refuse(who, now + left);
+        }
+        self.refused = Some(file);
+    }
+
+    /// Writes down whose datagram it was that broke the server.
+    fn blame(&self) {
+        let Some(who) = self.room.in_hand() else {
+            return log::error!(
+                "the server broke while it dealt with nobody's datagram: please report what is said above"
+            );
+        };
+        log::error!("the server broke while it dealt with what key {who} had sent: please report what is said above");
+        if let Some(Err(err)) = self.refused.as_ref().map(|file| file.add(wall(), who)) {
+            log::error!("cannot write down that this key is to be refused: {err}");
+        }
     }
 
     /// Tells the room what new text members are to be sent.
@@ -343,6 +370,7 @@ impl<S: Store> Server<S> {
 impl<S: Store> Drop for Server<S> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.has_parted {
+            self.blame();
             // The members are told all the same, if what broke is not just that.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.part()));
         }

@@ -7,6 +7,7 @@
 //! ```text
 //!   $XDG_STATE_HOME/udpchat/      else ~/.local/state/udpchat/
 //!     client.key  server.key      a secret key in base64; 0600
+//!     server.key.refused          keys that the server refuses for a while (`refused`)
 //!     room-ADDR:PORT.db           the log of the server that is bound there; more addresses with commas between them
 //!     servers/HOST:PORT           the public key of that server in base64
 //!     places/HOST:PORT/NICK.0     how far a client has read there; with .1 and so on for others that run beside it
