@@ -4,9 +4,15 @@
 //! Must not know: where the bytes come from.
 //! Driven by: `fuzz/fuzz_targets/` and `tests/corpus.rs`; part of the library only with the feature `sabotage`.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use arbitrary::Unstructured;
+
+use crate::adversary;
+use crate::adversary::limits::{Limits, SERVER_DATAGRAM};
+use crate::adversary::member::Adversary;
 use crate::client::member::{Config as MemberConfig, Event, Member};
 use crate::room::{Config, Path, Room, SessionConfig, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
@@ -73,6 +79,37 @@ pub fn text(bytes: &[u8]) {
 pub fn session(bytes: &[u8]) {
     let (side, rest) = bytes.split_first().map_or((0, bytes), |(&side, rest)| (side, rest));
     if side & 1 == 0 { Server::new().run(rest) } else { Client::new().run(rest) }
+}
+
+/// A hostile member that speaks the protocol as the bytes say, beside an honest one: nobody else notices, nothing costs more
+/// than it may.
+pub fn hostile_member(bytes: &[u8]) {
+    let mut server = Server::new();
+    let mut adversary = Adversary::new(Entropy::new([3; 32]), address(1), 1);
+    let mut u = Unstructured::new(bytes);
+    while !u.is_empty() {
+        adversary.set_log_end(server.room.end());
+        let mut under_way: VecDeque<_> = adversary.act(server.now, &mut u).into();
+        // What it answers may draw answers: a handshake has three rounds.
+        for _ in 0..512 {
+            let Some((from, _, bytes)) = under_way.pop_front() else { break };
+            Limits::begin();
+            server.room.handle_datagram(server.now, Path { socket: SOCKET, peer: from, local: None }, &bytes);
+            assert_eq!(SERVER_DATAGRAM.exceeded("a datagram at the server"), None);
+            for (to, bytes) in server.send() {
+                under_way.extend(adversary.hear(server.now, to, &bytes));
+            }
+        }
+        server.settle();
+        server.pass(Duration::from_millis(20));
+    }
+    server.is_undisturbed();
+}
+
+/// A hostile server whose manner and words the bytes say, and an honest client: it neither hurries nor hangs.
+pub fn hostile_server(bytes: &[u8]) {
+    let report = adversary::server::run(&mut Unstructured::new(bytes));
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
 }
 
 fn steps(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
@@ -192,6 +229,11 @@ impl Server {
             }
             self.settle();
         }
+        self.is_undisturbed();
+    }
+
+    /// The honest member says something, and is shown it.
+    fn is_undisturbed(&mut self) {
         self.pass(Duration::from_secs(5));
         let before = self.shown;
         self.honest.post(self.now, PostKind::Say, "still here");

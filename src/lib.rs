@@ -24,6 +24,8 @@
 
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))] // small numbers of the tests' own
 
+#[cfg(feature = "sabotage")]
+pub mod adversary;
 pub mod bench;
 pub mod cli;
 pub mod client;

@@ -130,6 +130,13 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             }
             all
         }
+        // What a generator makes of a few seeds; what the fuzzer finds is added beside it.
+        "hostile_member" | "hostile_server" => (0..8)
+            .map(|seed| {
+                let mut entropy = udpchat::session::Entropy::new([seed; 32]);
+                (format!("seed-{seed}"), (0..24).flat_map(|_| entropy.bytes::<32>()).collect())
+            })
+            .collect(),
         _ => ["SIGNUP_TAG:jill", "SIGNUP_TAG:jill\u{6}", "jill: hey", "", "!q", &format!("jill: {}", "ж".repeat(900))]
             .into_iter()
             .enumerate()
@@ -174,6 +181,16 @@ fn the_corpus_of_the_datagram_decoder() {
 #[test]
 fn the_corpus_of_the_live_session() {
     replay("session", fuzzing::session);
+}
+
+#[test]
+fn the_corpus_of_the_hostile_member() {
+    replay("hostile_member", fuzzing::hostile_member);
+}
+
+#[test]
+fn the_corpus_of_the_hostile_server() {
+    replay("hostile_server", fuzzing::hostile_server);
 }
 
 #[test]

@@ -539,7 +539,7 @@ impl Client {
     /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
     /// away, if nobody is there who can leave.
     fn patience_ends(&self) -> Option<Instant> {
-        if !matches!(self.state, State::Session(_)) || self.is_leaving {
+        if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
             return None;
         }
         let is_owed = self.outstanding() > 0 || self.awaits_people;

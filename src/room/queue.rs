@@ -18,6 +18,7 @@ use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::text::{JOINED, LINE_MAX};
 use crate::wire::{PostId, Who};
+use crate::work::{self, Work};
 
 /// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
 pub(super) const WAITING_MAX: usize = 2048;
@@ -317,6 +318,7 @@ impl Queue {
         if self.waiting_of(self.heaviest) <= share && self.since_look * LOOK_PER_LOSS >= sources {
             let resting = self.resting.iter().map(|&(_, source)| source);
             let all = self.turns.iter().copied().chain(resting);
+            work::did(Work::Scanned, sources);
             self.heaviest = all.max_by_key(|&source| self.waiting_of(source)).unwrap_or_default();
             self.since_look = 0;
         }

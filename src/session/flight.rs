@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::time::Instant;
 use crate::wire::frame::Ack;
+use crate::work::{self, Work};
 
 /// RFC 9002 6.1.1: later packets acknowledged before an earlier one is lost.
 const PACKET_THRESHOLD: u64 = 3;
@@ -68,6 +69,7 @@ impl<C: Copy> Flight<C> {
     /// Takes out what `ack` acknowledges.
     pub(super) fn acked(&mut self, ack: &Ack, mut each: impl FnMut(&Sent<C>)) -> Acked {
         let mut newest = None;
+        work::did(Work::Scanned, self.sent.len() * (1 + ack.ranges.len()));
         self.sent.retain(|sent| {
             let arrived = ack.received().any(|(low, high)| (low..=high).contains(&sent.number));
             if arrived {
@@ -87,6 +89,7 @@ impl<C: Copy> Flight<C> {
     /// before.
     pub(super) fn lost(&mut self, now: Instant, delay: Duration, mut each: impl FnMut(&Sent<C>, Option<C>)) {
         let Some(largest) = self.largest_acked else { return };
+        work::did(Work::Scanned, self.sent.len());
         self.sent.retain(|sent| {
             let lost = sent.number < largest && (largest - sent.number >= PACKET_THRESHOLD || sent.at + delay <= now);
             if lost {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Restart;
+use super::hostile::Sent;
 use super::network::Datagram;
 use super::world::{Kind, SOCKETS, World, address, message_text, open_room, server, text_config};
 use crate::client::text;
@@ -25,6 +26,9 @@ const TALK: Duration = Duration::from_secs(5);
 /// When it begins at the latest, whoever is not there.
 const TALK_MAX: Duration = Duration::from_secs(60);
 
+/// Between two actions of the adversary. Chosen: some thousand datagrams in a run.
+const HOSTILE_INTERVAL: Duration = Duration::from_millis(40);
+
 /// What is to happen at some time.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
@@ -37,6 +41,9 @@ pub(super) enum Action {
     RestartServer(Restart),
     RestartClients,
     Attack(u32),
+    Hostile,
+    /// The adversary leaves.
+    Part,
     Calm,
 }
 
@@ -54,6 +61,9 @@ impl World<'_> {
             self.at(Instant::ZERO + START_INTERVAL * index_u32, Action::Start(index));
         }
         self.at(Instant::ZERO + TALK, Action::Begin);
+        if scenario.adversary {
+            self.at(Instant::ZERO, Action::Hostile);
+        }
         self.last_fault = Instant::ZERO + TALK_MAX;
     }
 
@@ -92,12 +102,16 @@ impl World<'_> {
         }
         self.last_fault = end;
         self.at(end, Action::Calm);
+        if scenario.adversary {
+            self.at(end, Action::Part);
+        }
     }
 
     pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::Start(index) => {
                 self.clients[index].started = true;
+                self.clients[index].waits_since = Some(self.now);
                 self.clients[index].kind = if self.speaks_text(index) {
                     Kind::Text(Box::new(text::Client::new(self.now, text_config(&self.clients[index].nick))))
                 } else {
@@ -116,6 +130,17 @@ impl World<'_> {
             Action::RestartServer(restart) => self.restart_server(restart),
             Action::RestartClients => (0..self.clients.len()).step_by(3).for_each(|client| self.restart_client(client)),
             Action::Attack(step) => self.attack(step),
+            Action::Part => {
+                self.is_over = true;
+                let sent = self.hostile.leave();
+                self.send_hostile(sent);
+            }
+            Action::Hostile if self.is_over => {}
+            Action::Hostile => {
+                let sent = self.hostile.act(self.now, self.room.end());
+                self.send_hostile(sent);
+                self.at(self.now + HOSTILE_INTERVAL, Action::Hostile);
+            }
             Action::Calm if self.scenario.calms => {
                 self.network.calm();
                 self.backend.calm();
@@ -180,7 +205,17 @@ impl World<'_> {
         }
         self.oracle.restarted(index, place.map(|(log, next)| (log.0, next.0)));
         self.clients[index].instance = instance;
+        self.clients[index].waits_since = Some(self.now);
         self.clients[index].kind = self.new_member(index, place);
+    }
+
+    /// Sends what the adversary has to say.
+    pub(super) fn send_hostile(&mut self, sent: Vec<Sent>) {
+        for (from, socket, bytes) in sent {
+            self.oracle.sent(from, server(), &bytes);
+            let datagram = Datagram { from, to: server(), socket, bytes: bytes.into(), sent: self.now };
+            self.network.send_after(self.now, Duration::from_millis(1), datagram);
+        }
     }
 
     /// Replays, forged hellos and garbage from where nobody is.

@@ -9,6 +9,7 @@
 //! The same seed gives the same run to the byte.
 
 mod agenda;
+mod hostile;
 mod network;
 mod oracle;
 mod store;
@@ -76,6 +77,9 @@ pub struct Scenario {
     pub commit_reject: f64,
     /// Somebody replays, forges and floods.
     pub attack: bool,
+    /// Somebody hostile is there who speaks the protocol, with many keys and from many places (`adversary`; only in builds with the
+    /// feature `sabotage`). What datagrams cost the server is metered, and each key and prefix is held to its rate.
+    pub adversary: bool,
     /// How many bytes of entries the server keeps for those who are behind.
     pub recent_bytes: usize,
     /// How many entries the log keeps; all without it.
@@ -107,6 +111,7 @@ impl Default for Scenario {
             commit_late: Duration::ZERO,
             commit_reject: 0.0,
             attack: false,
+            adversary: false,
             recent_bytes: 16 * 1024 * 1024,
             keep_entries: None,
             replay: 0,

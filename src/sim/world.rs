@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::agenda::Action;
+use super::hostile::{Hostile, Step};
 use super::network::{Datagram, Fate, Network, Way};
 use super::oracle::{self, Oracle, Told};
 use super::store::{Backend, Kept};
@@ -23,6 +24,7 @@ use crate::store::Store;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome};
+use crate::wire::packet::{Datagram::Packet, parse, unknown};
 use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
 
 /// The sockets of the server. All have one address for the clients: something on the way says whose datagrams come through
@@ -41,6 +43,13 @@ const QUIET: Duration = Duration::from_secs(60);
 /// How many datagrams an attacker has to copy from: the newest.
 const CAPTURED_MAX: usize = 500;
 
+/// Which part of a client's packets draw an *unknown* of somebody on the way, if there is an adversary.
+const FORGED: f64 = 0.02;
+
+/// How long an honest client may need to come in, if there is an adversary. Chosen: where a tenth is lost each way, one of a
+/// thousand needs half as long.
+const JOINS_WITHIN: Duration = Duration::from_secs(15);
+
 /// Before that whatever times out may time out: dead sessions, and then their grace.
 const SETTLE: Duration = Duration::from_secs(75);
 
@@ -56,6 +65,8 @@ pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) socket: SocketId,
     pub(super) started: bool,
+    /// When it was started, and has not been in the room since.
+    pub(super) waits_since: Option<Instant>,
     /// It has been in the room: from then on it is to get everything.
     pub(super) joined: bool,
     pub(super) instance: Instance,
@@ -82,6 +93,9 @@ pub(super) struct World<'a> {
     /// Datagrams that have arrived at the server, for attackers to copy.
     pub(super) captured: VecDeque<Datagram>,
     pub(super) last_fault: Instant,
+    pub(super) hostile: Hostile,
+    /// The adversary has left.
+    pub(super) is_over: bool,
 }
 
 /// Runs a scenario to its end. With `story` the report has a trace to read.
@@ -96,7 +110,7 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
         world.tally.close();
         world.trace.close();
         world.run_to(world.now + SETTLE);
-        if scenario.calms {
+        if scenario.calms && !scenario.adversary {
             // In other weathers keepalives are lost and repeated.
             world.oracle.begin_quiet();
         }
@@ -121,9 +135,11 @@ impl<'a> World<'a> {
         let mut entropy = Entropy::new(seed);
         let server_key = StaticKey::generate(&mut entropy);
         let network = Network::new(scenario.weather.clone(), entropy.child());
+        let hostile = Hostile::new(entropy.child(), server(), SOCKETS, scenario.adversary);
         let mut backend = Backend::new(scenario.commit_late, scenario.commit_reject, entropy.child());
         let mut oracle = Oracle::new(server(), scenario.keep_entries.is_some(), scenario.commit_reject > 0.0);
         oracle.log_is(backend.id.0, 0);
+        oracle.set_strangers(hostile.whos().into_iter().map(|Who(who)| who).collect());
         let trace = Trace::new(story);
         for number in 0..scenario.replay {
             backend.log.push(old_entry(number, scenario.size));
@@ -148,6 +164,8 @@ impl<'a> World<'a> {
             told,
             captured: VecDeque::new(),
             last_fault: Instant::ZERO,
+            hostile,
+            is_over: false,
         };
         for index in 0..scenario.clients {
             let client = world.new_client(index);
@@ -166,6 +184,7 @@ impl<'a> World<'a> {
             address: address(index, 0),
             socket: SocketId(0),
             started: false,
+            waits_since: None,
             joined: false,
             instance: Instance(self.entropy.bytes()),
             moves: 0,
@@ -280,7 +299,14 @@ impl<'a> World<'a> {
     fn commit(&mut self) -> bool {
         let since_start = self.now.saturating_since(Instant::ZERO);
         self.room.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
-        while self.room.shake_hands(self.now) {}
+        loop {
+            self.hostile.begin();
+            let more = self.room.shake_hands(self.now);
+            self.hostile.exceeded(Step::Handshakes).into_iter().for_each(|what| self.oracle.violation(what));
+            if !more {
+                break;
+            }
+        }
         store::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
         store::answer(self.now, &mut self.room, &mut self.backend);
         self.backend.prune(self.scenario.keep_entries);
@@ -293,6 +319,7 @@ impl<'a> World<'a> {
         let before = self.told;
         while self.told < self.backend.log.len() {
             let Kept { entry, post, .. } = &self.backend.log[self.told];
+            let post = post.filter(|(Who(who), _)| !self.oracle.is_stranger(*who));
             self.oracle.committed(entry, post.map(|(_, PostId { instance, counter })| (instance.0, counter)));
             self.told += 1;
         }
@@ -316,7 +343,9 @@ impl<'a> World<'a> {
         let mut any = false;
         loop {
             let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+            self.hostile.begin();
             let Some(transmits) = self.room.poll_transmit(socket) else { return any };
+            self.hostile.exceeded(Step::Transmit).into_iter().for_each(|what| self.oracle.violation(what));
             any = true;
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let mut count = 0;
@@ -326,6 +355,12 @@ impl<'a> World<'a> {
             }
             self.room.transmitted(socket, count);
             for (to, bytes) in sent {
+                if self.hostile.is_at(to) {
+                    self.oracle.sent(server(), to, &bytes);
+                    let datagram = Datagram { from: server(), to, socket, bytes: bytes.into(), sent: self.now };
+                    self.network.send_after(self.now, Duration::from_millis(1), datagram);
+                    continue;
+                }
                 let client = self.clients.iter().position(|client| client.address == to && client.socket == socket);
                 self.carry(Way::Down, client, socket, server(), to, &bytes);
             }
@@ -352,6 +387,9 @@ impl<'a> World<'a> {
                 self.oracle.sent(forged, server(), &bytes);
                 self.network.send_after(self.now, Duration::from_micros(10), copy);
             }
+            if self.scenario.adversary && !self.is_over && self.network.chance(FORGED) {
+                self.forge_unknown(socket, from, &bytes);
+            }
             self.carry(Way::Up, Some(index), socket, from, server(), &bytes);
         }
     }
@@ -373,6 +411,14 @@ impl<'a> World<'a> {
         self.trace.sent(self.now, &from, &to, bytes, fate);
     }
 
+    /// Somebody on the way says that the server does not know the session of a packet.
+    fn forge_unknown(&mut self, socket: SocketId, to: SocketAddr, packet: &[u8]) {
+        let Some(Packet { receiver, number, .. }) = parse(packet) else { return };
+        let bytes = unknown(receiver, number).into();
+        let forged = Datagram { from: server(), to, socket, bytes, sent: self.now };
+        self.network.send_after(self.now, Duration::from_micros(10), forged);
+    }
+
     fn name(&self, address: SocketAddr) -> String {
         if address == server() {
             return "server".into();
@@ -385,7 +431,9 @@ impl<'a> World<'a> {
         let Datagram { from, to, socket, bytes, sent } = &datagram;
         if *to == server() {
             self.oracle.reached_server(*from, bytes, *sent);
+            self.hostile.begin();
             self.room.handle_datagram(self.now, Path { socket: *socket, peer: *from, local: None }, bytes);
+            self.hostile.exceeded(Step::Datagram).into_iter().for_each(|what| self.oracle.violation(what));
             if self.scenario.attack && bytes[0] >= 0xf8 {
                 self.captured.truncate(CAPTURED_MAX - 1);
                 self.captured.push_front(datagram);
@@ -393,6 +441,10 @@ impl<'a> World<'a> {
             return;
         }
         self.oracle.reached_client(*to, self.now);
+        if self.hostile.is_at(*to) {
+            let sent = self.hostile.hear(self.now, *to, bytes);
+            return self.send_hostile(sent);
+        }
         let is_for = |client: &Client| client.address == *to && client.socket == *socket && client.started;
         let Some(client) = self.clients.iter_mut().find(|client| is_for(client)) else { return };
         match &mut client.kind {
@@ -428,6 +480,10 @@ impl<'a> World<'a> {
         match event {
             member::Event::Here { log, from, .. } => {
                 self.clients[index].joined = true;
+                let waited = self.clients[index].waits_since.take().map(|since| self.now.saturating_since(since));
+                if let Some(waited) = waited.filter(|&waited| self.scenario.adversary && waited > JOINS_WITHIN) {
+                    self.oracle.violation(format!("{nick} needed {waited:?} to come in"));
+                }
                 self.oracle.reads(index, log.0, from.0);
                 self.trace.tell(self.now, &nick, || "is here: the session stands".into());
             }
@@ -488,7 +544,10 @@ pub(super) fn open_room(
         recent_bytes: scenario.recent_bytes,
         tap: trace.tap(),
     };
-    let config = room::Config { rate: None, signup_rate: None, sessions: Some(sessions), ..room::Config::default() };
+    let mut config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+    if !scenario.adversary {
+        (config.rate, config.signup_rate) = (None, None);
+    }
     let mut room = Room::new(config, SOCKETS, backend.next());
     backend.oldest().into_iter().for_each(|oldest| room.set_oldest(oldest));
     backend.present().into_iter().for_each(|(who, nick)| room.recall_present(now, who, nick));

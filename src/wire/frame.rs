@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::packet::PLAIN_MAX;
 use super::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Who, is_plain};
+use crate::work::{self, Work};
 
 /// The most ranges behind the first in an ack (PROTOCOL 2.6).
 pub const ACK_RANGES_MAX: usize = 8;
@@ -601,6 +602,12 @@ impl Writer {
         self.len = 0;
     }
 
+    /// Writes a frame of any type and body; false, and nothing is written, if it has no place.
+    #[cfg(feature = "sabotage")]
+    pub fn raw(&mut self, kind: u8, body: &[u8]) -> bool {
+        self.list(kind, &(), body)
+    }
+
     /// Fills up with padding, so that the packet has the full length (PROTOCOL 2.5).
     pub fn pad(&mut self) {
         self.buffer[self.len..].fill(PADDING);
@@ -658,6 +665,7 @@ impl Writer {
             return false;
         };
         place.copy_from_slice(items);
+        work::did(Work::Encoded, items.len());
         self.len += items.len();
         self.set_len(start);
         true
@@ -673,6 +681,7 @@ impl Writer {
         let Some((head, place)) = self.buffer[self.len..].split_first_chunk_mut::<HEAD>() else { return false };
         let Ok(written) = postcard::to_slice(body, place) else { return false };
         let (start, len) = (self.len, written.len());
+        work::did(Work::Encoded, HEAD + len);
         head[0] = kind;
         self.len += HEAD + len;
         self.set_len(start);

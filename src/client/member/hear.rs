@@ -71,6 +71,9 @@ impl Member {
         let mut plain = [0; DATAGRAM_MAX];
         let Some(Ok(plain)) = session.map(|session| session.open(number, sealed, &mut plain)) else { return };
         let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
+        if frames.iter().filter(|frame| matches!(frame, Frame::Ack(_))).count() > 1 {
+            return self.end(CloseReason::Broken);
+        }
         if is_new {
             // A session begins with the welcome, or with bye; what overtook that has to come again.
             if !frames.iter().any(|frame| matches!(frame, Frame::Welcome { .. } | Frame::Bye(_))) {

@@ -12,6 +12,7 @@ use super::peer::PeerId;
 use crate::room::page::Page;
 use crate::time::Instant;
 use crate::wire::{Seq, SessionId};
+use crate::work::{self, Work};
 
 /// Pages that are kept. Chosen: enough for many who come back at once to find each other's; some MiB at the most.
 const PAGES_MAX: usize = 32;
@@ -61,6 +62,7 @@ impl Archive {
 
     /// The page with that entry, if it is here.
     pub(super) fn page(&self, seq: Seq) -> Option<&Page> {
+        work::did(Work::Scanned, self.pages.len());
         self.pages.iter().map(|kept| &kept.page).find(|page| page.first() <= seq && seq < page.end())
     }
 

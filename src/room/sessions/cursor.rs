@@ -14,6 +14,7 @@ use arrayvec::ArrayVec;
 use crate::sabotage::{Fault, planted};
 use crate::wire::Seq;
 use crate::wire::frame::Have;
+use crate::work::{self, Work};
 
 /// The most runs that are remembered as to be sent again; closer ones are joined when there are more, and what is between
 /// them is sent once more than it needs to.
@@ -90,6 +91,7 @@ impl Cursor {
         self.takes_to = self.takes_to.max(have.next + have.take.into());
         let next = self.next;
         self.keep(|run| Run { from: run.from.max(next), to: run.to });
+        work::did(Work::Scanned, (1 + self.repairs.len()) * (1 + have.held.len()));
         for (from, to) in have.held() {
             self.cut_out(Run { from, to });
         }

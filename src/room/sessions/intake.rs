@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::allowance::SESSIONS_OF_A_KEY;
-use super::authors::Offer;
+use super::authors::{Offer, POSTS_MAX};
 use super::lobby::{Finishing, Hello, Job, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, PeerId};
 use super::roster::Roster;
@@ -23,7 +23,7 @@ use crate::session::{Broken, PublicKey, Responder, Role, Session};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, is_text};
 use crate::wire::frame::{
-    Frame, History, Join, Outcome, PersonId, PostKind, ServerHello, Welcome, encode_person, frames,
+    Frame, History, Join, Malformed, Outcome, PersonId, PostKind, ServerHello, Welcome, encode_person, frames,
 };
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, Seq, SessionId};
@@ -54,6 +54,28 @@ struct Post<'a> {
     counter: u64,
     kind: PostKind,
     text: &'a str,
+}
+
+/// How many frames of the kinds that cost something are in a packet (PROTOCOL 2.6).
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    acks: u64,
+    haves: u64,
+    posts: u64,
+}
+
+impl Counts {
+    /// One more frame.
+    ///
+    /// # Errors
+    /// It is one too many.
+    fn count<'a>(&mut self, frame: Frame<'a>) -> Result<Frame<'a>, Malformed> {
+        self.acks += u64::from(matches!(frame, Frame::Ack(_)));
+        self.haves += u64::from(matches!(frame, Frame::Have(_)));
+        self.posts += u64::from(matches!(frame, Frame::Post { .. }));
+        let is_too_much = self.acks > 1 || self.haves > 1 || self.posts > POSTS_MAX;
+        if is_too_much { Err(Malformed) } else { Ok(frame) }
+    }
 }
 
 /// What of the room a datagram may need.
@@ -328,8 +350,9 @@ impl Sessions {
         };
         let mut draws_ack = false;
         let (mut posts, mut bytes) = (0, 0);
+        let mut counts = Counts::default();
         for frame in frames(plain) {
-            let offered = match frame {
+            let offered = match frame.and_then(|frame| counts.count(frame)) {
                 Ok(Frame::Post { counter, settled_below, text, .. }) => {
                     draws_ack = true;
                     self.authors

@@ -50,6 +50,7 @@ use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, LogId, Nick, Refusal, Seq, SessionId, Timestamp, Who};
+use crate::work::{self, Work};
 use allowance::Allowance;
 use archive::Archive;
 use authors::Authors;
@@ -316,6 +317,7 @@ impl Sessions {
     pub(super) fn build(&mut self, now: Instant, socket: SocketId, members: &Members) -> bool {
         while self.outgoing[socket.0].len() < BUILT_MAX {
             let Some(id) = self.ready[socket.0].pop_front() else { break };
+            work::did(Work::Scanned, 1);
             let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
             if peer.queued != Some(socket) {
                 // Its name was another one's, or it moved: it stands elsewhere too, or is looked at in vain.

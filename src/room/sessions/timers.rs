@@ -12,6 +12,7 @@ use std::collections::BinaryHeap;
 
 use super::peer::PeerId;
 use crate::time::Instant;
+use crate::work::{self, Work};
 
 /// Deadlines that need no sorting out. Chosen: it costs nothing.
 const FEW: usize = 64;
@@ -39,6 +40,7 @@ impl Timers {
             None => self.count += 1,
         }
         self.armed[index] = Some(at);
+        work::did(Work::Timers, 1);
         self.heap.push(Reverse((at, id)));
         if self.heap.len() > FEW.max(2 * self.count) {
             let armed = &self.armed;

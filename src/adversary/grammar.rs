@@ -1,0 +1,229 @@
+//! What somebody hostile may say: any well-formed frame of any values, and what nearly is one.
+//!
+//! Owns: the choice of values, near the edges more often than not.
+//! Must not know: sessions, who is told what.
+//! Driven by: `member` and `server`.
+
+use arbitrary::{Result, Unstructured};
+use arrayvec::ArrayVec;
+
+use crate::wire::entry::{ACT_MAX, ENTRY_MAX, Entry, TEXT_MAX};
+use crate::wire::frame::{
+    Ack, Frame, GapReason, Have, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
+};
+use crate::wire::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Timestamp, Who};
+
+/// What values may be near to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bases {
+    /// The counter of the next post.
+    pub counter: u64,
+    /// The number behind the last entry.
+    pub log: u64,
+    /// The number of the next packet of the other end.
+    pub packet: u64,
+}
+
+/// Numbers that somebody may not have thought of.
+const EDGES: [u64; 8] = [0, 64, 1 << 31, 1 << 32, 1 << 61, 1 << 62, 1 << 63, u64::MAX];
+
+/// How far from one of them.
+const OFFSETS: [i64; 14] = [0, 0, 0, 1, -1, 2, 63, 64, 65, -63, -64, -65, 256, 4096];
+
+/// A number near to `base`, or near to an edge.
+///
+/// # Errors
+/// The bytes are used up.
+pub fn number(u: &mut Unstructured<'_>, base: u64) -> Result<u64> {
+    let near = if u.ratio(2, 3)? { base } else { *u.choose(&EDGES)? };
+    Ok(near.saturating_add_signed(*u.choose(&OFFSETS)?))
+}
+
+fn small(u: &mut Unstructured<'_>) -> Result<u64> {
+    if u.ratio(3, 4)? { u.int_in_range(0..=5) } else { number(u, 256) }
+}
+
+/// Something that might be said, or a nick, or is neither.
+///
+/// # Errors
+/// The bytes are used up.
+pub fn text(u: &mut Unstructured<'_>) -> Result<String> {
+    Ok(match u.int_in_range(0..=12)? {
+        0 => String::new(),
+        1 => "x".repeat(TEXT_MAX),
+        2 => "x".repeat(TEXT_MAX + 1),
+        3 => "x".repeat(ACT_MAX + 1),
+        4 => "n".repeat(NICK_MAX),
+        5 => "n".repeat(NICK_MAX + 1),
+        6 => "two\nlines".into(),
+        7 => "\u{9b}2J\u{202e}\u{7f}".into(),
+        8 => "mallory: yes".into(),
+        9 => "ж".repeat(TEXT_MAX / 2),
+        10 => format!("mallory{}", u.int_in_range(0..=9)?),
+        _ => "hey".into(),
+    })
+}
+
+/// Who may be asked about.
+fn person(u: &mut Unstructured<'_>) -> Result<PersonId> {
+    Ok(match u.int_in_range(0..=3)? {
+        0 => PersonId::Key(Who(number(u, 0)?.to_be_bytes())),
+        1 => PersonId::Text(u.arbitrary()?),
+        2 => PersonId::Text(u32::MAX),
+        _ => PersonId::Other(2 + u.int_in_range(0..=300)?),
+    })
+}
+
+fn ack(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Ack> {
+    let mut ranges = ArrayVec::new();
+    for _ in 0..u.int_in_range(0..=ranges.capacity())? {
+        ranges.push((small(u)?, small(u)?));
+    }
+    let newest = bases.packet.saturating_sub(1);
+    let largest = if u.ratio(9, 10)? { newest } else { number(u, bases.packet)? };
+    Ok(Ack { largest, delay_us: u.arbitrary()?, run: small(u)?, ranges })
+}
+
+fn have(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Have> {
+    let mut held = ArrayVec::new();
+    for _ in 0..u.int_in_range(0..=held.capacity())? {
+        held.push((small(u)?, small(u)?));
+    }
+    let take = if u.ratio(3, 4)? { 4096 } else { *u.choose(&[0, 1, u32::MAX])? };
+    Ok(Have { next: Seq(number(u, bases.log)?), take, held })
+}
+
+/// Entries, each with its length in front.
+fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let mut framed = Vec::new();
+    for _ in 0..u.int_in_range(0..=4)? {
+        let (who, nick, said) = (Who(u.arbitrary()?), text(u)?, text(u)?);
+        let why = CloseReason::from(u.int_in_range(0..=300)?);
+        let entry = match u.int_in_range(0..=6)? {
+            0 => Entry::Line { text: &said },
+            1 => Entry::Joined { who, nick: &nick },
+            2 => Entry::Left { who, nick: &nick, why },
+            3 => Entry::Did { who, nick: &nick, text: &said },
+            4 => Entry::Renamed { who, nick: &nick, to: &said },
+            _ => Entry::Said { who, nick: &nick, text: &said },
+        };
+        let mut encoded = [0; ENTRY_MAX];
+        let Some(len) = entry.encode(Timestamp(u.arbitrary()?), &mut encoded) else { continue };
+        if u.ratio(1, 8)? {
+            // A variant that nobody knows.
+            encoded[0] = u.int_in_range(6..=127)?;
+        }
+        let len_low = u8::try_from(len & 0x7f).unwrap_or_default();
+        match u8::try_from(len >> 7).unwrap_or_default() {
+            0 => framed.push(len_low),
+            high => framed.extend([len_low | 0x80, high]),
+        }
+        framed.extend_from_slice(&encoded[..len]);
+    }
+    Ok(framed)
+}
+
+/// Adds one frame of any kind; false if it has no place.
+///
+/// # Errors
+/// The bytes are used up.
+pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
+    let said = text(u)?;
+    Ok(match u.int_in_range(0..=23)? {
+        0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
+        1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
+        2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
+        3 => writer.frame(&Frame::Challenge(u.arbitrary()?)),
+        4 => writer.frame(&Frame::Response(u.arbitrary()?)),
+        5 if u.ratio(1, 4)? => writer.frame(&Frame::Bye(CloseReason::from(u.int_in_range(0..=12)?))),
+        6 => {
+            let (log, remembers) = (LogId([u.int_in_range(0..=1)?; 16]), u.arbitrary()?);
+            let (start, end) = (Seq(number(u, bases.log)?), Seq(number(u, bases.log)?));
+            let welcome = Welcome { log, start, end, remembers };
+            writer.frame(&Frame::Welcome { welcome, nick: &said, software: "mallory" })
+        }
+        7 => writer.entries(Seq(number(u, bases.log)?), &entries(u)?),
+        8 => {
+            let why = GapReason::from(u.int_in_range(0..=3)?);
+            writer.frame(&Frame::Gap { first: Seq(number(u, bases.log)?), count: number(u, 1)?, why })
+        }
+        9 | 10 => writer.frame(&Frame::Have(have(u, bases)?)),
+        11 => {
+            let why = Refusal::from(u.int_in_range(0..=9)?);
+            let accepted = Outcome::Accepted(Seq(number(u, bases.log)?));
+            let outcome = if u.arbitrary()? { accepted } else { Outcome::Refused(why) };
+            writer.frame(&Frame::Settled { counter: number(u, bases.counter)?, outcome })
+        }
+        12 | 13 => {
+            let after = if u.arbitrary()? { Some(person(u)?) } else { None };
+            writer.frame(&Frame::Ask { after })
+        }
+        14 => {
+            let mut list = Vec::new();
+            for _ in 0..u.int_in_range(0..=4)? {
+                encode_person(&mut list, person(u)?, &said);
+            }
+            writer.frame(&Frame::People(People::new(None, u.arbitrary()?, &list)))
+        }
+        15 => {
+            // Of a type that nobody knows, or whose body is anything.
+            let body: [u8; 12] = u.arbitrary()?;
+            writer.raw(u.arbitrary()?, &body[..u.int_in_range(0..=12)?])
+        }
+        _ => {
+            let counter = number(u, bases.counter)?;
+            let settled_below = match u.int_in_range(0..=3)? {
+                0 => 0,
+                1 => bases.counter.min(counter),
+                2 => counter,
+                _ => number(u, counter)?,
+            };
+            let kind = PostKind::from(u.int_in_range(0..=4)?);
+            writer.frame(&Frame::Post { counter, settled_below, kind, text: &said })
+        }
+    })
+}
+
+/// The plaintext of a packet: one frame or a few of any kind, or one kind until nothing more fits.
+///
+/// # Errors
+/// The bytes are used up.
+pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
+    let mut writer = Writer::default();
+    match u.int_in_range(0..=9)? {
+        0 => while writer.frame(&Frame::Ask { after: None }) {},
+        1 => {
+            let ack = Frame::Ack(ack(u, bases)?);
+            while writer.frame(&ack) {}
+        }
+        2 => {
+            let have = Frame::Have(have(u, bases)?);
+            while writer.frame(&have) {}
+        }
+        3 => {
+            // Posts that follow each other, from anywhere on, each settled below anything.
+            let (first, below) = (number(u, bases.counter)?, number(u, bases.counter)?);
+            let step = u.int_in_range(0..=2)?;
+            let mut counter = first;
+            let mut settled_below = below;
+            let post = |counter, settled_below| Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" };
+            while writer.frame(&post(counter, settled_below)) {
+                counter = counter.saturating_add(1);
+                settled_below = settled_below.saturating_add(step);
+            }
+        }
+        4 => {
+            // What ended a server once: a post that is under way, and one far behind it that says that it is settled.
+            let far = number(u, 1 << 61)?;
+            for (counter, settled_below) in [(bases.counter, bases.counter.min(u.int_in_range(0..=2)?)), (far, far)] {
+                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" });
+            }
+        }
+        _ => {
+            for _ in 0..*u.choose(&[1, 1, 2, 3, 8])? {
+                frame(u, bases, &mut writer)?;
+            }
+        }
+    }
+    Ok(writer)
+}

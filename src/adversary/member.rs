@@ -1,0 +1,327 @@
+//! A hostile member: some keys, instances, neighbourhoods and ports, with which it does what it likes, and now and then what is
+//! honest.
+//!
+//! Owns: its handshakes and sessions.
+//! Must not know: the room, what it breaks.
+//! Driven by: `sim` and `fuzzing`: [`Adversary::act`] now and then, [`Adversary::hear`] with what it is sent.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+
+use super::grammar::{self, Bases};
+use crate::room::SocketId;
+use crate::session::{Entropy, Initiator, Role, Session, StaticKey};
+use crate::time::Instant;
+use crate::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};
+use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, Token};
+use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId, Who, text};
+
+/// How many places it speaks from, and with how many keys.
+const PLACES: usize = 24;
+const KEYS: usize = 6;
+
+/// What it sends: from where, through which of the server's sockets, what.
+pub type Sent = (SocketAddr, SocketId, Vec<u8>);
+
+enum State {
+    Idle,
+    Probing,
+    Greeting(Box<Initiator>, SessionId),
+    Finishing,
+    Standing,
+}
+
+/// One port that it speaks from.
+struct Place {
+    address: SocketAddr,
+    socket: SocketId,
+    key: usize,
+    instance: Instance,
+    state: State,
+    /// The last token that it was sent.
+    token: Option<Token>,
+    /// A session that stands, or did, and what values may be near to in it.
+    session: Option<Session<SocketAddr, ()>>,
+    bases: Bases,
+    /// What it sent last, to send again.
+    last: Vec<u8>,
+}
+
+/// The adversary; see the module.
+pub struct Adversary {
+    entropy: Entropy,
+    server: SocketAddr,
+    sockets: usize,
+    keys: Vec<StaticKey>,
+    places: Vec<Place>,
+}
+
+impl Adversary {
+    /// One that speaks to `server` through one of so many sockets, from addresses beside those of 10.1.0.0/24 and of its own.
+    pub fn new(mut entropy: Entropy, server: SocketAddr, sockets: usize) -> Self {
+        let keys: Vec<_> = (0..KEYS).map(|_| StaticKey::generate(&mut entropy)).collect();
+        let places = (0..PLACES).map(|index| {
+            let last = u8::try_from(index).unwrap_or_default();
+            // A third beside honest members, the others in a few neighbourhoods.
+            let ip = if index % 3 == 0 { [10, 1, 0, 200 + last] } else { [10, 9, last % 4, 1 + last] };
+            Place {
+                address: SocketAddr::from((ip, 50_000 + u16::from(last))),
+                socket: SocketId(index % sockets),
+                key: index % KEYS,
+                instance: Instance([last % 5; 8]),
+                state: State::Idle,
+                token: None,
+                session: None,
+                bases: Bases::default(),
+                last: Vec::new(),
+            }
+        });
+        let places = places.collect();
+        Self { entropy, server, sockets, keys, places }
+    }
+
+    /// Who its keys are.
+    pub fn whos(&self) -> BTreeSet<Who> {
+        self.keys.iter().map(|key| key.public().who()).collect()
+    }
+
+    /// Whether it is at that address.
+    pub fn is_at(&self, address: SocketAddr) -> bool {
+        self.places.iter().any(|place| place.address == address)
+    }
+
+    /// The log has so many entries.
+    pub fn set_log_end(&mut self, end: Seq) {
+        self.places.iter_mut().for_each(|place| place.bases.log = end.0);
+    }
+
+    /// Does one thing or a few, as the bytes say. What that is may be several datagrams.
+    pub fn act(&mut self, now: Instant, u: &mut Unstructured<'_>) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for _ in 0..4 {
+            if self.step(now, u, &mut sent).is_err() {
+                break;
+            }
+        }
+        sent
+    }
+
+    fn step(&mut self, now: Instant, u: &mut Unstructured<'_>, sent: &mut Vec<Sent>) -> Result<()> {
+        let index = u.choose_index(self.places.len())?;
+        match u.int_in_range(0..=15)? {
+            // A handshake, to its end unless something comes between.
+            0..=2 => {
+                let place = &mut self.places[index];
+                place.state = State::Probing;
+                self.send(index, text::probe("mallory").into_bytes(), sent);
+            }
+            // The same client id with other ephemerals, or others with the same.
+            3 => self.hellos(u, index, sent)?,
+            // A finish of anything, of a session that is half-open or not.
+            4 => {
+                let id = SessionId(if u.arbitrary()? { 0 } else { u.arbitrary()? });
+                let noise: [u8; 120] = u.arbitrary()?;
+                let finish = packet::finish(id, &noise[..u.int_in_range(0..=120)?]);
+                self.send(index, finish.into_vec(), sent);
+            }
+            // A packet of a session that nobody knows, and what only servers say.
+            5 => {
+                let unknown = packet::unknown(SessionId(u.arbitrary()?), grammar::number(u, 0)?);
+                let packet = [&packet::packet_head(SessionId(u.arbitrary()?), 7)[..], &[0; 16]].concat();
+                self.send(index, unknown.to_vec(), sent);
+                self.send(index, packet, sent);
+            }
+            // The same again, from somewhere else.
+            6 => {
+                let other = u.choose_index(self.places.len())?;
+                let last = self.places[other].last.clone();
+                self.send(index, last, sent);
+            }
+            // Plain text, of any length.
+            7 => {
+                let line = format!("mallory: {}", grammar::text(u)?);
+                self.send(index, line.into_bytes(), sent);
+            }
+            // A new instance of its key.
+            8 => {
+                self.places[index].instance = Instance(u.arbitrary()?);
+                self.places[index].state = State::Probing;
+                self.send(index, text::probe("mallory").into_bytes(), sent);
+            }
+            // What an honest client does.
+            9 => self.behave(index, sent),
+            _ => self.packet(now, u, index, sent)?,
+        }
+        Ok(())
+    }
+
+    /// A packet of one of its sessions, with anything in it, from there or from elsewhere.
+    fn packet(&mut self, now: Instant, u: &mut Unstructured<'_>, index: usize, sent: &mut Vec<Sent>) -> Result<()> {
+        let from = if u.ratio(1, 8)? { u.choose_index(self.places.len())? } else { index };
+        let place = &mut self.places[index];
+        let Some(session) = &mut place.session else {
+            place.state = State::Probing;
+            self.send(index, text::probe("mallory").into_bytes(), sent);
+            return Ok(());
+        };
+        let plain = grammar::plaintext(u, &place.bases)?;
+        place.bases.counter += u64::from(u.ratio(1, 3)?);
+        let _ = now;
+        let mut out = Vec::new();
+        session.seal_raw(plain.plain(), &mut out);
+        self.send(from, out, sent);
+        Ok(())
+    }
+
+    /// Acknowledges what came, says something, and what it has.
+    fn behave(&mut self, index: usize, sent: &mut Vec<Sent>) {
+        let place = &mut self.places[index];
+        let Some(session) = &mut place.session else { return };
+        let mut writer = Writer::default();
+        let bases = &mut place.bases;
+        if let Some(largest) = bases.packet.checked_sub(1) {
+            writer.frame(&Frame::Ack(Ack {
+                largest,
+                delay_us: 5,
+                run: largest.min(200),
+                ranges: [].into_iter().collect(),
+            }));
+        }
+        writer.frame(&Frame::Have(Have { next: Seq(bases.log), take: 4096, held: [].into_iter().collect() }));
+        let counter = bases.counter;
+        writer.frame(&Frame::Post { counter, settled_below: counter, kind: PostKind::Say, text: "hello" });
+        bases.counter += 1;
+        let mut out = Vec::new();
+        session.seal_raw(writer.plain(), &mut out);
+        self.send(index, out, sent);
+    }
+
+    fn hellos(&mut self, u: &mut Unstructured<'_>, index: usize, sent: &mut Vec<Sent>) -> Result<()> {
+        let Some(token) = self.places[index].token else {
+            self.places[index].state = State::Probing;
+            self.send(index, text::probe("mallory").into_bytes(), sent);
+            return Ok(());
+        };
+        let (same_id, bad_token) = (u.arbitrary()?, u.ratio(1, 8)?);
+        for number in 0..u.int_in_range(1..=60)? {
+            let id = SessionId(if same_id { 7 } else { u.arbitrary()? });
+            let token = if bad_token { *b"\x06AAAAAAAAAAA" } else { token };
+            let mut noise: [u8; packet::NOISE_1_LEN] = self.entropy.bytes();
+            if u.ratio(1, 16)? {
+                // No key of any use.
+                noise = [0; packet::NOISE_1_LEN];
+            }
+            noise[0] ^= number;
+            self.send(index, packet::hello(&packet::prologue(id, &token), &noise).into_vec(), sent);
+        }
+        Ok(())
+    }
+
+    /// Something came from the server to one of its addresses.
+    pub fn hear(&mut self, now: Instant, at: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        let Some(index) = self.places.iter().position(|place| place.address == at) else { return sent };
+        let place = &mut self.places[index];
+        if let Some(token) = packet::token(bytes) {
+            place.token = Some(*token);
+            if matches!(place.state, State::Probing) {
+                let id = SessionId(self.entropy.next_u32() % 4 + 1);
+                let key = &self.keys[place.key];
+                let initiator = Initiator::new(key, &mut self.entropy, &packet::prologue(id, token));
+                let hello = initiator.hello().to_vec();
+                place.state = State::Greeting(Box::new(initiator), id);
+                self.send(index, hello, &mut sent);
+            }
+            return sent;
+        }
+        match packet::parse(bytes) {
+            Some(Datagram::Answer { client, noise }) => self.answered(now, index, client, noise, &mut sent),
+            Some(Datagram::Packet { number, sealed, .. }) => place.take(number, sealed),
+            Some(
+                Datagram::Hello { .. }
+                | Datagram::Finish { .. }
+                | Datagram::Unknown { .. }
+                | Datagram::OtherVersion { .. },
+            )
+            | None => {}
+        }
+        sent
+    }
+
+    fn answered(&mut self, now: Instant, index: usize, client: SessionId, noise: &[u8], sent: &mut Vec<Sent>) {
+        let place = &mut self.places[index];
+        let State::Greeting(mut initiator, id) = std::mem::replace(&mut place.state, State::Idle) else { return };
+        let Some((payload, _)) = initiator.read_answer(noise).filter(|_| id == client) else {
+            place.state = State::Greeting(initiator, id);
+            return;
+        };
+        let Ok(hello) = postcard::from_bytes::<ServerHello>(&payload) else { return };
+        let number = index % 5;
+        // Malformed nicks, those of others of its own, and honest ones.
+        let nick = ["mallory: yes", "mallory", "mallory2", "mallory3", "mallory4"][number];
+        let place_in_log = if index % 4 == 1 { Some((LogId([9; 16]), Seq(u64::MAX))) } else { None };
+        let history = [History::NONE, History::ALL, History::Within(u64::MAX)][index % 3];
+        let present = !index.is_multiple_of(2);
+        let join = Join { instance: place.instance, nick, present, place: place_in_log, history };
+        let mut payload = [0; 128];
+        let Ok(payload) = postcard::to_slice(&join, &mut payload) else { return };
+        let (noise, transport) = initiator.finish(payload);
+        let server = SessionId(hello.id);
+        let (log, counter) = (place.bases.log, place.bases.counter);
+        place.session = Some(Session::new(now, Role::Client, server, transport, self.server, Duration::from_millis(2)));
+        place.bases = Bases { log, counter, packet: 0 };
+        let finish = packet::finish(server, &noise).into_vec();
+        place.state = State::Finishing;
+        // One that is not authentic first, then the right one, twice.
+        let mut forged = finish.clone();
+        if let Some(last) = forged.last_mut().filter(|_| index.is_multiple_of(3)) {
+            *last ^= 1;
+            self.send(index, forged, sent);
+        }
+        self.send(index, finish.clone(), sent);
+        self.send(index, finish, sent);
+    }
+
+    /// Says goodbye with each session that stands.
+    pub fn leave(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for index in 0..self.places.len() {
+            let mut out = Vec::new();
+            if let Some(session) = &mut self.places[index].session {
+                session.bye(CloseReason::Left, &mut out);
+                self.send(index, out, &mut sent);
+            }
+        }
+        sent
+    }
+
+    fn send(&mut self, index: usize, bytes: Vec<u8>, sent: &mut Vec<Sent>) {
+        if bytes.is_empty() || bytes.len() > DATAGRAM_MAX {
+            return;
+        }
+        let place = &mut self.places[index];
+        place.last.clone_from(&bytes);
+        sent.push((place.address, SocketId(place.socket.0 % self.sockets), bytes));
+    }
+}
+
+impl Place {
+    /// Opens a packet, for what there is to be learnt of it.
+    fn take(&mut self, number: u64, sealed: &[u8]) {
+        let Some(session) = &mut self.session else { return };
+        let mut plain = [0; DATAGRAM_MAX];
+        let Ok(plain) = session.open(number, sealed, &mut plain) else { return };
+        self.bases.packet = self.bases.packet.max(number + 1);
+        if let State::Finishing = self.state {
+            self.state = State::Standing;
+        }
+        for frame in frames(plain).flatten() {
+            if let Frame::Settled { counter, .. } = frame {
+                self.bases.counter = self.bases.counter.max(counter.saturating_add(1).min(1 << 40));
+            }
+        }
+    }
+}

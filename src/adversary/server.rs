@@ -1,0 +1,337 @@
+//! A hostile server, and an honest client that has to do with it.
+//!
+//! Owns: how such a server treats a client, and what is promised of the client all the same: that it comes back no faster than
+//! PROTOCOL 2.4 allows, that a script ends in time, that nothing costs it more than it may.
+//! Must not know: where the choices come from.
+//! Driven by: `fuzzing` and the tests.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+
+use super::grammar::{self, Bases};
+use super::limits::{CLIENT_DATAGRAM, Limits};
+use crate::client::{Client, Config, Event, Identity};
+use crate::session::{Entropy, Responder, Role, Session, StaticKey};
+use crate::time::Instant;
+use crate::wire::frame::{Ack, Frame, History, Outcome, ServerHello, Welcome, Writer, frames};
+use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
+use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
+
+/// How long a client has to do with the server.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// One way.
+const DELAY: Duration = Duration::from_millis(1);
+
+/// How long a script waits: for an answer, and for something to become of a line.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The lines that a script says.
+const LINES: u32 = 3;
+
+/// A script ends after the answer that may take its time, and after each line that may take it as well (README, exit codes).
+const ENDS_AFTER: Duration = Duration::from_secs(2 * (2 + LINES as u64));
+
+/// Handshakes that a client finishes within [`WINDOW`] at the most: with the pauses of PROTOCOL 2.4, each a quarter shorter,
+/// seven, the first one, and one that begins anew after a session that stood for so long.
+const FINISHES_MAX: usize = 9;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Datagrams that a client sends within a second at the most: some packets for each that it is sent.
+const DATAGRAMS_MAX: usize = 20_000;
+
+/// How a server treats its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Each handshake draws a welcome and this goodbye.
+    WelcomeAndBye(CloseReason),
+    /// Each handshake draws this goodbye.
+    Bye(CloseReason),
+    /// It is honest, and each packet draws an *unknown* besides, which anybody could have forged.
+    Unknowns,
+    /// Each hello draws a fresh token.
+    Tokens,
+    /// It says nothing after the welcome.
+    Silence,
+    /// It says anything.
+    Anything,
+}
+
+impl Manner {
+    fn choose(u: &mut Unstructured<'_>) -> Result<Self> {
+        let why = CloseReason::from(u.int_in_range(0..=10)?);
+        Ok(match u.int_in_range(0..=9)? {
+            0 => Self::WelcomeAndBye(CloseReason::ServerEnds),
+            1 => Self::WelcomeAndBye(why),
+            2 => Self::Bye(CloseReason::TimedOut),
+            3 => Self::Bye(why),
+            4 => Self::Unknowns,
+            5 => Self::Tokens,
+            6 => Self::Silence,
+            _ => Self::Anything,
+        })
+    }
+}
+
+/// What a client did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// When it finished a handshake.
+    pub finishes: Vec<Instant>,
+    /// When nothing more happened, if that was before the end of the run.
+    pub ended: Option<Instant>,
+    /// What it told its user.
+    pub told: usize,
+    /// What was not as promised.
+    pub violations: Vec<String>,
+}
+
+struct Hostile<'a, 'b> {
+    u: &'a mut Unstructured<'b>,
+    manner: Manner,
+    key: StaticKey,
+    entropy: Entropy,
+    tokens: u64,
+    handshakes: VecDeque<(SessionId, Responder, SessionId)>,
+    session: Option<Session<SocketAddr, ()>>,
+    bases: Bases,
+}
+
+/// Has a client talk to a server whose manner and words the bytes say: a script, or somebody who stays.
+pub fn run(u: &mut Unstructured<'_>) -> Report {
+    let (manner, stays) = match (Manner::choose(u), u.arbitrary()) {
+        (Ok(manner), Ok(stays)) => (manner, stays),
+        _ => return Report::default(),
+    };
+    run_with(u, manner, stays)
+}
+
+/// The same, with a server of this manner.
+pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report {
+    let mut entropy = Entropy::new([5; 32]);
+    let server = SocketAddr::from(([10, 0, 0, 1], 9999));
+    let mut client = Client::new(Instant::ZERO, config(&mut entropy, server, stays));
+    if !stays {
+        for line in 0..LINES {
+            client.say(Instant::ZERO, &format!("line {line}"));
+        }
+        client.finish(Instant::ZERO);
+    }
+    let key = StaticKey::generate(&mut entropy);
+    let mut hostile = Hostile {
+        u,
+        manner,
+        key,
+        entropy,
+        tokens: 0,
+        handshakes: VecDeque::new(),
+        session: None,
+        bases: Bases::default(),
+    };
+    let mut report = Report::default();
+    let (mut now, mut acts_at) = (Instant::ZERO, Instant::ZERO + Duration::from_millis(50));
+    let mut under_way: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
+    let mut sent = VecDeque::new();
+    loop {
+        while let Some(bytes) = client.poll_transmit().map(<[u8]>::to_vec) {
+            client.transmitted(now);
+            if bytes.first() == Some(&0xfa) {
+                report.finished(now);
+            }
+            sent.push_back(now);
+            while sent.front().is_some_and(|&at| at + Duration::from_secs(1) < now) {
+                sent.pop_front();
+            }
+            if sent.len() > DATAGRAMS_MAX {
+                report.violations.push(format!("{} datagrams within a second", sent.len()));
+                return report;
+            }
+            let answers = hostile.hear(now, &bytes);
+            under_way.extend(answers.into_iter().map(|bytes| (now + DELAY, bytes)));
+        }
+        report.listen(now, &mut client);
+        let is_over = report.ended.is_some() || client.is_done();
+        if is_over || now >= Instant::ZERO + LASTS {
+            report.ended = if is_over { report.ended.or(Some(now)) } else { None };
+            break;
+        }
+        let arrival = under_way.front().map(|&(at, _)| at);
+        let next = [client.poll_timeout(), arrival, Some(acts_at)].into_iter().flatten().min().unwrap_or(acts_at);
+        now = now.max(next);
+        if acts_at <= now {
+            acts_at = now + Duration::from_millis(50);
+            under_way.extend(hostile.act().into_iter().map(|bytes| (now + DELAY, bytes)));
+        }
+        while under_way.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, bytes)) = under_way.pop_front()
+        {
+            Limits::begin();
+            client.handle_datagram(now, server, &bytes);
+            report.violations.extend(CLIENT_DATAGRAM.exceeded("a datagram at the client"));
+        }
+        if client.poll_timeout().is_some_and(|at| at <= now) {
+            client.handle_timeout(now);
+            if client.poll_timeout().is_some_and(|at| at <= now) {
+                report.violations.push(format!("the client's deadline does not move on at {now:?}"));
+                break;
+            }
+        }
+    }
+    if !stays && report.ended.is_none_or(|at| at > Instant::ZERO + ENDS_AFTER) {
+        report.violations.push(format!("a script is at it still after {ENDS_AFTER:?}: {:?}", report.ended));
+    }
+    report
+}
+
+fn config(entropy: &mut Entropy, server: SocketAddr, stays: bool) -> Config {
+    let identity = Identity {
+        key: StaticKey::generate(entropy),
+        instance: Instance(entropy.bytes()),
+        repeats: false,
+        present: stays,
+        unnamed: false,
+        place: None,
+        history: History::NONE,
+        pinned: None,
+        seed: entropy.bytes(),
+    };
+    let nick = "jill".parse().expect("a nick");
+    Config { nick, servers: vec![server], timeout: TIMEOUT, stays, identity: Some(identity), is_secure: true }
+}
+
+impl Report {
+    fn finished(&mut self, now: Instant) {
+        self.finishes.push(now);
+        let recent = self.finishes.iter().filter(|&&at| at + WINDOW > now).count();
+        if recent > FINISHES_MAX {
+            self.violations.push(format!("{recent} handshakes within {WINDOW:?} at {now:?}"));
+        }
+    }
+
+    fn listen(&mut self, now: Instant, client: &mut Client) {
+        while let Some(event) = client.poll_event() {
+            self.told += 1;
+            if matches!(event, Event::Over(_)) {
+                self.ended.get_or_insert(now);
+            }
+        }
+        while client.poll_entry().is_some() {}
+    }
+}
+
+impl Hostile<'_, '_> {
+    /// A token that is made for nobody; another one each time.
+    fn token(&mut self) -> Token {
+        self.tokens += 1;
+        let text = format!("\u{6}{:0>11}", self.tokens % 100_000_000_000);
+        let mut token = [0; TOKEN_LEN];
+        token.copy_from_slice(&text.as_bytes()[..TOKEN_LEN]);
+        token
+    }
+
+    fn hear(&mut self, now: Instant, bytes: &[u8]) -> Vec<Vec<u8>> {
+        if !packet::is_session(bytes) {
+            return vec![self.token().to_vec()];
+        }
+        match packet::parse(bytes) {
+            Some(Datagram::Hello { .. }) if self.manner == Manner::Tokens => vec![self.token().to_vec()],
+            Some(Datagram::Hello { client, prologue, noise, .. }) => {
+                let id = SessionId(self.entropy.next_u32());
+                let mut payload = [0; 8];
+                let Ok(payload) = postcard::to_slice(&ServerHello { id: id.0 }, &mut payload) else { return vec![] };
+                let made = Responder::new(&self.key, &mut self.entropy, prologue, noise, payload);
+                let Some((responder, answer)) = made else { return vec![] };
+                self.handshakes.push_front((id, responder, client));
+                self.handshakes.truncate(8);
+                vec![packet::answer(client, &answer).into_vec()]
+            }
+            Some(Datagram::Finish { server, noise }) => self.finish(now, server, noise),
+            Some(Datagram::Packet { receiver, number, sealed }) => self.packet(receiver, number, sealed),
+            Some(Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. }) | None => vec![],
+        }
+    }
+
+    fn finish(&mut self, now: Instant, server: SessionId, noise: &[u8]) -> Vec<Vec<u8>> {
+        let Some(index) = self.handshakes.iter().position(|(id, ..)| *id == server) else { return vec![] };
+        let Some((_, mut responder, client)) = self.handshakes.remove(index) else { return vec![] };
+        if responder.read_finish(&self.key, noise).is_none() {
+            return vec![];
+        }
+        let address = SocketAddr::from(([10, 0, 0, 2], 1));
+        let mut session = Session::new(now, Role::Server, client, responder.into_transport(), address, 2 * DELAY);
+        let log = LogId([1; 16]);
+        let welcome = Welcome { log, start: Seq(self.bases.log), end: Seq(self.bases.log), remembers: true };
+        let welcome = Frame::Welcome { welcome, nick: "jill", software: "mallory" };
+        let frames: Vec<Frame<'_>> = match self.manner {
+            Manner::WelcomeAndBye(why) => vec![welcome, Frame::Bye(why)],
+            Manner::Bye(why) => vec![Frame::Bye(why)],
+            Manner::Unknowns | Manner::Tokens | Manner::Silence | Manner::Anything => vec![welcome],
+        };
+        let mut sent = Vec::new();
+        for frame in frames {
+            let mut writer = Writer::default();
+            writer.frame(&frame);
+            let mut out = Vec::new();
+            session.seal_raw(writer.plain(), &mut out);
+            sent.push(out);
+        }
+        self.bases.packet = 0;
+        self.session = Some(session);
+        sent
+    }
+
+    fn packet(&mut self, receiver: SessionId, number: u64, sealed: &[u8]) -> Vec<Vec<u8>> {
+        let Some(session) = &mut self.session else { return vec![] };
+        let mut plain = [0; DATAGRAM_MAX];
+        let Ok(plain) = session.open(number, sealed, &mut plain) else { return vec![] };
+        self.bases.packet = self.bases.packet.max(number + 1);
+        let mut writer = Writer::default();
+        writer.frame(&Frame::Ack(Ack { largest: number, delay_us: 0, run: 0, ranges: [].into_iter().collect() }));
+        for frame in frames(plain).flatten() {
+            if let Frame::Post { counter, .. } = frame {
+                self.bases.counter = counter;
+                if self.manner == Manner::Unknowns {
+                    writer.frame(&Frame::Settled { counter, outcome: Outcome::Accepted(Seq(counter)) });
+                }
+            }
+        }
+        let mut sent = Vec::new();
+        match self.manner {
+            Manner::Unknowns => {
+                sent.push(packet::unknown(receiver, number).to_vec());
+                let mut out = Vec::new();
+                session.seal_raw(writer.plain(), &mut out);
+                sent.push(out);
+            }
+            Manner::Anything => sent.extend(self.anything()),
+            Manner::WelcomeAndBye(_) | Manner::Bye(_) | Manner::Tokens | Manner::Silence => {}
+        }
+        sent
+    }
+
+    /// What it says of its own accord.
+    fn act(&mut self) -> Vec<Vec<u8>> {
+        if self.manner != Manner::Anything {
+            return vec![];
+        }
+        let mut sent: Vec<_> = self.anything().into_iter().collect();
+        let noise: std::result::Result<[u8; 40], _> = self.u.arbitrary();
+        if let Ok(mut noise) = noise {
+            noise[0] |= 0xf8;
+            sent.push(noise.to_vec());
+        }
+        sent
+    }
+
+    fn anything(&mut self) -> Option<Vec<u8>> {
+        let session = self.session.as_mut()?;
+        let plain = grammar::plaintext(self.u, &self.bases).ok()?;
+        self.bases.log = self.bases.log.saturating_add(u64::from(self.u.ratio(1, 2).unwrap_or(false)));
+        let mut out = Vec::new();
+        session.seal_raw(plain.plain(), &mut out);
+        Some(out)
+    }
+}

@@ -1,0 +1,175 @@
+//! Somebody hostile who speaks the protocol: honest members and clients keep every promise, and nothing costs more than it may.
+//!
+//! `UDPCHAT_ADVERSARY_SEEDS=10000 cargo test --release --test adversary` runs more seeds, `UDPCHAT_ADVERSARY_SEED=17` only that
+//! one, with its story.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
+
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use udpchat::adversary::server::{self, Manner};
+use udpchat::sabotage::{self, Fault};
+use udpchat::session::Entropy;
+use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
+use udpchat::wire::CloseReason;
+
+/// How many seeds are run without being asked for more.
+const SEEDS: u64 = 500;
+
+/// In how many seeds a planted fault must show.
+const FAULT_SEEDS: u64 = 60;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Honest members in all kinds of weather, beside the adversary.
+fn scenario(seed: u64) -> Scenario {
+    let pick = |shift: u32, of: u64| (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) % of;
+    let index = |shift, of| usize::try_from(pick(shift, of)).unwrap();
+    Scenario {
+        seed,
+        dialect: if pick(3, 4) == 0 { Dialect::Mixed } else { Dialect::Session },
+        clients: 2 + index(5, 3),
+        messages: 20 + pick(7, 20),
+        interval: ms([20, 50, 100][index(11, 3)]),
+        size: [20, 64, 300][index(13, 3)],
+        weather: Weather {
+            loss_up: [0.0, 0.01, 0.1][index(15, 3)],
+            loss_down: [0.0, 0.01, 0.1][index(18, 3)],
+            delay: ms([0, 1, 20, 100][index(21, 4)]),
+            jitter: ms([0, 0, 10][index(24, 3)]),
+            duplicate: [0.0, 0.05][index(27, 2)],
+            reorder: [0.0, 0.1][index(30, 2)],
+            rate: None,
+            shared: false,
+        },
+        partition: [None, None, None, Some(ms(3_000))][index(36, 4)],
+        rebind: pick(39, 2) == 0,
+        restart_server: [None, None, Some(Restart::SameLog), Some(Restart::NewLog)][index(42, 4)],
+        restart_clients: pick(45, 4) == 0,
+        commit_late: ms([0, 0, 5, 50][index(48, 4)]),
+        keep_entries: [None, None, None, Some(200)][index(57, 4)],
+        recent_bytes: [1, 16 * 1024 * 1024][index(59, 2)],
+        calms: true,
+        adversary: true,
+        ..Scenario::default()
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
+}
+
+fn seeds(default: u64) -> std::ops::Range<u64> {
+    match number("UDPCHAT_ADVERSARY_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("UDPCHAT_ADVERSARY_SEEDS").unwrap_or(default),
+    }
+}
+
+/// A server whose manner and words come from the seed, and what became of its client.
+fn hostile_server(seed: u64) -> server::Report {
+    let mut bytes = vec![0; 16 * 1024];
+    let mut entropy = Entropy::new([u8::try_from(seed % 251).unwrap(); 32]);
+    let mut seeded = Entropy::new({
+        let mut start: [u8; 32] = entropy.bytes();
+        start[..8].copy_from_slice(&seed.to_le_bytes());
+        start
+    });
+    bytes.chunks_mut(32).for_each(|chunk| chunk.copy_from_slice(&seeded.bytes::<32>()));
+    server::run(&mut Unstructured::new(&bytes))
+}
+
+#[test]
+fn beside_a_hostile_member_honest_ones_keep_every_promise_and_nothing_costs_more_than_it_may() {
+    let mut failed = Vec::new();
+    let is_one = number("UDPCHAT_ADVERSARY_SEED").is_some();
+    for seed in seeds(SEEDS) {
+        let scenario = scenario(seed);
+        let report = sim::run(&scenario, is_one);
+        if is_one {
+            println!("{}", report.trace.text());
+        }
+        if !report.violations.is_empty() {
+            println!("UDPCHAT_ADVERSARY_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_ADVERSARY_SEED");
+}
+
+#[test]
+fn whatever_a_hostile_server_says_its_client_neither_hurries_nor_hangs() {
+    let mut failed = Vec::new();
+    for seed in seeds(SEEDS) {
+        let report = hostile_server(seed);
+        if !report.violations.is_empty() {
+            println!("UDPCHAT_ADVERSARY_SEED={seed}: {:#?}", report.violations);
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds {failed:?}");
+}
+
+#[test]
+fn each_way_to_end_sessions_as_soon_as_they_begin_comes_to_little() {
+    let manners = [
+        Manner::WelcomeAndBye(CloseReason::ServerEnds),
+        Manner::WelcomeAndBye(CloseReason::TimedOut),
+        Manner::Bye(CloseReason::ServerEnds),
+        Manner::Bye(CloseReason::TimedOut),
+        Manner::Unknowns,
+        Manner::Tokens,
+        Manner::Silence,
+    ];
+    for manner in manners {
+        for stays in [false, true] {
+            let report = server::run_with(&mut Unstructured::new(&[]), manner, stays);
+            assert!(report.violations.is_empty(), "{manner:?}, stays: {stays}: {:?}", report.violations);
+            assert!(report.told < 60, "{manner:?}, stays: {stays}: {} things told in a minute", report.told);
+            let tries = report.finishes.len();
+            if stays && matches!(manner, Manner::WelcomeAndBye(_) | Manner::Unknowns) {
+                assert!((8..=15).contains(&tries), "{manner:?}: it goes on trying, {tries} times in a minute");
+            }
+            if let Manner::Bye(_) = manner {
+                assert!((3..=6).contains(&tries), "{manner:?}: until it is given up, {tries} times in two seconds");
+            }
+        }
+    }
+}
+
+/// Whether a run beside the adversary, or with a hostile server, shows that something is wrong.
+fn shows(seed: u64, fault: Fault) -> Option<String> {
+    let run = || match fault {
+        Fault::ReconnectAtOnce => hostile_server(seed).violations,
+        _ => sim::run(&scenario(seed), false).violations,
+    };
+    match catch_unwind(run) {
+        Ok(violations) => violations.into_iter().next(),
+        Err(panic) => Some(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into())),
+    }
+}
+
+#[test]
+fn each_planted_way_to_hurt_others_is_found() {
+    let mut missed = Vec::new();
+    for fault in Fault::HOSTILE {
+        let found = (0..FAULT_SEEDS).find_map(|seed| {
+            sabotage::plant(None);
+            assert_eq!(shows(seed, fault), None, "without the fault, seed {seed}");
+            sabotage::plant(Some(fault));
+            let shown = shows(seed, fault);
+            sabotage::plant(None);
+            shown.map(|what| (seed, what))
+        });
+        match found {
+            Some((seed, what)) => println!("{fault:?}: seed {seed}: {what}"),
+            None => missed.push(fault),
+        }
+    }
+    assert!(missed.is_empty(), "in {FAULT_SEEDS} seeds nothing is seen of {missed:?}");
+}
