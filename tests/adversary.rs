@@ -144,9 +144,12 @@ fn each_way_to_end_sessions_as_soon_as_they_begin_comes_to_little() {
 
 /// Whether a run beside the adversary, or with a hostile server, shows that something is wrong.
 fn shows(seed: u64, fault: Fault) -> Option<String> {
-    let run = || match fault {
-        Fault::ReconnectAtOnce => hostile_server(seed).violations,
-        _ => sim::run(&scenario(seed), false).violations,
+    let run = || {
+        if fault == Fault::ReconnectAtOnce {
+            hostile_server(seed).violations
+        } else {
+            sim::run(&scenario(seed), false).violations
+        }
     };
     match catch_unwind(run) {
         Ok(violations) => violations.into_iter().next(),

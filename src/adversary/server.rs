@@ -102,35 +102,14 @@ struct Hostile<'a, 'b> {
 
 /// Has a client talk to a server whose manner and words the bytes say: a script, or somebody who stays.
 pub fn run(u: &mut Unstructured<'_>) -> Report {
-    let (manner, stays) = match (Manner::choose(u), u.arbitrary()) {
-        (Ok(manner), Ok(stays)) => (manner, stays),
-        _ => return Report::default(),
-    };
+    let (Ok(manner), Ok(stays)) = (Manner::choose(u), u.arbitrary()) else { return Report::default() };
     run_with(u, manner, stays)
 }
 
 /// The same, with a server of this manner.
 pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report {
-    let mut entropy = Entropy::new([5; 32]);
     let server = SocketAddr::from(([10, 0, 0, 1], 9999));
-    let mut client = Client::new(Instant::ZERO, config(&mut entropy, server, stays));
-    if !stays {
-        for line in 0..LINES {
-            client.say(Instant::ZERO, &format!("line {line}"));
-        }
-        client.finish(Instant::ZERO);
-    }
-    let key = StaticKey::generate(&mut entropy);
-    let mut hostile = Hostile {
-        u,
-        manner,
-        key,
-        entropy,
-        tokens: 0,
-        handshakes: VecDeque::new(),
-        session: None,
-        bases: Bases::default(),
-    };
+    let (mut client, mut hostile) = meet(u, manner, stays, server);
     let mut report = Report::default();
     let (mut now, mut acts_at) = (Instant::ZERO, Instant::ZERO + Duration::from_millis(50));
     let mut under_way: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
@@ -184,6 +163,26 @@ pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report
         report.violations.push(format!("a script is at it still after {ENDS_AFTER:?}: {:?}", report.ended));
     }
     report
+}
+
+/// A client that begins to look for a server of that manner; a script with something to say.
+fn meet<'a, 'b>(
+    u: &'a mut Unstructured<'b>,
+    manner: Manner,
+    stays: bool,
+    server: SocketAddr,
+) -> (Client, Hostile<'a, 'b>) {
+    let mut entropy = Entropy::new([5; 32]);
+    let mut client = Client::new(Instant::ZERO, config(&mut entropy, server, stays));
+    if !stays {
+        for line in 0..LINES {
+            client.say(Instant::ZERO, &format!("line {line}"));
+        }
+        client.finish(Instant::ZERO);
+    }
+    let key = StaticKey::generate(&mut entropy);
+    let (handshakes, bases) = (VecDeque::new(), Bases::default());
+    (client, Hostile { u, manner, key, entropy, tokens: 0, handshakes, session: None, bases })
 }
 
 fn config(entropy: &mut Entropy, server: SocketAddr, stays: bool) -> Config {

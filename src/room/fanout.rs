@@ -71,7 +71,7 @@ impl Fanout {
 
     /// Adds a peer whose first entry is the one at its cursor; returns its place.
     pub(super) fn insert(&mut self, peer: Peer) -> u32 {
-        debug_assert!(peer.cursor >= self.floor());
+        assert!(peer.cursor >= self.floor(), "a new cursor is not behind what may be forgotten");
         self.peers.push(peer);
         u32::try_from(self.peers.len() - 1).expect("fewer peers than addresses")
     }

@@ -93,7 +93,7 @@ impl Log {
 
     /// Entries below `floor` may be forgotten when their place is needed. Never moves back.
     pub(super) fn release(&mut self, floor: Seq) {
-        debug_assert!(floor <= self.end(), "released what is not yet there");
+        assert!(floor <= self.end(), "released what is not yet there");
         self.floor = self.floor.max(floor);
     }
 
@@ -107,7 +107,7 @@ impl Log {
     /// than fits, which is its caller's to see to.
     pub(super) fn append(&mut self, head: &str, tail: &str) -> Seq {
         let len = head.len() + tail.len();
-        debug_assert!(len <= LINE_MAX);
+        assert!(len <= LINE_MAX, "a line is cut before it comes here");
         if self.bytes.len() - self.write < len {
             self.forget_from(self.write);
             self.write = 0;
@@ -190,14 +190,14 @@ impl Log {
     }
 
     fn forget(&mut self) {
-        debug_assert!(self.first < self.floor, "forgot an entry that is still owed to somebody");
+        assert!(self.first < self.floor, "forgot an entry that is still owed to somebody");
         self.spans.pop_front();
         self.first = self.first + 1;
     }
 
     fn check(&self) {
         debug_assert!(self.spans.len() <= ENTRIES_MAX);
-        debug_assert!(self.first <= self.floor && self.floor <= self.end());
+        assert!(self.first <= self.floor && self.floor <= self.end(), "the floor is within the window");
     }
 }
 

@@ -553,7 +553,8 @@ impl Room {
     }
 
     fn check(&self) {
-        debug_assert!(self.log.held() + self.reserved < BACKLOG_MAX + ENTRIES_OF_A_DRAFT);
+        // Else the log would have no place for what was asked for.
+        assert!(self.log.held() + self.reserved < BACKLOG_MAX + ENTRIES_OF_A_DRAFT, "too much is asked for");
         debug_assert!(self.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.members.len());
         debug_assert!(self.members.len() <= self.config.members_max.max(1));
     }

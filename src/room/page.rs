@@ -104,9 +104,10 @@ impl Page {
 
 /// Adds an entry with its length in front, as a varint (postcard): one byte up to 127, else two.
 pub(super) fn frame(encoded: &[u8], framed: &mut Vec<u8>) {
-    debug_assert!(encoded.len() <= ENTRY_MAX);
-    let low = u8::try_from(encoded.len() & 0x7f).unwrap_or_default();
-    match u8::try_from(encoded.len() >> 7).unwrap_or(u8::MAX) {
+    // Two bytes hold the length of the longest entry.
+    assert!(encoded.len() <= ENTRY_MAX);
+    let [high, low] = u16::try_from(encoded.len()).map_or([0; 2], |len| ((len >> 7) << 8 | len & 0x7f).to_be_bytes());
+    match high {
         0 => framed.push(low),
         high => framed.extend([low | 0x80, high]),
     }

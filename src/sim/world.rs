@@ -135,7 +135,10 @@ impl<'a> World<'a> {
         let mut entropy = Entropy::new(seed);
         let server_key = StaticKey::generate(&mut entropy);
         let network = Network::new(scenario.weather.clone(), entropy.child());
-        let hostile = Hostile::new(entropy.child(), server(), SOCKETS, scenario.adversary);
+        // Chances of its own: what happens without it stays the same.
+        let mut hostile_seed = seed;
+        hostile_seed[31] = 1;
+        let hostile = Hostile::new(Entropy::new(hostile_seed), server(), SOCKETS, scenario.adversary);
         let mut backend = Backend::new(scenario.commit_late, scenario.commit_reject, entropy.child());
         let mut oracle = Oracle::new(server(), scenario.keep_entries.is_some(), scenario.commit_reject > 0.0);
         oracle.log_is(backend.id.0, 0);

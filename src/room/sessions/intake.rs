@@ -415,7 +415,12 @@ impl Sessions {
             Frame::Have(ref have) => {
                 let is_quiet = peer.session.is_quiet();
                 peer.cursor.have(have, is_quiet);
-                Ok(())
+                if peer.cursor.is_sound() {
+                    return Ok(());
+                }
+                // A bug of ours, and of this session alone: it ends, and the others go on.
+                ::log::warn!("the cursor of a session is broken, please report this: {:?} {have:?}", peer.cursor);
+                Err(CloseReason::Broken)
             }
             Frame::Post { counter, settled_below, kind, text } => {
                 let post = Post { counter, kind, text };

@@ -62,10 +62,8 @@ impl Recent {
     /// Appends an entry that was committed at `at`.
     pub(in crate::room) fn append(&mut self, at: Timestamp, entry: &Entry<'_>) {
         let mut encoded = [0; ENTRY_MAX];
-        let Some(len) = entry.encode(at, &mut encoded) else {
-            debug_assert!(false, "an entry is as long as it may be");
-            return;
-        };
+        // Without it all numbers behind it would be others than the log's.
+        let len = entry.encode(at, &mut encoded).expect("an entry is as long as it may be");
         self.push(&encoded[..len]);
     }
 
@@ -102,11 +100,11 @@ impl Recent {
 
     /// The bytes of an entry, without their length.
     fn encoded(&self, at: usize) -> &[u8] {
-        let Some(span) = self.spans.get(at) else { return &[] };
+        let span = self.spans[at];
         let chunk = &self.chunks[(span.chunk - self.first_chunk) as usize];
         let framed = &chunk[usize::from(span.offset)..usize::from(span.offset) + usize::from(span.len)];
         let head = if framed.first().is_some_and(|&low| low & 0x80 != 0) { 2 } else { 1 };
-        framed.get(head..).unwrap_or_default()
+        &framed[head..]
     }
 
     fn push(&mut self, encoded: &[u8]) {
@@ -116,11 +114,12 @@ impl Recent {
             // Grows with a quiet room, and is as large as it gets in a lively one.
             self.chunks.push_back(chunk);
         }
-        let chunk_number = self.first_chunk + u32::try_from(self.chunks.len() - 1).unwrap_or_default();
-        let Some(chunk) = self.chunks.back_mut() else { return };
-        let offset = u16::try_from(chunk.len()).unwrap_or_default();
+        let number = u32::try_from(self.chunks.len() - 1).expect("there are few chunks");
+        let chunk_number = self.first_chunk.checked_add(number).expect("no log has so many chunks");
+        let chunk = self.chunks.back_mut().expect("one has just been added");
+        let offset = u16::try_from(chunk.len()).expect("a chunk is as long as an offset can say");
         frame(encoded, chunk);
-        let len = u16::try_from(chunk.len() - usize::from(offset)).unwrap_or_default();
+        let len = u16::try_from(chunk.len() - usize::from(offset)).expect("so is an entry");
         self.spans.push_back(Span { chunk: chunk_number, offset, len });
         self.check();
     }
@@ -131,7 +130,7 @@ impl Recent {
             self.first = self.first + 1;
         }
         self.first_chunk += 1;
-        self.chunks.pop_front().unwrap_or_default()
+        self.chunks.pop_front().expect("there are as many as there may be")
     }
 
     /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
@@ -159,7 +158,7 @@ impl Recent {
 
     fn check(&self) {
         debug_assert!(self.chunks.len() <= self.chunks_max);
-        debug_assert!(
+        assert!(
             self.chunks.is_empty()
                 || self
                     .spans

@@ -335,7 +335,11 @@ fn prepare_with(connection: &mut Connection, sync: Sync, fresh: LogId, migration
             let transaction = connection.transaction()?;
             migrations[has..].iter().try_for_each(|step| transaction.execute_batch(step))?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", i64::try_from(migrations.len()).unwrap_or_default())?;
+            transaction.pragma_update(
+                None,
+                "user_version",
+                i64::try_from(migrations.len()).expect("there are few migrations"),
+            )?;
             if has == 0 {
                 transaction.execute("INSERT INTO log (id, is_complete) VALUES (?1, 1)", [fresh.0.as_slice()])?;
             }

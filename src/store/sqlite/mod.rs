@@ -201,7 +201,11 @@ impl Sqlite {
         let mut written = Ok(());
         draft.for_each(|entry| {
             let mut encoded = [0; ENTRY_MAX];
-            let len = entry.encode(turn.end.at, &mut encoded).unwrap_or_default();
+            let Some(len) = entry.encode(turn.end.at, &mut encoded) else {
+                // Nothing half an entry long comes into the file: the turn is rejected.
+                written = Err(rusqlite::Error::ToSqlConversionFailure("an entry is longer than it may be".into()));
+                return;
+            };
             if written.is_ok() {
                 turn.end.messages += u64::from(entry.is_message());
                 let columns = (query::number(turn.end.at.0), query::number(turn.end.messages));
