@@ -56,6 +56,8 @@ pub enum Manner {
     Tokens,
     /// It says nothing after the welcome.
     Silence,
+    /// A post draws this goodbye, and nothing becomes of it.
+    ByeAtPost(CloseReason),
     /// It says anything.
     Anything,
 }
@@ -89,7 +91,8 @@ pub struct Report {
     pub violations: Vec<String>,
 }
 
-struct Hostile<'a, 'b> {
+/// The server itself; it has one client.
+pub struct Hostile<'a, 'b> {
     u: &'a mut Unstructured<'b>,
     manner: Manner,
     key: StaticKey,
@@ -180,9 +183,7 @@ fn meet<'a, 'b>(
         }
         client.finish(Instant::ZERO);
     }
-    let key = StaticKey::generate(&mut entropy);
-    let (handshakes, bases) = (VecDeque::new(), Bases::default());
-    (client, Hostile { u, manner, key, entropy, tokens: 0, handshakes, session: None, bases })
+    (client, Hostile::new(u, manner, entropy))
 }
 
 fn config(entropy: &mut Entropy, server: SocketAddr, stays: bool) -> Config {
@@ -221,7 +222,14 @@ impl Report {
     }
 }
 
-impl Hostile<'_, '_> {
+impl<'a, 'b> Hostile<'a, 'b> {
+    /// A server of that manner.
+    pub fn new(u: &'a mut Unstructured<'b>, manner: Manner, mut entropy: Entropy) -> Self {
+        let key = StaticKey::generate(&mut entropy);
+        let (handshakes, bases) = (VecDeque::new(), Bases::default());
+        Self { u, manner, key, entropy, tokens: 0, handshakes, session: None, bases }
+    }
+
     /// A token that is made for nobody; another one each time.
     fn token(&mut self) -> Token {
         self.tokens += 1;
@@ -231,7 +239,8 @@ impl Hostile<'_, '_> {
         token
     }
 
-    fn hear(&mut self, now: Instant, bytes: &[u8]) -> Vec<Vec<u8>> {
+    /// Something came from the client; what it is answered.
+    pub fn hear(&mut self, now: Instant, bytes: &[u8]) -> Vec<Vec<u8>> {
         if !packet::is_session(bytes) {
             return vec![self.token().to_vec()];
         }
@@ -267,7 +276,9 @@ impl Hostile<'_, '_> {
         let frames: Vec<Frame<'_>> = match self.manner {
             Manner::WelcomeAndBye(why) => vec![welcome, Frame::Bye(why)],
             Manner::Bye(why) => vec![Frame::Bye(why)],
-            Manner::Unknowns | Manner::Tokens | Manner::Silence | Manner::Anything => vec![welcome],
+            Manner::Unknowns | Manner::Tokens | Manner::Silence | Manner::ByeAtPost(_) | Manner::Anything => {
+                vec![welcome]
+            }
         };
         let mut sent = Vec::new();
         for frame in frames {
@@ -289,9 +300,11 @@ impl Hostile<'_, '_> {
         self.bases.packet = self.bases.packet.max(number + 1);
         let mut writer = Writer::default();
         writer.frame(&Frame::Ack(Ack { largest: number, delay_us: 0, run: 0, ranges: [].into_iter().collect() }));
+        let mut has_post = false;
         for frame in frames(plain).flatten() {
             if let Frame::Post { counter, .. } = frame {
                 self.bases.counter = counter;
+                has_post = true;
                 if self.manner == Manner::Unknowns {
                     writer.frame(&Frame::Settled { counter, outcome: Outcome::Accepted(Seq(counter)) });
                 }
@@ -305,8 +318,13 @@ impl Hostile<'_, '_> {
                 session.seal_raw(writer.plain(), &mut out);
                 sent.push(out);
             }
+            Manner::ByeAtPost(why) if has_post => {
+                let mut out = Vec::new();
+                session.bye(why, &mut out);
+                sent.push(out);
+            }
             Manner::Anything => sent.extend(self.anything()),
-            Manner::WelcomeAndBye(_) | Manner::Bye(_) | Manner::Tokens | Manner::Silence => {}
+            Manner::WelcomeAndBye(_) | Manner::Bye(_) | Manner::Tokens | Manner::Silence | Manner::ByeAtPost(_) => {}
         }
         sent
     }

@@ -38,6 +38,8 @@ pub enum Unreachable {
     NoHandshake,
     /// Tokens came one after the other, each for a hello: datagrams of full length get through, and no token is taken.
     NewTokens,
+    /// Sessions begin, and the server ends each at once.
+    Ended(CloseReason),
     /// The system says that datagrams of full length do not fit the way.
     TooLong,
     /// Only text came back, and that is not to be spoken.

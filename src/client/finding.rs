@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::member::{self, Member};
 use super::{Config, Identity, Unreachable};
 use crate::time::Instant;
+use crate::wire::CloseReason;
 use crate::wire::packet;
 
 /// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: a server of ours answers a
@@ -31,6 +32,8 @@ pub(super) struct Finding {
     pub(super) ignores_text: bool,
     /// What the system said.
     pub(super) hint: Option<Unreachable>,
+    /// Why the server ended a session that had just begun.
+    pub(super) ended: Option<CloseReason>,
 }
 
 impl Finding {
@@ -51,7 +54,7 @@ impl Finding {
             tap: None,
         };
         let (member, answers) = (Member::new(now, member), Vec::new());
-        Self { member, since: now, answers, token_wait: None, ignores_text: false, hint: None }
+        Self { member, since: now, answers, token_wait: None, ignores_text: false, hint: None, ended: None }
     }
 
     /// A datagram came from there.
@@ -75,9 +78,9 @@ impl Finding {
 
     /// Why nothing came of it in time.
     pub(super) fn why_not(&self) -> Unreachable {
-        match self.hint {
-            Some(hint) => hint,
-            None if self.member.tokens() > 1 => Unreachable::NewTokens,
+        match self.hint.or_else(|| self.ended.map(Unreachable::Ended)) {
+            Some(why) => why,
+            None if self.member.are_tokens_refused() => Unreachable::NewTokens,
             None if !self.member.is_seeking() => Unreachable::NoHandshake,
             None if self.ignores_text => Unreachable::OnlyText,
             None => Unreachable::NoAnswer,

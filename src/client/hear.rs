@@ -5,8 +5,8 @@
 //! Driven by: `client`, after whatever happened.
 
 use super::{Away, Client, Dialect, Event, Over, State, member, text};
-use crate::wire::Seq;
 use crate::wire::frame::{Outcome, PostKind};
+use crate::wire::{LogId, Seq};
 
 impl Client {
     /// Takes up what happened below.
@@ -42,30 +42,17 @@ impl Client {
     fn translate(&mut self, event: member::Event) {
         let event = match event {
             member::Event::Here { server, software, log, from, to } => {
-                // Only the first time: a session that ends as soon as it begins is no reason to wait longer.
-                if !self.has_joined {
-                    self.progress = self.now;
-                    if std::mem::take(&mut self.asks) {
-                        self.ask_member();
-                    }
+                match self.begin(Dialect::Session { key: server, software }, log, (from, to)) {
+                    Some(event) => event,
+                    None => return,
                 }
-                self.here_since = self.now;
-                if self.log.replace(log) != Some(log) {
-                    let place = self.config.identity.as_ref().and_then(|identity| identity.place);
-                    let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
-                    self.entries.push_back(Event::Begins { log, from, count, resumed });
-                    if count > 0 && self.is_present() {
-                        // Whoever wants to see it does, also if nothing is to be said.
-                        self.to_be_shown = to;
-                    }
+            }
+            member::Event::Away(why) if !self.has_joined => {
+                // It is looked for still; what it said is for when nothing comes of that.
+                if let State::Finding(finding) = &mut self.state {
+                    finding.ended = why;
                 }
-                let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
-                match std::mem::replace(&mut self.has_joined, true) {
-                    false => Event::Joined(Dialect::Session { key: server, software }),
-                    true if was_gone => Event::Back,
-                    // Another session beside the old one: nobody noticed.
-                    true => return,
-                }
+                return;
             }
             member::Event::Away(why) => {
                 (self.is_away, self.is_quiet) = (true, false);
@@ -112,6 +99,34 @@ impl Client {
             member::Event::Over(why) => return self.end(Over::Closed(why)),
         };
         self.events.push_back(event);
+    }
+
+    /// A session stands, of a log from one number to another. What the user is told of that.
+    fn begin(&mut self, dialect: Dialect, log: LogId, (from, to): (Seq, Seq)) -> Option<Event> {
+        // Only the first time: a session that ends as soon as it begins is no reason to wait longer.
+        if !self.has_joined {
+            self.progress = self.now;
+            if std::mem::take(&mut self.asks) {
+                self.ask_member();
+            }
+        }
+        self.here_since = self.now;
+        if self.log.replace(log) != Some(log) {
+            let place = self.config.identity.as_ref().and_then(|identity| identity.place);
+            let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
+            self.entries.push_back(Event::Begins { log, from, count, resumed });
+            if count > 0 && self.is_present() {
+                // Whoever wants to see it does, also if nothing is to be said.
+                self.to_be_shown = to;
+            }
+        }
+        let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
+        match std::mem::replace(&mut self.has_joined, true) {
+            false => Some(Event::Joined(dialect)),
+            true if was_gone => Some(Event::Back),
+            // Another session beside the old one: nobody noticed.
+            true => None,
+        }
     }
 
     fn settled(&mut self, counter: u64, outcome: Outcome) {

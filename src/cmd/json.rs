@@ -136,6 +136,7 @@ const fn word(why: Unreachable) -> &'static str {
         Unreachable::NoAnswer => "no-answer",
         Unreachable::NoHandshake => "no-handshake",
         Unreachable::NewTokens => "new-tokens",
+        Unreachable::Ended(_) => "ended",
         Unreachable::TooLong => "mtu",
         Unreachable::OnlyText => "only-text",
     }

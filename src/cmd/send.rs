@@ -61,8 +61,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     match end {
         End::Over(why) => {
             let failure = over(why, &ui.known, client.nick(), &ui.failed, timeout);
-            let unclear =
-                ui.failed.iter().any(|&(_, why)| matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake));
+            let unclear = ui.failed.iter().any(|&(_, why)| is_unclear(why));
             match client.lost() {
                 0 if why == Over::Unreachable && unclear => Err(failure.not_confirmed("the message is")),
                 0 => Err(failure),
@@ -95,6 +94,11 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
             None => Ok(()),
         },
     }
+}
+
+/// Whether nobody knows what an address that came to nothing has of a message.
+const fn is_unclear(why: Unreachable) -> bool {
+    matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake | Unreachable::NewTokens | Unreachable::Ended(_))
 }
 
 /// The lines of a message; an empty message is one empty line.

@@ -195,6 +195,9 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
              needs an MTU of {}; --text needs less)",
             mtu_needed(address)
         ),
+        Unreachable::Ended(why) => {
+            format!("{address} ended each session as it began, within {within}: {why} (is it about to be restarted?)")
+        }
         Unreachable::NewTokens => format!(
             "{address} answers each hello with a new token, and takes none of them: datagrams of 1200 bytes get through, but \
              no session began within {within} (does something on the way, a NAT or a proxy, change your port each time?)"

@@ -17,7 +17,8 @@ impl Member {
         let Some(attempt) = &mut self.attempt else { return };
         if let Some(token) = packet::token(bytes) {
             if attempt.may_greet(token) {
-                self.tokens = self.tokens.saturating_add(1);
+                // The first is asked for; another one says that a hello came, and that its token is not taken.
+                self.are_tokens_refused |= !attempt.is_seeking();
                 attempt.greet(&self.config, &mut self.entropy, token);
                 self.forget_built();
             }

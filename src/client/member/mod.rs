@@ -195,8 +195,8 @@ pub struct Member {
     attempt: Option<Attempt>,
     /// Attempts in a row after sessions that came to nothing.
     comebacks: u32,
-    /// Tokens that hellos were sent with.
-    tokens: u32,
+    /// A hello drew another token.
+    are_tokens_refused: bool,
     link: Option<Link>,
     /// The key of the server that the attempt or the session is with.
     server: Option<PublicKey>,
@@ -223,7 +223,7 @@ impl Member {
             now,
             attempt: Some(Attempt::new(now, &config)),
             comebacks: 0,
-            tokens: 0,
+            are_tokens_refused: false,
             link: None,
             server: None,
             view: View::at(config.place),
@@ -254,10 +254,9 @@ impl Member {
         self.link.is_none() && self.attempt.as_ref().is_some_and(Attempt::is_seeking)
     }
 
-    /// How many tokens hellos were sent with: more than one if those before were not taken, each of which proves that a hello
-    /// arrived.
-    pub const fn tokens(&self) -> u32 {
-        self.tokens
+    /// Whether a hello drew another token: it arrived, and the token in it was not taken.
+    pub const fn are_tokens_refused(&self) -> bool {
+        self.are_tokens_refused
     }
 
     /// Since when the server owes a word; for ever, while there is no session.

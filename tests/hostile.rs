@@ -1,0 +1,410 @@
+//! What a review and attacks found, each by itself: a hostile member of a room in memory, a hostile server for real clients.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::disallowed_methods)] // tests are allowed to
+
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use common::{Process, Server, udpchat_with};
+use udpchat::adversary::server::{Hostile, Manner};
+use udpchat::client::member::{Config as MemberConfig, Event, Member};
+use udpchat::room::{Config, DropReason, Path, Rate, Room, SessionConfig, SocketId};
+use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
+use udpchat::store::{self, Memory};
+use udpchat::time::Instant;
+use udpchat::wire::entry::Entry;
+use udpchat::wire::frame::{Frame, History, Join, Outcome, PostKind, ServerHello, Writer, frames};
+use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use udpchat::wire::{CloseReason, Instance, LogId, Seq, SessionId, text};
+
+const SOCKETS: usize = 2;
+
+fn server() -> SocketAddr {
+    "10.0.0.1:9999".parse().unwrap()
+}
+
+fn key(seed: u8) -> StaticKey {
+    StaticKey::generate(&mut Entropy::new([seed; 32]))
+}
+
+/// A room, what it sent, and when.
+struct World {
+    now: Instant,
+    room: Room,
+    store: Memory,
+}
+
+impl World {
+    fn new(rate: Option<Rate>) -> Self {
+        let sessions =
+            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 22, tap: None };
+        let config = Config { rate, signup_rate: None, sessions: Some(sessions), ..Config::default() };
+        Self { now: Instant::ZERO, room: Room::new(config, SOCKETS, Seq(0)), store: Memory::default() }
+    }
+
+    /// A datagram comes through a socket; what is sent then, through which, to whom.
+    fn receive_at(&mut self, socket: usize, peer: SocketAddr, bytes: &[u8]) -> Vec<(usize, SocketAddr, Vec<u8>)> {
+        self.room.handle_datagram(self.now, Path { socket: SocketId(socket), peer, local: None }, bytes);
+        self.sent()
+    }
+
+    fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let sent = self.receive_at(0, peer, bytes);
+        sent.into_iter().filter(|(_, to, _)| *to == peer).map(|(_, _, bytes)| bytes).collect()
+    }
+
+    fn sent(&mut self) -> Vec<(usize, SocketAddr, Vec<u8>)> {
+        while self.room.shake_hands(self.now) {}
+        let mut sent = Vec::new();
+        loop {
+            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            let before = sent.len();
+            for socket in 0..SOCKETS {
+                while let Some(transmits) = self.room.poll_transmit(SocketId(socket)) {
+                    let segment = transmits.segment().unwrap_or(usize::MAX);
+                    let batch: Vec<_> = transmits.collect();
+                    let count = batch.len();
+                    for (to, bytes) in batch {
+                        sent.extend(bytes.chunks(segment).map(|datagram| (socket, to, datagram.to_vec())));
+                    }
+                    self.room.transmitted(SocketId(socket), count);
+                }
+            }
+            if sent.len() == before {
+                return sent;
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.room.handle_timeout(self.now);
+    }
+}
+
+/// A member that says what it likes.
+struct Raw {
+    session: Session<SocketAddr, ()>,
+    address: SocketAddr,
+    /// What it was told: how posts were settled, why the session ended, packets with a list of people.
+    settled: Vec<(u64, Outcome)>,
+    over: Option<CloseReason>,
+    lists: usize,
+}
+
+impl Raw {
+    /// Shakes hands; `Err` if it is not taken in.
+    fn join(
+        world: &mut World,
+        nick: &str,
+        key: &StaticKey,
+        instance: u8,
+        address: SocketAddr,
+    ) -> Result<Self, CloseReason> {
+        let mut entropy = Entropy::new([instance.wrapping_add(50); 32]);
+        let id = SessionId(u32::from(instance) + 1);
+        let token = world.receive(address, text::probe(nick).as_bytes());
+        let token = *packet::token(&token[0]).unwrap();
+        let mut initiator = Initiator::new(key, &mut entropy, &packet::prologue(id, &token));
+        let answer = world.receive(address, initiator.hello());
+        let answer = answer.iter().find_map(|bytes| match packet::parse(bytes) {
+            Some(Datagram::Answer { noise, .. }) => initiator.read_answer(noise),
+            _ => None,
+        });
+        let hello: ServerHello = postcard::from_bytes(&answer.unwrap().0).unwrap();
+        let join = Join { instance: Instance([instance; 8]), nick, present: true, place: None, history: History::NONE };
+        let mut payload = [0; 128];
+        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap());
+        let id = SessionId(hello.id);
+        let session = Session::new(world.now, Role::Client, id, transport, server(), Duration::from_millis(10));
+        let mut raw = Self { session, address, settled: Vec::new(), over: None, lists: 0 };
+        let drawn = world.receive(address, &packet::finish(id, &noise));
+        raw.hear(&drawn);
+        raw.over.map_or(Ok(raw), Err)
+    }
+
+    fn hear(&mut self, sent: &[Vec<u8>]) {
+        for bytes in sent {
+            let Some(Datagram::Packet { number, sealed, .. }) = packet::parse(bytes) else { continue };
+            let mut plain = [0; DATAGRAM_MAX];
+            let Ok(plain) = self.session.open(number, sealed, &mut plain) else { continue };
+            for frame in frames(plain).flatten() {
+                match frame {
+                    Frame::Settled { counter, outcome } => self.settled.push((counter, outcome)),
+                    Frame::Bye(why) => self.over = Some(why),
+                    Frame::People(_) => self.lists += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Says what `write` writes.
+    fn say(&mut self, world: &mut World, write: impl FnOnce(&mut Writer)) {
+        let mut writer = Writer::default();
+        write(&mut writer);
+        let mut out = Vec::new();
+        self.session.seal_raw(writer.plain(), &mut out);
+        let drawn = world.receive(self.address, &out);
+        self.hear(&drawn);
+    }
+}
+
+fn post(counter: u64, settled_below: u64) -> Frame<'static> {
+    Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" }
+}
+
+fn address(last: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 1, last], port))
+}
+
+#[test]
+fn the_packet_that_ended_the_server_ends_the_session_it_came_in_and_no_other() {
+    let mut world = World::new(None);
+    let mut jill = Raw::join(&mut world, "jill", &key(1), 1, address(1, 1)).unwrap();
+    let mut mallory = Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).unwrap();
+    mallory.say(&mut world, |writer| {
+        assert!(writer.frame(&post(0, 0)) && writer.frame(&post(1 << 61, 1 << 61)));
+    });
+    assert_eq!(mallory.over, Some(CloseReason::Broken));
+    jill.say(&mut world, |writer| assert!(writer.frame(&post(0, 0))));
+    assert_eq!((jill.settled.len(), jill.over), (1, None));
+}
+
+#[test]
+fn every_counter_and_every_word_of_what_is_settled_has_its_bound() {
+    for (counter, settled_below) in [(1 << 62, 1 << 62), (u64::MAX, u64::MAX), (0, 1), (5, u64::MAX), (1 << 62, 0)] {
+        let mut world = World::new(None);
+        let mut mallory = Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).unwrap();
+        mallory.say(&mut world, |writer| assert!(writer.frame(&post(counter, settled_below))));
+        assert_eq!(mallory.over, Some(CloseReason::Broken), "{counter}, {settled_below}");
+    }
+    let mut world = World::new(None);
+    let mut mallory = Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).unwrap();
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(64, 0))));
+    assert_eq!((mallory.over, mallory.settled.len()), (None, 0), "there is no place for it now");
+    mallory.say(&mut world, |writer| {
+        let acks = Frame::Have(udpchat::wire::frame::Have { next: Seq(0), take: 9, held: [].into_iter().collect() });
+        assert!(writer.frame(&acks) && writer.frame(&acks));
+    });
+    assert_eq!(mallory.over, Some(CloseReason::Broken), "one 'have' is in a packet");
+}
+
+#[test]
+fn a_key_that_comes_back_under_new_instances_says_no_more_than_one_that_stays() {
+    let mut world = World::new(Rate::per_second(100));
+    for instance in 0..20 {
+        let mut mallory = Raw::join(&mut world, "mallory", &key(2), instance, address(2, 1)).unwrap();
+        for packet in 0..15_u64 {
+            mallory.say(&mut world, |writer| {
+                for counter in packet * 60..(packet + 1) * 60 {
+                    assert!(writer.frame(&post(counter, packet * 60)));
+                }
+            });
+            world.pass(Duration::from_millis(10));
+        }
+        mallory.say(&mut world, |writer| assert!(writer.frame(&Frame::Bye(CloseReason::Left))));
+    }
+    // Three seconds: ten seconds' worth at once and what may wait, then a hundred a second, and a packet; who comes and goes.
+    let entries = world.room.end().0;
+    assert!((1000..=1064 + 300 + 60 + 40).contains(&entries), "{entries} entries in 3 s");
+}
+
+#[test]
+fn handshakes_that_are_refused_hold_no_place_and_lock_nobody_out() {
+    let mut world = World::new(None);
+    let _jill = Raw::join(&mut world, "jill", &key(1), 1, address(1, 1)).unwrap();
+    for port in 1..=200 {
+        let refused = Raw::join(&mut world, "jill", &key(2), 2, address(2, port));
+        assert_eq!(refused.err(), Some(CloseReason::NickTaken));
+    }
+    assert!(Raw::join(&mut world, "jack", &key(3), 3, address(3, 1)).is_ok(), "of the same neighbourhood");
+}
+
+#[test]
+fn a_member_moves_from_one_socket_of_the_server_to_another() {
+    let mut world = World::new(None);
+    let config = MemberConfig {
+        server: server(),
+        nick: "jill".parse().unwrap(),
+        key: key(1),
+        instance: Instance([1; 8]),
+        present: true,
+        unnamed: false,
+        repeats: false,
+        place: None,
+        history: History::NONE,
+        pinned: None,
+        seed: [1; 32],
+        tap: None,
+    };
+    let mut jill = Member::new(world.now, config);
+    let mut shown = Vec::new();
+    for round in 0..200 {
+        // Half-way her datagrams come through another socket, and only through that one anything comes back.
+        let (socket, at) = if round < 100 { (0, address(1, 1)) } else { (1, address(1, 2)) };
+        if round == 50 || round == 150 {
+            jill.post(world.now, PostKind::Say, &format!("in round {round}"));
+        }
+        let mut sent = world.sent();
+        while let Some(bytes) = jill.poll_transmit().map(<[u8]>::to_vec) {
+            jill.transmitted(world.now);
+            sent.extend(world.receive_at(socket, at, &bytes));
+        }
+        for (through, to, bytes) in sent {
+            assert!(
+                to == address(1, 1) && through == 0 || to == address(1, 2) && through == 1,
+                "{to} through {through}"
+            );
+            if (through, to) == (socket, at) {
+                jill.handle_datagram(world.now, server(), &bytes);
+            }
+        }
+        while let Some(event) = jill.poll_event() {
+            if let Event::Entry { encoded, .. } = event {
+                let mut line = String::new();
+                Entry::decode(&encoded).unwrap().render(&mut line);
+                shown.push(line);
+            }
+        }
+        world.pass(Duration::from_millis(100));
+        jill.handle_timeout(world.now);
+    }
+    assert_eq!(shown, ["jill joined!", "jill: in round 50", "jill: in round 150"]);
+    assert_eq!(jill.outstanding(), 0);
+}
+
+#[test]
+fn a_packet_full_of_questions_draws_one_answer() {
+    let mut world = World::new(None);
+    for seed in 0..40 {
+        let nick = format!("{seed}{}", "x".repeat(28));
+        let _ = Raw::join(&mut world, &nick, &key(seed), seed, address(seed, 1)).unwrap();
+    }
+    let mut mallory = Raw::join(&mut world, "mallory", &key(200), 200, address(200, 1)).unwrap();
+    let mut questions = 0;
+    mallory.say(&mut world, |writer| {
+        while writer.frame(&Frame::Ask { after: None }) {
+            questions += 1;
+        }
+    });
+    assert!(questions > 250, "{questions}");
+    assert_eq!((mallory.lists, mallory.over), (1, None));
+}
+
+#[test]
+fn junk_from_elsewhere_does_not_keep_a_member_from_hearing_that_its_session_is_unknown() {
+    let mut world = World::new(None);
+    let packet = |id| [&packet::packet_head(SessionId(id), 9)[..], &[0; 16]].concat();
+    for number in 0..5000_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        world.receive(SocketAddr::from(([8, 8, high, 1], u16::from(low) + 1)), &packet(number));
+    }
+    assert!(world.room.counters().dropped(DropReason::UnknownSession) == 5000);
+    let drawn = world.receive(address(1, 1), &packet(7));
+    assert_eq!(drawn, [packet::unknown(SessionId(7), 9).to_vec()]);
+}
+
+#[test]
+fn the_server_takes_the_highest_rate_that_can_be_written() {
+    let server = Server::start(&["--rate", "429500000/s", "--signup-rate", "4294967295/s"]);
+    let mut send = Process::start(&mut udpchat_with(&["send", "-n", "bot", "-s", &server.name(), "hey"]));
+    assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
+    server.socket().send(b"SIGNUP_TAG:al").unwrap();
+    server.process.stdout.wait_for("SIGNUP_TAG:al");
+}
+
+/// A hostile server on a socket of its own, until its thread is dropped with the test.
+fn hostile(manner: Manner) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    // Everything stops by itself.
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    std::thread::spawn(move || {
+        let mut u = Unstructured::new(&[]);
+        let mut hostile = Hostile::new(&mut u, manner, Entropy::new([9; 32]));
+        let mut buffer = [0; 2048];
+        while let Ok((len, from)) = socket.recv_from(&mut buffer) {
+            for answer in hostile.hear(Instant::ZERO, &buffer[..len]) {
+                let _ = socket.send_to(&answer, from);
+            }
+        }
+    });
+    address
+}
+
+/// The program as a user with keys of its own.
+fn user(home: &tempfile::TempDir, args: &[&str]) -> Process {
+    let mut command = udpchat_with(args);
+    command.env("XDG_STATE_HOME", home.path());
+    Process::start(&mut command)
+}
+
+#[test]
+fn a_server_that_ends_each_session_as_it_begins_holds_no_script_up_and_fills_no_screen() {
+    for why in [CloseReason::ServerEnds, CloseReason::TimedOut] {
+        for manner in [Manner::WelcomeAndBye(why), Manner::Bye(why)] {
+            let (home, server) = (tempfile::tempdir().unwrap(), hostile(manner).to_string());
+            let mut send = user(&home, &["send", "--secure", "-n", "bot", "-t", "1s", "-s", &server, "hello"]);
+            assert_eq!(send.code(), 5, "{manner:?}: {}", send.stderr.so_far());
+            let mut join = user(&home, &["join", "--secure", "-n", "jill", "-t", "1s", "-s", &server]);
+            join.enter("hello\n");
+            assert_ne!(join.code(), 0, "{manner:?}: {}", join.stderr.so_far());
+            let said = join.stderr.to_end();
+            assert!(said.lines().count() < 40, "{manner:?}: {said}");
+            assert!(!said.contains("for 60s"), "{manner:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_not_confirmed_when_the_server_ends_the_session_is_the_same_code_for_all() {
+    let why = CloseReason::Broken;
+    let (home, server) = (tempfile::tempdir().unwrap(), hostile(Manner::ByeAtPost(why)).to_string());
+    let mut send = user(&home, &["send", "--secure", "-n", "bot", "-t", "5s", "-s", &server, "hello"]);
+    assert_eq!(send.code(), 5, "{}", send.stderr.so_far());
+    assert!(send.stderr.to_end().contains("1 of 1 line not confirmed: "), "{}", send.stderr.so_far());
+    let mut join = user(&home, &["join", "--secure", "-n", "jill", "-t", "5s", "-s", &server]);
+    join.enter("hello\n");
+    assert_eq!(join.code(), 5, "{}", join.stderr.so_far());
+    assert!(join.stderr.to_end().contains("1 of 1 line not confirmed: "), "{}", join.stderr.so_far());
+}
+
+#[test]
+fn a_server_that_takes_no_token_is_not_blamed_on_the_mtu() {
+    let (home, server) = (tempfile::tempdir().unwrap(), hostile(Manner::Tokens).to_string());
+    let mut send = user(&home, &["send", "--secure", "-n", "bot", "-t", "1s", "-s", &server, "hello"]);
+    assert_eq!(send.code(), 5, "{}", send.stderr.so_far());
+    let said = send.stderr.to_end();
+    assert!(said.contains("answers each hello with a new token") && !said.contains("MTU"), "{said}");
+}
+
+#[test]
+fn a_question_in_a_script_is_answered_before_it_ends() {
+    let server = Server::start(&[]);
+    let mut join = server.join("jill", &[]);
+    join.enter("/who\nhi\n");
+    join.close_input();
+    assert_eq!(join.code(), 0, "{}", join.stderr.so_far());
+    assert!(join.stderr.to_end().contains("1 here: jill ("), "{}", join.stderr.so_far());
+    assert!(join.stdout.to_end().contains("jill: hi\n"));
+    let mut json = server.join("jill", &["--json"]);
+    json.enter("/who\n");
+    json.close_input();
+    assert_eq!(json.code(), 0, "{}", json.stderr.so_far());
+    assert!(json.stdout.to_end().contains(r#"{"event":"people","people":[{"nick":"jill""#), "{}", json.stdout.so_far());
+}
+
+#[test]
+fn json_shows_nothing_that_a_terminal_could_act_on() {
+    let server = Server::start(&[]);
+    let mut join = server.join("jill", &["--json"]);
+    join.stdout.wait_for(r#""kind":"joined""#);
+    server.socket().send("al: \u{9b}2J\u{7f}\u{202e}x".as_bytes()).unwrap();
+    let shown = join.stdout.wait_for(r#""kind":"text""#);
+    assert!(shown.contains(r#""text":"al: \u009b2J\u007f\u202ex""#), "{shown}");
+    join.close_input();
+    assert_eq!(join.code(), 0);
+}
