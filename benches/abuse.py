@@ -24,6 +24,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
 UDPCHAT = os.path.join(TARGET, "release", "udpchat")
+HOSTILE = os.path.join(TARGET, "release", "examples", "hostile")
 PORT = 39998
 LOSS_MAX = 0.001
 P99_FLOOR_US = 5000
@@ -84,6 +85,15 @@ def crowd(count, stays):
     return attack
 
 
+def speaks(what, count=60):
+    """What takes somebody who speaks the session protocol (benches/hostile.rs)."""
+    def attack(server, end):
+        seconds = str(max(0.1, end - time.monotonic()))
+        out = subprocess.run([HOSTILE, what, "%s:%d" % server, seconds, str(count)], stdout=subprocess.PIPE, text=True)
+        return int(out.stdout or 0)
+    return attack
+
+
 NOISE = [random.Random(7).randbytes(random.Random(n).randrange(1, 1200)) for n in range(64)]
 HUGE = b"x" * 65507
 ATTACKS = {
@@ -99,6 +109,15 @@ ATTACKS = {
     "5,000 ports join and vanish": each_port(5_000, stays=False),
     "200 dead peers": crowd(200, stays=False),
     "50 silent peers": crowd(50, stays=True),
+}
+
+# The same for two members with sessions, with those who speak the session protocol.
+SESSION_ATTACKS = {
+    "quiet, with sessions": None,
+    "60 keys that post at full rate": speaks("posts"),
+    "hellos with good tokens at full rate": speaks("hellos"),
+    "handshakes for a taken nick": speaks("refused"),
+    "random bytes, with sessions": flood(lambda n: NOISE[n % 64]),
 }
 
 
@@ -133,7 +152,7 @@ def newcomer(server):
     return None
 
 
-def once(args, name, attack):
+def once(args, name, attack, dialect):
     server, process = args.server, None
     if args.server is None:
         server = ("127.0.0.1", PORT)
@@ -148,6 +167,7 @@ def once(args, name, attack):
     try:
         members = subprocess.Popen(
             [UDPCHAT, "bench", "--server", "%s:%d" % server, "--members", "2", "--senders", "2", "--rate", "20",
+             "--dialect", dialect,
              "--duration", f"{args.seconds}s", "--json", "-v"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while "members joined" not in members.stderr.readline():
@@ -187,14 +207,20 @@ def main():
     args = parser.parse_args()
     if args.server and not args.pid:
         parser.error("--server needs --pid, to see its memory")
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked"], cwd=ROOT, check=True)
+    for what in [[], ["--example", "hostile"]]:
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", *what], cwd=ROOT, check=True)
     print("| meanwhile | attacks/s | loss | p50 us | p99 us | newcomer waits | memory afterwards | verdict |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     quiet, missed = None, False
-    for name, attack in ATTACKS.items():
+    cases = [(*case, "text") for case in ATTACKS.items()]
+    if not args.original:
+        cases += [(*case, "session") for case in SESSION_ATTACKS.items()]
+    for name, attack, dialect in cases:
         if args.only and args.only not in name and attack:
             continue
-        runs = [run for run in (once(args, name, attack) for _ in range(args.repeat)) if run]
+        if attack is None:
+            quiet = None
+        runs = [run for run in (once(args, name, attack, dialect) for _ in range(args.repeat)) if run]
         if not runs:
             print(f"| {name} | the members could not join | | | | | | missed |", flush=True)
             missed = True

@@ -1,5 +1,6 @@
 //! What a review and attacks found, each by itself: a hostile member of a room in memory, a hostile server for real clients.
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::disallowed_methods)] // tests are allowed to
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::wildcard_enum_match_arm)] // tests are allowed to
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 
