@@ -125,6 +125,14 @@ SESSION_ATTACKS = {
 LIMITS_OFF = {name: ["--signup-rate", "off"] for name in ("200 dead peers", "50 silent peers")}
 
 
+# What those may cost who speak the session protocol, in us and KiB: the newest entries are kept, and so are 4,096 handshakes
+# for ten seconds; hellos of 1,200 bytes fill the socket's buffer.
+LIMITS = {
+    "60 keys that post at full rate": (10_000, 4096),
+    "hellos with good tokens at full rate": (20_000, 24 * 1024),
+}
+
+
 def attacker(attack, server, seconds, counted):
     os.nice(10)  # the two members are not to wait for the attacker's own processor
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -229,8 +237,9 @@ def main():
         waits = [run["newcomer"] for run in runs]
         waited = None if None in waits else statistics.median(waits)
         quiet = quiet or median["p99"]
-        good = (median["loss"] <= LOSS_MAX and median["p99"] <= max(P99_FLOOR_US, P99_TIMES_QUIET * quiet)
-                and waited is not None and waited <= NEWCOMER_MAX_S and median["more"] <= MEMORY_BACK_KIB)
+        p99_max, more_max = LIMITS.get(name, (max(P99_FLOOR_US, P99_TIMES_QUIET * quiet), MEMORY_BACK_KIB))
+        good = (median["loss"] <= LOSS_MAX and median["p99"] <= p99_max
+                and waited is not None and waited <= NEWCOMER_MAX_S and median["more"] <= more_max)
         missed |= not good
         print(f"| {name} | {median['attacks']:,.0f} | {median['loss']:.1%} | {median['p50']:.0f} | {median['p99']:.0f} "
               f"| {'for ever' if waited is None else f'{waited * 1000:.0f} ms'} | {median['more']:+.0f} KiB "

@@ -107,7 +107,7 @@ impl Hall {
     /// What the room has to say reaches its members. Returns how many datagrams.
     fn send(&mut self) -> u64 {
         let mut sent = 0;
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;
@@ -116,7 +116,7 @@ impl Hall {
                 count += 1;
             }
             sent += self.room.transmitted(SOCKET, count);
-            while self.room.shake_hands(self.now) {}
+            while self.room.shake_hands(self.now, false) {}
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for member in &mut self.members {
@@ -128,7 +128,7 @@ impl Hall {
     /// The room builds and seals what it has for its members; it is put aside in `sealed`. Returns how many datagrams.
     fn seal(&mut self, aside: &mut Aside) -> u64 {
         let mut sealed = 0;
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;

@@ -162,7 +162,7 @@ impl Server {
 
     fn send(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let segment = transmits.segment().unwrap_or(usize::MAX);
@@ -172,7 +172,7 @@ impl Server {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
             }
             self.room.transmitted(SOCKET, count);
-            while self.room.shake_hands(self.now) {}
+            while self.room.shake_hands(self.now, false) {}
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for (_, bytes) in sent.iter().filter(|(to, _)| *to == address(2)) {

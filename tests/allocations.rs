@@ -104,7 +104,7 @@ impl Hall {
 
     /// The room commits and seals what it has.
     fn seal(&mut self) {
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;

@@ -57,7 +57,7 @@ impl World {
     }
 
     fn sent(&mut self) -> Vec<(usize, SocketAddr, Vec<u8>)> {
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         let mut sent = Vec::new();
         loop {
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});

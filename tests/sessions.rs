@@ -155,7 +155,7 @@ impl<S: Store> World<S> {
     fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         loop {
-            while self.room.shake_hands(self.now) {}
+            while self.room.shake_hands(self.now, false) {}
             store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);

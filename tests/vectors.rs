@@ -151,7 +151,7 @@ fn make() -> Vectors {
             room.handle_timeout(now);
         }
         loop {
-            while room.shake_hands(now) {}
+            while room.shake_hands(now, false) {}
             store::settle(now, &mut room, &mut store, |_, _| {});
             let Some(transmits) = room.poll_transmit(SocketId(0)) else { break };
             let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();

@@ -144,7 +144,7 @@ impl Ours {
     fn sent(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
         loop {
-            while self.room.shake_hands(now) {}
+            while self.room.shake_hands(now, false) {}
             store::settle(now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);

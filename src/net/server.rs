@@ -271,7 +271,8 @@ impl<S: Store> Server<S> {
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }
-        more |= self.room.shake_hands(self.clock.now());
+        let is_busy = self.ports.iter().any(|port| port.readable);
+        more |= self.room.shake_hands(self.clock.now(), is_busy);
         self.room.set_wall(wall());
         self.settle();
         store::answer(now, &mut self.room, &mut self.store);

@@ -309,15 +309,15 @@ impl Room {
         self.check();
     }
 
-    /// Does a turn's worth of public-key work for those who shake hands ([`WORK_OF_A_TURN`]). True if there is more: for the next
-    /// turn, when the others had theirs.
-    pub fn shake_hands(&mut self, now: Instant) -> bool {
+    /// Does a turn's worth of public-key work for those who shake hands ([`WORK_OF_A_TURN`]), a quarter of it if more has come in
+    /// than was looked at. True if there is more: for the next turn, when the others had theirs.
+    pub fn shake_hands(&mut self, now: Instant, is_busy: bool) -> bool {
         self.pass_time(now);
         let Some(sessions) = &mut self.sessions else { return false };
         let (rate, members_max) = (self.config.rate, self.config.members_max);
         let mut intake = Intake { queue: &mut self.queue, rate, members_max, members: &self.members };
         let counters = &mut self.counters;
-        let more = sessions.shake_hands(self.now, &mut intake, |reason| counters.drop_for(now, reason));
+        let more = sessions.shake_hands(self.now, &mut intake, is_busy, |reason| counters.drop_for(now, reason));
         self.check();
         more
     }

@@ -304,7 +304,7 @@ impl<'a> World<'a> {
         self.room.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
         loop {
             self.hostile.begin();
-            let more = self.room.shake_hands(self.now);
+            let more = self.room.shake_hands(self.now, false);
             self.hostile.exceeded(Step::Handshakes).into_iter().for_each(|what| self.oracle.violation(what));
             if !more {
                 break;

@@ -51,7 +51,7 @@ impl<S: Store> World<S> {
     }
 
     pub fn settle(&mut self) {
-        while self.room.shake_hands(self.now) {}
+        while self.room.shake_hands(self.now, false) {}
         let transcript = &mut self.transcript;
         store::settle(self.now, &mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
     }

@@ -33,6 +33,15 @@ const BUDGET_PER_SESSION: u64 = 2;
 /// How many posts a session may be ahead of its even share. Chosen: what somebody says in one go.
 const SHARE_BURST: u32 = 16;
 
+/// A session that posted more than it may is held to so many packets a second for so long, whatever is in them: the others are
+/// dropped unopened, which costs a tenth (PROTOCOL 2.8). Chosen: what a client needs whose posts come at its rate.
+const HELD_INTERVAL: Duration = Duration::from_millis(5);
+const HELD_BURST: u32 = 16;
+const HELD_FOR: Duration = Duration::from_secs(1);
+
+/// Packets with posts that a session may send for each post of its rate: repeats are among them.
+const PACKETS_OF_A_POST: u32 = 4;
+
 /// Keys that are remembered without a session. Chosen: many times those who come and go while a key's burst lasts.
 pub(super) const KEYS_KEPT: usize = 4096;
 
@@ -65,6 +74,25 @@ pub(super) struct Part {
     young: Option<Prefix>,
     /// What it has used of its even share.
     share: Meter,
+    /// Of the packets with posts that it may send.
+    packets: Meter,
+    /// Until when it is held to few packets, and what it has used of these.
+    held: Instant,
+    opened: Meter,
+}
+
+impl Part {
+    /// Whether a packet of the session is to be opened; not all of one that posted more than it may.
+    pub(super) fn opens(&mut self, now: Instant) -> bool {
+        if self.held <= now {
+            return true;
+        }
+        let is_within = self.opened.when(now, HELD_INTERVAL, HELD_BURST) <= now;
+        if is_within {
+            self.opened.take(now, HELD_INTERVAL);
+        }
+        is_within
+    }
 }
 
 /// See the module.
@@ -100,7 +128,8 @@ impl Allowance {
             }
             self.prefixes.entry(prefix).or_default().sessions += 1;
         }
-        Part { who, young, share: Meter::default() }
+        let (share, packets, opened) = (Meter::default(), Meter::default(), Meter::default());
+        Part { who, young, share, packets, held: Instant::ZERO, opened }
     }
 
     /// It ends.
@@ -130,9 +159,22 @@ impl Allowance {
         }
     }
 
-    /// Whether one more post of the session is within what its key and its neighbourhood may say.
-    pub(super) fn takes(&mut self, now: Instant, part: &mut Part, rate: Option<Rate>) -> bool {
-        let (Some(rate), Some(key)) = (rate, self.keys.get(&part.who)) else { return true };
+    /// Whether a packet with posts of the session, new ones if `is_new`, is within what its key and its neighbourhood may say.
+    /// If it is not, the session is held to few packets for a while.
+    pub(super) fn takes(&mut self, now: Instant, part: &mut Part, is_new: bool, rate: Option<Rate>) -> bool {
+        let Some(rate) = rate else { return true };
+        let (interval, burst) = (rate.interval() / PACKETS_OF_A_POST, rate.seconds(2 * BURST_SECONDS));
+        let is_within = part.packets.when(now, interval, burst) <= now && (!is_new || self.takes_post(now, part, rate));
+        if is_within {
+            part.packets.take(now, interval);
+        } else {
+            part.held = now + HELD_FOR;
+        }
+        is_within
+    }
+
+    fn takes_post(&mut self, now: Instant, part: &mut Part, rate: Rate) -> bool {
+        let Some(key) = self.keys.get(&part.who) else { return true };
         if key.since + YOUNG <= now {
             self.grow_up(now, *part);
             part.young = None;
@@ -208,7 +250,7 @@ mod tests {
         let mut posted = vec![0; parts.len()];
         for milli in millis {
             for (part, posted) in parts.iter_mut().zip(&mut posted) {
-                while allowance.takes(at(milli), part, RATE) {
+                while allowance.takes(at(milli), part, true, RATE) {
                     allowance.take(at(milli), part, RATE);
                     *posted += 1;
                 }
@@ -241,7 +283,7 @@ mod tests {
         for milli in 10_000..20_000 {
             posted(&mut allowance, &mut flood, milli..milli + 1);
             if milli % 100 == 0 {
-                assert!(allowance.takes(at(milli), &mut honest, RATE), "{milli}");
+                assert!(allowance.takes(at(milli), &mut honest, true, RATE), "{milli}");
                 allowance.take(at(milli), &mut honest, RATE);
             }
         }
@@ -270,6 +312,24 @@ mod tests {
         assert!(old > 10_000, "{old}");
         parts.into_iter().for_each(|part| allowance.depart(at(600_001), part));
         assert_eq!(allowance.prefixes.values().map(|other| other.sessions).sum::<u32>(), 0);
+    }
+
+    #[test]
+    fn who_posts_more_than_it_may_is_held_to_two_hundred_packets_a_second_for_a_second() {
+        let mut allowance = Allowance::default();
+        let mut parts = [allowance.arrive(at(0), who(1), prefix(1))];
+        assert!((0..10_000).all(|_| parts[0].opens(at(0))), "who keeps to it may send what it likes");
+        posted(&mut allowance, &mut parts, 0..5_000);
+        let opened = |part: &mut Part, millis: std::ops::Range<u64>| {
+            millis.flat_map(|milli| [milli; 10]).filter(|&milli| part.opens(at(milli))).count()
+        };
+        assert_eq!(opened(&mut parts[0], 5_000..5_999), 200 + HELD_BURST as usize - 1);
+        assert_eq!(opened(&mut parts[0], 6_000..6_010), 100, "then it is over");
+        // Repeats alone are many packets as well.
+        let mut allowance = Allowance::default();
+        let mut part = allowance.arrive(at(0), who(1), prefix(1));
+        assert_eq!((0..10_000).filter(|_| allowance.takes(at(0), &mut part, false, RATE)).count(), 2000);
+        assert_eq!(opened(&mut part, 1..4), HELD_BURST as usize, "of thirty in three milliseconds");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::allowance::SESSIONS_OF_A_KEY;
 use super::authors::{Offer, POSTS_MAX};
-use super::lobby::{Finishing, Hello, Job, WORK_OF_A_TURN};
+use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, PeerId};
 use super::roster::Roster;
 use super::{Sessions, push_reply};
@@ -105,6 +105,9 @@ impl Sessions {
     ) -> Result<(), DropReason> {
         match packet::parse(bytes).ok_or(DropReason::NoDatagram)? {
             Datagram::Hello { version, client, token, prologue, noise } => {
+                if self.lobby.is_behind(path) {
+                    return Err(DropReason::HalfOpen);
+                }
                 if !self.minter.is_good(now, path.peer, token) && !planted(Fault::SkipToken) {
                     self.probed(now, path);
                     return Err(DropReason::Token);
@@ -156,10 +159,12 @@ impl Sessions {
         &mut self,
         now: Instant,
         intake: &mut Intake<'_>,
+        is_busy: bool,
         mut dropped: impl FnMut(DropReason),
     ) -> bool {
+        let most = if is_busy { WORK_OF_A_BUSY_TURN } else { WORK_OF_A_TURN };
         let mut done = 0;
-        while done < WORK_OF_A_TURN || planted(Fault::PublicKeyAtOnce) {
+        while done < most || planted(Fault::PublicKeyAtOnce) {
             let Some(job) = self.lobby.next_job() else { return false };
             done += job.cost();
             let worked = match job {
@@ -325,6 +330,9 @@ impl Sessions {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else {
             return Err(DropReason::UnknownSession);
         };
+        if !peer.allowed.opens(now) {
+            return Err(DropReason::Rate);
+        }
         let mut plain = [0; DATAGRAM_MAX];
         let plain = peer.session.open(number, sealed, &mut plain)?;
         self.in_hand = Some(peer.who);
@@ -380,8 +388,11 @@ impl Sessions {
             return Err(DropReason::NoPlace);
         }
         let has_place = posts == 0 || intake.queue.takes(author, posts, bytes);
-        if !has_place || (posts > 0 && !self.allowance.takes(now, &mut peer.allowed, intake.rate)) {
+        if !has_place {
             return Err(DropReason::NoPlace);
+        }
+        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, posts > 0, intake.rate) {
+            return Err(DropReason::Rate);
         }
         let len = packet::PACKET_HEAD + sealed;
         peer.session.accept(now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);

@@ -31,6 +31,13 @@ pub const HALF_OPEN_MAX: usize = 4096;
 /// Chosen: some eight handshakes, less than a millisecond, so that who talks does not notice.
 pub const WORK_OF_A_TURN: usize = 32;
 
+/// And if more has come in than could be looked at: so much less that those who flood the socket do not get to wait in it.
+pub(super) const WORK_OF_A_BUSY_TURN: usize = 8;
+
+/// Handshakes of a prefix that wait for work to be done. Chosen: a fraction of a second's, so that whoever repeats a hello that
+/// found no place waits no longer than behind all of them; what comes beyond that is dropped at little cost.
+const WAITING_MAX: usize = 1024;
+
 /// How long each is kept (PROTOCOL 2.4).
 const KEPT: Duration = Duration::from_secs(10);
 
@@ -174,6 +181,12 @@ impl Lobby {
         self.insert(id, half_open);
         self.line_up(id);
         None
+    }
+
+    /// Whether so much waits to be done for the prefix that one more hello only costs time.
+    pub(super) fn is_behind(&self, path: Path) -> bool {
+        let share = self.shares.get(&Prefix::of(path.peer.ip()));
+        share.is_some_and(|share| share.work.len() >= WAITING_MAX) && !planted(Fault::PublicKeyAtOnce)
     }
 
     /// Whether the hello has no place; only if a fault is planted that gives each prefix a fixed share.
