@@ -309,6 +309,18 @@ fn junk_from_elsewhere_does_not_keep_a_member_from_hearing_that_its_session_is_u
 }
 
 #[test]
+fn more_replies_than_may_wait_for_a_socket_are_dropped() {
+    let mut world = World::new(None);
+    for number in 0..3000_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        let peer = SocketAddr::from(([8, 8, high, 1], u16::from(low) + 1));
+        world.room.handle_datagram(world.now, Path { socket: SocketId(0), peer, local: None }, b"SIGNUP_TAG:\x06");
+    }
+    assert_eq!(world.sent().len(), 1024);
+    assert_eq!(world.receive(address(1, 1), b"SIGNUP_TAG:\x06").len(), 1, "then there is place again");
+}
+
+#[test]
 fn the_server_takes_the_highest_rate_that_can_be_written() {
     let server = Server::start(&["--rate", "429500000/s", "--signup-rate", "4294967295/s"]);
     let mut send = Process::start(&mut udpchat_with(&["send", "-n", "bot", "-s", &server.name(), "hey"]));

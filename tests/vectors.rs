@@ -20,9 +20,11 @@ use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey, Tap};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
-use udpchat::wire::frame::{History, PostKind};
+use udpchat::wire::frame::{
+    Ack, Frame, GapReason, Have, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
+};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{Instance, LogId, Timestamp};
+use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, Timestamp, Who};
 use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
@@ -46,6 +48,17 @@ struct Vectors {
     nick: String,
     /// In the order in which they were sent.
     datagrams: Vec<DatagramVector>,
+    /// Frames by themselves, each of all its forms: type, length, body.
+    frames: Vec<Named>,
+    /// Payloads of the finish: a place, each form of "from where on".
+    joins: Vec<Named>,
+}
+
+/// Something by itself, and what it is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Named {
+    what: String,
+    bytes: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +198,7 @@ fn make() -> Vectors {
     let server_ephemeral = ephemeral(SERVER_SEED, &noise("answer", 5));
     let token_secret = Entropy::new(SERVER_SEED).bytes::<32>();
     let token = unhex(&datagrams[1].bytes);
+    add_payloads(&mut datagrams, &client_ephemeral, &server_ephemeral);
     Vectors {
         about: "udpchat session protocol, version 2 (docs/PROTOCOL.md 2); made by tests/vectors.rs".into(),
         client: end(CLIENT_SECRET, client_ephemeral),
@@ -199,6 +213,105 @@ fn make() -> Vectors {
         instance: hex(&INSTANCE),
         nick: "jill".into(),
         datagrams,
+        frames: every_frame(),
+        joins: every_join(),
+    }
+}
+
+/// Every frame that a conversation without loss does not show, and each form of those that it does.
+#[allow(clippy::too_many_lines)] // a list
+fn every_frame() -> Vec<Named> {
+    let ack = |ranges: &[(u64, u64)]| {
+        Frame::Ack(Ack { largest: 300, delay_us: 25_000, run: 2, ranges: ranges.iter().copied().collect() })
+    };
+    let have =
+        |held: &[(u64, u64)]| Frame::Have(Have { next: Seq(128), take: 4096, held: held.iter().copied().collect() });
+    let settled = |outcome| Frame::Settled { counter: 5, outcome };
+    let post = |kind, text| Frame::Post { counter: 200, settled_below: 190, kind, text };
+    let who = Who([0x77; 8]);
+    let mut list = Vec::new();
+    assert!(
+        encode_person(&mut list, PersonId::Key(who), "jane") && encode_person(&mut list, PersonId::Text(300), "al")
+    );
+    let welcome = Welcome { log: LogId(LOG), start: Seq(7), end: Seq(300), remembers: false };
+    let all = [
+        ("ack, nothing missing", ack(&[])),
+        ("ack, 3 missing below 298, 1 received, 2 missing, 4 received", ack(&[(3, 1), (2, 4)])),
+        ("ping", Frame::Ping { stamp: 1 << 40 }),
+        ("pong", Frame::Pong { stamp: 1 << 40 }),
+        ("challenge", Frame::Challenge([1, 2, 3, 4, 5, 6, 7, 8])),
+        ("response", Frame::Response([1, 2, 3, 4, 5, 6, 7, 8])),
+        ("bye, the server ends", Frame::Bye(CloseReason::ServerEnds)),
+        ("bye, a reason that nobody knows", Frame::Bye(CloseReason::Other(200))),
+        ("welcome, of a log that may have forgotten posts", Frame::Welcome { welcome, nick: "jane", software: "x" }),
+        ("gap, gone", Frame::Gap { first: Seq(300), count: 128, why: GapReason::Gone }),
+        ("gap, cannot be read", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Unreadable }),
+        ("have, nothing held", have(&[])),
+        ("have, 1 missing, 2 held, 3 missing, 4 held", have(&[(1, 2), (3, 4)])),
+        ("post, said", post(PostKind::Say, "hey")),
+        ("post, done", post(PostKind::Act, "waves")),
+        ("post, rename", post(PostKind::Rename, "jane")),
+        ("settled, entry 300", settled(Outcome::Accepted(Seq(300)))),
+        ("settled, refused: full", settled(Outcome::Refused(Refusal::Full))),
+        ("settled, refused: the kind is not known", settled(Outcome::Refused(Refusal::Unsupported))),
+        ("settled, refused: a reason that nobody knows", settled(Outcome::Refused(Refusal::Other(99)))),
+        ("ask, from the beginning", Frame::Ask { after: None }),
+        ("ask, behind a key", Frame::Ask { after: Some(PersonId::Key(who)) }),
+        ("ask, behind a text member", Frame::Ask { after: Some(PersonId::Text(300)) }),
+        ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
+    ];
+    all.iter().map(|(what, frame)| named(what, frame)).collect()
+}
+
+fn named(what: &str, frame: &Frame<'_>) -> Named {
+    let mut writer = Writer::default();
+    assert!(writer.frame(frame));
+    Named { what: what.into(), bytes: hex(writer.plain()) }
+}
+
+fn every_join() -> Vec<Named> {
+    let join = |what: &str, place, history| {
+        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history };
+        let mut payload = [0; 128];
+        Named { what: what.into(), bytes: hex(postcard::to_slice(&join, &mut payload).unwrap()) }
+    };
+    vec![
+        join("without a place, nothing of what was before", None, History::NONE),
+        join("without a place, the last 50 messages", None, History::Last(50)),
+        join("without a place, all of it", None, History::ALL),
+        join("without a place, of the last hour", None, History::Within(3600)),
+        join("with a place, next wanted 300", Some((LogId(LOG), Seq(300))), History::Last(50)),
+    ]
+}
+
+/// The plaintexts of the handshake's payloads, which nobody but its ends can read.
+fn add_payloads(datagrams: &mut [DatagramVector], client_ephemeral: &[u8; 32], server_ephemeral: &[u8; 32]) {
+    let bytes = |datagrams: &[DatagramVector], what: &str| {
+        unhex(&datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes)
+    };
+    let (hello, answer, finish) = (bytes(datagrams, "hello"), bytes(datagrams, "answer"), bytes(datagrams, "finish"));
+    let end = |secret: &[u8], ephemeral: &[u8; 32], is_client| {
+        let builder = Builder::with_resolver("Noise_XX_25519_ChaChaPoly_BLAKE2s".parse().unwrap(), Box::new(Others));
+        let builder = builder.prologue(&hello[..18]).unwrap().local_private_key(secret).unwrap();
+        let builder = builder.fixed_ephemeral_key_for_testing_only(ephemeral);
+        if is_client { builder.build_initiator().unwrap() } else { builder.build_responder().unwrap() }
+    };
+    let mut client = end(&CLIENT_SECRET, client_ephemeral, true);
+    let mut server = end(&SERVER_SECRET, server_ephemeral, false);
+    let (mut message, mut payload) = ([0; 1200], [0; 1200]);
+    client.write_message(&[], &mut message).unwrap();
+    server.read_message(&hello[18..50], &mut payload).unwrap();
+    let len = client.read_message(&answer[5..], &mut payload).unwrap();
+    let id = payload[..len].to_vec();
+    server.write_message(&id, &mut message).unwrap();
+    let len = server.read_message(&finish[5..], &mut payload).unwrap();
+    for datagram in datagrams {
+        match datagram.what.as_str() {
+            "hello" => datagram.plaintext = Some(String::new()),
+            "answer" => datagram.plaintext = Some(hex(&id)),
+            "finish" => datagram.plaintext = Some(hex(&payload[..len])),
+            _ => {}
+        }
     }
 }
 
@@ -329,6 +442,10 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
     let join: Join<'_> = postcard::from_bytes(&payload[..len]).unwrap();
     assert_eq!(join, (unhex(&vectors.instance).try_into().unwrap(), "jill", true, None, 0, 0));
     let said = payload[..len].to_vec();
+    let plaintext =
+        |what: &str| vectors.datagrams.iter().find(|datagram| datagram.what == what).unwrap().plaintext.clone();
+    let plaintexts = ["hello", "answer", "finish"].map(plaintext);
+    assert_eq!(plaintexts, [String::new(), hex(postcard::to_slice(&id, &mut [0; 5]).unwrap()), hex(&said)].map(Some));
     let len = client.write_message(&said, &mut message).unwrap();
     assert_eq!(message[..len], finish[5..]);
     let (client, server) =
@@ -356,8 +473,8 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
 #[test]
 fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     let vectors = vectors();
-    let plains: Vec<Vec<u8>> =
-        vectors.datagrams.iter().filter_map(|datagram| datagram.plaintext.as_deref()).map(unhex).collect();
+    let packets = vectors.datagrams.iter().filter(|datagram| datagram.what == "packet");
+    let plains: Vec<Vec<u8>> = packets.filter_map(|datagram| datagram.plaintext.as_deref()).map(unhex).collect();
     let frames = |plain: &[u8]| {
         let (mut frames, mut rest) = (Vec::new(), plain.to_vec());
         while let Some((&kind, after)) = rest.split_first() {
@@ -401,4 +518,75 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     // Nobody before them, no more; then each person with its length: nick, a key, which.
     assert_eq!(of(0x17), [[&[0, 0, 14], &b"\x04jane"[..], &[0], &who[..]].concat()]);
     assert_eq!(of(0x06).last(), Some(&vec![0]));
+}
+
+/// A varint and what is behind it.
+fn varint(bytes: &[u8]) -> (u64, &[u8]) {
+    let len = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+    let number = bytes[..len].iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f));
+    (number, &bytes[len..])
+}
+
+/// So many varints, and what is behind them.
+fn varints(bytes: &[u8], count: usize) -> (Vec<u64>, &[u8]) {
+    let (mut numbers, mut rest) = (Vec::new(), bytes);
+    for _ in 0..count {
+        let (number, behind) = varint(rest);
+        numbers.push(number);
+        rest = behind;
+    }
+    (numbers, rest)
+}
+
+#[test]
+fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
+    let vectors = vectors();
+    let frame = |what: &str| {
+        let bytes = unhex(&vectors.frames.iter().find(|frame| frame.what == what).unwrap().bytes);
+        assert_eq!(usize::from(u16::from_be_bytes([bytes[1], bytes[2]])), bytes.len() - 3, "{what}");
+        (bytes[0], bytes[3..].to_vec())
+    };
+    let numbers = |what: &str, kind: u8, expected: &[u64]| {
+        let (of_kind, body) = frame(what);
+        let (numbers, rest) = varints(&body, expected.len());
+        assert_eq!((of_kind, numbers.as_slice(), rest), (kind, expected, &[][..]), "{what}");
+    };
+    numbers("ack, nothing missing", 1, &[300, 25_000, 2, 0]);
+    numbers("ack, 3 missing below 298, 1 received, 2 missing, 4 received", 1, &[300, 25_000, 2, 2, 3, 1, 2, 4]);
+    numbers("ping", 2, &[1 << 40]);
+    numbers("pong", 3, &[1 << 40]);
+    assert_eq!(frame("challenge"), (4, (1..=8).collect()));
+    assert_eq!(frame("response"), (5, (1..=8).collect()));
+    numbers("bye, the server ends", 6, &[6]);
+    numbers("bye, a reason that nobody knows", 6, &[200]);
+    let welcome = [&LOG[..], &[7, 0xac, 0x02, 0], b"\x04jane\x01x"].concat();
+    assert_eq!(frame("welcome, of a log that may have forgotten posts"), (0x10, welcome));
+    numbers("gap, gone", 0x12, &[300, 128, 0]);
+    numbers("gap, cannot be read", 0x12, &[300, 1, 1]);
+    numbers("have, nothing held", 0x13, &[128, 4096, 0]);
+    numbers("have, 1 missing, 2 held, 3 missing, 4 held", 0x13, &[128, 4096, 2, 1, 2, 3, 4]);
+    for (what, kind, text) in [("post, said", 0, "hey"), ("post, done", 1, "waves"), ("post, rename", 2, "jane")] {
+        let (of_kind, body) = frame(what);
+        let (numbers, rest) = varints(&body, 4);
+        assert_eq!((of_kind, numbers, rest), (0x14, vec![200, 190, kind, text.len() as u64], text.as_bytes()));
+    }
+    numbers("settled, entry 300", 0x15, &[5, 0, 300]);
+    numbers("settled, refused: full", 0x15, &[5, 1, 0]);
+    numbers("settled, refused: the kind is not known", 0x15, &[5, 1, 7]);
+    numbers("settled, refused: a reason that nobody knows", 0x15, &[5, 1, 99]);
+    numbers("ask, from the beginning", 0x16, &[0]);
+    assert_eq!(frame("ask, behind a key"), (0x16, [&[1, 0][..], &[0x77; 8]].concat()));
+    numbers("ask, behind a text member", 0x16, &[1, 1, 300]);
+    let (jane, al) = ([b"\x04jane\0", &[0x77; 8][..]].concat(), b"\x02al\x01\xac\x02".to_vec());
+    let people = [&[1, 0][..], &[0x77; 8], &[1, 14], &jane, &[6], &al].concat();
+    assert_eq!(frame("people, behind a key, with more"), (0x17, people));
+
+    let head = [&INSTANCE[..], b"\x04jill\x01"].concat();
+    let place = [&[1][..], &LOG, &[0xac, 0x02]].concat();
+    let all = [&[0, 0][..], &[0xff; 9], &[1]].concat();
+    let joins: [&[u8]; 5] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[&place[..], &[0, 50]].concat()];
+    assert_eq!(vectors.joins.len(), joins.len());
+    for (join, expected) in vectors.joins.iter().zip(joins) {
+        assert_eq!(unhex(&join.bytes), [&head[..], expected].concat(), "{}", join.what);
+    }
 }

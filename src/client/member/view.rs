@@ -60,6 +60,10 @@ impl View {
         if planted(Fault::EntriesAsTheyCome) && seq > self.next {
             events.extend([Event::Entry { seq, encoded: encoded.into() }]);
         }
+        if seq == self.next && self.waiting >= TAKES {
+            // Its user takes no more, and the server was told so: it is sent again when there is place.
+            return;
+        }
         if seq == self.next {
             events.extend([Event::Entry { seq, encoded: encoded.into() }]);
             (self.next, self.waiting) = (seq + 1, self.waiting + 1);
@@ -152,6 +156,18 @@ mod tests {
             other => unreachable!("{other:?}"),
         };
         events.iter().map(number).collect()
+    }
+
+    #[test]
+    fn more_than_its_user_may_leave_waiting_is_not_taken() {
+        let (mut view, mut events) = (view(), Vec::new());
+        for seq in 0..=u64::from(TAKES) {
+            view.entry(Seq(seq), b"x", &mut events);
+        }
+        assert_eq!((events.len(), view.have().take), (TAKES as usize, 0));
+        assert!(!view.taken());
+        view.entry(Seq(TAKES.into()), b"x", &mut events);
+        assert_eq!(events.len(), TAKES as usize + 1);
     }
 
     #[test]

@@ -459,6 +459,20 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_has_1024_waiting_for_work_and_for_one_more_it_is_behind() {
+        let mut world = World::new();
+        let (now, of_prefix) = (Instant::ZERO, path([10, 0, 0, 1], 1));
+        for port in 0..u16::try_from(WAITING_MAX).unwrap() {
+            assert!(!world.lobby.is_behind(of_prefix));
+            world.hello(now, path([10, 0, 0, 2], port));
+        }
+        assert!(world.lobby.is_behind(of_prefix));
+        assert!(!world.lobby.is_behind(path([10, 0, 1, 1], 1)), "another one");
+        world.lobby.next_job();
+        assert!(!world.lobby.is_behind(of_prefix));
+    }
+
+    #[test]
     fn prefixes_have_turns_and_a_lone_one_has_them_all() {
         let mut world = World::new();
         let now = Instant::ZERO;
