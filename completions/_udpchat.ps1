@@ -42,7 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'With which addresses to speak plain text, as the original does, beside sessions')
             [CompletionResult]::new('--max-members', '--max-members', [CompletionResultType]::ParameterName, 'The most members at a time')
             [CompletionResult]::new('--text-idle', '--text-idle', [CompletionResultType]::ParameterName, 'Forget a member that was silent for this long')
-            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Messages per second from each key or address, with bursts of ten seconds'' worth')
             [CompletionResult]::new('--signup-rate', '--signup-rate', [CompletionResultType]::ParameterName, 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The file with the room''s log, made if it is not there; '':memory:'' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]')

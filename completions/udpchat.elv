@@ -38,7 +38,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --text 'With which addresses to speak plain text, as the original does, beside sessions'
             cand --max-members 'The most members at a time'
             cand --text-idle 'Forget a member that was silent for this long'
-            cand --rate 'How many datagrams a second each member may say, after a burst of ten seconds'' worth; more wait, then are lost'
+            cand --rate 'Messages per second from each key or address, with bursts of ten seconds'' worth'
             cand --signup-rate 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64'
             cand --key 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]'
             cand --db 'The file with the room''s log, made if it is not there; '':memory:'' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]'

@@ -41,7 +41,7 @@ any\t'Every address; makes the server a reflector for whoever forges a source ad
 off\t'Nobody'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d 'The most members at a time' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Forget a member that was silent for this long' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'How many datagrams a second each member may say, after a burst of ten seconds\' worth; more wait, then are lost' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'Messages per second from each key or address, with bursts of ten seconds\' worth' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'The file with the server\'s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l db -d 'The file with the room\'s log, made if it is not there; \':memory:\' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]' -r

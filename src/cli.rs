@@ -100,7 +100,10 @@ pub struct Serve {
     #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration)]
     pub text_idle: Duration,
 
-    /// How many datagrams a second each member may say, after a burst of ten seconds' worth; more wait, then are lost
+    /// Messages per second from each key or address, with bursts of ten seconds' worth
+    ///
+    /// Excess messages are delayed, then dropped; clients with sessions send them again. New keys from one neighbourhood (IPv4
+    /// /24, IPv6 /64) share a budget as well: eight times this rate, or two a second for each session if that is more.
     #[arg(long, value_name = "N/s|off", default_value = "100/s", value_parser = rate)]
     pub rate: RateArg,
 
@@ -628,6 +631,10 @@ const CLIENT_KEY: (&str, &str) =
     ("$XDG_STATE_HOME/udpchat/client.key", "Your key, made on first use. Who has it is you: keep it to yourself.");
 const SERVER_KEY: (&str, &str) =
     ("$XDG_STATE_HOME/udpchat/server.key", "The key of your server, unless --key is given.");
+const REFUSED_KEYS: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/server.key.refused",
+    "Keys that are refused for ten minutes, for what they had sent broke the server.",
+);
 const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
 const LOG: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/room-ADDR:PORT.db",
@@ -653,9 +660,14 @@ pub fn manual(subcommand: &str) -> Manual {
     };
     match subcommand {
         "serve" => Manual {
-            exit_status: &[("0", "Ended by a signal."), SYSTEM, USAGE],
+            exit_status: &[
+                ("0", "Ended by a signal."),
+                SYSTEM,
+                USAGE,
+                ("101", "It broke, told its members and said so on stderr: start it again."),
+            ],
             environment: &[STATE, RUST_LOG],
-            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, LOG],
+            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, REFUSED_KEYS, LOG],
             examples: &[
                 (
                     "Serve the local network, over IPv4 and IPv6:",

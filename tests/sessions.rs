@@ -671,6 +671,34 @@ fn who_is_renamed_while_the_way_is_cut_is_known_by_the_new_nick_after_coming_bac
 }
 
 #[test]
+fn a_rename_whose_outcome_was_not_heard_makes_no_noise_when_its_author_comes_back() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    world.run(&mut [&mut jill, &mut jack]);
+    for nick in ["jane", "joan"] {
+        jill.member.post(world.now, PostKind::Rename, nick);
+    }
+    let packet = jill.member.poll_transmit().unwrap().to_vec();
+    jill.member.transmitted(world.now);
+    world.receive(jill.address, &packet);
+    for (to, bytes) in world.sent() {
+        // What it says to jill is lost.
+        if to == jack.address {
+            jack.member.handle_datagram(world.now, server(), &bytes);
+        }
+    }
+    let Some(Datagram::Packet { receiver, number, .. }) = packet::parse(&packet) else { panic!("{packet:?}") };
+    jill.member.handle_datagram(world.now, server(), &packet::unknown(receiver, number));
+    world.wait(Duration::from_secs(30), &mut [&mut jill, &mut jack]);
+    assert_eq!(jill.member.nick().as_str(), "joan");
+    world.say(0, "it is still me", &mut [&mut jill, &mut jack]);
+    let expected = ["jill joined!", "jack joined!", "jill is now jane", "jane is now joan", "joan: it is still me"];
+    assert_eq!(jack.shown(), expected);
+    let sessions = jill.events.iter().filter(|event| matches!(event, Event::Here { .. })).count();
+    assert_eq!(sessions, 2, "one new session is enough");
+}
+
+#[test]
 fn who_asks_is_told_everybody_who_is_here_however_many() {
     let mut world = World::new();
     let mut peers: Vec<_> = (1..=60).map(|seed| Peer::new(&format!("{seed}{}", "x".repeat(29)), seed)).collect();
