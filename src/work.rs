@@ -1,7 +1,7 @@
 //! What the core has done, so that the simulator can hold every datagram to what it may cost.
 //!
 //! Owns: the kinds of work, and how much of each was done in this thread. Without the feature `sabotage`, which only the
-//! project's own tests turn on, [`did`] does nothing and nothing of this is in the program.
+//! project's own tests turn on, counting does nothing and nothing of this is in the program.
 //! Must not know: who may do how much; that stands in `adversary`.
 //! Driven by: whatever works; read by the structured adversary.
 

@@ -163,7 +163,9 @@ impl Allowance {
     /// If it is not, the session is held to few packets for a while.
     pub(super) fn takes(&mut self, now: Instant, part: &mut Part, is_new: bool, rate: Option<Rate>) -> bool {
         let Some(rate) = rate else { return true };
-        let (interval, burst) = (rate.interval() / PACKETS_OF_A_POST, rate.seconds(2 * BURST_SECONDS));
+        // Twice what may be ahead of the rate: each of these in a packet of its own, and again.
+        let burst = rate.seconds(BURST_SECONDS).saturating_add(RESTING_MAX).saturating_mul(2);
+        let interval = rate.interval() / PACKETS_OF_A_POST;
         let is_within = part.packets.when(now, interval, burst) <= now && (!is_new || self.takes_post(now, part, rate));
         if is_within {
             part.packets.take(now, interval);
@@ -328,7 +330,7 @@ mod tests {
         // Repeats alone are many packets as well.
         let mut allowance = Allowance::default();
         let mut part = allowance.arrive(at(0), who(1), prefix(1));
-        assert_eq!((0..10_000).filter(|_| allowance.takes(at(0), &mut part, false, RATE)).count(), 2000);
+        assert_eq!((0..10_000).filter(|_| allowance.takes(at(0), &mut part, false, RATE)).count(), 2 * 1064);
         assert_eq!(opened(&mut part, 1..4), HELD_BURST as usize, "of thirty in three milliseconds");
     }
 
