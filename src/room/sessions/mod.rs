@@ -18,6 +18,7 @@ mod allowance;
 mod archive;
 mod authors;
 mod cursor;
+mod handshakes;
 mod intake;
 mod lobby;
 mod peer;
