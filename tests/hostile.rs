@@ -329,6 +329,63 @@ fn the_server_takes_the_highest_rate_that_can_be_written() {
     server.process.stdout.wait_for("SIGNUP_TAG:al");
 }
 
+#[test]
+fn scripts_of_one_key_and_of_many_beside_each_other_share_the_rate_and_lose_nothing() {
+    let server = Server::start(&["--rate", "200/s", "--quiet"]);
+    let home = tempfile::tempdir().unwrap();
+    let homes: Vec<_> = (0..10).map(|_| tempfile::tempdir().unwrap()).collect();
+    let of_one_key = ["one", "two", "three"].map(|nick| (&home, nick.to_owned(), 900));
+    let of_many = homes.iter().zip(0..).map(|(home, number)| (home, format!("bot{number}"), 150));
+    let all: Vec<_> = of_one_key
+        .into_iter()
+        .chain(of_many)
+        .map(|(home, nick, lines)| {
+            let mut send = user(home, &["send", "-n", &nick, "-s", &server.name(), "-"]);
+            send.enter(&(0..lines).map(|line| format!("{line}\n")).collect::<String>());
+            send.close_input();
+            (send, lines)
+        })
+        .collect();
+    for (mut send, lines) in all {
+        assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
+        let said = send.stderr.to_end();
+        assert!(said.contains(&format!("{lines} of {lines} lines confirmed")), "{said}");
+    }
+}
+
+#[test]
+fn who_comes_back_under_one_nick_after_the_other_is_held_to_sixteen() {
+    let mut world = World::new(Rate::per_second(100));
+    let mut refused = None;
+    for number in 0..20 {
+        match Raw::join(&mut world, &format!("mallory{number}"), &key(2), 2, address(2, 1)) {
+            Ok(_) => {}
+            Err(why) => refused = refused.or(Some((number, why))),
+        }
+    }
+    assert_eq!(refused, Some((16, CloseReason::TooManySessions)));
+    world.pass(Duration::from_secs(10));
+    assert!(Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).is_ok(), "they have left by then");
+}
+
+#[test]
+fn posts_that_follow_each_other_in_a_packet_need_no_place_among_those_that_came_early() {
+    let mut world = World::new(None);
+    // Eighteen sessions hold as much as there is place for.
+    for seed in 0..18 {
+        let mut mallory =
+            Raw::join(&mut world, &format!("m{seed}"), &key(seed), seed, address(2, u16::from(seed) + 1)).unwrap();
+        for (counter, len) in (1..64).flat_map(|counter| [(counter, 990), (counter, 300), (counter, 1)]) {
+            let text = "x".repeat(len);
+            let early = Frame::Post { counter, settled_below: 0, kind: PostKind::Say, text: &text };
+            mallory.say(&mut world, |writer| assert!(writer.frame(&early)));
+        }
+    }
+    let mut jill = Raw::join(&mut world, "jill", &key(99), 99, address(1, 1)).unwrap();
+    jill.say(&mut world, |writer| (0..60).for_each(|counter| assert!(writer.frame(&post(counter, 0)))));
+    assert_eq!(jill.settled.len(), 60);
+}
+
 /// A hostile server on a socket of its own, until its thread is dropped with the test.
 fn hostile(manner: Manner) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -675,16 +675,17 @@ fn a_rename_whose_outcome_was_not_heard_makes_no_noise_when_its_author_comes_bac
     let mut world = World::new();
     let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
     world.run(&mut [&mut jill, &mut jack]);
+    let mut packet = Vec::new();
     for nick in ["jane", "joan"] {
         jill.member.post(world.now, PostKind::Rename, nick);
-    }
-    let packet = jill.member.poll_transmit().unwrap().to_vec();
-    jill.member.transmitted(world.now);
-    world.receive(jill.address, &packet);
-    for (to, bytes) in world.sent() {
-        // What it says to jill is lost.
-        if to == jack.address {
-            jack.member.handle_datagram(world.now, server(), &bytes);
+        packet = jill.member.poll_transmit().unwrap().to_vec();
+        jill.member.transmitted(world.now);
+        world.receive(jill.address, &packet);
+        for (to, bytes) in world.sent() {
+            // What it says to jill is lost.
+            if to == jack.address {
+                jack.member.handle_datagram(world.now, server(), &bytes);
+            }
         }
     }
     let Some(Datagram::Packet { receiver, number, .. }) = packet::parse(&packet) else { panic!("{packet:?}") };

@@ -387,7 +387,7 @@ impl Client {
     #[must_use]
     pub fn poll_entry(&mut self) -> Option<Event> {
         let entry = self.entries.pop_front()?;
-        if let (Event::Entry { .. }, State::Session(member)) = (&entry, &mut self.state) {
+        if let (Event::Entry { .. } | Event::Gap { .. }, State::Session(member)) = (&entry, &mut self.state) {
             member.taken();
         }
         if let Some(end) = entry.end() {

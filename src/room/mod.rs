@@ -187,7 +187,8 @@ pub struct Room {
 impl Room {
     /// An empty room served by `sockets` sockets, whose first entry gets the number `next`.
     pub fn new(config: Config, sockets: usize, next: Seq) -> Self {
-        let sessions = config.sessions.as_ref().map(|config| Sessions::new(config, sockets, next));
+        let rate = config.rate;
+        let sessions = config.sessions.as_ref().map(|config| Sessions::new(config, sockets, next, rate));
         Self {
             config,
             members: Members::default(),

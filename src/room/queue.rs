@@ -175,12 +175,20 @@ impl Queue {
     }
 
     /// Whether `items` more of an author's have place: without anybody losing something, or because it has less than its
-    /// share while a text member, to whom nothing is promised, has more.
+    /// share while a text member, to whom nothing is promised, has more. The last quarter is for those who have less than their
+    /// share: who fills the queue with what rests there keeps nobody else from speaking.
     pub(super) fn takes(&self, author: Source, items: usize, bytes: usize) -> bool {
         let sources = self.turns.len() + self.resting.len() + 1;
         let share = (self.waiting / sources).max(1);
         let yields = self.heaviest.as_member().is_some() && self.waiting_of(self.heaviest) > share;
-        self.has_place(items, bytes) || (yields && self.waiting_of(author) < share)
+        let has_less = self.waiting_of(author) < share;
+        let is_crowded = self.waiting + items > WAITING_MAX / 4 * 3 || self.bytes + bytes > WAITING_BYTES_MAX / 4 * 3;
+        (self.has_place(items, bytes) && (has_less || !is_crowded)) || (yields && has_less)
+    }
+
+    /// Whether what is told of members that come and go has place: half of it is for what is said.
+    pub(super) const fn has_place_for_notices(&self) -> bool {
+        self.waiting < WAITING_MAX / 2
     }
 
     /// Puts an item behind the others of its source, to have its turn not before it is due. Those that are dropped for it
@@ -459,6 +467,23 @@ mod tests {
         let newcomer = Source(u32::try_from(WAITING_MAX).unwrap());
         assert_eq!(said(&mut queue, newcomer, "y"), 1);
         assert!(!queue.holds(newcomer));
+    }
+
+    #[test]
+    fn the_last_quarter_is_for_authors_with_less_than_their_share_and_the_last_half_is_not_for_notices() {
+        let mut queue = Queue::default();
+        let author = |number| Source::author(AuthorId(number));
+        for number in 0..u32::try_from(WAITING_MAX / 4 * 3).unwrap() {
+            assert_eq!(queue.has_place_for_notices(), (number as usize) < WAITING_MAX / 2);
+            assert!(queue.takes(author(number % 24), 1, 1));
+            said_at(&mut queue, author(number % 24), "x", Instant::from_millis(1000));
+        }
+        assert!(!queue.takes(author(0), 1, 1), "64 of it rest, as of each");
+        assert!(queue.takes(author(99), 60, 1), "who has nothing waiting");
+        for _ in 0..60 {
+            said_at(&mut queue, author(99), "x", Instant::from_millis(1000));
+        }
+        assert!(queue.takes(author(100), 60, 1) && !queue.takes(author(100), WAITING_MAX / 4, 1));
     }
 
     #[test]

@@ -366,7 +366,7 @@ impl Member {
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if matches!(event, Event::Entry { .. }) {
+        if matches!(event, Event::Entry { .. } | Event::Gap { .. }) {
             self.taken();
         }
         Some(event)

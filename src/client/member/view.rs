@@ -75,6 +75,9 @@ impl View {
 
     /// `count` entries from `first` on will not come.
     pub(super) fn gap(&mut self, first: Seq, count: u64, why: GapReason, events: &mut impl Extend<Event>) {
+        if self.waiting >= TAKES {
+            return;
+        }
         if first <= self.next {
             self.skip(first + count, why, events);
             self.hand_on(events);
@@ -134,7 +137,7 @@ impl View {
     fn skip(&mut self, to: Seq, why: GapReason, events: &mut impl Extend<Event>) {
         if to > self.next {
             events.extend([Event::Gap { first: self.next, count: to.since(self.next), why }]);
-            self.next = to;
+            (self.next, self.waiting) = (to, self.waiting + 1);
         }
     }
 }

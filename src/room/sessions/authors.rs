@@ -302,11 +302,18 @@ impl Authors {
     }
 
     /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
-    /// text would be held with it.
+    /// text would be held with it, and so many posts that are next come in front of it.
     ///
     /// # Errors
     /// No client that keeps to the protocol says that (PROTOCOL 2.8).
-    pub(super) fn offer(&self, id: AuthorId, counter: u64, settled_below: u64, bytes: usize) -> Result<Offer, Broken> {
+    pub(super) fn offer(
+        &self,
+        id: AuthorId,
+        counter: u64,
+        settled_below: u64,
+        bytes: usize,
+        follows: u64,
+    ) -> Result<Offer, Broken> {
         let Some(author) = self.get(id) else { return Ok(Offer::NoPlace) };
         if counter >= COUNTER_END || settled_below > counter {
             return Err(Broken);
@@ -321,7 +328,7 @@ impl Authors {
             Ok(Offer::Known)
         } else if counter >= floor + POSTS_MAX {
             Ok(Offer::NoPlace)
-        } else if counter <= next || planted(Fault::PostsAsTheyCome) {
+        } else if counter <= next + follows || planted(Fault::PostsAsTheyCome) {
             Ok(Offer::Next)
         } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
             Ok(Offer::Early)
@@ -381,6 +388,15 @@ impl Authors {
             self.settle(id, counter, Outcome::Accepted(Seq(0)));
         }
         Ok(())
+    }
+
+    /// Whether a rename of the author is under way.
+    pub(super) fn is_renaming(&self, id: AuthorId) -> bool {
+        let Some(author) = self.get(id) else { return false };
+        author
+            .renames
+            .back()
+            .is_some_and(|rename| author.post(rename.counter).is_some_and(|post| post.outcome.is_none()))
     }
 
     /// The post is a rename, and is not refused so far.
@@ -443,51 +459,51 @@ mod tests {
     #[test]
     fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
         let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Next));
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Next));
         authors.draft(id, 0).unwrap();
-        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "under way");
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "under way");
         assert_eq!(news(&mut authors, id), []);
         authors.settle(id, 0, Outcome::Accepted(Seq(7)));
         assert_eq!(news(&mut authors, id), [(0, Outcome::Accepted(Seq(7)))]);
         assert_eq!(news(&mut authors, id), [], "once");
-        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "settled");
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "settled");
         authors.repeat(id, 0);
         assert_eq!(news(&mut authors, id).len(), 1);
         authors.confirm(id, 1);
         authors.repeat(id, 0);
         assert_eq!(news(&mut authors, id), []);
-        assert_eq!(authors.offer(id, 0, 0, 1), Ok(Offer::Known), "for ever");
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "for ever");
     }
 
     #[test]
     fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
         let (authors, id) = author();
-        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1), Ok(Offer::NoPlace));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::Early), "the client knows one more");
-        assert_eq!(authors.offer(id, COUNTER_END, COUNTER_END, 1), Err(Broken), "no counter");
-        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1), Ok(Offer::Next));
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1, 0), Ok(Offer::NoPlace));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early), "the client knows one more");
+        assert_eq!(authors.offer(id, COUNTER_END, COUNTER_END, 1, 0), Err(Broken), "no counter");
+        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, 0), Ok(Offer::Next));
     }
 
     #[test]
     fn who_says_that_a_post_is_settled_that_is_under_way_does_not_keep_to_the_protocol() {
         let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 0, 1, 1), Err(Broken), "not even the post itself");
+        assert_eq!(authors.offer(id, 0, 1, 1, 0), Err(Broken), "not even the post itself");
         authors.draft(id, 0).unwrap();
-        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1), Err(Broken));
-        assert_eq!(authors.offer(id, 1, 1, 1), Err(Broken));
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Err(Broken));
+        assert_eq!(authors.offer(id, 1, 1, 1, 0), Err(Broken));
         authors.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1), Ok(Offer::Next), "it knows");
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Ok(Offer::Next), "it knows");
         // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
         let (mut authors, id) = author();
         authors.draft(id, 0).unwrap();
         authors.get_mut(id).unwrap().reopen();
-        assert_eq!(authors.offer(id, 1, 1, 1), Ok(Offer::Next));
-        assert_eq!(authors.offer(id, POSTS_MAX - 1, 1, 1), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::NoPlace), "not before the first is settled");
+        assert_eq!(authors.offer(id, 1, 1, 1, 0), Ok(Offer::Next));
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 1, 1, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::NoPlace), "not before the first is settled");
         authors.confirm(id, 1);
         authors.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early));
     }
 
     #[test]
@@ -546,24 +562,24 @@ mod tests {
     #[test]
     fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
         let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 7, 7, 1), Ok(Offer::Next), "the first six were settled in another log");
+        assert_eq!(authors.offer(id, 7, 7, 1, 0), Ok(Offer::Next), "the first six were settled in another log");
         authors.confirm(id, 7);
         authors.draft(id, 7).unwrap();
         authors.settle(id, 7, Outcome::Accepted(Seq(0)));
         assert_eq!(news(&mut authors, id), [(7, Outcome::Accepted(Seq(0)))]);
-        assert_eq!(authors.offer(id, 6, 6, 1), Ok(Offer::Known));
+        assert_eq!(authors.offer(id, 6, 6, 1, 0), Ok(Offer::Known));
     }
 
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
         let (mut authors, id) = author();
         authors.hold(id, 1, PostKind::Act, "b");
-        assert_eq!(authors.offer(id, 1, 0, 1), Ok(Offer::Known));
+        assert_eq!(authors.offer(id, 1, 0, 1, 0), Ok(Offer::Known));
         assert_eq!(authors.unhold(id), None);
         authors.draft(id, 0).unwrap();
         assert_eq!(authors.unhold(id), Some((1, (PostKind::Act, "b".into()))));
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1), Ok(Offer::NoPlace));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1, 0), Ok(Offer::NoPlace));
         authors.hold(id, 7, PostKind::Say, "x");
         authors.set_gone(id, Some(Instant::ZERO));
         assert_eq!(authors.held_bytes, 0);
@@ -574,12 +590,12 @@ mod tests {
         let (mut authors, id) = author();
         let refused = Outcome::Refused(Refusal::Busy);
         for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
-            assert_eq!(authors.offer(id, counter, 0, 1), Ok(Offer::Next));
+            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Next));
             authors.draft(id, counter).unwrap();
             authors.settle(id, counter, outcome);
         }
         authors.get_mut(id).unwrap().reopen();
-        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1).unwrap());
+        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1, 0).unwrap());
         assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
     }
 
@@ -589,7 +605,7 @@ mod tests {
         authors.get_mut(id).unwrap().remembered = false;
         let posts = vec![(3, Seq(30)), (5, Seq(50))];
         assert!(!authors.learn(id, &Known { start: None, posts, is_all: false }), "0, 1 and 2 may have been entries");
-        assert_eq!(authors.offer(id, 2, 0, 1), Ok(Offer::Known));
+        assert_eq!(authors.offer(id, 2, 0, 1, 0), Ok(Offer::Known));
         let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
         assert_eq!(news(&mut authors, id), all);
         let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
@@ -605,7 +621,7 @@ mod tests {
         authors.recall(id, 5, Seq(50));
         assert_eq!(authors.get(id).unwrap().next, 6);
         for counter in 0..6 {
-            assert_eq!(authors.offer(id, counter, 0, 1), Ok(Offer::Known));
+            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Known));
             authors.repeat(id, counter);
         }
         let refused = |counter| (counter, Outcome::Refused(Refusal::Full));

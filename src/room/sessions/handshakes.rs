@@ -20,6 +20,9 @@ use crate::wire::frame::{History, Join, ServerHello, Welcome};
 use crate::wire::packet;
 use crate::wire::{CloseReason, Nick, Seq, SessionId};
 
+/// Nicks under which a key is present, or was a moment ago. Chosen: twice as many as sessions, for who comes back under others.
+const NICKS_OF_A_KEY: usize = 2 * SESSIONS_OF_A_KEY;
+
 /// Authors that are remembered for each member that there may be, and at least.
 const AUTHORS_OF_A_MEMBER: usize = 4;
 const AUTHORS_LEAST: usize = 1024;
@@ -155,6 +158,9 @@ impl Sessions {
         if !self.roster.is_free_for(who, &nick) {
             return Err(CloseReason::NickTaken);
         }
+        if join.present && self.roster.nicks_of(who) >= NICKS_OF_A_KEY {
+            return Err(CloseReason::TooManySessions);
+        }
         let older = known.and_then(|id| self.by_author.get(&id)).copied();
         let older = older.filter(|_| !planted(Fault::ConfuseInstances));
         let others = self.allowance.sessions_of(who).saturating_sub(usize::from(older.is_some()));
@@ -202,11 +208,12 @@ impl Sessions {
             Place::Before(history) => (end, Some(history)),
         };
         let welcome = Welcome { log: self.log, start, end, remembers };
-        if let Some(notice) = self.roster.arrive(who, &identity.nick, identity.present, author) {
-            self.tell(now, &notice, queue);
-        }
+        let notice = self.roster.arrive(who, &identity.nick, identity.present, author);
         let prefix = Prefix::of(session.path().peer.ip());
         let allowed = self.allowance.arrive(now, who, prefix);
+        if let Some(notice) = notice {
+            self.tell(now, &notice, allowed.young(), queue);
+        }
         let mut peer = Peer::new(id, session, identity, welcome, allowed);
         if history.is_some() || (self.archive.oldest().is_some() && !remembers) {
             (peer.begins, peer.history) = (true, history);

@@ -153,13 +153,15 @@ impl Sessions {
         };
         let mut draws_ack = false;
         let (mut posts, mut bytes) = (0, 0);
+        // The next posts that are in front of a post: what follows them is next.
+        let mut follows = 0;
         let mut counts = Counts::default();
         for frame in frames(plain) {
             let offered = match frame.and_then(|frame| counts.count(frame)) {
                 Ok(Frame::Post { counter, settled_below, text, .. }) => {
                     draws_ack = true;
                     self.authors
-                        .offer(peer.author, counter, settled_below, bytes + text.len())
+                        .offer(peer.author, counter, settled_below, bytes + text.len(), follows)
                         .map(|offer| (offer, text))
                 }
                 Ok(frame) => {
@@ -171,7 +173,10 @@ impl Sessions {
             match offered {
                 Ok((Offer::NoPlace, _)) => return Err(DropReason::NoPlace),
                 Ok((Offer::Known, _)) => {}
-                Ok((Offer::Next | Offer::Early, text)) => (posts, bytes) = (posts + 1, bytes + text.len()),
+                Ok((offer @ (Offer::Next | Offer::Early), text)) => {
+                    (posts, bytes) = (posts + 1, bytes + text.len());
+                    follows += u64::from(offer == Offer::Next);
+                }
                 Err(Broken) => {
                     self.close(now, id, CloseReason::Broken, intake.queue);
                     return Err(DropReason::Broken);
@@ -182,12 +187,12 @@ impl Sessions {
         if posts > 0 && peer.begins {
             return Err(DropReason::NoPlace);
         }
-        let has_place = posts == 0 || intake.queue.takes(author, posts, bytes);
-        if !has_place {
-            return Err(DropReason::NoPlace);
-        }
-        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, posts > 0, intake.rate) {
+        let count = u32::try_from(posts).unwrap_or(u32::MAX);
+        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, count, intake.rate) {
             return Err(DropReason::Rate);
+        }
+        if posts > 0 && !intake.queue.takes(author, posts, bytes) {
+            return Err(DropReason::NoPlace);
         }
         let len = packet::PACKET_HEAD + sealed;
         peer.session.accept(now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);
@@ -267,7 +272,7 @@ impl Sessions {
     ) -> Result<(), Broken> {
         let counter = post.counter;
         let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return Ok(()) };
-        let offer = self.authors.offer(author, counter, settled_below, post.text.len())?;
+        let offer = self.authors.offer(author, counter, settled_below, post.text.len(), 0)?;
         self.authors.confirm(author, settled_below);
         match offer {
             Offer::Known => self.authors.repeat(author, counter),
@@ -292,6 +297,8 @@ impl Sessions {
             PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(EntryKind::Did),
             PostKind::Say | PostKind::Act => Err(Refusal::Malformed),
             PostKind::Rename => match text.parse() {
+                // One after the other: what the second is renamed from would be in the air if the first were refused.
+                Ok(_) if self.authors.is_renaming(peer.author) => Err(Refusal::Busy),
                 Ok(to) if self.roster.is_free_for(peer.who, &to) => Ok(EntryKind::Renamed),
                 Ok(_) => Err(Refusal::NickTaken),
                 Err(_) => Err(Refusal::Malformed),
@@ -358,9 +365,10 @@ pub(super) fn people(roster: &Roster, after: Option<PersonId>, members: &Members
         let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
         last = Some((person, start));
         let has_place = encode_person(&mut encoded, person, name);
-        if !has_place {
+        if !has_place && start > 0 {
             encoded.truncate(start);
         }
+        // Of one whose nicks fill a list by themselves some have no place at all.
         !has_place
     });
     work::did(Work::Encoded, encoded.len());

@@ -10,10 +10,13 @@
 //!                                 |                                              |
 //!                                 +-- 10 s, or its place is needed: forgotten    +-- bye, said again if it is asked again
 //! ```
-//! The work is done a little each turn of the loop, in turns by prefix: all of it is a lone prefix's, and who floods waits
-//! for itself. No handshake holds its place for longer than it is under way.
+//! The work is done a little each turn of the loop, in turns by prefix, and within a prefix by address: all of it is a lone
+//! prefix's, and who floods waits for itself. No handshake holds its place for longer than it is under way.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::room::admission::Prefix;
@@ -23,6 +26,7 @@ use crate::session::{FINISH_COST, HELLO_COST, KEY_LEN, REDO_COST, Responder};
 use crate::time::Instant;
 use crate::wire::SessionId;
 use crate::wire::packet::{NOISE_1_LEN, PROLOGUE_LEN, TAG_LEN};
+use crate::work::{self, Work};
 
 /// The most half-open handshakes in all (PROTOCOL 2.4).
 pub const HALF_OPEN_MAX: usize = 4096;
@@ -37,6 +41,9 @@ pub(super) const WORK_OF_A_BUSY_TURN: usize = 8;
 /// Handshakes of a prefix that wait for work to be done. Chosen: a fraction of a second's, so that whoever repeats a hello that
 /// found no place waits no longer than behind all of them; what comes beyond that is dropped at little cost.
 const WAITING_MAX: usize = 1024;
+
+/// How many addresses of a prefix are looked at for one that has more waiting than another. Chosen: who floods from few is found.
+const LOOKED_AT: usize = 16;
 
 /// How long each is kept (PROTOCOL 2.4).
 const KEPT: Duration = Duration::from_secs(10);
@@ -81,9 +88,51 @@ struct Answered {
 #[derive(Debug, Default)]
 struct Share {
     held: BTreeSet<u64>,
-    /// Those of them that have work to be done, and when this prefix has its turn.
-    work: BTreeSet<u64>,
+    /// Those of them that have work to be done, by address, how many there are, and which address had the last turn.
+    work: BTreeMap<SocketAddr, BTreeSet<u64>>,
+    waiting: usize,
+    served: Option<SocketAddr>,
+    /// When this prefix has its turn.
     turn: Option<u64>,
+}
+
+impl Share {
+    /// Where it stands among the shares: who holds most is last, of those who hold as much who holds it for longest.
+    fn rank(&self, prefix: Prefix) -> (usize, Reverse<u64>, Prefix) {
+        (self.held.len(), Reverse(self.held.first().copied().unwrap_or(u64::MAX)), prefix)
+    }
+
+    fn add_work(&mut self, address: SocketAddr, serial: u64) {
+        self.waiting += usize::from(self.work.entry(address).or_default().insert(serial));
+    }
+
+    fn remove_work(&mut self, address: SocketAddr, serial: u64) {
+        let Some(of_address) = self.work.get_mut(&address) else { return };
+        self.waiting -= usize::from(of_address.remove(&serial));
+        if of_address.is_empty() {
+            self.work.remove(&address);
+        }
+    }
+
+    /// Takes out the oldest of the address whose turn it is.
+    fn next_work(&mut self) -> Option<u64> {
+        let behind = self.served.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.work.range((behind, Bound::Unbounded)).next().or_else(|| self.work.first_key_value());
+        let (&address, of_address) = next?;
+        let serial = *of_address.first()?;
+        self.served = Some(address);
+        self.remove_work(address, serial);
+        Some(serial)
+    }
+
+    /// The newest of an address that has more than one waiting, close to the one that had its turn.
+    fn spare(&self) -> Option<u64> {
+        let behind = self.served.map_or(Bound::Unbounded, Bound::Excluded);
+        let addresses = self.work.range((behind, Bound::Unbounded)).chain(&self.work).take(LOOKED_AT);
+        let (_, of_address) = addresses.max_by_key(|(_, of_address)| of_address.len())?;
+        work::did(Work::Scanned, LOOKED_AT);
+        of_address.last().copied().filter(|_| of_address.len() > 1)
+    }
 }
 
 /// What a hello says.
@@ -134,7 +183,7 @@ pub(super) struct Lobby {
     serials: u64,
     shares: BTreeMap<Prefix, Share>,
     /// Which prefix holds most.
-    largest: BTreeSet<(usize, Prefix)>,
+    largest: BTreeSet<(usize, Reverse<u64>, Prefix)>,
     /// Prefixes that have work, in the order of their turns.
     turns: BTreeMap<u64, Prefix>,
     /// What those were told who were not taken in.
@@ -183,10 +232,18 @@ impl Lobby {
         None
     }
 
-    /// Whether so much waits to be done for the prefix that one more hello only costs time.
-    pub(super) fn is_behind(&self, path: Path) -> bool {
-        let share = self.shares.get(&Prefix::of(path.peer.ip()));
-        share.is_some_and(|share| share.work.len() >= WAITING_MAX) && !planted(Fault::PublicKeyAtOnce)
+    /// Whether so much waits to be done for the prefix that one more hello only costs time. One of an address for which nothing
+    /// waits takes the place of the newest of another one that has several.
+    pub(super) fn is_behind(&mut self, path: Path) -> bool {
+        let Some(share) = self.shares.get(&Prefix::of(path.peer.ip())) else { return false };
+        if share.waiting < WAITING_MAX || planted(Fault::PublicKeyAtOnce) {
+            return false;
+        }
+        let spare = if share.work.contains_key(&path.peer) { None } else { share.spare() };
+        match spare.and_then(|serial| self.by_serial.get(&serial)) {
+            Some(&id) => self.take(id).is_none(),
+            None => true,
+        }
     }
 
     /// Whether the hello has no place; only if a fault is planted that gives each prefix a fixed share.
@@ -232,8 +289,8 @@ impl Lobby {
         let (_, prefix) = self.turns.pop_first()?;
         let share = self.shares.get_mut(&prefix)?;
         share.turn = None;
-        let serial = share.work.pop_first()?;
-        if !share.work.is_empty() {
+        let serial = share.next_work()?;
+        if share.waiting > 0 {
             self.queue(prefix);
         }
         let &id = self.by_serial.get(&serial)?;
@@ -285,10 +342,10 @@ impl Lobby {
         self.by_serial.remove(&half_open.serial);
         let prefix = Prefix::of(half_open.path.peer.ip());
         if let Some(share) = self.shares.get_mut(&prefix) {
-            self.largest.remove(&(share.held.len(), prefix));
+            self.largest.remove(&share.rank(prefix));
             share.held.remove(&half_open.serial);
-            share.work.remove(&half_open.serial);
-            if share.work.is_empty()
+            share.remove_work(half_open.path.peer, half_open.serial);
+            if share.waiting == 0
                 && let Some(turn) = share.turn.take()
             {
                 self.turns.remove(&turn);
@@ -296,7 +353,7 @@ impl Lobby {
             if share.held.is_empty() {
                 self.shares.remove(&prefix);
             } else {
-                self.largest.insert((share.held.len(), prefix));
+                self.largest.insert(share.rank(prefix));
             }
         }
         Some(half_open)
@@ -312,7 +369,7 @@ impl Lobby {
         if self.by_id.len() < HALF_OPEN_MAX {
             return;
         }
-        let Some((_, prefix)) = self.largest.last() else { return };
+        let Some((_, _, prefix)) = self.largest.last() else { return };
         let oldest = self.shares.get(prefix).and_then(|share| share.held.first());
         if let Some(&id) = oldest.and_then(|serial| self.by_serial.get(serial)) {
             self.take(id);
@@ -331,9 +388,9 @@ impl Lobby {
         self.by_serial.insert(serial, id);
         self.by_id.insert(id, half_open);
         let share = self.shares.entry(prefix).or_default();
-        self.largest.remove(&(share.held.len(), prefix));
+        self.largest.remove(&share.rank(prefix));
         share.held.insert(serial);
-        self.largest.insert((share.held.len(), prefix));
+        self.largest.insert(share.rank(prefix));
     }
 
     /// There is work to be done for the handshake.
@@ -341,7 +398,7 @@ impl Lobby {
         let Some(half_open) = self.by_id.get(&id) else { return };
         let prefix = Prefix::of(half_open.path.peer.ip());
         let Some(share) = self.shares.get_mut(&prefix) else { return };
-        share.work.insert(half_open.serial);
+        share.add_work(half_open.path.peer, half_open.serial);
         if share.turn.is_none() {
             self.queue(prefix);
         }
@@ -398,6 +455,12 @@ mod tests {
                 Responder::new(&self.key, &mut self.entropy, &half_open.prologue, &half_open.noise, b"")?;
             self.lobby.answer(now, id, responder, &answer);
             Some((id, answer))
+        }
+
+        /// Whose turns come, one after the other.
+        fn order(&mut self) -> Vec<SessionId> {
+            let answered = |job| if let Job::Answer(id) = job { id } else { panic!("{job:?}") };
+            std::iter::from_fn(|| self.lobby.next_job()).map(answered).collect()
         }
 
         fn is_empty(&self) -> bool {
@@ -479,12 +542,35 @@ mod tests {
         let flood: Vec<_> = (0..5).map(|port| world.hello(now, path([10, 0, 0, 1], port))).collect();
         let one = world.hello(now, path([11, 0, 0, 1], 1));
         let other = world.hello(now, path([12, 0, 0, 1], 1));
-        let order: Vec<_> = std::iter::from_fn(|| match world.lobby.next_job()? {
-            Job::Answer(id) => Some(id),
-            Job::Finish(..) => None,
-        })
-        .collect();
-        assert_eq!(order, [flood[0], one, other, flood[1], flood[2], flood[3], flood[4]]);
+        assert_eq!(world.order(), [flood[0], one, other, flood[1], flood[2], flood[3], flood[4]]);
+    }
+
+    #[test]
+    fn addresses_of_a_prefix_have_turns_as_well_and_who_floods_from_one_makes_place_for_another() {
+        let mut world = World::new();
+        let (now, flooder, other) = (Instant::ZERO, path([10, 0, 0, 1], 1), path([10, 0, 0, 2], 1));
+        let flood: Vec<_> = (0..WAITING_MAX).map(|_| world.hello(now, flooder)).collect();
+        assert!(world.lobby.is_behind(flooder));
+        assert!(!world.lobby.is_behind(other), "the newest of the flooder makes place");
+        let one = world.hello(now, other);
+        assert!(world.lobby.is_behind(other), "for one");
+        assert!(!world.lobby.has(*flood.last().unwrap()));
+        let order = world.order();
+        assert_eq!((order.len(), &order[..3]), (WAITING_MAX, &[flood[0], one, flood[1]][..]));
+    }
+
+    #[test]
+    fn of_prefixes_that_hold_as_much_the_one_that_holds_it_for_longest_makes_place() {
+        let mut world = World::new();
+        let now = Instant::ZERO;
+        let of = |number: usize| path([10 + u8::try_from(number >> 8).unwrap(), (number & 0xff) as u8, 0, 1], 1);
+        let ids: Vec<_> = (0..HALF_OPEN_MAX).map(|number| world.hello(now, of(number))).collect();
+        let honest = world.hello(now, path([200, 0, 0, 1], 1));
+        assert!(!world.lobby.has(ids[0]));
+        for number in 0..100 {
+            world.hello(now, path([190, number, 0, 1], 1));
+        }
+        assert!(world.lobby.has(honest) && !world.lobby.has(ids[100]) && world.lobby.has(ids[101]));
     }
 
     #[test]

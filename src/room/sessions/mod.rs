@@ -38,11 +38,12 @@ pub(super) use intake::Intake;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 pub use suspects::REFUSED_FOR;
 
+use super::admission::Prefix;
 use super::entry::EntryKind;
 use super::members::{Members, Path, SocketId};
 use super::page::{PAGE, Page};
 use super::queue::{Item, Queue, Slot, Source};
-use super::rate::{Meter, Meters};
+use super::rate::{Meter, Meters, Rate};
 use super::request::{Beginning, Known, Request, Start};
 use super::transmit::Outgoing;
 use crate::sabotage::{Fault, planted};
@@ -119,12 +120,14 @@ pub(super) struct Sessions {
     unknowns_of_others: Meter,
     /// Whose datagram is being handled.
     in_hand: Option<Who>,
+    /// What each key may post; what it is told of it coming and going as well.
+    rate: Option<Rate>,
     tap: Option<Tap>,
 }
 
 impl Sessions {
     /// None yet, on `sockets` sockets, of a log whose next entry is `next`.
-    pub(super) fn new(config: &Config, sockets: usize, next: Seq) -> Self {
+    pub(super) fn new(config: &Config, sockets: usize, next: Seq, rate: Option<Rate>) -> Self {
         let mut entropy = Entropy::new(config.seed);
         Self {
             key: config.key.clone(),
@@ -150,6 +153,7 @@ impl Sessions {
             unknowns: Meters::default(),
             unknowns_of_others: Meter::default(),
             in_hand: None,
+            rate,
             tap: config.tap.clone(),
         }
     }
@@ -186,10 +190,10 @@ impl Sessions {
             self.arm(id);
         }
         while let Some(notice) = self.roster.expired(now) {
-            self.tell(now, &notice, queue);
+            self.tell(now, &notice, None, queue);
         }
         for notice in self.roster.untold(now) {
-            self.tell(now, &notice, queue);
+            self.tell(now, &notice, None, queue);
         }
     }
 
@@ -449,14 +453,19 @@ impl Sessions {
         }
         self.authors.set_gone(peer.author, Some(now));
         if let Some(notice) = self.roster.depart(now, peer.who, &peer.nick, peer.present, why) {
-            self.tell(now, &notice, queue);
+            self.tell(now, &notice, peer.allowed.young(), queue);
         }
     }
 
-    fn tell(&mut self, now: Instant, notice: &Notice, queue: &mut Queue) {
+    fn tell(&mut self, now: Instant, notice: &Notice, young: Option<Prefix>, queue: &mut Queue) {
         let (source, kind) = (Source::author(notice.author), notice.news.kind());
-        let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, due: now, ..Item::default() };
-        if !self.push(now, queue, item) {
+        let prefix = self.by_author.get(&notice.author).and_then(|&id| self.peers.get(id.0 as usize)?.as_ref());
+        let young = prefix.and_then(|peer| peer.allowed.young()).or(young);
+        // Who comes and goes again and again waits for its turn like who talks too much, and does not fill the queue with that.
+        let has_place = queue.has_place_for_notices();
+        let due = if has_place { self.allowance.take_notice(now, notice.who, young, self.rate) } else { now };
+        let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, due, ..Item::default() };
+        if !has_place || !self.push(now, queue, item) {
             self.roster.told(now, notice.clone(), false);
         }
     }

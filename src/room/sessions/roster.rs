@@ -203,6 +203,11 @@ impl Roster {
         [leaving, self.tell_again].into_iter().flatten().min()
     }
 
+    /// Under how many nicks the key is present, or will be told to have left.
+    pub(super) fn nicks_of(&self, who: Who) -> usize {
+        self.presences.range((who, Nick::least())..).take_while(|(name, _)| name.0 == who).count()
+    }
+
     /// Whether something that will be told of the key names the author. Looks at the key's nicks only.
     pub(super) fn names(&self, who: Who, author: AuthorId) -> bool {
         let of_key = |name: &Name| name.0 == who;
