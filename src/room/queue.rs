@@ -29,6 +29,10 @@ pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// A buffer longer than this is given back after use: the longest line that is not cut.
 const BUFFER_KEPT: usize = LINE_MAX;
 
+/// In the last quarter an author may have one in so many of what is free. Chosen: of sixty that take all that they get the last
+/// 36 leave a third of the quarter.
+const CROWDED_PART: usize = 32;
+
 /// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
 const LOOK_PER_LOSS: usize = 64;
 
@@ -175,15 +179,22 @@ impl Queue {
     }
 
     /// Whether `items` more of an author's have place: without anybody losing something, or because it has less than its
-    /// share while a text member, to whom nothing is promised, has more. The last quarter is for those who have less than their
-    /// share: who fills the queue with what rests there keeps nobody else from speaking.
+    /// share while a text member, to whom nothing is promised, has more. In the last quarter an author may have as much waiting
+    /// as a 32nd of what is free (dynamic thresholds, Choudhury and Hahne 1998), and one post whatever is: who fills the
+    /// queue with what rests there keeps nobody else from speaking.
     pub(super) fn takes(&self, author: Source, items: usize, bytes: usize) -> bool {
         let sources = self.turns.len() + self.resting.len() + 1;
+        let waiting = self.waiting_of(author);
         let share = (self.waiting / sources).max(1);
         let yields = self.heaviest.as_member().is_some() && self.waiting_of(self.heaviest) > share;
-        let has_less = self.waiting_of(author) < share;
-        let is_crowded = self.waiting + items > WAITING_MAX / 4 * 3 || self.bytes + bytes > WAITING_BYTES_MAX / 4 * 3;
-        (self.has_place(items, bytes) && (has_less || !is_crowded)) || (yields && has_less)
+        let mut most = usize::MAX;
+        if self.waiting + items > WAITING_MAX / 4 * 3 {
+            most = WAITING_MAX.saturating_sub(self.waiting) / CROWDED_PART;
+        }
+        if self.bytes + bytes > WAITING_BYTES_MAX / 4 * 3 {
+            most = most.min(WAITING_BYTES_MAX.saturating_sub(self.bytes) / LINE_MAX / CROWDED_PART);
+        }
+        (self.has_place(items, bytes) && waiting + items <= most.max(1)) || (yields && waiting < share)
     }
 
     /// Whether what is told of members that come and go has place: half of it is for what is said.
@@ -470,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_quarter_is_for_authors_with_less_than_their_share_and_the_last_half_is_not_for_notices() {
+    fn of_the_last_quarter_an_author_has_a_32nd_of_what_is_free_and_of_the_last_half_nothing_is_for_notices() {
         let mut queue = Queue::default();
         let author = |number| Source::author(AuthorId(number));
         for number in 0..u32::try_from(WAITING_MAX / 4 * 3).unwrap() {
@@ -479,11 +490,42 @@ mod tests {
             said_at(&mut queue, author(number % 24), "x", Instant::from_millis(1000));
         }
         assert!(!queue.takes(author(0), 1, 1), "64 of it rest, as of each");
-        assert!(queue.takes(author(99), 60, 1), "who has nothing waiting");
-        for _ in 0..60 {
+        assert!(queue.takes(author(99), 16, 1) && !queue.takes(author(99), 17, 1), "a 32nd of 512");
+        for _ in 0..16 {
             said_at(&mut queue, author(99), "x", Instant::from_millis(1000));
         }
-        assert!(queue.takes(author(100), 60, 1) && !queue.takes(author(100), WAITING_MAX / 4, 1));
+        assert!(queue.takes(author(100), 15, 1) && !queue.takes(author(100), 16, 1), "a 32nd of 496");
+    }
+
+    #[test]
+    fn authors_that_fill_the_queue_leave_place_for_a_post_of_each_other_one() {
+        let author = |number| Source::author(AuthorId(number));
+        let long = "x".repeat(LINE_MAX);
+        for (flooders, others, text) in [(60, 40, "x"), (100, 8, "x"), (60, 40, long.as_str())] {
+            let mut queue = Queue::default();
+            for items in (1..=60).rev() {
+                for number in 0..flooders {
+                    let has_place = |queue: &Queue| {
+                        queue.waiting_of(author(number)) + items <= 64
+                            && queue.takes(author(number), items, items * text.len())
+                    };
+                    while has_place(&queue) {
+                        for _ in 0..items {
+                            said_at(&mut queue, author(number), text, Instant::from_millis(1000));
+                        }
+                    }
+                }
+            }
+            for number in 1000..1000 + others {
+                assert!(
+                    queue.takes(author(number), 1, text.len()),
+                    "{number} beside {flooders}: {} waiting, {} bytes",
+                    queue.waiting,
+                    queue.bytes
+                );
+                said_at(&mut queue, author(number), text, Instant::from_millis(1000));
+            }
+        }
     }
 
     #[test]

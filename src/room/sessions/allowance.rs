@@ -39,8 +39,12 @@ const HELD_INTERVAL: Duration = Duration::from_millis(5);
 const HELD_BURST: u32 = 16;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
-/// Packets with posts that a session may send for each post of its rate: repeats are among them.
-const PACKETS_OF_A_POST: u32 = 4;
+/// How many posts a session may say again: so many at once, and in the long run so many a second, or so many for each post of
+/// its rate if that is more (PROTOCOL 2.8). Chosen: all that may be under way eight times, and as much as a network needs that
+/// loses four packets of five.
+const REPEATS_BURST: u32 = 8 * RESTING_MAX;
+const REPEAT_INTERVAL: Duration = Duration::from_micros(2500);
+const REPEATS_OF_A_POST: u32 = 4;
 
 /// Keys that are remembered without a session. Chosen: many times those who come and go while a key's burst lasts.
 pub(super) const KEYS_KEPT: usize = 4096;
@@ -74,8 +78,8 @@ pub(super) struct Part {
     young: Option<Prefix>,
     /// What it has used of its even share.
     share: Meter,
-    /// Of the packets with posts that it may send.
-    packets: Meter,
+    /// Of the posts that it may say again.
+    repeats: Meter,
     /// Until when it is held to few packets, and what it has used of these.
     held: Instant,
     opened: Meter,
@@ -83,8 +87,8 @@ pub(super) struct Part {
 
 impl Part {
     fn of(who: Who) -> Self {
-        let (share, packets, opened) = (Meter::default(), Meter::default(), Meter::default());
-        Self { who, young: None, share, packets, held: Instant::ZERO, opened }
+        let (share, repeats, opened) = (Meter::default(), Meter::default(), Meter::default());
+        Self { who, young: None, share, repeats, held: Instant::ZERO, opened }
     }
 
     /// The prefix whose budget it shares, if its key is new.
@@ -168,17 +172,24 @@ impl Allowance {
         }
     }
 
-    /// Whether a packet with so many new posts of the session, or with repeats only, is within what its key and its
-    /// neighbourhood may say. What is ahead of that waits for its time: of an honest session all that is not settled does. One that
-    /// goes beyond it is held to few packets for a while.
-    pub(super) fn takes(&mut self, now: Instant, part: &mut Part, posts: u32, rate: Option<Rate>) -> bool {
+    /// Whether a packet with so many posts that are new and so many that came before is within what the session, its key and
+    /// its neighbourhood may say. What is ahead of that waits for its time: of an honest session all that is not settled does.
+    /// One that goes beyond it is held to few packets for a while.
+    pub(super) fn takes(
+        &mut self,
+        now: Instant,
+        part: &mut Part,
+        posts: u32,
+        repeats: u32,
+        rate: Option<Rate>,
+    ) -> bool {
         let Some(rate) = rate else { return true };
-        // Twice what may be ahead of the rate: each of these in a packet of its own, and again.
-        let burst = rate.seconds(BURST_SECONDS).saturating_add(RESTING_MAX).saturating_mul(2);
-        let interval = rate.interval() / PACKETS_OF_A_POST;
-        let is_within = part.packets.when(now, interval, burst) <= now && self.takes_posts(now, part, posts, rate);
+        let interval = REPEAT_INTERVAL.min(rate.interval() / REPEATS_OF_A_POST);
+        let burst = REPEATS_BURST.saturating_sub(repeats.saturating_sub(1));
+        let may_repeat = repeats == 0 || part.repeats.when(now, interval, burst) <= now;
+        let is_within = may_repeat && self.takes_posts(now, part, posts, rate);
         if is_within {
-            part.packets.take(now, interval);
+            part.repeats.take(now, interval * repeats);
         } else {
             part.held = now + HELD_FOR;
         }
@@ -297,7 +308,7 @@ mod tests {
         let mut posted = vec![0; parts.len()];
         for milli in millis {
             for (part, posted) in parts.iter_mut().zip(&mut posted) {
-                while allowance.takes(at(milli), part, 1, RATE) {
+                while allowance.takes(at(milli), part, 1, 0, RATE) {
                     allowance.take(at(milli), part, RATE);
                     *posted += 1;
                 }
@@ -339,7 +350,7 @@ mod tests {
         for milli in 10_000..20_000 {
             posted(&mut allowance, &mut flood, milli..milli + 1);
             if milli % 100 == 0 {
-                assert!(allowance.takes(at(milli), &mut honest, 1, RATE), "{milli}");
+                assert!(allowance.takes(at(milli), &mut honest, 1, 0, RATE), "{milli}");
                 assert_eq!(allowance.take(at(milli), &mut honest, RATE), at(milli), "and need not wait");
             }
         }
@@ -361,7 +372,7 @@ mod tests {
                 under_way.retain(|&due| due > at(milli));
                 let free = 64 - u32::try_from(under_way.len()).unwrap();
                 if free >= 16 {
-                    assert!(allowance.takes(at(milli), part, free, RATE), "{milli}: {part:?}");
+                    assert!(allowance.takes(at(milli), part, free, 0, RATE), "{milli}: {part:?}");
                     under_way.extend((0..free).map(|_| allowance.take(at(milli), part, RATE)));
                     *posted += free;
                 }
@@ -423,11 +434,30 @@ mod tests {
         };
         assert_eq!(opened(&mut parts[0], 5_000..5_999), 200 + HELD_BURST as usize - 1);
         assert_eq!(opened(&mut parts[0], 6_000..6_010), 100, "then it is over");
-        // Repeats alone are many packets as well.
+    }
+
+    #[test]
+    fn who_says_the_same_again_and_again_is_held_after_five_hundred_posts_and_twelve_however_they_are_packed() {
+        for in_a_packet in [1, 32, 60, 64] {
+            let mut allowance = Allowance::default();
+            let mut part = allowance.arrive(at(0), who(1), prefix(1));
+            let taken = (0..10_000).filter(|_| allowance.takes(at(0), &mut part, 0, in_a_packet, RATE)).count();
+            assert_eq!(taken, 512 / in_a_packet as usize, "{in_a_packet} in a packet");
+            assert_eq!((0..30).filter(|_| part.opens(at(1))).count(), HELD_BURST as usize, "of thirty");
+        }
+        // A network that loses four packets of five makes a client say each of its posts five times.
         let mut allowance = Allowance::default();
         let mut part = allowance.arrive(at(0), who(1), prefix(1));
-        assert_eq!((0..10_000).filter(|_| allowance.takes(at(0), &mut part, 0, RATE)).count(), 2 * 1064);
-        assert_eq!(opened(&mut part, 1..4), HELD_BURST as usize, "of thirty in three milliseconds");
+        for milli in (0..10_000).step_by(10) {
+            assert!(allowance.takes(at(milli), &mut part, 1, 4, RATE), "{milli}");
+            allowance.take(at(milli), &mut part, RATE);
+        }
+        // So may one under a rate of one a second, all of whose posts are waiting.
+        let slow = Rate::per_second(1);
+        let mut part = allowance.arrive(at(10_000), who(2), prefix(2));
+        for milli in (10_000..20_000).step_by(200) {
+            assert!(allowance.takes(at(milli), &mut part, 0, 64, slow), "{milli}");
+        }
     }
 
     #[test]

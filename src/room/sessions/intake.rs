@@ -45,7 +45,7 @@ struct Post<'a> {
 struct Counts {
     acks: u64,
     haves: u64,
-    posts: u64,
+    posts: u32,
 }
 
 impl Counts {
@@ -56,8 +56,8 @@ impl Counts {
     fn count<'a>(&mut self, frame: Frame<'a>) -> Result<Frame<'a>, Malformed> {
         self.acks += u64::from(matches!(frame, Frame::Ack(_)));
         self.haves += u64::from(matches!(frame, Frame::Have(_)));
-        self.posts += u64::from(matches!(frame, Frame::Post { .. }));
-        let is_too_much = self.acks > 1 || self.haves > 1 || self.posts > POSTS_MAX;
+        self.posts += u32::from(matches!(frame, Frame::Post { .. }));
+        let is_too_much = self.acks > 1 || self.haves > 1 || u64::from(self.posts) > POSTS_MAX;
         if is_too_much { Err(Malformed) } else { Ok(frame) }
     }
 }
@@ -171,7 +171,11 @@ impl Sessions {
                 Err(_) => Err(Broken),
             };
             match offered {
-                Ok((Offer::NoPlace, _)) => return Err(DropReason::NoPlace),
+                Ok((Offer::NoPlace, _)) => {
+                    // It comes again, like what came before.
+                    let _is_held = !self.allowance.takes(now, &mut peer.allowed, 0, counts.posts, intake.rate);
+                    return Err(DropReason::NoPlace);
+                }
                 Ok((Offer::Known, _)) => {}
                 Ok((offer @ (Offer::Next | Offer::Early), text)) => {
                     (posts, bytes) = (posts + 1, bytes + text.len());
@@ -187,8 +191,9 @@ impl Sessions {
         if posts > 0 && peer.begins {
             return Err(DropReason::NoPlace);
         }
-        let count = u32::try_from(posts).unwrap_or(u32::MAX);
-        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, count, intake.rate) {
+        let new = u32::try_from(posts).unwrap_or(u32::MAX);
+        let repeats = counts.posts.saturating_sub(new);
+        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, new, repeats, intake.rate) {
             return Err(DropReason::Rate);
         }
         if posts > 0 && !intake.queue.takes(author, posts, bytes) {
