@@ -4,7 +4,7 @@
 //! cargo run --example generate
 //! ```
 //!
-//! `tests/generated.rs` fails when they are stale.
+//! `tests/memory/generated.rs` fails when they are stale.
 #![allow(clippy::disallowed_methods, clippy::print_stdout)] // a tool beside the program
 
 use std::io;

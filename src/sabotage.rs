@@ -3,7 +3,7 @@
 //! Owns: the list of faults, and which one is planted in this thread. Without the feature `sabotage`, which only the
 //! project's own tests turn on, `planted` is a constant `false` and nothing of this is in the program.
 //! Must not know: what the faults do; that stands where they do it.
-//! Driven by: `tests/oracle.rs`.
+//! Driven by: `tests/memory/oracle.rs`.
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! Owns: [`Scenario`] (what is to happen), the weather (`network`), who is where (`world`), what everybody is told and
 //! whether it is true (`oracle`), the numbers (`tally`) and the story (`trace`).
 //! Must not know: real time, real sockets, the terminal.
-//! Driven by: `cmd::sim` and `tests/simulation.rs`.
+//! Driven by: `cmd::sim` and `tests/memory/simulation.rs`.
 //!
 //! The same seed gives the same run to the byte.
 

@@ -1,6 +1,6 @@
 //! Many seeds in many weathers: what the protocol promises holds in all of them.
 //!
-//! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test simulation` runs more of them, `UDPCHAT_SIM_SEED=17` only that one.
+//! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test memory simulation::` runs more of them, `UDPCHAT_SIM_SEED=17` only that one.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 
 use std::time::Duration;

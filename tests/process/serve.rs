@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
 use std::fs::File;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
+use crate::common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 
 fn serve_fails(args: &[&str], code: i32, says: &str) {

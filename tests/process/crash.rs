@@ -3,12 +3,10 @@
 //! The program that the tests run has a panic planted in it, for which there is no way in in the program that is released.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
-use common::{Process, path_in, udpchat_with};
+use crate::common::{Process, path_in, udpchat_with};
 
 /// The post that it panics at.
 const PANIC: &str = udpchat::sabotage::PANIC;

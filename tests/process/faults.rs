@@ -2,9 +2,7 @@
 //! refused with the reason, and when the trouble is over it is over.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 
-mod common;
-
-use common::{Process, in_namespace, in_namespace_with_mounts};
+use crate::common::{Process, in_namespace, in_namespace_with_mounts};
 
 /// Shell functions for a server whose log is in `$dir`, and its users.
 const ROOM: &str = r#"

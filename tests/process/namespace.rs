@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
-use common::{Process, in_namespace};
+use crate::common::{Process, in_namespace};
 
 /// Shell functions for a second host, `client`, on a link to this one.
 const TWO_HOSTS: &str = r#"

@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
-use common::{Process, Server, original, original_server, receive, udpchat_with};
+use crate::common::{Process, Server, original, original_server, receive, udpchat_with};
 use nix::sys::signal::Signal;
 
 /// The question for a session behind the nick of our signups, which terminals do not show.
@@ -57,7 +55,7 @@ impl AnyServer {
             // The port was one of ours before, perhaps: nothing is known of it.
             Ours => {
                 let mut command = udpchat_with(&["join", "--server", &server]);
-                command.env("XDG_STATE_HOME", common::new_home());
+                command.env("XDG_STATE_HOME", crate::common::new_home());
                 command
             }
             Original => original("client.py", self.port())?,
@@ -167,7 +165,7 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
     let Some((server, port)) = original_server() else { return };
     let address = format!("127.0.0.1:{port}");
     let mut send = udpchat_with(&["send", "--nick", "bot", "--server", &address, "hello"]);
-    let mut send = Process::start(send.env("XDG_STATE_HOME", common::new_home()));
+    let mut send = Process::start(send.env("XDG_STATE_HOME", crate::common::new_home()));
     assert_eq!(send.code(), 0, "{}", send.stderr.so_far());
     assert_eq!(server.stdout.wait_for("hello\n"), "SIGNUP_TAG:bot\u{6}\nbot: hello\n");
     assert_eq!(send.stderr.to_end(), FALLS_BACK.replace('\r', ""), "once");
@@ -177,7 +175,7 @@ fn our_one_shot_is_confirmed_by_the_originals_server() {
 fn our_piped_client_is_confirmed_by_the_originals_server() {
     let Some((_server, port)) = original_server() else { return };
     let mut join = udpchat_with(&["join", "-n", "jack", "-s", &format!("localhost:{port}")]);
-    let mut join = Process::start(join.env("XDG_STATE_HOME", common::new_home()));
+    let mut join = Process::start(join.env("XDG_STATE_HOME", crate::common::new_home()));
     join.enter("one\ntwo\n");
     join.close_input();
     assert_eq!(join.code(), 0, "{}", join.stderr.so_far());

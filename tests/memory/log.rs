@@ -1,15 +1,13 @@
 //! The log on disk: what is committed stays, whatever happens to the file; what cannot be committed is said.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
-mod common;
-
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::Process;
-use common::world::World;
+use crate::common::Process;
+use crate::common::world::World;
 use udpchat::room::{Config, DropReason};
 use udpchat::store::Store;
 use udpchat::store::sqlite::history::{Reader, Slice};
@@ -222,7 +220,7 @@ fn of_a_damaged_file_that_no_server_has_mended_the_rest_can_be_read() {
     assert_eq!(records.len() as u64 + unreadable, 5000);
     // The last of it are looked for from the end, and then shown from there on.
     let args = ["history", "--db", path.to_str().unwrap(), "-n", "4000"];
-    let mut history = Process::start(&mut common::udpchat_with(&args));
+    let mut history = Process::start(&mut crate::common::udpchat_with(&args));
     assert_eq!(history.code(), 1);
     assert_eq!(history.stdout.to_end().matches("jill: ").count(), 4000);
     assert!(history.stderr.to_end().contains(&format!("{unreadable} entries of ")), "each is counted once");

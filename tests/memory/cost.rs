@@ -1,6 +1,6 @@
 //! What the session protocol costs, as numbers that change when the protocol does.
 //!
-//! The tables are kept in `tests/snapshots/`; `INSTA_UPDATE=always cargo test --test cost` writes them anew.
+//! The tables are kept in `tests/memory/snapshots/`; `INSTA_UPDATE=always cargo test --test memory cost::` writes them anew.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss)] // tests are allowed to; ratios for people
 
 use std::fmt::Write;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-#[path = "../examples/generate.rs"]
+#[path = "../../examples/generate.rs"]
 mod generate;
 
 use std::collections::BTreeSet;

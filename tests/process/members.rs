@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)]
 
-mod common;
-
 use std::io;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
+use crate::common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
 use udpchat::net::client::{ClientLoop, Next, Source, Ui};
@@ -503,7 +501,7 @@ fn ping_tells_what_is_there_and_how_far_away() {
     assert!(shown.stdout.to_end().contains("2 of 2 came back"));
     assert_eq!(thread.join().unwrap(), ["SIGNUP_TAG:\u{6}", "SIGNUP_TAG:", "SIGNUP_TAG:"]);
 
-    let closed = common::closed_port().to_string();
+    let closed = crate::common::closed_port().to_string();
     ends(Process::start(&mut udpchat_with(&["ping", &closed])), 3, "nothing listens on");
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();

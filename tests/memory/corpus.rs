@@ -1,6 +1,6 @@
 //! Replays the fuzzers' corpus, on stable; every frame's decoder is reached by it.
 //!
-//! `UDPCHAT_WRITE_CORPUS=1 cargo test --test corpus` writes the part of it that is made here. What a fuzzer finds is added
+//! `UDPCHAT_WRITE_CORPUS=1 cargo test --test memory corpus::` writes the part of it that is made here. What a fuzzer finds is added
 //! beside it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 

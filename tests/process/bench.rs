@@ -2,12 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Process, Server, closed_port, original_server, udpchat_with};
+use crate::common::{Process, Server, closed_port, original_server, udpchat_with};
 use serde_json::Value;
 
 fn bench(server: &str, args: &[&str]) -> Process {

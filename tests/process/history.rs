@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Process, Server, new_home, receive, udpchat_with};
+use crate::common::{Process, Server, new_home, receive, udpchat_with};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 

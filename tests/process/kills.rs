@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -14,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{Server, udpchat};
+use crate::common::{Server, udpchat};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use udpchat::store::sqlite::history::Reader;
@@ -148,7 +146,7 @@ fn kill_over_and_over(mut server: Server, db: &str, args: &[&str]) -> Server {
     let name = server.name();
     for kill in 0..KILLS {
         if kill % 4 != 0 {
-            wait_for_entries(db, common::PATIENCE);
+            wait_for_entries(db, crate::common::PATIENCE);
         }
         std::thread::sleep(Duration::from_micros(random(LATEST * 1000)));
         server.process.signal(Signal::SIGKILL);
@@ -192,7 +190,7 @@ fn talk_and_kill(
 
 #[test]
 fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hundred_moments() {
-    let home = common::new_home();
+    let home = crate::common::new_home();
     let db = home.join("room.db").display().to_string();
     let args = ["--db", db.as_str(), "--rate", "off", "--signup-rate", "off", "--quiet"];
     // There others have few sockets, so that the port is ours again.

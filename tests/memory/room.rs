@@ -2,12 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use common::world::{Peer, SOCKET, World, run};
+use crate::common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
 use udpchat::client::Unreachable;
 use udpchat::client::text::Event;

@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-mod common;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::process::Stdio;
 
-use common::{Process, Server, closed_port, home, path_in, receive, udpchat, udpchat_with};
+use crate::common::{Process, Server, closed_port, home, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 
 /// A server that does only what the test makes it do.
@@ -20,7 +18,7 @@ struct Puppet {
 impl Puppet {
     fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
         Self { socket }
     }
 

@@ -3,14 +3,12 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::cast_possible_truncation)]
 #![cfg(target_os = "linux")] // all of 127/8 is ours there
 
-mod common;
-
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Process, Server, udpchat_with};
+use crate::common::{Process, Server, udpchat_with};
 use udpchat::wire::SessionId;
 use udpchat::wire::packet;
 

@@ -1,7 +1,7 @@
 //! Test vectors of the session protocol, for other implementations: a conversation from fixed seeds, byte for byte.
 //!
 //! `tests/vectors/session.json` is made by our client and our server; here it is read with nothing of theirs but the numbers
-//! of docs/PROTOCOL.md, snow with its own resolver, BLAKE2s and postcard. `UDPCHAT_WRITE_VECTORS=1 cargo test --test vectors`
+//! of docs/PROTOCOL.md, snow with its own resolver, BLAKE2s and postcard. `UDPCHAT_WRITE_VECTORS=1 cargo test --test memory vectors::`
 //! makes it anew when the protocol has changed.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
@@ -200,7 +200,7 @@ fn make() -> Vectors {
     let token = unhex(&datagrams[1].bytes);
     add_payloads(&mut datagrams, &client_ephemeral, &server_ephemeral);
     Vectors {
-        about: "udpchat session protocol, version 2 (docs/PROTOCOL.md 2); made by tests/vectors.rs".into(),
+        about: "udpchat session protocol, version 2 (docs/PROTOCOL.md 2); made by tests/memory/vectors.rs".into(),
         client: end(CLIENT_SECRET, client_ephemeral),
         server: end(SERVER_SECRET, server_ephemeral),
         token: TokenVector {

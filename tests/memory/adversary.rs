@@ -1,6 +1,6 @@
 //! Somebody hostile who speaks the protocol: honest members and clients keep every promise, and nothing costs more than it may.
 //!
-//! `UDPCHAT_ADVERSARY_SEEDS=10000 cargo test --release --test adversary` runs more seeds, `UDPCHAT_ADVERSARY_SEED=17` only that
+//! `UDPCHAT_ADVERSARY_SEEDS=10000 cargo test --release --test memory adversary::` runs more seeds, `UDPCHAT_ADVERSARY_SEED=17` only that
 //! one, with its story.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 

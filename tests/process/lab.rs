@@ -1,6 +1,6 @@
 //! The lab page shows what its reader will see.
 //!
-//! `UDPCHAT_WRITE_LAB=1 cargo test --test lab` writes the output anew.
+//! `UDPCHAT_WRITE_LAB=1 cargo test --test process lab::` writes the output anew.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
 use std::path::Path;
@@ -38,6 +38,6 @@ fn every_command_of_the_lab_page_prints_what_the_page_says() {
         std::fs::write(&path, &now).unwrap();
     } else {
         assert!(page.matches(OPEN).count() >= 5, "five experiments");
-        assert_eq!(page, now, "docs/LAB.md is stale: UDPCHAT_WRITE_LAB=1 cargo test --test lab writes it");
+        assert_eq!(page, now, "docs/LAB.md is stale: UDPCHAT_WRITE_LAB=1 cargo test --test process lab:: writes it");
     }
 }

@@ -1,0 +1,18 @@
+//! What needs no process and no socket: wire, room and clients in memory, the simulator with its oracle, the log's file.
+//!
+//! One binary, so that the library is linked once; `cargo test --test memory simulation::` runs one part of it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod adversary;
+mod corpus;
+mod cost;
+mod generated;
+mod hostile;
+mod log;
+mod oracle;
+mod room;
+mod sessions;
+mod simulation;
+mod vectors;

@@ -1,0 +1,21 @@
+//! Real processes over loopback, on pipes and terminals, in network namespaces.
+//!
+//! One binary, so that the library is linked once; `cargo test --test process interop::` runs one part of it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod abuse;
+mod bench;
+mod clients;
+mod crash;
+mod faults;
+mod history;
+mod hostile;
+mod interop;
+mod kills;
+mod lab;
+mod members;
+mod namespace;
+mod serve;
+mod sim;
