@@ -2,7 +2,7 @@
 //!
 //! Owns: one function a target of `fuzz/`.
 //! Must not know: where the bytes come from.
-//! Driven by: `fuzz/fuzz_targets/` and `tests/memory/corpus.rs`; part of the library only with the feature `sabotage`.
+//! Driven by: `fuzz/fuzz_targets/` and `tests/memory/corpus.rs`; part of the library only with the feature `adversary`.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -24,17 +24,16 @@
 
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))] // small numbers of the tests' own
 
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 pub mod adversary;
 pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod cmd;
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 pub mod fuzzing;
 pub mod net;
 pub mod room;
-pub mod sabotage;
 pub mod session;
 pub mod sim;
 pub mod store;

@@ -12,12 +12,6 @@ use udpchat::{cmd, ui};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     init_logger(&cli);
-    // Only in the tests' own program: a server's core that panics when it is told to.
-    #[cfg(feature = "sabotage")]
-    #[allow(clippy::disallowed_methods)] // the released program asks for nothing of the kind
-    if std::env::var_os("UDPCHAT_PLANT_PANIC").is_some() {
-        udpchat::sabotage::plant(Some(udpchat::sabotage::Fault::Panic));
-    }
     match cmd::run(cli) {
         Ok(()) => cmd::Exit::Done.into(),
         Err(failure) => {

@@ -1,6 +1,6 @@
 //! What the core has done, so that the simulator can hold every datagram to what it may cost.
 //!
-//! Owns: the kinds of work, and how much of each was done in this thread. Without the feature `sabotage`, which only the
+//! Owns: the kinds of work, and how much of each was done in this thread. Without the feature `adversary`, which only the
 //! project's own tests turn on, counting does nothing and nothing of this is in the program.
 //! Must not know: who may do how much; that stands in `adversary`.
 //! Driven by: whatever works; read by the structured adversary.
@@ -23,13 +23,13 @@ impl Work {
     pub const ALL: [Self; 4] = [Self::PublicKey, Self::Encoded, Self::Scanned, Self::Timers];
 }
 
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 std::thread_local! {
     static DONE: std::cell::Cell<[u64; Work::ALL.len()]> = const { std::cell::Cell::new([0; Work::ALL.len()]) };
 }
 
 /// So much of that was done.
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 pub(crate) fn did(work: Work, much: usize) {
     let mut done = DONE.get();
     done[work as usize] += much as u64;
@@ -37,11 +37,11 @@ pub(crate) fn did(work: Work, much: usize) {
 }
 
 /// So much of that was done: nobody counts.
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(feature = "adversary"))]
 pub(crate) const fn did(_: Work, _: usize) {}
 
 /// What was done in this thread since the last call, by kind.
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 pub fn take() -> [u64; Work::ALL.len()] {
     DONE.take()
 }

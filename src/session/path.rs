@@ -4,7 +4,6 @@
 //! Must not know: sockets; a path is whatever the driver names them by.
 //! Driven by: the session.
 
-use crate::sabotage::{Fault, planted};
 use crate::time::Instant;
 use crate::wire::packet::{DATAGRAM_MAX, PACKET_HEAD, TAG_LEN};
 
@@ -89,8 +88,6 @@ impl<P: Copy + PartialEq> Paths<P> {
             if is_newest {
                 self.candidate = None;
             }
-        } else if is_newest && planted(Fault::SkipChallenge) {
-            self.proven = from;
         } else if is_newest {
             self.candidate = Some(Candidate {
                 path: from,
@@ -148,9 +145,6 @@ impl<P: Copy + PartialEq> Paths<P> {
 impl<P> Candidate<P> {
     /// How long a challenge may be that is sent there; `None`: none may be.
     fn length(&self) -> Option<u64> {
-        if planted(Fault::EndlessChallenge) {
-            return Some(SHORT);
-        }
         let allowed = if self.is_answered { FULL } else { (AMPLIFICATION * self.received).saturating_sub(self.sent) };
         if self.tries >= CHALLENGES_MAX || allowed < SHORT {
             return None;

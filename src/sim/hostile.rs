@@ -1,6 +1,6 @@
 //! Somebody hostile beside the honest clients, and what everybody's datagrams may cost the server.
 //!
-//! Owns: the structured adversary of a scenario, and the meters. Without the feature `sabotage`, which only the project's own
+//! Owns: the structured adversary of a scenario, and the meters. Without the feature `adversary`, which only the project's own
 //! tests turn on, there is none, and nothing is metered.
 //! Must not know: how datagrams are carried.
 //! Driven by: `world`.
@@ -27,12 +27,12 @@ pub(super) enum Step {
     Transmit,
 }
 
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 pub(super) use with::Hostile;
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(feature = "adversary"))]
 pub(super) use without::Hostile;
 
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "adversary")]
 mod with {
     use arbitrary::Unstructured;
 
@@ -99,7 +99,7 @@ mod with {
     }
 }
 
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(feature = "adversary"))]
 mod without {
     use super::{BTreeSet, Entropy, Instant, Sent, Seq, SocketAddr, Step, Who};
 

@@ -78,7 +78,7 @@ pub struct Scenario {
     /// Somebody replays, forges and floods.
     pub attack: bool,
     /// Somebody hostile is there who speaks the protocol, with many keys and from many places (`adversary`; only in builds with the
-    /// feature `sabotage`). What datagrams cost the server is metered, and each key and prefix is held to its rate.
+    /// feature `adversary`). What datagrams cost the server is metered, and each key and prefix is held to its rate.
     pub adversary: bool,
     /// How many bytes of entries the server keeps for those who are behind.
     pub recent_bytes: usize,

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::room::{Beginning, Draft, DraftId, Known, POSTS_MAX, Page, Rejection, Start};
-use crate::sabotage::{Fault, planted};
 use crate::session::Entropy;
 use crate::store::{Outcome, Store};
 use crate::time::Instant;
@@ -85,9 +84,6 @@ impl Backend {
         }
         self.answers.clear();
         self.busy.clear();
-        if keep && planted(Fault::DropTail) {
-            self.log.pop();
-        }
         if !keep {
             self.id = LogId(self.entropy.bytes());
             self.log.clear();

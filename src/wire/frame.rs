@@ -603,7 +603,7 @@ impl Writer {
     }
 
     /// Writes a frame of any type and body; false, and nothing is written, if it has no place.
-    #[cfg(feature = "sabotage")]
+    #[cfg(feature = "adversary")]
     pub fn raw(&mut self, kind: u8, body: &[u8]) -> bool {
         self.list(kind, &(), body)
     }

@@ -11,7 +11,6 @@ mod cost;
 mod generated;
 mod hostile;
 mod log;
-mod oracle;
 mod room;
 mod sessions;
 mod simulation;

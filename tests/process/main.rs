@@ -8,7 +8,6 @@ mod common;
 mod abuse;
 mod bench;
 mod clients;
-mod crash;
 mod faults;
 mod history;
 mod hostile;

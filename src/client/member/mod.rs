@@ -26,7 +26,6 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::sabotage::{Fault, planted};
 use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, GapReason, History, Outcome, PersonId, PostKind, Writer};
@@ -436,7 +435,7 @@ impl Member {
             self.comebacks = 0;
         }
         let pause = COMEBACK.saturating_mul(1 << self.comebacks.min(10)).min(COMEBACK_MAX);
-        let pause = if planted(Fault::ReconnectAtOnce) { Duration::ZERO } else { self.entropy.jittered(pause) };
+        let pause = self.entropy.jittered(pause);
         self.comebacks = self.comebacks.saturating_add(1);
         self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.config));
     }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use arrayvec::ArrayVec;
 
 use super::Event;
-use crate::sabotage::{Fault, planted};
 use crate::wire::frame::{GapReason, Have};
 use crate::wire::{LogId, Seq};
 
@@ -57,9 +56,6 @@ impl View {
 
     /// An entry came; what can be handed on now goes to `events`.
     pub(super) fn entry(&mut self, seq: Seq, encoded: &[u8], events: &mut impl Extend<Event>) {
-        if planted(Fault::EntriesAsTheyCome) && seq > self.next {
-            events.extend([Event::Entry { seq, encoded: encoded.into() }]);
-        }
         if seq == self.next && self.waiting >= TAKES {
             // Its user takes no more, and the server was told so: it is sent again when there is place.
             return;

@@ -13,7 +13,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::room::request::Known;
-use crate::sabotage::{Fault, planted};
 use crate::session::Broken;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
@@ -127,7 +126,6 @@ impl Author {
         let below = (self.base..settled_below).zip(&self.posts);
         let under_way = below.into_iter().find(|(_, post)| post.outcome.is_none()).map(|(counter, _)| counter);
         match under_way {
-            Some(_) if planted(Fault::TrustSettledBelow) => Ok(settled_below.max(self.base)),
             Some(counter) if counter >= self.session_from => Err(Broken),
             // Of a session before, of which the client gave up what it did not hear.
             Some(counter) => Ok(counter),
@@ -175,7 +173,6 @@ pub(super) struct Authors {
 impl Authors {
     /// The author of that name, if it is known.
     pub(super) fn find(&self, who: Who, instance: Instance) -> Option<AuthorId> {
-        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
         self.by_name.get(&(who, instance)).copied()
     }
 
@@ -184,7 +181,6 @@ impl Authors {
         if let Some(id) = self.find(who, instance) {
             return id;
         }
-        let instance = if planted(Fault::ConfuseInstances) { Instance::default() } else { instance };
         let name = (who, instance);
         let remembered = !self.forgot;
         let id = self.free.pop().unwrap_or_else(|| {
@@ -321,14 +317,11 @@ impl Authors {
         // What the client knows to be settled is, also where this log knows nothing of it.
         let floor = author.floor(settled_below)?;
         let next = author.next.max(floor);
-        if planted(Fault::PostsAsTheyCome) && author.post(counter).is_some_and(|&post| post == SKIPPED) {
-            return Ok(Offer::Next);
-        }
-        if counter < next && !planted(Fault::SkipDedup) || author.held.contains_key(&counter) {
+        if counter < next || author.held.contains_key(&counter) {
             Ok(Offer::Known)
         } else if counter >= floor + POSTS_MAX {
             Ok(Offer::NoPlace)
-        } else if counter <= next + follows || planted(Fault::PostsAsTheyCome) {
+        } else if counter <= next + follows {
             Ok(Offer::Next)
         } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
             Ok(Offer::Early)
@@ -377,15 +370,12 @@ impl Authors {
         } else {
             let missing = counter - author.next;
             let len = author.posts.len() as u64;
-            if len + missing >= POSTS_MAX && !planted(Fault::TrustSettledBelow) {
+            if len + missing >= POSTS_MAX {
                 return Err(Broken);
             }
             author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
             author.posts.push_back(Post::default());
             author.next = counter + 1;
-        }
-        if planted(Fault::AcceptBeforeCommit) {
-            self.settle(id, counter, Outcome::Accepted(Seq(0)));
         }
         Ok(())
     }

@@ -13,7 +13,6 @@ use crate::room::admission::Prefix;
 use crate::room::counters::DropReason;
 use crate::room::members::Path;
 use crate::room::queue::{Queue, Source};
-use crate::sabotage::{Fault, planted};
 use crate::session::{PublicKey, Responder, Role, Session};
 use crate::time::Instant;
 use crate::wire::frame::{History, Join, ServerHello, Welcome};
@@ -38,9 +37,6 @@ enum Place {
 
 impl Sessions {
     pub(super) fn greet(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Result<(), DropReason> {
-        if self.lobby.is_over_its_share(path) {
-            return Err(DropReason::HalfOpen);
-        }
         let id = loop {
             let id = SessionId(self.entropy.next_u32());
             if !self.by_id.contains_key(&id) && !self.lobby.has(id) {
@@ -72,7 +68,7 @@ impl Sessions {
     ) -> bool {
         let most = if is_busy { WORK_OF_A_BUSY_TURN } else { WORK_OF_A_TURN };
         let mut done = 0;
-        while done < most || planted(Fault::PublicKeyAtOnce) {
+        while done < most {
             let Some(job) = self.lobby.next_job() else { return false };
             done += job.cost();
             let worked = match job {
@@ -127,9 +123,6 @@ impl Sessions {
                 session.bye(why, &mut bye);
                 self.reply(path, &bye);
                 self.lobby.refuse(id, path, bye.into_boxed_slice());
-                if planted(Fault::FixedShare) {
-                    self.lobby.insert(id, half_open);
-                }
             }
         }
         self.in_hand = None;
@@ -162,7 +155,6 @@ impl Sessions {
             return Err(CloseReason::TooManySessions);
         }
         let older = known.and_then(|id| self.by_author.get(&id)).copied();
-        let older = older.filter(|_| !planted(Fault::ConfuseInstances));
         let others = self.allowance.sessions_of(who).saturating_sub(usize::from(older.is_some()));
         if others >= SESSIONS_OF_A_KEY {
             return Err(CloseReason::TooManySessions);

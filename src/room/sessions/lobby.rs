@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use crate::room::admission::Prefix;
 use crate::room::members::Path;
-use crate::sabotage::{Fault, planted};
 use crate::session::{FINISH_COST, HELLO_COST, KEY_LEN, REDO_COST, Responder};
 use crate::time::Instant;
 use crate::wire::SessionId;
@@ -57,9 +56,6 @@ pub(super) const FINISH_MAX: usize = 512;
 
 /// The shortest: the client's key and an empty payload, each with its tag.
 const FINISH_MIN: usize = KEY_LEN + TAG_LEN + TAG_LEN;
-
-/// How many half-open handshakes a prefix had when they had a fixed share. Only a planted fault has one.
-const FIXED_SHARE: usize = 16;
 
 /// A handshake under way.
 #[derive(Debug)]
@@ -236,7 +232,7 @@ impl Lobby {
     /// waits takes the place of the newest of another one that has several.
     pub(super) fn is_behind(&mut self, path: Path) -> bool {
         let Some(share) = self.shares.get(&Prefix::of(path.peer.ip())) else { return false };
-        if share.waiting < WAITING_MAX || planted(Fault::PublicKeyAtOnce) {
+        if share.waiting < WAITING_MAX {
             return false;
         }
         let spare = if share.work.contains_key(&path.peer) { None } else { share.spare() };
@@ -244,12 +240,6 @@ impl Lobby {
             Some(&id) => self.take(id).is_none(),
             None => true,
         }
-    }
-
-    /// Whether the hello has no place; only if a fault is planted that gives each prefix a fixed share.
-    pub(super) fn is_over_its_share(&self, path: Path) -> bool {
-        let share = self.shares.get(&Prefix::of(path.peer.ip()));
-        planted(Fault::FixedShare) && share.is_some_and(|share| share.held.len() >= FIXED_SHARE)
     }
 
     /// A finish came. True if it is kept for its turn, in the place of one that waits for it already.

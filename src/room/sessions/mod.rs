@@ -46,7 +46,6 @@ use super::queue::{Item, Queue, Slot, Source};
 use super::rate::{Meter, Meters, Rate};
 use super::request::{Beginning, Known, Request, Start};
 use super::transmit::Outgoing;
-use crate::sabotage::{Fault, planted};
 use crate::session::{Entropy, Minter, StaticKey, Tap};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
@@ -294,10 +293,6 @@ impl Sessions {
         if slot.kind == EntryKind::Renamed {
             self.renamed(author, slot, outcome);
         }
-        let outcome = match outcome {
-            Outcome::Refused(_) if planted(Fault::AcceptRejected) => Outcome::Accepted(self.recent.end()),
-            Outcome::Accepted(_) | Outcome::Refused(_) => outcome,
-        };
         self.authors.settle(author, post.counter, outcome);
         if let Some(&id) = self.by_author.get(&author) {
             self.wake(id);
@@ -339,9 +334,6 @@ impl Sessions {
             }
             let entries = Entries { recent: &self.recent, archive: &self.archive };
             let outgoing = &mut self.outgoing[socket.0];
-            if planted(Fault::ChallengeThroughProven) {
-                outgoing.push(|out| peer.session.poll_challenge(now, out));
-            }
             let roster = &self.roster;
             let mut packets = 0;
             while packets < TURN
@@ -409,9 +401,6 @@ impl Sessions {
     /// sent is lost, as others are.
     fn challenge(&mut self, now: Instant, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
-        if planted(Fault::ChallengeThroughProven) {
-            return;
-        }
         let mut challenge = Vec::new();
         if let Some(path) = peer.session.poll_challenge(now, &mut challenge) {
             push_reply(&mut self.outgoing[path.socket.0], path, &challenge);

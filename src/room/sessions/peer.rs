@@ -11,7 +11,6 @@ use super::cursor::{Cursor, Run};
 use super::recent::Recent;
 use crate::room::members::{Path, SocketId};
 use crate::room::page::PAGE;
-use crate::sabotage::{Fault, planted};
 use crate::session::{Allowed, Session};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, GapReason, History, People, PersonId, Welcome, Writer};
@@ -229,7 +228,7 @@ impl Entries<'_> {
             if next.from < gone.0 { Some(gone) } else { page.and_then(|page| page.missing(next.from, next.to)) };
         if let Some((to, why)) = missing {
             let gap = Frame::Gap { first: next.from, count: to.since(next.from), why };
-            return if planted(Fault::SilentGap) || writer.frame(&gap) { Run { from: next.from, to } } else { nothing };
+            return if writer.frame(&gap) { Run { from: next.from, to } } else { nothing };
         }
         let to = match page {
             Some(page) => page.write(next.from, next.to, writer),

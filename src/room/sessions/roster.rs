@@ -14,7 +14,6 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use super::authors::AuthorId;
-use crate::sabotage::{Fault, planted};
 use crate::session::DEAD_AFTER;
 use crate::time::Instant;
 use crate::wire::{CloseReason, Nick, Who};
@@ -129,8 +128,7 @@ impl Roster {
         let presence = self.presences.entry((who, nick.clone())).or_default();
         presence.sessions += 1;
         presence.leaving = None;
-        let is_first = presence.joined.is_none() || planted(Fault::NoisyReconnect);
-        if !is_first {
+        if presence.joined.is_some() {
             return None;
         }
         presence.joined = Some(author);
