@@ -56,8 +56,7 @@ impl Hall {
     fn new(members: usize) -> Self {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions =
-            SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 4 << 20, tap: None };
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 4 << 20 };
         let config = Config {
             rate: None,
             signup_rate: None,
@@ -81,7 +80,6 @@ impl Hall {
                 history: History::NONE,
                 pinned: None,
                 seed: entropy.bytes(),
-                tap: None,
             };
             hall.members.push(Member::new(hall.now, config));
             while hall.hear(number) {

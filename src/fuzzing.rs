@@ -145,7 +145,7 @@ impl Server {
     fn new() -> Self {
         let mut entropy = Entropy::new([7; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], recent_bytes: 1 << 16, tap: None };
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], recent_bytes: 1 << 16 };
         let config = Config { sessions: Some(sessions), ..Config::default() };
         let honest = Member::new(Instant::ZERO, member(&mut entropy));
         let room = Room::new(config, 1, Seq(0));
@@ -272,7 +272,6 @@ fn member(entropy: &mut Entropy) -> MemberConfig {
         history: History::NONE,
         pinned: None,
         seed: entropy.bytes(),
-        tap: None,
     }
 }
 

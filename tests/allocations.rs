@@ -63,7 +63,7 @@ impl Hall {
     fn new(members: u16) -> Self {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 1, tap: None };
+        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 1 };
         let config = Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() };
         let room = Room::new(config, 1, udpchat::wire::Seq(0));
         let (store, aside, datagrams) = (Memory::default(), Vec::new(), Vec::new());
@@ -81,7 +81,6 @@ impl Hall {
                 history: History::NONE,
                 pinned: None,
                 seed: entropy.bytes(),
-                tap: None,
             };
             hall.members.push(Member::new(hall.now, config));
         }

@@ -51,7 +51,6 @@ impl Finding {
             history: identity.history,
             pinned: identity.pinned,
             seed: identity.seed,
-            tap: None,
         };
         let (member, answers) = (Member::new(now, member), Vec::new());
         Self { member, since: now, answers, token_wait: None, ignores_text: false, hint: None, ended: None }

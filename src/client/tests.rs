@@ -130,8 +130,7 @@ struct Ours {
 
 impl Ours {
     fn new() -> Self {
-        let sessions =
-            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20, tap: None };
+        let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20 };
         let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
         Self { room: Room::new(config, 1, Seq(0)), store: Memory::default() }
     }

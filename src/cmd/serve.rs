@@ -48,7 +48,6 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             log: LogId(random()),
             seed: random(),
             recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
-            tap: None,
         }),
         text: args.text.into(),
         text_history: args.text_history,

@@ -48,7 +48,6 @@ impl Crowd {
             history: History::NONE,
             pinned: None,
             seed: random(),
-            tap: None,
         };
         self.members.push(Member::new(now, config));
         self.armed.push(None);

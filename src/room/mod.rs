@@ -47,6 +47,7 @@ pub use request::{Beginning, Known, Request, Start};
 pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, POSTS_MAX, REFUSED_FOR, SESSIONS_OF_A_KEY, WORK_OF_A_TURN};
 pub use transmit::Transmits;
 
+use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
@@ -291,6 +292,11 @@ impl Room {
         if let Some(sessions) = &mut self.sessions {
             sessions.answer_beginning(session, known);
         }
+    }
+
+    /// The server's keys in a session, for the laboratory to read what is in packets to it.
+    pub fn keys(&self, session: SessionId) -> Option<Transport> {
+        self.sessions.as_ref()?.keys(session)
     }
 
     /// The room ends: every session is told so.

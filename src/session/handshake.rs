@@ -5,6 +5,7 @@
 //! Driven by: `room` ([`Responder`]) and `client` ([`Initiator`]).
 
 use std::fmt;
+use std::sync::Arc;
 
 use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
 use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver, RingResolver};
@@ -132,12 +133,13 @@ fn respond(
     Some((noise, answer))
 }
 
-/// The keys of a session.
-pub struct Transport(StatelessTransportState);
+/// The keys of one end of a session.
+#[derive(Clone)]
+pub struct Transport(Arc<StatelessTransportState>);
 
 impl Transport {
     fn new(noise: HandshakeState) -> Self {
-        Self(noise.into_stateless_transport_mode().expect("the handshake is finished"))
+        Self(Arc::new(noise.into_stateless_transport_mode().expect("the handshake is finished")))
     }
 
     /// Seals `plain` under `number` at the end of `into`.
@@ -150,7 +152,7 @@ impl Transport {
     }
 
     /// Opens what was sealed under `number`; `None` if it was not.
-    pub(super) fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Option<&'a [u8]> {
+    pub fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Option<&'a [u8]> {
         let len = self.0.read_message(number, sealed, into).ok()?;
         Some(&into[..len])
     }

@@ -18,7 +18,6 @@ mod keys;
 mod path;
 mod replay;
 mod rtt;
-mod tap;
 mod token;
 mod window;
 
@@ -28,7 +27,6 @@ use std::time::Duration;
 pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use replay::WINDOW as REPLAY_WINDOW;
-pub use tap::Tap;
 pub use token::Minter;
 pub use window::PACKETS_MAX;
 
@@ -124,8 +122,6 @@ pub struct Session<P, C> {
     spoke: Instant,
     /// When the first such packet was sent since the other end was last heard.
     unanswered: Option<Instant>,
-    /// Who is told what is in the packets.
-    tap: Option<Tap>,
 }
 
 impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
@@ -159,13 +155,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             heard: now,
             spoke: now,
             unanswered: None,
-            tap: None,
         }
-    }
-
-    /// From now on `tap` is told what is in the packets that are sent.
-    pub fn set_tap(&mut self, tap: Option<Tap>) {
-        self.tap = tap;
     }
 
     /// What the other end calls the session.
@@ -230,6 +220,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             return Err(Ignored::Replayed);
         }
         self.transport.open(number, sealed, into).ok_or(Ignored::Forged)
+    }
+
+    /// This end's keys, for the laboratory to read what is in packets to it.
+    pub fn keys(&self) -> Transport {
+        self.transport.clone()
     }
 
     /// Takes an authentic packet of `bytes` that came from `from`; `challenges` is asked for two times 8 random bytes if that
@@ -422,9 +417,6 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let start = out.len();
         out.extend_from_slice(&packet::packet_head(self.peer, self.next_number));
         self.transport.seal(self.next_number, plain, out);
-        if let Some(tap) = &self.tap {
-            tap.sealed(self.peer, self.next_number, plain);
-        }
         self.next_number += 1;
         u16::try_from(out.len() - start).unwrap_or(u16::MAX)
     }

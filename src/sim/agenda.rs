@@ -191,7 +191,7 @@ impl World<'_> {
         }
         self.oracle.log_is(self.backend.id.0, self.backend.log.len());
         self.told = self.backend.log.len();
-        self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, &self.trace, self.now);
+        self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, self.now);
     }
 
     fn restart_client(&mut self, index: usize) {

@@ -4,35 +4,38 @@
 //! Must not know: what happens next.
 //! Driven by: `world`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use super::network::Fate;
-use crate::session::Tap;
+use crate::session::Transport;
 use crate::time::Instant;
+use crate::wire::SessionId;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Ack, Frame, GapReason, Outcome, PostKind, frames};
-use crate::wire::packet::{self, Datagram};
+use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 
 /// The story; see the module.
 #[derive(Debug)]
 pub struct Trace {
     lines: Option<String>,
     hasher: DefaultHasher,
-    tap: Tap,
+    /// What packets are read with, by what their receiver calls the session.
+    keys: BTreeMap<SessionId, Transport>,
     is_closed: bool,
 }
 
 impl Trace {
     /// A story that is kept, or of which only the hash is.
     pub(super) fn new(is_kept: bool) -> Self {
-        Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), tap: Tap::default(), is_closed: false }
+        Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), keys: BTreeMap::new(), is_closed: false }
     }
 
-    /// What sessions are to be given, so that the story can say what is in packets.
-    pub(super) fn tap(&self) -> Option<Tap> {
-        self.lines.as_ref().map(|_| self.tap.clone())
+    /// Whether what happens now is told.
+    pub(super) const fn is_told(&self) -> bool {
+        self.lines.is_some() && !self.is_closed
     }
 
     /// What comes now is not told any more.
@@ -57,11 +60,16 @@ impl Trace {
         }
     }
 
+    /// The keys of the end that calls the session so: what is sent to it can be told.
+    pub(super) fn take_keys(&mut self, session: SessionId, keys: Transport) {
+        self.keys.insert(session, keys);
+    }
+
     /// A datagram was sent.
     pub(super) fn sent(&mut self, now: Instant, from: &str, to: &str, bytes: &[u8], fate: Fate) {
         self.hasher.write_u128(now.saturating_since(Instant::ZERO).as_nanos());
         self.hasher.write(bytes);
-        let tap = self.tap.clone();
+        let what = if self.is_told() { describe(bytes, &self.keys) } else { String::new() };
         self.tell(now, from, || {
             let fate = match fate {
                 Fate::Comes(1) => String::new(),
@@ -70,7 +78,7 @@ impl Trace {
                 Fate::Cut => "  [lost: the way is cut]".into(),
                 Fate::Overflowed => "  [lost: the queue is full]".into(),
             };
-            format!("-> {to:<9} {}{fate}", describe(bytes, &tap))
+            format!("-> {to:<9} {what}{fate}")
         });
     }
 }
@@ -81,7 +89,7 @@ fn time(now: Instant) -> String {
     format!("{:>4}.{:06}", since.as_secs(), since.subsec_micros())
 }
 
-fn describe(bytes: &[u8], tap: &Tap) -> String {
+fn describe(bytes: &[u8], keys: &BTreeMap<SessionId, Transport>) -> String {
     if let Some(token) = packet::token(bytes) {
         return format!("token {}", String::from_utf8_lossy(&token[1..]));
     }
@@ -97,8 +105,10 @@ fn describe(bytes: &[u8], tap: &Tap) -> String {
         Some(Datagram::Hello { .. }) => format!("hello, {len} B"),
         Some(Datagram::Answer { .. }) => format!("answer, {len} B"),
         Some(Datagram::Finish { .. }) => format!("finish, {len} B"),
-        Some(Datagram::Packet { receiver, number, .. }) => {
-            let inside = tap.plain(receiver, number).map(|plain| inside(&plain)).unwrap_or_default();
+        Some(Datagram::Packet { receiver, number, sealed }) => {
+            let mut plain = [0; DATAGRAM_MAX];
+            let plain = keys.get(&receiver).and_then(|keys| keys.open(number, sealed, &mut plain));
+            let inside = plain.map(inside).unwrap_or_default();
             format!("packet {number}, {len} B: {inside}")
         }
         Some(Datagram::Unknown { number, .. }) => format!("unknown session, of packet {number}"),

@@ -148,7 +148,7 @@ impl<'a> World<'a> {
             backend.log.push(old_entry(number, scenario.size));
         }
         backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None));
-        let room = open_room(scenario, &server_key, &backend, &mut entropy, &trace, Instant::ZERO);
+        let room = open_room(scenario, &server_key, &backend, &mut entropy, Instant::ZERO);
         let told = backend.log.len();
         let mut world = Self {
             scenario,
@@ -217,7 +217,6 @@ impl<'a> World<'a> {
             history: if index < self.scenario.replayers { History::Last(self.scenario.replay) } else { History::NONE },
             pinned: Some(self.server_key.public()),
             seed,
-            tap: self.trace.tap(),
         };
         Kind::Session(Box::new(member::Member::new(self.now, config)))
     }
@@ -410,8 +409,23 @@ impl<'a> World<'a> {
         self.oracle.sent(from, to, bytes);
         let datagram = Datagram { from, to, socket, bytes: bytes.into(), sent: self.now };
         let fate = client.map_or(Fate::Lost, |client| self.network.send(self.now, way, client, datagram));
+        if self.trace.is_told() {
+            self.give_keys(bytes);
+        }
         let (from, to) = (self.name(from), self.name(to));
         self.trace.sent(self.now, &from, &to, bytes, fate);
+    }
+
+    /// Gives the story the keys of the session that a packet is of, which its receiver may not have any more when it comes.
+    fn give_keys(&mut self, bytes: &[u8]) {
+        let Some(Packet { receiver, .. }) = parse(bytes) else { return };
+        let of_client = |client: &Client| match &client.kind {
+            Kind::Session(member) => member.keys(receiver),
+            Kind::Text(_) => None,
+        };
+        if let Some(keys) = self.room.keys(receiver).or_else(|| self.clients.iter().find_map(of_client)) {
+            self.trace.take_keys(receiver, keys);
+        }
     }
 
     /// Somebody on the way says that the server does not know the session of a packet.
@@ -537,16 +551,10 @@ pub(super) fn open_room(
     key: &StaticKey,
     backend: &Backend,
     entropy: &mut Entropy,
-    trace: &Trace,
     now: Instant,
 ) -> Room {
-    let sessions = SessionConfig {
-        key: key.clone(),
-        log: backend.id,
-        seed: entropy.bytes(),
-        recent_bytes: scenario.recent_bytes,
-        tap: trace.tap(),
-    };
+    let sessions =
+        SessionConfig { key: key.clone(), log: backend.id, seed: entropy.bytes(), recent_bytes: scenario.recent_bytes };
     let mut config = room::Config { sessions: Some(sessions), ..room::Config::default() };
     if !scenario.adversary {
         (config.rate, config.signup_rate) = (None, None);

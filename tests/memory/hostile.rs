@@ -33,8 +33,7 @@ struct World {
 
 impl World {
     fn new(rate: Option<Rate>) -> Self {
-        let sessions =
-            SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 22, tap: None };
+        let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 22 };
         let config = Config { rate, signup_rate: None, sessions: Some(sessions), ..Config::default() };
         Self { now: Instant::ZERO, room: Room::new(config, SOCKETS, Seq(0)), store: Memory::default() }
     }
@@ -233,7 +232,6 @@ fn a_member_moves_from_one_socket_of_the_server_to_another() {
         history: History::NONE,
         pinned: None,
         seed: [1; 32],
-        tap: None,
     };
     let mut jill = Member::new(world.now, config);
     let mut shown = Vec::new();

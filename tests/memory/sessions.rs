@@ -28,8 +28,7 @@ fn key(seed: u8) -> StaticKey {
 }
 
 fn config() -> Config {
-    let sessions =
-        SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20, tap: None };
+    let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20 };
     Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() }
 }
 
@@ -96,7 +95,6 @@ impl Peer {
             history: History::NONE,
             pinned: None,
             seed: [instance; 32],
-            tap: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! makes it anew when the protocol has changed.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,14 +18,14 @@ use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use udpchat::client::member::{Config as MemberConfig, Member};
 use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
-use udpchat::session::{Entropy, StaticKey, Tap};
+use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{
     Ack, Frame, GapReason, Have, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
 };
-use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, Timestamp, Who};
+use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp, Who};
 use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
@@ -126,13 +127,11 @@ fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
 fn make() -> Vectors {
     let (client_address, server_address): (SocketAddr, SocketAddr) =
         ("192.0.2.7:50000".parse().unwrap(), "192.0.2.1:9999".parse().unwrap());
-    let tap = Tap::default();
     let sessions = SessionConfig {
         key: StaticKey::from_secret(Zeroizing::new(SERVER_SECRET)),
         log: LogId(LOG),
         seed: SERVER_SEED,
         recent_bytes: 1 << 16,
-        tap: Some(tap.clone()),
     };
     let mut store = Memory::default();
     let mut room = Room::new(Config { sessions: Some(sessions), ..Config::default() }, 1, store.next());
@@ -151,15 +150,14 @@ fn make() -> Vectors {
         history: History::NONE,
         pinned: None,
         seed: CLIENT_SEED,
-        tap: Some(tap.clone()),
     };
     let mut member = Member::new(now, config);
-    let mut datagrams = Vec::new();
+    let (mut datagrams, mut keys) = (Vec::new(), BTreeMap::new());
     let mut talk = |now: Instant, member: &mut Member| loop {
         let before = datagrams.len();
         while let Some(bytes) = member.poll_transmit().map(<[u8]>::to_vec) {
             member.transmitted(now);
-            datagrams.push(vector("client", &bytes, &tap));
+            datagrams.push(vector("client", &bytes, &mut keys, |id| room.keys(id)));
             room.handle_datagram(now, Path { socket: SocketId(0), peer: client_address, local: None }, &bytes);
             room.handle_timeout(now);
         }
@@ -170,7 +168,7 @@ fn make() -> Vectors {
             let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
             room.transmitted(SocketId(0), batch.len());
             for bytes in batch {
-                datagrams.push(vector("server", &bytes, &tap));
+                datagrams.push(vector("server", &bytes, &mut keys, |id| member.keys(id)));
                 member.handle_datagram(now, server_address, &bytes);
             }
         }
@@ -315,7 +313,12 @@ fn add_payloads(datagrams: &mut [DatagramVector], client_ephemeral: &[u8; 32], s
     }
 }
 
-fn vector(from: &str, bytes: &[u8], tap: &Tap) -> DatagramVector {
+fn vector(
+    from: &str,
+    bytes: &[u8],
+    keys: &mut BTreeMap<SessionId, Transport>,
+    receivers: impl Fn(SessionId) -> Option<Transport>,
+) -> DatagramVector {
     let what = match bytes[0] {
         0x06 => "token",
         0xf8 => "hello",
@@ -326,7 +329,10 @@ fn vector(from: &str, bytes: &[u8], tap: &Tap) -> DatagramVector {
         _ => "probe",
     };
     let plaintext = match packet::parse(bytes) {
-        Some(Datagram::Packet { receiver, number, .. }) => tap.plain(receiver, number).map(|plain| hex(&plain)),
+        Some(Datagram::Packet { receiver, number, sealed }) => {
+            keys.extend(receivers(receiver).map(|of_receiver| (receiver, of_receiver)));
+            keys[&receiver].open(number, sealed, &mut [0; DATAGRAM_MAX]).map(hex)
+        }
         _ => None,
     };
     DatagramVector { from: from.into(), what: what.into(), bytes: hex(bytes), plaintext }

@@ -81,6 +81,10 @@ def write_copy(files):
             bytes_ = text.encode()
         if name == "src/lib.rs":
             bytes_ += b"pub mod planted;\n"
+        if name in ("Cargo.toml", "Cargo.lock"):
+            # Another version: what is built of it is not taken for what is built of the original.
+            before = b'name = "udpchat"\nversion = "'
+            bytes_ = re.sub(re.escape(before) + rb'[^"]*', lambda found: found[0] + b"-planted", bytes_, count=1)
         if name == "Cargo.toml":
             bytes_ += b'\n[[test]]\nname = "catch"\n\n[workspace]\n'
             bytes_ = bytes_.replace(b"autobenches = false", b"autobenches = false\nautotests = false")

@@ -163,8 +163,7 @@ impl Store for BreakingLog {
 fn a_server_that_breaks_tells_its_members_too() {
     let (told, address) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
-        let sessions =
-            SessionConfig { key: make_key(), log: LogId(random()), seed: random(), recent_bytes: 1 << 16, tap: None };
+        let sessions = SessionConfig { key: make_key(), log: LogId(random()), seed: random(), recent_bytes: 1 << 16 };
         let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
         let socket = ServerSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         told.send(socket.local()).unwrap();

@@ -195,8 +195,7 @@ impl Attempt {
             return;
         };
         let (noise, transport) = initiator.finish(payload);
-        let mut session = Session::new(now, Role::Client, peer, transport, server, round_trip);
-        session.set_tap(config.tap.clone());
+        let session = Session::new(now, Role::Client, peer, transport, server, round_trip);
         self.enter(Stage::Finishing { id, session: Box::new(session), finish: packet::finish(peer, &noise) });
     }
 

@@ -4,9 +4,11 @@
 //! Must not know: what is sent, and when.
 //! Driven by: `member`.
 
+use std::net::SocketAddr;
+
 use super::attempt::{self, Attempt};
-use super::{Event, Link, Member};
-use crate::session::PACKETS_MAX;
+use super::{Cargo, Event, Link, Member};
+use crate::session::{PACKETS_MAX, Session};
 use crate::wire::frame::{Frame, Outcome, People, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, SessionId};
@@ -61,15 +63,19 @@ impl Member {
         }
     }
 
+    /// The session that stands, or the one that is about to, if it is called that.
+    pub(super) fn session_named(&self, id: SessionId) -> Option<&Session<SocketAddr, Cargo>> {
+        match self.link.as_ref().filter(|link| link.id == id) {
+            Some(link) => Some(&link.session),
+            None => self.attempt.as_ref()?.session(id),
+        }
+    }
+
     pub(super) fn handle_packet(&mut self, receiver: SessionId, number: u64, sealed: &[u8]) {
         let is_new = self.link.as_ref().is_none_or(|link| link.id != receiver);
-        let session = if is_new {
-            self.attempt.as_ref().and_then(|attempt| attempt.session(receiver))
-        } else {
-            self.link.as_ref().map(|link| &link.session)
-        };
         let mut plain = [0; DATAGRAM_MAX];
-        let Some(Ok(plain)) = session.map(|session| session.open(number, sealed, &mut plain)) else { return };
+        let Some(session) = self.session_named(receiver) else { return };
+        let Ok(plain) = session.open(number, sealed, &mut plain) else { return };
         let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
         if frames.iter().filter(|frame| matches!(frame, Frame::Ack(_))).count() > 1 {
             return self.end(CloseReason::Broken);

@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::session::{Entropy, PublicKey, Session, StaticKey, Tap};
+use crate::session::{Entropy, PublicKey, Session, StaticKey, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, GapReason, History, Outcome, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
@@ -80,8 +80,6 @@ pub struct Config {
     pub pinned: Option<PublicKey>,
     /// All the randomness of the client comes from this.
     pub seed: [u8; 32],
-    /// Who is told what is in the packets; nobody but in the laboratory.
-    pub tap: Option<Tap>,
 }
 
 /// What the user is to know.
@@ -256,6 +254,11 @@ impl Member {
     /// Whether a hello drew another token: it arrived, and the token in it was not taken.
     pub const fn are_tokens_refused(&self) -> bool {
         self.are_tokens_refused
+    }
+
+    /// The client's keys in the session that it calls so, for the laboratory to read what is in packets to it.
+    pub fn keys(&self, session: SessionId) -> Option<Transport> {
+        self.session_named(session).map(Session::keys)
     }
 
     /// Since when the server owes a word; for ever, while there is no session.

@@ -115,7 +115,6 @@ impl Sessions {
         let (path, client) = (half_open.path, half_open.client);
         let admitted = self.admit(now, key, &payload, intake);
         let mut session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
-        session.set_tap(self.tap.clone());
         match admitted {
             Ok((identity, start)) => self.join(now, id, session, identity, &start, intake.queue),
             Err(why) => {

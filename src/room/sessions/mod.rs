@@ -46,7 +46,7 @@ use super::queue::{Item, Queue, Slot, Source};
 use super::rate::{Meter, Meters, Rate};
 use super::request::{Beginning, Known, Request, Start};
 use super::transmit::Outgoing;
-use crate::session::{Entropy, Minter, StaticKey, Tap};
+use crate::session::{Entropy, Minter, StaticKey, Transport};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome, Welcome};
@@ -84,8 +84,6 @@ pub struct Config {
     pub seed: [u8; 32],
     /// How many bytes of entries are kept for those who are behind. Older ones are read back, where the log's backend can.
     pub recent_bytes: usize,
-    /// Who is told what is in the packets; nobody but in the laboratory.
-    pub tap: Option<Tap>,
 }
 
 /// The members with sessions; see the module.
@@ -121,7 +119,6 @@ pub(super) struct Sessions {
     in_hand: Option<Who>,
     /// What each key may post; what it is told of it coming and going as well.
     rate: Option<Rate>,
-    tap: Option<Tap>,
 }
 
 impl Sessions {
@@ -153,13 +150,18 @@ impl Sessions {
             unknowns_of_others: Meter::default(),
             in_hand: None,
             rate,
-            tap: config.tap.clone(),
         }
     }
 
     /// How many sessions there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// The server's keys in a session; see [`Session::keys`].
+    pub(super) fn keys(&self, session: SessionId) -> Option<Transport> {
+        let id = self.by_id.get(&session)?;
+        Some(self.peers.get(id.0 as usize)?.as_ref()?.session.keys())
     }
 
     /// The key is refused until then.
