@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::Memory;
+use udpchat::log::store::Store;
+use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
-use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::{Instance, LogId};
@@ -106,7 +107,7 @@ impl Hall {
     fn send(&mut self) -> u64 {
         let mut sent = 0;
         while self.room.shake_hands(self.now, false) {}
-        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;
             for (to, bytes) in transmits {
@@ -115,7 +116,7 @@ impl Hall {
             }
             sent += self.room.transmitted(SOCKET, count);
             while self.room.shake_hands(self.now, false) {}
-            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for member in &mut self.members {
             while member.poll_event().is_some() {}
@@ -127,7 +128,7 @@ impl Hall {
     fn seal(&mut self, aside: &mut Aside) -> u64 {
         let mut sealed = 0;
         while self.room.shake_hands(self.now, false) {}
-        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;
             for (to, bytes) in transmits {

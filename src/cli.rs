@@ -16,10 +16,10 @@ use regex::Regex;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::Sizes;
+use crate::log::sqlite;
 use crate::net::HostPort;
-use crate::room::{Rate, TextPolicy};
+use crate::server::{Rate, TextPolicy};
 use crate::sim::{BitRate, Percent, Preset};
-use crate::store::sqlite;
 use crate::wire::Nick;
 use crate::wire::frame::History;
 

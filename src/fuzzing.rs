@@ -14,9 +14,9 @@ use crate::adversary;
 use crate::adversary::limits::{Limits, SERVER_DATAGRAM};
 use crate::adversary::member::Adversary;
 use crate::client::member::{Config as MemberConfig, Event, Member};
-use crate::room::{Config, Path, Room, SessionConfig, SocketId};
+use crate::log::Memory;
+use crate::server::{Config, Path, Room, SessionConfig, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
-use crate::store::{self, Memory};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Frame, History, Join, PostKind, ServerHello, Welcome, Writer, frames};
@@ -163,7 +163,7 @@ impl Server {
     fn send(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         while self.room.shake_hands(self.now, false) {}
-        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        crate::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let batch: Vec<_> = transmits.collect();
@@ -173,7 +173,7 @@ impl Server {
             }
             self.room.transmitted(SOCKET, count);
             while self.room.shake_hands(self.now, false) {}
-            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            crate::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for (_, bytes) in sent.iter().filter(|(to, _)| *to == address(2)) {
             self.honest.handle_datagram(self.now, address(1), bytes);

@@ -9,8 +9,8 @@
 //! | [`cmd`] | one file a subcommand: configuration in, run the loop, exit code out |
 //! | [`net`] | the shell: the only sockets, clock, stdin, stdout and signals |
 //! | [`ui`] | what people see |
-//! | [`room`] | the server's core: a room is a log, a peer is a cursor |
-//! | [`store`] | where the log is kept |
+//! | [`server`] | the server's core: a room is a log, a peer is a cursor |
+//! | [`mod@log`] | the room's log: drafts, pages, the window in memory, the backends |
 //! | [`session`] | one encrypted, reliable conversation; the same code at both ends |
 //! | [`client`] | the client's core: find out what the server speaks, say, know what became of it |
 //! | [`sim`] | the laboratory: server and clients in a simulated network |
@@ -19,8 +19,8 @@
 //! | [`time`] | time as the core knows it |
 //! | [`work`] | what the core has done, for the simulator to hold it to |
 //!
-//! `room`, `store`, `client` and `wire` are sans-IO: time and bytes are handed in, bytes and events come out. The arrows
-//! go one way: cmd -> net, ui -> room, client -> wire. `docs/ARCHITECTURE.md` says why.
+//! `server`, `log`, `client` and `wire` are sans-IO: time and bytes are handed in, bytes and events come out. The arrows
+//! go one way: cmd -> net, ui -> server, client -> log -> wire. `docs/ARCHITECTURE.md` says why.
 
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))] // small numbers of the tests' own
 
@@ -32,11 +32,11 @@ pub mod client;
 pub mod cmd;
 #[cfg(feature = "adversary")]
 pub mod fuzzing;
+pub mod log;
 pub mod net;
-pub mod room;
+pub mod server;
 pub mod session;
 pub mod sim;
-pub mod store;
 pub mod time;
 pub mod ui;
 pub mod wire;

@@ -4,9 +4,10 @@
 use std::net::SocketAddr;
 
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::Memory;
+use udpchat::log::store::Store;
+use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
-use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{History, PostKind};
 use udpchat::wire::{Instance, LogId};
@@ -24,7 +25,7 @@ fn talk(room: &mut Room, store: &mut Memory, turns: u16) -> usize {
         for datagram in [&b"x: hello"[..], b"x: hello again", b"\xff garbage", b"", &[b'y'; 1024]] {
             room.handle_datagram(Instant::from_millis(turn.into()), path(1 + turn % 100), datagram);
         }
-        store::settle(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
+        udpchat::server::settle(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
         while let Some(transmits) = room.poll_transmit(SOCKET) {
             let count = transmits.count();
             room.transmitted(SOCKET, count);
@@ -104,7 +105,7 @@ impl Hall {
     /// The room commits and seals what it has.
     fn seal(&mut self) {
         while self.room.shake_hands(self.now, false) {}
-        store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
             let mut count = 0;
             for (to, bytes) in transmits {

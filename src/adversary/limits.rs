@@ -4,7 +4,7 @@
 //! Must not know: what was worked for.
 //! Driven by: `sim`, `fuzzing`, the tests.
 
-use crate::room::WORK_OF_A_TURN;
+use crate::server::WORK_OF_A_TURN;
 use crate::session::{HELLO_COST, REDO_COST};
 use crate::wire::packet::DATAGRAM_MAX;
 use crate::work::{self, Work};

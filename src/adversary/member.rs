@@ -12,7 +12,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 
 use super::grammar::{self, Bases};
-use crate::room::SocketId;
+use crate::server::SocketId;
 use crate::session::{Entropy, Initiator, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};

@@ -2,9 +2,9 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use super::*;
-use crate::room::{self, Path, Room, SessionConfig, SocketId};
+use crate::log::Memory;
+use crate::server::{self, Path, Room, SessionConfig, SocketId};
 use crate::session::{Entropy, StaticKey};
-use crate::store::{self, Memory};
 use crate::wire::entry::Entry;
 use crate::wire::frame::History;
 use crate::wire::{LogId, Seq};
@@ -131,7 +131,7 @@ struct Ours {
 impl Ours {
     fn new() -> Self {
         let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20 };
-        let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+        let config = server::Config { sessions: Some(sessions), ..server::Config::default() };
         Self { room: Room::new(config, 1, Seq(0)), store: Memory::default() }
     }
 
@@ -144,7 +144,7 @@ impl Ours {
         let mut sent = Vec::new();
         loop {
             while self.room.shake_hands(now, false) {}
-            store::settle(now, &mut self.room, &mut self.store, |_, _| {});
+            server::settle(now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let items: Vec<_> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();

@@ -15,11 +15,11 @@ use crate::cli::Send;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, End, Next, Source, Ui};
 use crate::net::stdio::{Input, Line};
-use crate::room::POSTS_MAX;
 use crate::time::Instant;
 use crate::ui::{notice, sanitize};
 use crate::wire::Instance;
 use crate::wire::entry::{TEXT_MAX, texts};
+use crate::wire::limits::POSTS_MAX;
 
 /// The message that stands for the lines of stdin.
 const STDIN: &str = "-";

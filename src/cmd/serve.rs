@@ -12,15 +12,16 @@ use std::path::PathBuf;
 
 use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
+use crate::log::Memory;
+use crate::log::sqlite::{Keep, Sqlite};
+use crate::log::store::Store;
 use crate::net::refused::RefusedFile;
 use crate::net::server::Server;
-use crate::net::socket::ServerSocket;
 use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
-use crate::room::{self, SessionConfig, is_private};
+use crate::net::udp::ServerSocket;
+use crate::server::{self, SessionConfig, is_private};
 use crate::session::StaticKey;
-use crate::store::sqlite::{Keep, Sqlite};
-use crate::store::{Memory, Store};
 use crate::wire::LogId;
 
 /// What is kept in memory of the log for members that are behind, in bytes. Chosen: a busy room's last hours where that is
@@ -42,7 +43,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         None => Db::File(default_file(sockets.iter().map(ServerSocket::local))?),
     };
     let (key, refused) = key(args.key)?;
-    let config = room::Config {
+    let config = server::Config {
         sessions: Some(SessionConfig {
             key,
             log: LogId(random()),

@@ -12,9 +12,8 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
-use super::inbox::Inbox;
-use super::socket::set_fragments;
 use super::stdio::{Input, Line};
+use super::udp::{Inbox, set_fragments};
 use super::{Clock, END_SIGNALS};
 use crate::client::{Client, Config, Dialect, Event, Over, Unreachable};
 use crate::time::Instant;

@@ -15,7 +15,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::Clock;
 use super::client::open;
 use super::crowd::Crowd;
-use super::inbox::Inbox;
+use super::udp::Inbox;
 use crate::bench::tally::{GIVEN_UP, Tally};
 use crate::bench::{Line, Report, Sizes};
 use crate::time::Instant;

@@ -1,24 +1,19 @@
 //! The shell: the only sockets, clock, files and signals of the program.
 //!
-//! Owns: the loops ([`server`], [`client`], [`load`]) and what they are made of: the server's sockets ([`socket`]), stdin and
+//! Owns: the loops ([`server`], [`client`], [`load`]) and what they are made of: the server's sockets ([`udp`]), stdin and
 //! stdout ([`stdio`]), keys on disk ([`state`]), the clock, name resolution.
 //! Must not know: what datagrams mean, what a member is.
 //! Driven by: `cmd`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
 
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
-mod batch;
 pub mod client;
 mod crowd;
-mod inbox;
 pub mod load;
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
-mod plain;
 pub mod refused;
 pub mod server;
-pub mod socket;
 pub mod state;
 pub mod stdio;
+pub mod udp;
 
 use std::fmt;
 use std::io;

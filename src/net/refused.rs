@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::state::write_aside;
-use crate::room::REFUSED_FOR;
+use crate::server::REFUSED_FOR;
 use crate::wire::{Timestamp, Who};
 
 /// Keys that are kept. Chosen: a server that breaks more often in ten minutes has another trouble than its members.

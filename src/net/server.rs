@@ -13,11 +13,11 @@ use signal_hook::consts::{SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
 use super::refused::RefusedFile;
-use super::socket::{ServerSocket, Then};
 use super::stdio::Output;
+use super::udp::{ServerSocket, Then};
 use super::{Clock, END_SIGNALS, wall};
-use crate::room::{Config, Path, Room, SocketId};
-use crate::store::{self, Store};
+use crate::log::store::Store;
+use crate::server::{self, Config, Path, Room, SocketId};
 use crate::time::Instant;
 use crate::wire::{Nick, Who};
 
@@ -275,7 +275,7 @@ impl<S: Store> Server<S> {
         more |= self.room.shake_hands(self.clock.now(), is_busy);
         self.room.set_wall(wall());
         self.settle();
-        store::answer(now, &mut self.room, &mut self.store);
+        server::answer(now, &mut self.room, &mut self.store);
         let end = self.room.end();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.send(id)?;
@@ -307,7 +307,7 @@ impl<S: Store> Server<S> {
 
     fn settle(&mut self) {
         let output = &mut self.output;
-        store::settle(self.clock.now(), &mut self.room, &mut self.store, |tag, text| {
+        server::settle(self.clock.now(), &mut self.room, &mut self.store, |tag, text| {
             if let Some(output) = output {
                 output.push_line(&[tag, text]);
             }

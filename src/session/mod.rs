@@ -12,33 +12,33 @@
 //! 4. [`Session::poll_lost`] until it has none;
 //! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] as long as they give something.
 
-mod flight;
+mod congestion;
 mod handshake;
 mod keys;
 mod path;
-mod replay;
+mod received;
 mod rtt;
-mod token;
-mod window;
+mod sent_packets;
+mod token_key;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use congestion::PACKETS_MAX;
 pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
-pub use replay::WINDOW as REPLAY_WINDOW;
-pub use token::Minter;
-pub use window::PACKETS_MAX;
+pub use received::WINDOW as REPLAY_WINDOW;
+pub use token_key::Minter;
 
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Writer};
 use crate::wire::packet::{self, DATAGRAM_MAX};
 use crate::wire::{CloseReason, SessionId};
-use flight::Flight;
+use congestion::Window;
 use path::Paths;
-use replay::Received;
+use received::Received;
 use rtt::Rtt;
-use window::Window;
+use sent_packets::Flight;
 
 /// The client pings when it has sent nothing for so long that draws an ack (RFC 8085 3.5).
 pub const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -469,7 +469,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if self.backoff == PERSISTENT {
             self.window.collapse(now);
         }
-        if self.backoff >= PERSISTENT && self.flight.len() > flight::KEPT - PROBES {
+        if self.backoff >= PERSISTENT && self.flight.len() > sent_packets::KEPT - PROBES {
             // Nobody knows how long this goes on: it is not to take more and more memory.
             let lost = &mut self.lost;
             self.flight.abandon(|cargo| lost.push(cargo));

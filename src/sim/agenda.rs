@@ -12,7 +12,7 @@ use super::hostile::Sent;
 use super::network::Datagram;
 use super::world::{Kind, SOCKETS, World, address, message_text, open_room, server, text_config};
 use crate::client::text;
-use crate::room::SocketId;
+use crate::server::SocketId;
 use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::frame::PostKind;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::room::SocketId;
+use crate::server::SocketId;
 use crate::session::Entropy;
 use crate::time::Instant;
 use crate::wire::{Seq, Who};

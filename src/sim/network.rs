@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::room::SocketId;
+use crate::server::SocketId;
 use crate::session::Entropy;
 use crate::time::Instant;
 

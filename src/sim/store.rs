@@ -2,17 +2,18 @@
 //!
 //! Owns: the log of the simulated server, which survives its restarts if it is to.
 //! Must not know: who asked.
-//! Driven by: `world`, through [`crate::store::settle`].
+//! Driven by: `world`, through [`crate::log::store::settle`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::room::{Beginning, Draft, DraftId, Known, POSTS_MAX, Page, Rejection, Start};
+use crate::log::store::{Outcome, Store};
+use crate::log::{Beginning, Draft, DraftId, Known, Page, Rejection, Start};
 use crate::session::Entropy;
-use crate::store::{Outcome, Store};
 use crate::time::Instant;
 use crate::wire::entry::{ENTRY_MAX, Entry};
 use crate::wire::frame::GapReason;
+use crate::wire::limits::POSTS_MAX;
 use crate::wire::{LogId, Nick, PostId, Seq, Timestamp, Who};
 
 /// An entry as the backend keeps it.

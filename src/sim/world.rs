@@ -17,10 +17,9 @@ use super::tally::Tally;
 use super::trace::Trace;
 use super::{Dialect, Report, Scenario};
 use crate::client::{member, text};
-use crate::room::{self, Path, Room, SessionConfig, SocketId};
+use crate::log::store::Store;
+use crate::server::{self, Path, Room, SessionConfig, SocketId};
 use crate::session::{DEAD_AFTER, Entropy, StaticKey};
-use crate::store;
-use crate::store::Store;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome};
@@ -309,8 +308,8 @@ impl<'a> World<'a> {
                 break;
             }
         }
-        store::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
-        store::answer(self.now, &mut self.room, &mut self.backend);
+        server::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
+        server::answer(self.now, &mut self.room, &mut self.backend);
         self.backend.prune(self.scenario.keep_entries);
         self.backend.oldest().into_iter().for_each(|oldest| self.room.set_oldest(oldest));
         self.show_committed()
@@ -555,7 +554,7 @@ pub(super) fn open_room(
 ) -> Room {
     let sessions =
         SessionConfig { key: key.clone(), log: backend.id, seed: entropy.bytes(), recent_bytes: scenario.recent_bytes };
-    let mut config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+    let mut config = server::Config { sessions: Some(sessions), ..server::Config::default() };
     if !scenario.adversary {
         (config.rate, config.signup_rate) = (None, None);
     }

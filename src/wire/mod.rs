@@ -7,6 +7,7 @@
 
 pub mod entry;
 pub mod frame;
+pub mod limits;
 mod names;
 mod nick;
 pub mod packet;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use udpchat::client::Unreachable;
 use udpchat::client::text::{Client, Config as ClientConfig, Event};
-use udpchat::room::{Config, Path, Room, SocketId};
-use udpchat::store::{self, Memory, Store};
+use udpchat::log::Memory;
+use udpchat::log::store::Store;
+use udpchat::server::{Config, Path, Room, SocketId};
 use udpchat::time::Instant;
 
 /// The only socket of the server, and its address as the clients know it.
@@ -53,7 +54,9 @@ impl<S: Store> World<S> {
     pub fn settle(&mut self) {
         while self.room.shake_hands(self.now, false) {}
         let transcript = &mut self.transcript;
-        store::settle(self.now, &mut self.room, &mut self.store, |tag, text| transcript.push(format!("{tag}{text}")));
+        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |tag, text| {
+            transcript.push(format!("{tag}{text}"))
+        });
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use udpchat::client::member::{Config as MemberConfig, Event, Member};
-use udpchat::room::{Config, DropReason, Path, Rate, Room, SessionConfig, SocketId};
+use udpchat::log::Memory;
+use udpchat::server::{Config, DropReason, Path, Rate, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
-use udpchat::store::{self, Memory};
 use udpchat::time::Instant;
 use udpchat::wire::entry::Entry;
 use udpchat::wire::frame::{Frame, History, Join, Outcome, PostKind, ServerHello, Writer, frames};
@@ -53,7 +53,7 @@ impl World {
         while self.room.shake_hands(self.now, false) {}
         let mut sent = Vec::new();
         loop {
-            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
             let before = sent.len();
             for socket in 0..SOCKETS {
                 while let Some(transmits) = self.room.poll_transmit(SocketId(socket)) {

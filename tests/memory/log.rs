@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::common::Process;
 use crate::common::world::World;
-use udpchat::room::{Config, DropReason};
-use udpchat::store::Store;
-use udpchat::store::sqlite::history::{Reader, Slice};
-use udpchat::store::sqlite::{Keep, Sqlite, Sync};
+use udpchat::log::sqlite::history::{Reader, Slice};
+use udpchat::log::sqlite::{Keep, Sqlite, Sync};
+use udpchat::log::store::Store;
+use udpchat::server::{Config, DropReason};
 use udpchat::wire::entry::Entry;
 use udpchat::wire::{LogId, Seq, Timestamp};
 
@@ -190,7 +190,7 @@ fn of_a_damaged_file_what_can_be_read_is_saved_and_the_rest_is_a_gap() {
     drop(world);
     damage(&path, "jill: 2500");
     let mut world = open(&path);
-    let mut page = udpchat::room::Page::new(Seq(2432));
+    let mut page = udpchat::log::Page::new(Seq(2432));
     world.store.read(&mut page, Seq(2560));
     assert!(page.is_unreadable());
     say(&mut world, 5000..5001);
@@ -317,7 +317,7 @@ fn what_is_forgotten_by_name_is_a_gap_for_the_server_that_runs_too() {
     say(&mut world, 11..12);
     world.store.maintain(Timestamp(1000));
     assert!(!world.store.was_changed());
-    let erased = udpchat::store::sqlite::history::erase(
+    let erased = udpchat::log::sqlite::history::erase(
         &path,
         |entry| matches!(entry, Entry::Line { text } if text.starts_with("jack: ")),
     );

@@ -9,9 +9,10 @@ use crate::common::world::{Peer, SOCKET, World, run};
 use proptest::prelude::*;
 use udpchat::client::Unreachable;
 use udpchat::client::text::Event;
-use udpchat::room::Unreachable as Unreached;
-use udpchat::room::{Config, Draft, DraftId, DropReason, Rate, Rejection, TextPolicy};
-use udpchat::store::{Outcome, Store};
+use udpchat::log::store::{Outcome, Store};
+use udpchat::log::{Draft, DraftId, Rejection};
+use udpchat::server::Unreachable as Unreached;
+use udpchat::server::{Config, DropReason, Rate, TextPolicy};
 use udpchat::wire::{Seq, Timestamp};
 
 const JILL: &str = "10.0.0.2:1000";

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use udpchat::client::member::{Config as MemberConfig, Event, Member};
-use udpchat::room::{
-    Config, Draft, DraftId, DropReason, Path, Rejection, Room, SESSIONS_OF_A_KEY, SessionConfig, SocketId,
-};
+use udpchat::log::Memory;
+use udpchat::log::store::{Outcome as Committing, Store};
+use udpchat::log::{Draft, DraftId, Rejection};
+use udpchat::server::{Config, DropReason, Path, Room, SESSIONS_OF_A_KEY, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey};
-use udpchat::store::{self, Memory, Outcome as Committing, Store};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
 use udpchat::wire::frame::{History, Outcome, PersonId, PostKind};
@@ -154,7 +154,7 @@ impl<S: Store> World<S> {
         let mut sent = Vec::new();
         loop {
             while self.room.shake_hands(self.now, false) {}
-            store::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let batch: Vec<_> = transmits.collect();

@@ -17,9 +17,10 @@ use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::room::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::Memory;
+use udpchat::log::store::Store;
+use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
-use udpchat::store::{self, Memory, Store};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{
     Ack, Frame, GapReason, Have, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
@@ -163,7 +164,7 @@ fn make() -> Vectors {
         }
         loop {
             while room.shake_hands(now, false) {}
-            store::settle(now, &mut room, &mut store, |_, _| {});
+            udpchat::server::settle(now, &mut room, &mut store, |_, _| {});
             let Some(transmits) = room.poll_transmit(SocketId(0)) else { break };
             let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
             room.transmitted(SocketId(0), batch.len());

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::common::{Server, udpchat};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use udpchat::store::sqlite::history::Reader;
+use udpchat::log::sqlite::history::Reader;
 
 /// How often the server is killed.
 const KILLS: u64 = 100;

@@ -11,13 +11,15 @@ use std::time::Duration;
 use crate::common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
+use udpchat::log::Draft;
+use udpchat::log::Memory;
+use udpchat::log::store::{Outcome, Store};
 use udpchat::net::client::{ClientLoop, Next, Source, Ui};
 use udpchat::net::server::Server as ServerLoop;
-use udpchat::net::socket::ServerSocket;
 use udpchat::net::state::{make_key, random};
 use udpchat::net::stdio::Line;
-use udpchat::room::{self, Draft, SessionConfig};
-use udpchat::store::{Memory, Outcome, Store};
+use udpchat::net::udp::ServerSocket;
+use udpchat::server::{self, SessionConfig};
 use udpchat::time::Instant;
 use udpchat::wire::frame::History;
 use udpchat::wire::{Instance, LogId, Seq};
@@ -164,7 +166,7 @@ fn a_server_that_breaks_tells_its_members_too() {
     let (told, address) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
         let sessions = SessionConfig { key: make_key(), log: LogId(random()), seed: random(), recent_bytes: 1 << 16 };
-        let config = room::Config { sessions: Some(sessions), ..room::Config::default() };
+        let config = server::Config { sessions: Some(sessions), ..server::Config::default() };
         let socket = ServerSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         told.send(socket.local()).unwrap();
         ServerLoop::new(config, vec![socket], BreakingLog::default(), None).unwrap().run()

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Event;
-use crate::room::POSTS_MAX;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
+use crate::wire::limits::POSTS_MAX;
 
 /// The first pause before an unsettled post is repeated although its packet arrived; twice as long each time.
 /// Chosen: longer than any backend takes to commit, short enough to go unnoticed.

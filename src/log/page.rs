@@ -1,0 +1,147 @@
+//! A page of the log, read back from where it is kept.
+//!
+//! Owns: [`Page`]: some old entries, ready to be sent; [`PAGE`], how many that are.
+//! Must not know: who reads it, where it comes from.
+//! Driven by: `store` (which fills it) and `sessions` (which sends from it).
+
+use crate::wire::Seq;
+use crate::wire::entry::ENTRY_MAX;
+use crate::wire::frame::{GapReason, Writer};
+
+/// The numbers of a page. Chosen: reading it holds the room up for a fraction of a millisecond, and it fills several packets.
+pub const PAGE: u64 = 128;
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    At { offset: u32, len: u16 },
+    Missing(GapReason),
+}
+
+/// Old entries that follow each other, with holes where some are gone.
+#[derive(Debug)]
+pub struct Page {
+    first: Seq,
+    /// Entries, each with its length in front, as they go over the wire.
+    framed: Vec<u8>,
+    places: Vec<Place>,
+}
+
+impl Page {
+    /// The first number of the page that `seq` is on.
+    pub(crate) const fn start_of(seq: Seq) -> Seq {
+        Seq(seq.0 - seq.0 % PAGE)
+    }
+
+    /// Without entries; the first will be `first`.
+    pub const fn new(first: Seq) -> Self {
+        Self { first, framed: Vec::new(), places: Vec::new() }
+    }
+
+    /// Its first number.
+    pub const fn first(&self) -> Seq {
+        self.first
+    }
+
+    /// The number behind its last one.
+    pub fn end(&self) -> Seq {
+        self.first + self.places.len() as u64
+    }
+
+    /// Adds an entry, as it is encoded. One that is longer than entries are is none, and cannot be read.
+    pub fn push(&mut self, encoded: &[u8]) {
+        let offset = self.framed.len();
+        if encoded.len() <= ENTRY_MAX {
+            frame(encoded, &mut self.framed);
+        }
+        let len = u16::try_from(self.framed.len() - offset);
+        self.places.push(match (u32::try_from(offset), len) {
+            (Ok(offset), Ok(len @ 1..)) => Place::At { offset, len },
+            _ => Place::Missing(GapReason::Unreadable),
+        });
+    }
+
+    /// Adds numbers up to `to` that no entry comes for.
+    pub fn skip_to(&mut self, to: Seq, why: GapReason) {
+        while self.end() < to {
+            self.places.push(Place::Missing(why));
+        }
+    }
+
+    /// Whether some of it could not be read.
+    pub fn is_unreadable(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Missing(GapReason::Unreadable)))
+    }
+
+    fn place(&self, seq: Seq) -> Option<Place> {
+        self.places.get(usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?).copied()
+    }
+
+    /// The end of what is missing from `from` on, before `to`, and why; `None` if an entry is there.
+    pub(crate) fn missing(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
+        let Some(Place::Missing(why)) = self.place(from) else { return None };
+        let mut end = from;
+        while end < to && matches!(self.place(end), Some(Place::Missing(other)) if other == why) {
+            end = end + 1;
+        }
+        Some((end, why))
+    }
+
+    /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
+    pub(crate) fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+        let Some(Place::At { offset, .. }) = self.place(from) else { return from };
+        let space = writer.entries_place(from);
+        let (start, mut end, mut len) = (offset as usize, from, 0);
+        while end < to
+            && let Some(Place::At { len: next, .. }) = self.place(end)
+            && len + usize::from(next) <= space
+        {
+            len += usize::from(next);
+            end = end + 1;
+        }
+        if len > 0 && writer.entries(from, &self.framed[start..start + len]) { end } else { from }
+    }
+}
+
+/// Adds an entry with its length in front, as a varint (postcard): one byte up to 127, else two.
+pub(crate) fn frame(encoded: &[u8], framed: &mut Vec<u8>) {
+    // Two bytes hold the length of the longest entry.
+    assert!(encoded.len() <= ENTRY_MAX);
+    let [high, low] = u16::try_from(encoded.len()).map_or([0; 2], |len| ((len >> 7) << 8 | len & 0x7f).to_be_bytes());
+    match high {
+        0 => framed.push(low),
+        high => framed.extend([low | 0x80, high]),
+    }
+    framed.extend_from_slice(encoded);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Timestamp;
+    use crate::wire::entry::Entry;
+    use crate::wire::frame::{Frame, frames};
+
+    #[test]
+    fn what_is_there_is_written_up_to_a_hole_and_what_is_missing_says_why() {
+        let mut page = Page::new(Seq(128));
+        for (seq, text) in [(128, "a"), (129, "b"), (132, "c")] {
+            page.skip_to(Seq(seq), GapReason::Gone);
+            let mut encoded = [0; ENTRY_MAX];
+            let len = Entry::Line { text }.encode(Timestamp(5), &mut encoded).unwrap();
+            page.push(&encoded[..len]);
+        }
+        page.skip_to(Seq(134), GapReason::Unreadable);
+        let mut writer = Writer::default();
+        assert_eq!(page.write(Seq(128), Seq(140), &mut writer), Seq(130));
+        let Some(Ok(Frame::Entries(entries))) = frames(writer.plain()).next() else { panic!("no entries") };
+        assert_eq!((entries.first, entries.iter().count()), (Seq(128), 2));
+        assert_eq!(page.missing(Seq(128), Seq(140)), None);
+        assert_eq!(page.missing(Seq(130), Seq(140)), Some((Seq(132), GapReason::Gone)));
+        assert_eq!(page.missing(Seq(130), Seq(131)), Some((Seq(131), GapReason::Gone)));
+        assert_eq!(page.missing(Seq(133), Seq(140)), Some((Seq(134), GapReason::Unreadable)));
+        assert_eq!((page.end(), page.is_unreadable()), (Seq(134), true));
+        assert_eq!(page.write(Seq(134), Seq(140), &mut Writer::default()), Seq(134), "not beyond its end");
+        page.push(&[0; ENTRY_MAX + 1]);
+        assert_eq!(page.missing(Seq(134), Seq(140)), Some((Seq(135), GapReason::Unreadable)), "no entry is so long");
+    }
+}

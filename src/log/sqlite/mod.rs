@@ -1,0 +1,523 @@
+//! The log in an SQLite file.
+//!
+//! Owns: the connection, the transaction of the turn, what is forgotten when, what is done when the disk fails.
+//! Must not know: the room, what entries say beyond who is present by them.
+//! Driven by: [`crate::log::store::settle`], [`crate::log::store::answer`] and the server's loop ([`Store::maintain`]); `history` reads beside it.
+//!
+//! ```text
+//!  append --BEGIN--> turn --COMMIT--> committed                      (one transaction a turn)
+//!                      |  fails: ROLLBACK, all of the turn rejected
+//!                      v
+//!   well ----> failing: full, unwritable    the next turn tries again
+//!        ----> damaged, gone                `rescue` copies what is there to a new file, bit by bit; reading goes on
+//! ```
+//!
+//! It is the one place outside `net` that touches files: SQLite does, and nothing of it comes into the core but numbers and
+//! entries. It blocks, for as long as the disk takes: docs/PERFORMANCE.md says how long that is.
+#![allow(clippy::disallowed_methods)]
+
+mod file;
+pub mod history;
+mod query;
+mod rescue;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+pub use file::{OpenError, Sync};
+
+use crate::log::store::{Outcome, Store};
+use crate::log::{Beginning, Draft, DraftId, Known, Page, Rejection, Start};
+use crate::wire::entry::{ENTRY_MAX, Entry};
+use crate::wire::frame::GapReason;
+use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
+use file::{Place, Whereabouts};
+use query::{Rising, Stored};
+use rescue::Rescue;
+
+/// Entries forgotten at once. Chosen: it takes about a millisecond, and is what a busy turn adds.
+const PRUNED: u64 = 128;
+
+/// The pages in the WAL, as far as they can be guessed, that are brought into the file between two turns. Chosen: as SQLite
+/// does by itself, which would be in a commit that somebody waits for.
+const CHECKPOINT: u64 = 1000;
+
+/// How often it is looked what has become too old.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether others have written. Chosen: who has something forgotten does not see it again; it costs
+/// some microseconds.
+const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
+
+/// The same when nothing else happens.
+const LOOK_IDLE: Duration = Duration::from_secs(60);
+
+/// What is forgotten, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// What is older.
+    pub age: Option<Duration>,
+    /// What is not among so many, at least 1.
+    pub entries: Option<u64>,
+}
+
+/// Where the log stands, of an entry that was or is to be committed.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    next: Seq,
+    at: Timestamp,
+    messages: u64,
+}
+
+impl End {
+    /// Where the log stands behind that row.
+    fn behind(stored: &Stored) -> Self {
+        Self {
+            next: stored.seq + 1,
+            at: Timestamp(stored.at.cast_unsigned()),
+            messages: stored.messages.cast_unsigned(),
+        }
+    }
+}
+
+/// The drafts of this turn.
+#[derive(Debug)]
+struct Turn {
+    drafts: Vec<(DraftId, Seq, Timestamp)>,
+    end: End,
+    failed: Option<Rejection>,
+}
+
+/// The backend; see the module.
+#[derive(Debug)]
+pub struct Sqlite {
+    /// `None`: the file was replaced and cannot be opened yet.
+    connection: Option<Connection>,
+    /// Given up behind the connection.
+    place: Place,
+    id: LogId,
+    /// Every post that ever was in the log still is.
+    is_complete: bool,
+    keep: Keep,
+    oldest: Seq,
+    end: End,
+    turn: Option<Turn>,
+    outcomes: VecDeque<Outcome>,
+    failing: Option<Rejection>,
+    rescue: Option<Box<Rescue>>,
+    looked: Timestamp,
+    looked_for_others: Timestamp,
+    version: i64,
+    changed: bool,
+    /// Pages that were written to the WAL since it was last brought into the file: a guess.
+    in_wal: u64,
+    /// What is older is to be forgotten.
+    prune_to: Seq,
+}
+
+impl Sqlite {
+    /// Opens the log in that file, made if it is not there, under the name `fresh`.
+    ///
+    /// # Errors
+    /// It cannot be written, is none, is of a newer version, or another server writes to it.
+    pub fn open(path: &Path, sync: Sync, keep: Keep, fresh: LogId) -> Result<Self, OpenError> {
+        let mut place = Place::take(path, sync)?;
+        let connection = place.open(fresh)?;
+        let mut store = Self {
+            place,
+            connection: None,
+            id: fresh,
+            is_complete: true,
+            keep,
+            oldest: Seq(0),
+            end: End::default(),
+            turn: None,
+            outcomes: VecDeque::new(),
+            failing: None,
+            rescue: None,
+            looked: Timestamp::default(),
+            looked_for_others: Timestamp::default(),
+            version: 0,
+            changed: false,
+            in_wal: 0,
+            prune_to: Seq(0),
+        };
+        if store.place.may_lack_end() {
+            query::rename(&connection, fresh).map_err(|err| store.place.error(err))?;
+            log::warn!(
+                "the machine went down while the log was written: its last seconds may be missing. It goes on under a new \
+                 name, so that no client takes new entries for those that it has seen (--sync full waits for the disk)"
+            );
+        }
+        store.begin_with(&connection).map_err(|err| store.place.error(err))?;
+        store.connection = Some(connection);
+        Ok(store)
+    }
+
+    /// Which log it is.
+    pub const fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// How many entries there are, those that were forgotten by name included.
+    pub const fn len(&self) -> u64 {
+        self.end.next.since(self.oldest)
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The keys that by the log are present, and their nicks.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn present(&self) -> Result<Vec<(Who, Nick)>, OpenError> {
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        let present = query::present(connection).map_err(|err| self.place.error(err))?;
+        Ok(present.into_iter().filter_map(|(who, nick)| Some((who, nick.parse().ok()?))).collect())
+    }
+
+    fn begin_with(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        (self.id, self.is_complete) = query::log(connection)?;
+        if let Some((oldest, newest)) = query::ends(connection)? {
+            (self.oldest, self.end) = (oldest.seq, End::behind(&newest));
+        }
+        self.version = query::data_version(connection)?;
+        Ok(())
+    }
+
+    /// Writes a draft's entries into the transaction of the turn.
+    fn write(connection: &Connection, turn: &mut Turn, draft: &Draft<'_>) -> rusqlite::Result<()> {
+        let first = turn.end.next;
+        turn.end.at = turn.end.at.max(draft.at);
+        let post = draft.post.map(|PostId { instance: Instance(instance), counter }| {
+            (query::signed(draft.who.0), query::signed(instance), query::number(counter))
+        });
+        let mut written = Ok(());
+        draft.for_each(|entry| {
+            let mut encoded = [0; ENTRY_MAX];
+            let Some(len) = entry.encode(turn.end.at, &mut encoded) else {
+                // Nothing half an entry long comes into the file: the turn is rejected.
+                written = Err(rusqlite::Error::ToSqlConversionFailure("an entry is longer than it may be".into()));
+                return;
+            };
+            if written.is_ok() {
+                turn.end.messages += u64::from(entry.is_message());
+                let columns = (query::number(turn.end.at.0), query::number(turn.end.messages));
+                written = query::insert(connection, turn.end.next, columns, post, &encoded[..len]);
+                turn.end.next = turn.end.next + 1;
+            }
+        });
+        written?;
+        query::note_presence(connection, &draft.entry)?;
+        turn.drafts.push((draft.id, first, turn.end.at));
+        Ok(())
+    }
+
+    /// Ends the transaction of the turn, one way or the other.
+    fn commit(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        let gone = match self.place.whereabouts() {
+            Whereabouts::Here => None,
+            Whereabouts::Gone | Whereabouts::Replaced => Some(Rejection::Gone),
+        };
+        let mut failed = turn.failed.or(gone);
+        if let (None, Some(connection)) = (failed, &self.connection) {
+            failed = query::execute(connection, "COMMIT").err().map(|err| self.why(&err));
+        }
+        match failed {
+            None => {
+                self.touched(turn.end.next.since(self.end.next));
+                self.end = turn.end;
+                self.become_well();
+                let committed = |&(draft, first, at): &_| Outcome::Committed { draft, first, at };
+                self.outcomes.extend(turn.drafts.iter().map(committed));
+            }
+            Some(why) => {
+                if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
+                    let _ = connection.execute_batch("ROLLBACK");
+                }
+                self.fail(why);
+                self.outcomes.extend(turn.drafts.iter().map(|&(draft, ..)| Outcome::Rejected { draft, why }));
+            }
+        }
+    }
+
+    /// So many entries that follow each other were written or forgotten: their leaf and their index's, and what they fill.
+    const fn touched(&mut self, entries: u64) {
+        self.in_wal += 2 + entries / 16;
+    }
+
+    /// What an error means for who wants to say something; said once, for whoever runs the server.
+    fn why(&self, err: &rusqlite::Error) -> Rejection {
+        if self.failing.is_none() {
+            log::error!("{}: {err}", self.place.path().display());
+        }
+        match err.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Rejection::Full,
+            _ if file::is_damaged(err) => Rejection::Damaged,
+            _ => Rejection::Unwritable,
+        }
+    }
+
+    fn fail(&mut self, why: Rejection) {
+        if self.failing.replace(why) != Some(why) {
+            let path = self.place.path().display();
+            let what = match why {
+                Rejection::Full => "the disk is full",
+                Rejection::Unwritable => "it cannot be written",
+                Rejection::Damaged => "it is damaged: what can be read is copied to a new file",
+                Rejection::Gone => "it is not in its place: it is made anew there",
+            };
+            log::error!("the log, {path}: {what}; new messages are refused until that is over");
+        }
+    }
+
+    fn become_well(&mut self) {
+        if self.failing.take().is_some() {
+            log::warn!("the log, {}: it is written again", self.place.path().display());
+        }
+    }
+
+    /// Forgets some of what is too old.
+    fn prune(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let to = self.prune_to.min(self.oldest + PRUNED);
+        connection.prepare_cached("DELETE FROM entries WHERE seq < ?1")?.execute([query::number(to.0)])?;
+        self.touched(to.since(self.oldest));
+        self.oldest = to;
+        Ok(())
+    }
+
+    /// Looks whether others have written.
+    fn look_for_others(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let version = query::data_version(connection)?;
+        self.changed |= std::mem::replace(&mut self.version, version) != version;
+        Ok(())
+    }
+
+    /// Looks what has become too old.
+    fn look(&mut self, now: Timestamp) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        // The newest stays, for the numbers go on from it.
+        let newest = Seq(self.end.next.0.saturating_sub(1));
+        let by_number = self.keep.entries.map_or(Seq(0), |entries| Seq(self.end.next.0.saturating_sub(entries.max(1))));
+        let by_age = match self.keep.age {
+            Some(age) => {
+                let since = query::number(now.before(age).0);
+                query::first_with(connection, (self.oldest, self.end.next), Rising::At, since)?.unwrap_or(newest)
+            }
+            None => Seq(0),
+        };
+        self.prune_to = by_number.max(by_age).min(newest);
+        Ok(())
+    }
+
+    /// Copies some more of a log that is damaged or has lost its file to a new one, and goes on with that when it is whole.
+    fn mend(&mut self) -> Option<Duration> {
+        let why = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone))?;
+        if why == Rejection::Gone && self.rescue.is_none() {
+            match self.place.whereabouts() {
+                // Somebody has put it back.
+                Whereabouts::Here => {
+                    self.become_well();
+                    return None;
+                }
+                // It is not ours: it may be what somebody wants to have there.
+                Whereabouts::Replaced => return Some(LOOK),
+                Whereabouts::Gone => {}
+            }
+        }
+        match self.mend_some(why) {
+            Ok(true) => Some(Duration::ZERO),
+            Ok(false) => None,
+            Err(err) => {
+                log::debug!("mending the log: {err}");
+                self.rescue = None;
+                Some(LOOK)
+            }
+        }
+    }
+
+    /// True if there is more to do.
+    fn mend_some(&mut self, why: Rejection) -> Result<bool, OpenError> {
+        let (oldest, end) = (self.oldest, self.end);
+        if let (None, Some(connection)) = (&self.rescue, &self.connection) {
+            self.rescue = Some(Box::new(Rescue::begin(&self.place, connection, self.id, oldest)?));
+        }
+        if let (Some(rescue), Some(connection)) = (&mut self.rescue, &self.connection)
+            && rescue.copy_some(connection, end.next).map_err(|err| self.place.error(err))?
+        {
+            return Ok(true);
+        }
+        if let Some(rescue) = self.rescue.take() {
+            // Its WAL would be in the way of the new file's.
+            self.connection = None;
+            let keeps_old = why == Rejection::Damaged || self.place.is_there();
+            rescue.finish(&self.place, end, keeps_old)?;
+        }
+        self.place.lock()?;
+        let connection = self.place.open(self.id)?;
+        self.begin_with(&connection).map_err(|err| self.place.error(err))?;
+        (self.connection, self.changed) = (Some(connection), true);
+        self.become_well();
+        Ok(false)
+    }
+}
+
+/// Whether it is so long since the last time, which is now if it is; clocks may be set back.
+fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
+    let has_passed = last.0.abs_diff(now.0) >= u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+    if has_passed {
+        *last = now;
+    }
+    has_passed
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // Closing it does not do this if others have it open too.
+        let is_on_disk = self.place.sync_wal().is_ok();
+        if self.connection.take().is_some_and(|connection| connection.close().is_ok() && is_on_disk) {
+            self.place.set_whole();
+        }
+    }
+}
+
+impl Store for Sqlite {
+    fn next(&self) -> Seq {
+        self.end.next
+    }
+
+    fn append(&mut self, draft: &Draft<'_>) {
+        let mut turn = match self.turn.take() {
+            Some(turn) => turn,
+            None => {
+                let mending = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone));
+                let begun = match (&self.connection, mending) {
+                    (Some(connection), None) => {
+                        query::execute(connection, "BEGIN IMMEDIATE").map_err(|err| self.why(&err))
+                    }
+                    (_, Some(why)) => Err(why),
+                    (None, None) => Err(Rejection::Unwritable),
+                };
+                Turn { drafts: Vec::new(), end: self.end, failed: begun.err() }
+            }
+        };
+        match (&self.connection, turn.failed) {
+            (Some(connection), None) => {
+                if let Err(err) = Self::write(connection, &mut turn, draft) {
+                    turn.failed = Some(self.why(&err));
+                    turn.drafts.push((draft.id, Seq(0), draft.at));
+                }
+            }
+            _ => turn.drafts.push((draft.id, Seq(0), draft.at)),
+        }
+        self.turn = Some(turn);
+    }
+
+    fn poll_outcome(&mut self) -> Option<Outcome> {
+        self.commit();
+        self.outcomes.pop_front()
+    }
+
+    fn oldest(&self) -> Option<Seq> {
+        Some(self.oldest)
+    }
+
+    fn read(&mut self, page: &mut Page, to: Seq) {
+        page.skip_to(self.oldest.min(to), GapReason::Gone);
+        let Some(connection) = &self.connection else { return page.skip_to(to, GapReason::Unreadable) };
+        let take = |page: &mut Page, stored: Stored| {
+            page.skip_to(stored.seq, GapReason::Gone);
+            match stored.entry.as_slice() {
+                [] => page.skip_to(stored.seq + 1, GapReason::Gone),
+                entry => page.push(entry),
+            }
+        };
+        let read = query::rows_that_can_be_read(connection, page.end(), to, page, take, |page, seq| {
+            page.skip_to(seq, GapReason::Gone);
+            page.skip_to(seq + 1, GapReason::Unreadable);
+        });
+        page.skip_to(to, GapReason::Gone);
+        if let Err(err) = read {
+            match self.why(&err) {
+                why @ Rejection::Damaged => self.fail(why),
+                why @ (Rejection::Full | Rejection::Unwritable | Rejection::Gone) => log::debug!("reading: {why:?}"),
+            }
+        }
+    }
+
+    fn look_up(&mut self, beginning: &Beginning) -> Known {
+        let Some(connection) = &self.connection else { return Known::default() };
+        let range = (self.oldest, self.end.next);
+        let find = || {
+            let posts = query::posts(connection, beginning)?;
+            let start = match beginning.start {
+                None | Some(Start::Messages(0)) => None,
+                Some(Start::Messages(count)) => {
+                    let from = query::number(self.end.messages.saturating_sub(count).saturating_add(1));
+                    query::first_with(connection, range, Rising::Messages, from)?
+                }
+                Some(Start::Since(at)) => query::first_with(connection, range, Rising::At, query::number(at.0))?,
+            };
+            Ok(Known { start, posts, is_all: self.is_complete && self.oldest == Seq(0) })
+        };
+        find().unwrap_or_else(|err: rusqlite::Error| {
+            log::debug!("looking up: {err}");
+            Known::default()
+        })
+    }
+
+    fn maintain(&mut self, now: Timestamp) -> Option<Duration> {
+        if let Some(again) = self.mend() {
+            return Some(again);
+        }
+        let mut looked = Ok(());
+        if has_passed(&mut self.looked, now, LOOK) {
+            looked = self.look(now);
+        }
+        if has_passed(&mut self.looked_for_others, now, LOOK_FOR_OTHERS) {
+            looked = looked.and_then(|()| self.look_for_others());
+        }
+        if self.in_wal >= CHECKPOINT {
+            self.in_wal = 0;
+            looked = looked.and_then(|()| self.connection.as_ref().map_or(Ok(()), query::checkpoint));
+        }
+        if let Err(err) = looked {
+            log::debug!("looking after the log: {err}");
+        }
+        if self.prune_to > self.oldest {
+            match self.prune() {
+                Ok(()) => return Some(Duration::ZERO),
+                // A full disk cannot even forget; SQLite has rolled it back.
+                Err(err) => log::debug!("forgetting: {err}"),
+            }
+        }
+        let is_over = self.keep.entries.is_some_and(|entries| self.len() > entries.max(1));
+        if is_over { Some(LOOK) } else { self.keep.age.map(|_| LOOK_IDLE) }
+    }
+
+    fn was_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn last(&mut self, count: usize, each: &mut dyn FnMut(Seq, &Entry<'_>)) {
+        let Some(connection) = &self.connection else { return };
+        let from = Seq(self.end.next.0.saturating_sub(count as u64)).max(self.oldest);
+        let read = query::rows(connection, from, self.end.next, |stored| {
+            if let Some(entry) = Entry::decode(&stored.entry) {
+                each(stored.seq, &entry);
+            }
+        });
+        if let Err(err) = read {
+            log::debug!("reading the last entries: {err}");
+        }
+    }
+}

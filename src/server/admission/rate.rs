@@ -1,0 +1,169 @@
+//! How often something may happen.
+//!
+//! Owns: [`Rate`], [`Meter`], which holds one source to it, and [`Meters`], which hold prefixes to it.
+//! Must not know: what is metered.
+//! Driven by: `room`.
+//!
+//! The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): all that is remembered of a source is when its
+//! next event would be due if it kept exactly to the rate.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::server::admission::Prefix;
+use crate::time::Instant;
+use crate::work::{self, Work};
+
+/// So many a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    per_second: u32,
+}
+
+impl Rate {
+    /// `per_second` events a second; `None` for none at all.
+    pub const fn per_second(per_second: u32) -> Option<Self> {
+        if per_second == 0 { None } else { Some(Self { per_second }) }
+    }
+
+    /// How many that is in so many seconds.
+    pub(crate) const fn seconds(self, seconds: u32) -> u32 {
+        self.per_second.saturating_mul(seconds)
+    }
+
+    /// From one to the next; at least a nanosecond.
+    pub(crate) fn interval(self) -> Duration {
+        (Duration::from_secs(1) / self.per_second).max(Duration::from_nanos(1))
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_suffix("/s").and_then(|number| number.parse().ok());
+        number.and_then(Self::per_second).ok_or_else(|| "write it like 100/s, or off".into())
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.per_second)
+    }
+}
+
+/// What one source has used of its rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Meter {
+    /// When the next event would be due at exactly the rate.
+    due: Instant,
+}
+
+impl Meter {
+    /// When an event that comes in now may happen, if there is to be one each `interval` in the long run and `burst` may be
+    /// ahead of that.
+    pub(crate) fn when(self, now: Instant, interval: Duration, burst: u32) -> Instant {
+        let ahead = self.due.saturating_since(now);
+        now + ahead.saturating_sub(interval.saturating_mul(burst.saturating_sub(1)))
+    }
+
+    /// The event is taken.
+    pub(crate) fn take(&mut self, now: Instant, interval: Duration) {
+        self.due = self.due.max(now) + interval;
+    }
+
+    /// Whether nothing is used, so that it need not be remembered.
+    pub(crate) fn is_fresh(self, now: Instant) -> bool {
+        self.due <= now
+    }
+}
+
+/// Prefixes that are metered at a time.
+pub(crate) const METERED_MAX: usize = 4096;
+
+/// How often it is looked which of them have rested, when there are as many as there may be. Chosen: looking at all of them
+/// costs a hundredth of that.
+const SWEEP: Duration = Duration::from_millis(10);
+
+/// What prefixes have used of something that each of them may have so often.
+#[derive(Debug, Default)]
+pub(crate) struct Meters {
+    meters: BTreeMap<Prefix, Meter>,
+    swept: Instant,
+}
+
+impl Meters {
+    /// What `prefix` has used; `None` if too many others are metered.
+    pub(crate) fn of(&mut self, now: Instant, prefix: Prefix) -> Option<&mut Meter> {
+        if self.meters.len() >= METERED_MAX && !self.meters.contains_key(&prefix) {
+            if now.saturating_since(self.swept) >= SWEEP {
+                work::did(Work::Scanned, self.meters.len());
+                self.meters.retain(|_, meter| !meter.is_fresh(now));
+                self.swept = now;
+            }
+            if self.meters.len() >= METERED_MAX {
+                return None;
+            }
+        }
+        Some(self.meters.entry(prefix).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_free_and_then_it_is_the_rate() {
+        let rate: Rate = "10/s".parse().unwrap();
+        let mut meter = Meter::default();
+        let now = Instant::from_millis(5000);
+        let mut delays = Vec::new();
+        for _ in 0..5 {
+            delays.push(meter.when(now, rate.interval(), 3).saturating_since(now).as_millis());
+            meter.take(now, rate.interval());
+        }
+        assert_eq!(delays, [0, 0, 0, 100, 200]);
+        assert!(!meter.is_fresh(now + Duration::from_millis(499)));
+        assert!(meter.is_fresh(now + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn the_highest_rate_that_can_be_written_overflows_nothing() {
+        for rate in ["429500000/s", "4294967295/s", "1/s"].map(|rate| rate.parse::<Rate>().unwrap()) {
+            let mut meter = Meter::default();
+            let now = Instant::from_millis(u64::MAX / 1_000_000);
+            for burst in [0, 1, u32::MAX] {
+                assert!(meter.when(now, rate.interval(), burst) >= now);
+                meter.take(now, rate.interval());
+            }
+            assert!(rate.seconds(u32::MAX).saturating_add(64) >= rate.seconds(1));
+        }
+    }
+
+    #[test]
+    fn as_many_prefixes_are_metered_as_may_be_and_those_that_have_rested_make_place() {
+        let mut meters = Meters::default();
+        let prefix =
+            |number: usize| Prefix::of([10, u8::try_from(number >> 8).unwrap(), (number & 0xff) as u8, 1].into());
+        let now = Instant::from_millis(100);
+        for number in 0..METERED_MAX {
+            meters.of(now, prefix(number)).unwrap().take(now, Duration::from_millis(10));
+        }
+        assert!(meters.of(now, prefix(METERED_MAX)).is_none(), "one past the limit");
+        assert!(meters.of(now, prefix(5)).is_some());
+        let later = now + Duration::from_millis(10);
+        assert!(meters.of(later, prefix(METERED_MAX)).is_some());
+        assert_eq!(meters.meters.len(), 1);
+    }
+
+    #[test]
+    fn a_rate_is_written_as_so_many_a_second() {
+        assert_eq!("100/s".parse::<Rate>().unwrap().to_string(), "100/s");
+        for wrong in ["0/s", "100", "fast", "-1/s", "1/m", "/s"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What is to be sent.
+//!
+//! Owns: [`Transmits`], the one form in which sockets are given datagrams, and [`Outgoing`], datagrams that are built.
+//! Must not know: what is in them.
+//! Driven by: `room`.
+//!
+//! Built datagrams of full length that follow each other to one peer lie one behind the other and are one item: what one
+//! `UDP_SEGMENT` call carries. The last of them may be shorter.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::server::text::fanout::Sweep;
+use crate::server::text::members::Path;
+use crate::server::text::ring::{RUN_BYTES_MAX, SEGMENTS_MAX};
+use crate::wire::packet::DATAGRAM_MAX;
+
+/// Datagrams that are built one by one after the system would not segment some. Chosen: it may be about one peer's way, or
+/// about all; trying again costs one call too many.
+const UNSEGMENTED: u32 = 65_536;
+
+/// What is to be sent next on one socket, all of one form: the source address and the segment length are shared.
+#[derive(Clone, Debug)]
+pub struct Transmits<'a> {
+    pub(super) from: Option<IpAddr>,
+    pub(super) segment: Option<usize>,
+    pub(super) source: Datagrams<'a>,
+}
+
+/// Where they come from.
+#[derive(Clone, Debug)]
+pub(super) enum Datagrams<'a> {
+    /// A run of the log for each text peer.
+    Sweep(Sweep<'a>),
+    /// What was built.
+    Built { rest: std::collections::vec_deque::Iter<'a, Built>, bytes: &'a [u8], from: Option<IpAddr> },
+}
+
+impl Transmits<'_> {
+    /// The address to send from, where it is not the socket's only one.
+    pub const fn from(&self) -> Option<IpAddr> {
+        self.from
+    }
+
+    /// Into datagrams of which length the bytes are to be cut, the last as it comes out; `None`: they are one.
+    pub const fn segment(&self) -> Option<usize> {
+        self.segment
+    }
+
+    /// Whether they may be cut into fragments on their way: text has lines longer than what every way takes whole.
+    pub const fn may_be_fragmented(&self) -> bool {
+        matches!(self.source, Datagrams::Sweep(_))
+    }
+}
+
+impl<'a> Iterator for Transmits<'a> {
+    type Item = (SocketAddr, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.source {
+            Datagrams::Sweep(sweep) => sweep.next(),
+            Datagrams::Built { rest, bytes, from } => {
+                let built = rest.next().filter(|built| built.from == *from)?;
+                Some((built.to, &bytes[built.start..built.end]))
+            }
+        }
+    }
+}
+
+/// One datagram, or several to the same peer, all but the last of full length.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Built {
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    start: usize,
+    end: usize,
+}
+
+impl Built {
+    const fn datagrams(&self) -> usize {
+        (self.end - self.start).div_ceil(DATAGRAM_MAX)
+    }
+
+    /// Whether one more datagram has place behind.
+    const fn takes_more(&self) -> bool {
+        let len = self.end - self.start;
+        len.is_multiple_of(DATAGRAM_MAX) && len + DATAGRAM_MAX <= RUN_BYTES_MAX && self.datagrams() < SEGMENTS_MAX
+    }
+}
+
+/// The datagrams of one socket that are built and not yet taken.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    bytes: Vec<u8>,
+    built: VecDeque<Built>,
+    datagrams: usize,
+    /// So many are built one by one from now on.
+    unsegmented: u32,
+}
+
+impl Outgoing {
+    /// How many datagrams there are.
+    pub(super) const fn len(&self) -> usize {
+        self.datagrams
+    }
+
+    /// Adds a datagram that `write` appends, if it returns where it goes to.
+    pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Option<Path>) -> bool {
+        if self.built.is_empty() {
+            self.bytes.clear();
+        }
+        let start = self.bytes.len();
+        let Some(path) = write(&mut self.bytes) else { return false };
+        let built = Built { to: path.peer, from: path.local, start, end: self.bytes.len() };
+        self.datagrams += 1;
+        self.unsegmented = self.unsegmented.saturating_sub(1);
+        match self.built.back_mut() {
+            Some(last)
+                if (last.to, last.from) == (built.to, built.from) && last.takes_more() && self.unsegmented == 0 =>
+            {
+                last.end = built.end;
+            }
+            _ => self.built.push_back(built),
+        }
+        true
+    }
+
+    /// The system would not segment the first of them: all that there are, and many to come, go one by one.
+    pub(super) fn unsegment(&mut self) {
+        self.unsegmented = UNSEGMENTED;
+        let split = |built: Built| {
+            (built.start..built.end).step_by(DATAGRAM_MAX).map(move |start| Built {
+                start,
+                end: built.end.min(start + DATAGRAM_MAX),
+                ..built
+            })
+        };
+        self.built = self.built.drain(..).flat_map(split).collect();
+    }
+
+    /// What there is, as far as it leaves from the same address.
+    pub(super) fn transmits(&self) -> Option<Transmits<'_>> {
+        let from = self.built.front()?.from;
+        let source = Datagrams::Built { rest: self.built.iter(), bytes: &self.bytes, from };
+        // One that is no longer than a segment is one datagram all the same.
+        let is_segmented = self.built.iter().take_while(|built| built.from == from).any(|built| built.datagrams() > 1);
+        Some(Transmits { from, segment: is_segmented.then_some(DATAGRAM_MAX), source })
+    }
+
+    /// The first `count` are done with.
+    pub(super) fn sent(&mut self, count: usize) -> u64 {
+        let sent: usize = self.built.drain(..count).map(|built| built.datagrams()).sum();
+        self.datagrams -= sent;
+        sent as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::SocketId;
+
+    fn path(port: u16) -> Path {
+        Path { socket: SocketId(0), peer: ([10, 0, 0, 1], port).into(), local: None }
+    }
+
+    fn push(outgoing: &mut Outgoing, port: u16, len: usize) {
+        outgoing.push(|out| {
+            out.resize(out.len() + len, u8::try_from(port).unwrap());
+            Some(path(port))
+        });
+    }
+
+    fn items(outgoing: &Outgoing) -> Vec<(u16, usize)> {
+        outgoing.transmits().into_iter().flatten().map(|(to, bytes)| (to.port(), bytes.len())).collect()
+    }
+
+    #[test]
+    fn full_datagrams_to_one_peer_are_one_item_and_a_shorter_one_ends_it() {
+        let mut outgoing = Outgoing::default();
+        for (port, len) in [(1, 1200), (1, 1200), (1, 90), (1, 1200), (2, 1200), (2, 20), (3, 20), (3, 20)] {
+            push(&mut outgoing, port, len);
+        }
+        assert_eq!(items(&outgoing), [(1, 2490), (1, 1200), (2, 1220), (3, 20), (3, 20)]);
+        assert_eq!(outgoing.transmits().unwrap().segment(), Some(DATAGRAM_MAX));
+        assert_eq!((outgoing.len(), outgoing.sent(2), outgoing.len()), (8, 4, 4));
+        outgoing.sent(1);
+        assert_eq!(outgoing.transmits().unwrap().segment(), None);
+        outgoing.sent(2);
+        assert!(outgoing.transmits().is_none());
+    }
+
+    #[test]
+    fn an_item_is_no_longer_than_one_call_carries() {
+        let mut outgoing = Outgoing::default();
+        (0..70).for_each(|_| push(&mut outgoing, 1, DATAGRAM_MAX));
+        assert_eq!(items(&outgoing), [(1, 54 * DATAGRAM_MAX), (1, 16 * DATAGRAM_MAX)]);
+    }
+
+    #[test]
+    fn what_the_system_does_not_segment_goes_one_by_one() {
+        let mut outgoing = Outgoing::default();
+        [1200, 1200, 7].into_iter().for_each(|len| push(&mut outgoing, 1, len));
+        outgoing.unsegment();
+        (0..2).for_each(|_| push(&mut outgoing, 1, 1200));
+        assert_eq!(items(&outgoing), [(1, 1200), (1, 1200), (1, 7), (1, 1200), (1, 1200)]);
+        assert_eq!((outgoing.transmits().unwrap().segment(), outgoing.sent(5), outgoing.len()), (None, 5, 0));
+    }
+}

@@ -1,0 +1,540 @@
+//! What was accepted and waits for its turn.
+//!
+//! Owns: the queued datagrams, one line of them a source, and whose turn it is; their buffers, which are used again.
+//! Must not know: what the datagrams mean, who the sources are.
+//! Driven by: `room`.
+//!
+//! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
+//! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue
+//! is full, the source with the most waiting loses its oldest datagram if that is more than the even share; when nobody has
+//! more, the newcomer loses its own.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::log::{DraftId, EntryKind};
+use crate::server::room::posts::AuthorId;
+use crate::server::text::members::MemberId;
+use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::text::{JOINED, LINE_MAX};
+use crate::wire::{PostId, Who};
+use crate::work::{self, Work};
+
+/// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
+pub(super) const WAITING_MAX: usize = 2048;
+
+/// The most bytes that wait. Chosen: a full queue of lines of a usual length.
+pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
+
+/// A buffer longer than this is given back after use: the longest line that is not cut.
+const BUFFER_KEPT: usize = LINE_MAX;
+
+/// In the last quarter an author may have one in so many of what is free. Chosen: of sixty that take all that they get the last
+/// 36 leave a third of the quarter.
+const CROWDED_PART: usize = 32;
+
+/// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
+const LOOK_PER_LOSS: usize = 64;
+
+/// Who said it: a text member, or an author with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Source(pub(super) u32);
+
+impl Source {
+    /// A text member: the even ones.
+    pub(super) const fn member(MemberId(id): MemberId) -> Self {
+        Self(id << 1)
+    }
+
+    /// An author: the odd ones.
+    pub(super) const fn author(AuthorId(id): AuthorId) -> Self {
+        Self(id << 1 | 1)
+    }
+
+    pub(super) const fn as_member(self) -> Option<MemberId> {
+        if self.0 & 1 == 0 { Some(MemberId(self.0 >> 1)) } else { None }
+    }
+
+    pub(super) const fn as_author(self) -> Option<AuthorId> {
+        if self.0 & 1 == 1 { Some(AuthorId(self.0 >> 1)) } else { None }
+    }
+}
+
+/// What is to become an entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Item<'a> {
+    pub(super) source: Source,
+    pub(super) kind: EntryKind,
+    /// The nick of a session's author; empty for a text member.
+    pub(super) nick: &'a str,
+    /// What a signup calls itself, what is said, or the new nick.
+    pub(super) text: &'a str,
+    /// The key of a session's author.
+    pub(super) who: Who,
+    pub(super) post: Option<PostId>,
+    /// Not before this.
+    pub(super) due: Instant,
+}
+
+/// An item on its way into the log.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// What a signup calls itself, what is said, or the new nick.
+    pub(super) text: String,
+    pub(super) nick: String,
+    pub(super) who: Who,
+    pub(super) post: Option<PostId>,
+    pub(super) source: Source,
+    pub(super) kind: EntryKind,
+    /// How it is cut: the length of the prefix that each part repeats. Settled when it is taken out.
+    pub(super) prefix_len: usize,
+    /// The entries it makes. Settled when it is taken out.
+    pub(super) entries: u64,
+    /// Not before this.
+    due: Instant,
+    taken: bool,
+    generation: u32,
+    next: Option<u32>,
+}
+
+impl Slot {
+    /// Puts the line together that text peers are shown.
+    pub(super) fn render(&self, into: &mut String) {
+        if self.kind == EntryKind::Signup {
+            into.clear();
+            into.extend([&self.text, JOINED]);
+        } else {
+            self.entry(&self.text).render(into);
+        }
+    }
+
+    /// What is to be kept of it; of a text member's, the line as `rendered`.
+    pub(super) fn entry<'a>(&'a self, rendered: &'a str) -> Entry<'a> {
+        let (who, nick) = (self.who, self.nick.as_str());
+        match self.kind {
+            EntryKind::Line | EntryKind::Signup => Entry::Line { text: rendered },
+            EntryKind::Said => Entry::Said { who, nick, text: &self.text },
+            EntryKind::Joined => Entry::Joined { who, nick },
+            EntryKind::Left(why) => Entry::Left { who, nick, why },
+            EntryKind::Did => Entry::Did { who, nick, text: &self.text },
+            EntryKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
+        }
+    }
+}
+
+/// The datagrams of one source.
+#[derive(Clone, Copy, Debug, Default)]
+struct Backlog {
+    /// Oldest and newest of those that wait.
+    head: Option<u32>,
+    tail: Option<u32>,
+    waiting: u32,
+    /// Taken out and not given back.
+    under_way: u32,
+}
+
+/// The queue; see the module.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// By source.
+    backlogs: Vec<Backlog>,
+    turns: VecDeque<Source>,
+    /// Sources whose next datagram is not due yet, by when it is.
+    resting: BTreeSet<(Instant, Source)>,
+    /// As late as anybody has told us.
+    now: Instant,
+    waiting: usize,
+    bytes: usize,
+    /// The source with the longest backlog when last looked.
+    heaviest: Source,
+    /// Datagrams that were lost since then.
+    since_look: usize,
+}
+
+impl Queue {
+    /// Whether anything of `source` waits or is under way.
+    pub(super) fn holds(&self, source: Source) -> bool {
+        self.backlogs.get(source.0 as usize).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
+    }
+
+    /// Lets the sources go on that have rested enough.
+    pub(super) fn wake(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        while let Some(&(due, source)) = self.resting.first().filter(|&&(due, _)| due <= self.now) {
+            self.resting.remove(&(due, source));
+            self.turns.push_back(source);
+        }
+    }
+
+    /// When [`Queue::wake`] has something to do; always after the `now` of the last one.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.resting.first().map(|&(due, _)| due)
+    }
+
+    /// Whether `items` more with `bytes` of text have place without anybody losing something.
+    fn has_place(&self, items: usize, bytes: usize) -> bool {
+        self.waiting + items <= WAITING_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
+    }
+
+    /// Whether `items` more of an author's have place: without anybody losing something, or because it has less than its
+    /// share while a text member, to whom nothing is promised, has more. In the last quarter an author may have as much waiting
+    /// as a 32nd of what is free (dynamic thresholds, Choudhury and Hahne 1998), and one post whatever is: who fills the
+    /// queue with what rests there keeps nobody else from speaking.
+    pub(super) fn takes(&self, author: Source, items: usize, bytes: usize) -> bool {
+        let sources = self.turns.len() + self.resting.len() + 1;
+        let waiting = self.waiting_of(author);
+        let share = (self.waiting / sources).max(1);
+        let yields = self.heaviest.as_member().is_some() && self.waiting_of(self.heaviest) > share;
+        let mut most = usize::MAX;
+        if self.waiting + items > WAITING_MAX / 4 * 3 {
+            most = WAITING_MAX.saturating_sub(self.waiting) / CROWDED_PART;
+        }
+        if self.bytes + bytes > WAITING_BYTES_MAX / 4 * 3 {
+            most = most.min(WAITING_BYTES_MAX.saturating_sub(self.bytes) / LINE_MAX / CROWDED_PART);
+        }
+        (self.has_place(items, bytes) && waiting + items <= most.max(1)) || (yields && waiting < share)
+    }
+
+    /// Whether what is told of members that come and go has place: half of it is for what is said.
+    pub(super) const fn has_place_for_notices(&self) -> bool {
+        self.waiting < WAITING_MAX / 2
+    }
+
+    /// Puts an item behind the others of its source, to have its turn not before it is due. Those that are dropped for it
+    /// are told to `dropped`. False if it has no place itself.
+    pub(super) fn push(&mut self, item: Item<'_>, mut dropped: impl FnMut(&Slot)) -> bool {
+        let Item { source, kind, nick, text, who, post, due } = item;
+        while !self.has_place(1, text.len()) {
+            match self.drop_from_heaviest(source) {
+                Some(lost) => {
+                    dropped(&self.slots[lost as usize]);
+                    self.recycle(lost);
+                }
+                None => return false,
+            }
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("the queue is short")
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.text.push_str(text);
+        slot.nick.push_str(nick);
+        (slot.source, slot.kind, slot.due, slot.next) = (source, kind, due, None);
+        (slot.who, slot.post) = (who, post);
+        if self.backlogs.len() <= source.0 as usize {
+            self.backlogs.resize(source.0 as usize + 1, Backlog::default());
+        }
+        let backlog = &mut self.backlogs[source.0 as usize];
+        match backlog.tail.replace(index) {
+            Some(tail) => self.slots[tail as usize].next = Some(index),
+            None => {
+                backlog.head = Some(index);
+                self.line_up(source);
+            }
+        }
+        self.backlogs[source.0 as usize].waiting += 1;
+        self.waiting += 1;
+        self.bytes += text.len();
+        if self.waiting_of(source) > self.waiting_of(self.heaviest) {
+            self.heaviest = source;
+        }
+        self.check();
+        true
+    }
+
+    /// What [`Queue::pop`] would take out.
+    pub(super) fn peek(&self) -> Option<&Slot> {
+        let &source = self.turns.front()?;
+        self.backlogs[source.0 as usize].head.map(|head| &self.slots[head as usize])
+    }
+
+    /// Takes out the next datagram; it stays readable by its name until [`Queue::give_back`].
+    pub(super) fn pop(&mut self) -> Option<DraftId> {
+        let source = self.turns.pop_front()?;
+        let slot = self.unlink_oldest(source)?;
+        self.line_up(source);
+        self.backlogs[source.0 as usize].under_way += 1;
+        self.slots[slot as usize].taken = true;
+        self.check();
+        Some(DraftId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    /// Settles how what was taken out is cut.
+    pub(super) fn settle(&mut self, id: DraftId, prefix_len: usize, entries: u64) {
+        let slot = &mut self.slots[id.slot as usize];
+        (slot.prefix_len, slot.entries) = (prefix_len, entries);
+    }
+
+    /// What was taken out under this name and not given back.
+    pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
+        self.slots.get(id.slot as usize).filter(|slot| slot.taken && slot.generation == id.generation)
+    }
+
+    /// Frees what was taken out.
+    pub(super) fn give_back(&mut self, id: DraftId) {
+        let Some(source) = self.get(id).map(|slot| slot.source) else { return };
+        self.backlogs[source.0 as usize].under_way -= 1;
+        self.recycle(id.slot);
+        if self.free.len() == self.slots.len() && self.slots.len() > WAITING_MAX / 8 {
+            // Nothing is left of a flood: give its memory back.
+            *self = Self { now: self.now, ..Self::default() };
+        }
+    }
+
+    fn recycle(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.text.clear();
+        slot.nick.clear();
+        if slot.text.capacity() > BUFFER_KEPT {
+            slot.text = String::new();
+        }
+        slot.taken = false;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(index);
+    }
+
+    /// Puts a source where its oldest datagram belongs: in the round, or to rest.
+    fn line_up(&mut self, source: Source) {
+        let Some(head) = self.backlogs[source.0 as usize].head else { return };
+        let due = self.slots[head as usize].due;
+        if due <= self.now {
+            self.turns.push_back(source);
+        } else {
+            self.resting.insert((due, source));
+        }
+    }
+
+    fn waiting_of(&self, source: Source) -> usize {
+        self.backlogs.get(source.0 as usize).map_or(0, |backlog| backlog.waiting as usize)
+    }
+
+    fn unlink_oldest(&mut self, source: Source) -> Option<u32> {
+        let backlog = &mut self.backlogs[source.0 as usize];
+        let head = backlog.head?;
+        let slot = &mut self.slots[head as usize];
+        backlog.head = slot.next.take();
+        if backlog.head.is_none() {
+            backlog.tail = None;
+        }
+        backlog.waiting -= 1;
+        self.waiting -= 1;
+        self.bytes -= slot.text.len();
+        Some(head)
+    }
+
+    /// Takes out the oldest datagram of the source with the longest backlog. `None` if there is none with more than the
+    /// even share, or if the newcomer has it itself.
+    fn drop_from_heaviest(&mut self, newcomer: Source) -> Option<u32> {
+        let sources = self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
+        let share = (self.waiting / sources.max(1)).max(1);
+        if self.waiting_of(newcomer) > share {
+            return None;
+        }
+        self.since_look += 1;
+        if self.waiting_of(self.heaviest) <= share && self.since_look * LOOK_PER_LOSS >= sources {
+            let resting = self.resting.iter().map(|&(_, source)| source);
+            let all = self.turns.iter().copied().chain(resting);
+            work::did(Work::Scanned, sources);
+            self.heaviest = all.max_by_key(|&source| self.waiting_of(source)).unwrap_or_default();
+            self.since_look = 0;
+        }
+        self.drop_oldest_of(self.heaviest, share)
+    }
+
+    fn drop_oldest_of(&mut self, source: Source, share: usize) -> Option<u32> {
+        if self.waiting_of(source) <= share {
+            return None;
+        }
+        let oldest = self.unlink_oldest(source)?;
+        // It keeps at least one more: a resting source rests until that is due.
+        if self.resting.remove(&(self.slots[oldest as usize].due, source)) {
+            self.line_up(source);
+        }
+        Some(oldest)
+    }
+
+    fn check(&self) {
+        debug_assert!(self.waiting <= WAITING_MAX && self.bytes <= WAITING_BYTES_MAX);
+        debug_assert!(self.turns.len() + self.resting.len() <= self.waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOODER: Source = Source(7);
+    const JILL: Source = Source(0);
+
+    fn said(queue: &mut Queue, source: Source, text: &str) -> u64 {
+        said_at(queue, source, text, Instant::ZERO)
+    }
+
+    /// How many were lost for it, itself included.
+    fn said_at(queue: &mut Queue, source: Source, text: &str, due: Instant) -> u64 {
+        let mut dropped = 0;
+        let taken = queue.push(Item { source, text, due, ..Item::default() }, |_| dropped += 1);
+        dropped + u64::from(!taken)
+    }
+
+    fn next(queue: &mut Queue) -> Option<(Source, String)> {
+        let id = queue.pop()?;
+        let slot = queue.get(id).map(|slot| (slot.source, slot.text.clone()));
+        queue.give_back(id);
+        assert!(queue.get(id).is_none(), "given back");
+        slot
+    }
+
+    #[test]
+    fn who_floods_waits_for_itself() {
+        let mut queue = Queue::default();
+        for number in 0..100 {
+            assert_eq!(said(&mut queue, FLOODER, &number.to_string()), 0);
+        }
+        said(&mut queue, JILL, "a");
+        said(&mut queue, JILL, "b");
+        let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).take(5).collect();
+        assert_eq!(order, ["0", "a", "1", "b", "2"], "turn by turn, each source in its own order");
+    }
+
+    #[test]
+    fn what_is_not_due_rests_and_lets_the_others_by() {
+        let mut queue = Queue::default();
+        let due = Instant::from_millis(100);
+        said_at(&mut queue, FLOODER, "0", Instant::ZERO);
+        said_at(&mut queue, FLOODER, "1", due);
+        said(&mut queue, JILL, "a");
+        said(&mut queue, JILL, "b");
+        let now: Vec<_> = std::iter::from_fn(|| next(&mut queue)).map(|(_, text)| text).collect();
+        assert_eq!(now, ["0", "a", "b"]);
+        assert_eq!(queue.next_wake(), Some(due));
+        queue.wake(Instant::from_millis(99));
+        assert!(next(&mut queue).is_none());
+        queue.wake(due);
+        assert_eq!(next(&mut queue), Some((FLOODER, "1".into())));
+        assert_eq!(queue.next_wake(), None);
+    }
+
+    #[test]
+    fn a_resting_flooder_loses_its_oldest_to_others_and_keeps_its_place() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX as u64 {
+            said_at(&mut queue, FLOODER, "x", Instant::from_millis(100 + number));
+        }
+        assert_eq!(said(&mut queue, JILL, "hey"), 1);
+        assert_eq!(queue.next_wake(), Some(Instant::from_millis(101)));
+        assert_eq!(next(&mut queue), Some((JILL, "hey".into())));
+    }
+
+    #[test]
+    fn a_full_queue_takes_from_the_heaviest_and_the_heaviest_loses_its_own() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            assert_eq!(said(&mut queue, FLOODER, &number.to_string()), 0, "at the limit");
+        }
+        assert_eq!(said(&mut queue, FLOODER, "one more"), 1, "one past it");
+        assert_eq!(said(&mut queue, JILL, "hey"), 1, "for jill the flooder loses one");
+        assert_eq!(queue.waiting, WAITING_MAX);
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
+        assert!(all.contains(&(JILL, "hey".into())));
+        assert!(!all.iter().any(|(_, text)| text == "one more"));
+        assert_eq!(all.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn those_who_rest_lose_before_those_who_say_one_line() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            let source = Source(u32::try_from(1 + number % 32).unwrap());
+            said_at(&mut queue, source, "x", Instant::from_millis(1000));
+        }
+        for newcomer in 100..300 {
+            said(&mut queue, Source(newcomer), "hey");
+            assert!(queue.holds(Source(newcomer)), "newcomer {newcomer}");
+        }
+    }
+
+    #[test]
+    fn the_limit_on_bytes_holds_to_the_byte() {
+        let mut queue = Queue::default();
+        let long = "x".repeat(4096);
+        for _ in 0..WAITING_BYTES_MAX / long.len() {
+            assert_eq!(said(&mut queue, FLOODER, &long), 0);
+        }
+        assert_eq!(queue.bytes, WAITING_BYTES_MAX);
+        assert_eq!(said(&mut queue, FLOODER, "x"), 1);
+        assert_eq!(said(&mut queue, JILL, "x"), 1);
+    }
+
+    #[test]
+    fn when_all_wait_alike_the_newcomer_loses_its_own() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            said(&mut queue, Source(u32::try_from(number).unwrap()), "x");
+        }
+        let newcomer = Source(u32::try_from(WAITING_MAX).unwrap());
+        assert_eq!(said(&mut queue, newcomer, "y"), 1);
+        assert!(!queue.holds(newcomer));
+    }
+
+    #[test]
+    fn of_the_last_quarter_an_author_has_a_32nd_of_what_is_free_and_of_the_last_half_nothing_is_for_notices() {
+        let mut queue = Queue::default();
+        let author = |number| Source::author(AuthorId(number));
+        for number in 0..u32::try_from(WAITING_MAX / 4 * 3).unwrap() {
+            assert_eq!(queue.has_place_for_notices(), (number as usize) < WAITING_MAX / 2);
+            assert!(queue.takes(author(number % 24), 1, 1));
+            said_at(&mut queue, author(number % 24), "x", Instant::from_millis(1000));
+        }
+        assert!(!queue.takes(author(0), 1, 1), "64 of it rest, as of each");
+        assert!(queue.takes(author(99), 16, 1) && !queue.takes(author(99), 17, 1), "a 32nd of 512");
+        for _ in 0..16 {
+            said_at(&mut queue, author(99), "x", Instant::from_millis(1000));
+        }
+        assert!(queue.takes(author(100), 15, 1) && !queue.takes(author(100), 16, 1), "a 32nd of 496");
+    }
+
+    #[test]
+    fn authors_that_fill_the_queue_leave_place_for_a_post_of_each_other_one() {
+        let author = |number| Source::author(AuthorId(number));
+        let long = "x".repeat(LINE_MAX);
+        for (flooders, others, text) in [(60, 40, "x"), (100, 8, "x"), (60, 40, long.as_str())] {
+            let mut queue = Queue::default();
+            for items in (1..=60).rev() {
+                for number in 0..flooders {
+                    let has_place = |queue: &Queue| {
+                        queue.waiting_of(author(number)) + items <= 64
+                            && queue.takes(author(number), items, items * text.len())
+                    };
+                    while has_place(&queue) {
+                        for _ in 0..items {
+                            said_at(&mut queue, author(number), text, Instant::from_millis(1000));
+                        }
+                    }
+                }
+            }
+            for number in 1000..1000 + others {
+                assert!(
+                    queue.takes(author(number), 1, text.len()),
+                    "{number} beside {flooders}: {} waiting, {} bytes",
+                    queue.waiting,
+                    queue.bytes
+                );
+                said_at(&mut queue, author(number), text, Instant::from_millis(1000));
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_flood_its_memory_is_given_back() {
+        let mut queue = Queue::default();
+        for _ in 0..WAITING_MAX {
+            said(&mut queue, FLOODER, "x");
+        }
+        while next(&mut queue).is_some() {}
+        assert_eq!(queue.slots.capacity(), 0);
+    }
+}

@@ -1,0 +1,620 @@
+//! Who posted what, so that nothing becomes an entry twice (PROTOCOL 2.8).
+//!
+//! Owns: for each running client the counters that are settled, under way or held because they came early, and the renames
+//! that it may not have heard of.
+//! Must not know: sessions; an author outlives them, for its client may come back.
+//! Driven by: `sessions`.
+//!
+//! ```text
+//!   counters   settled, known | settled or under way | held or missing | beyond
+//!                             ^ base                 ^ next            ^ base + 64
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::log::Known;
+use crate::session::Broken;
+use crate::time::Instant;
+use crate::wire::frame::{Outcome, PostKind};
+use crate::wire::limits::POSTS_MAX;
+use crate::wire::{Instance, Nick, Refusal, Seq, Who};
+use crate::work::{self, Work};
+
+/// The most bytes that are held of posts which came early, of all authors together. Chosen: of a thousand authors one
+/// long post each.
+const HELD_BYTES_MAX: usize = 1024 * 1024;
+
+/// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
+const COUNTER_END: u64 = 1 << 62;
+
+/// How many authors are looked at when one is to be forgotten. Chosen: all but a few of those that are gone have nothing
+/// under way.
+const LOOKED_AT: usize = 16;
+
+/// Names an author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct AuthorId(pub(crate) u32);
+
+/// What is to be done with a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// It came before; what becomes of it is said again.
+    Known,
+    /// It is the next one.
+    Next,
+    /// Others come before it.
+    Early,
+    /// There is no place for it now.
+    NoPlace,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Post {
+    outcome: Option<Outcome>,
+    said: bool,
+}
+
+/// A post that never became an entry, and its client knows.
+const SKIPPED: Post = Post { outcome: Some(Outcome::Refused(Refusal::Full)), said: true };
+
+/// One running client.
+#[derive(Debug)]
+pub(crate) struct Author {
+    name: (Who, Instance),
+    /// All that it ever posted in this log is known.
+    remembered: bool,
+    base: u64,
+    next: u64,
+    /// Of the counters from `base` to `next`.
+    posts: VecDeque<Post>,
+    held: BTreeMap<u64, (PostKind, Box<str>)>,
+    /// Posts from this one on came in the session that it has: what became of them it can only know from us.
+    session_from: u64,
+    /// Renames that were not refused and that its client may not have heard of, in the order of their counters.
+    renames: VecDeque<Rename>,
+    /// When it last had a session; `None` while it has one.
+    gone: Option<Instant>,
+}
+
+/// A rename under way or accepted.
+#[derive(Clone, Debug)]
+struct Rename {
+    counter: u64,
+    from: Nick,
+    to: Nick,
+}
+
+impl Author {
+    /// Whether all that it ever posted in this log is known.
+    pub(crate) const fn is_remembered(&self) -> bool {
+        self.remembered
+    }
+
+    /// What is settled and has not been said, each to be marked as said if `say` says it. Stops where it does not.
+    pub(crate) fn say(&mut self, mut say: impl FnMut(u64, Outcome) -> bool) -> bool {
+        let mut any = false;
+        for (counter, post) in (self.base..).zip(&mut self.posts).filter(|(_, post)| !post.said) {
+            let Some(outcome) = post.outcome else { continue };
+            if !say(counter, outcome) {
+                break;
+            }
+            (post.said, any) = (true, true);
+        }
+        any
+    }
+
+    /// Whether there is anything to say.
+    pub(crate) fn has_news(&self) -> bool {
+        self.posts.iter().any(|post| !post.said && post.outcome.is_some())
+    }
+
+    /// What the client is called that was called `nick` when it last heard of it (PROTOCOL 2.10).
+    pub(crate) fn renamed(&self, nick: &Nick) -> Nick {
+        self.renames
+            .iter()
+            .fold(nick.clone(), |nick, rename| if rename.from == nick { rename.to.clone() } else { nick })
+    }
+
+    /// Below which counter all is settled, if its client says that all below `settled_below` is.
+    ///
+    /// # Errors
+    /// It says so of a post of this session that is under way: that cannot be.
+    fn floor(&self, settled_below: u64) -> Result<u64, Broken> {
+        work::did(Work::Scanned, self.posts.len());
+        let below = (self.base..settled_below).zip(&self.posts);
+        let under_way = below.into_iter().find(|(_, post)| post.outcome.is_none()).map(|(counter, _)| counter);
+        match under_way {
+            Some(counter) if counter >= self.session_from => Err(Broken),
+            // Of a session before, of which the client gave up what it did not hear.
+            Some(counter) => Ok(counter),
+            None => Ok(settled_below.max(self.base)),
+        }
+    }
+
+    fn post(&self, counter: u64) -> Option<&Post> {
+        self.posts.get(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+
+    fn post_mut(&mut self, counter: u64) -> Option<&mut Post> {
+        self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
+    }
+
+    /// Forgets the last posts as far as they were refused: a client that did not hear that, or is another one with the same
+    /// instance, may say them again, and they come behind all that became entries.
+    pub(crate) fn reopen(&mut self) {
+        while matches!(self.posts.back(), Some(Post { outcome: Some(Outcome::Refused(_)), .. })) {
+            self.posts.pop_back();
+            self.next -= 1;
+        }
+        self.session_from = self.next;
+    }
+
+    /// What was said is lost, or the client that heard it: all of it is to be said again.
+    pub(crate) fn say_again(&mut self) {
+        self.posts.iter_mut().for_each(|post| post.said = false);
+    }
+}
+
+/// All authors.
+#[derive(Debug, Default)]
+pub(crate) struct Authors {
+    slots: Vec<Option<Author>>,
+    free: Vec<AuthorId>,
+    by_name: BTreeMap<(Who, Instance), AuthorId>,
+    /// Those without a session, by when they last had one, or were last looked at in vain.
+    gone: BTreeSet<(Instant, AuthorId)>,
+    held_bytes: usize,
+    /// Somebody has been forgotten, so that an unknown name may be a forgotten one.
+    forgot: bool,
+}
+
+impl Authors {
+    /// The author of that name, if it is known.
+    pub(crate) fn find(&self, who: Who, instance: Instance) -> Option<AuthorId> {
+        self.by_name.get(&(who, instance)).copied()
+    }
+
+    /// The author of that name, new if need be.
+    pub(crate) fn find_or_insert(&mut self, who: Who, instance: Instance) -> AuthorId {
+        if let Some(id) = self.find(who, instance) {
+            return id;
+        }
+        let name = (who, instance);
+        let remembered = !self.forgot;
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            AuthorId(u32::try_from(self.slots.len() - 1).expect("fewer authors than addresses"))
+        });
+        self.slots[id.0 as usize] = Some(Author {
+            name,
+            remembered,
+            base: 0,
+            next: 0,
+            posts: VecDeque::new(),
+            held: BTreeMap::new(),
+            session_from: 0,
+            renames: VecDeque::new(),
+            gone: None,
+        });
+        self.by_name.insert(name, id);
+        id
+    }
+
+    pub(crate) fn get(&self, id: AuthorId) -> Option<&Author> {
+        self.slots.get(id.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: AuthorId) -> Option<&mut Author> {
+        self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// The author has a session, or has none any more since `gone`.
+    pub(crate) fn set_gone(&mut self, id: AuthorId, gone: Option<Instant>) {
+        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        if let Some(before) = std::mem::replace(&mut author.gone, gone) {
+            self.gone.remove(&(before, id));
+        }
+        self.gone.extend(gone.map(|at| (at, id)));
+        // A client that comes back says it again.
+        let held = std::mem::take(&mut author.held);
+        self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
+    }
+
+    /// Forgets the author that has been without a session for longest, of those of which `is_free` says that nothing is
+    /// under way. Looks at a few of them only; those that it cannot forget have their turn again when the others had.
+    pub(crate) fn forget_longest_gone(&mut self, now: Instant, is_free: impl Fn(AuthorId, Who) -> bool) {
+        for _ in 0..LOOKED_AT {
+            let Some(&(at, id)) = self.gone.first() else { return };
+            work::did(Work::Scanned, 1);
+            let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+            if is_free(id, author.name.0) {
+                return self.remove(id);
+            }
+            author.gone = Some(now);
+            self.gone.remove(&(at, id));
+            self.gone.insert((now, id));
+        }
+    }
+
+    /// Forgets an author.
+    fn remove(&mut self, id: AuthorId) {
+        if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
+            self.forgot = true;
+            self.held_bytes -= author.held.values().map(|(_, text)| text.len()).sum::<usize>();
+            self.by_name.remove(&author.name);
+            if let Some(gone) = author.gone {
+                self.gone.remove(&(gone, id));
+            }
+            self.free.push(id);
+        }
+    }
+
+    /// Of an author that is not known something may be in the log.
+    pub(crate) const fn set_forgot(&mut self) {
+        self.forgot = true;
+    }
+
+    /// What the log says of an author was looked up. Returns whether all that it ever posted is known now.
+    pub(crate) fn learn(&mut self, id: AuthorId, known: &Known) -> bool {
+        if self.get(id).is_some_and(|author| !author.remembered && author.posts.is_empty()) {
+            if let (false, Some(author), Some(&(first, _))) = (known.is_all, self.get_mut(id), known.posts.first()) {
+                // What was before that is not known, and nobody is to be told that it was refused.
+                (author.base, author.next) = (first, first);
+            }
+            known.posts.iter().for_each(|&(counter, seq)| self.recall(id, counter, seq));
+            if let Some(author) = self.get_mut(id) {
+                // What is older than the oldest of so many was settled long ago.
+                author.remembered = known.is_all || known.posts.len() as u64 >= POSTS_MAX;
+                author.session_from = author.next;
+                author.say_again();
+            }
+        }
+        self.get(id).is_some_and(Author::is_remembered)
+    }
+
+    /// The log has this post of the author's already.
+    fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
+        let Some(author) = self.get_mut(id) else { return };
+        // What is missing between was refused, for an author's posts are committed in order. What the log says of others is
+        // left alone: it comes from a file.
+        if counter < author.next || counter >= COUNTER_END {
+            return ::log::warn!("the log has post {counter} of an instance behind post {}: not recalled", author.next);
+        }
+        let missing = (counter - author.next).min(POSTS_MAX);
+        author.posts.extend((0..missing).map(|_| SKIPPED));
+        author.posts.push_back(Post { outcome: Some(Outcome::Accepted(seq)), said: true });
+        author.next = counter + 1;
+        while author.posts.len() as u64 > POSTS_MAX {
+            author.posts.pop_front();
+        }
+        author.base = author.next - author.posts.len() as u64;
+    }
+
+    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
+    /// text would be held with it, and so many posts that are next come in front of it.
+    ///
+    /// # Errors
+    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
+    pub(crate) fn offer(
+        &self,
+        id: AuthorId,
+        counter: u64,
+        settled_below: u64,
+        bytes: usize,
+        follows: u64,
+    ) -> Result<Offer, Broken> {
+        let Some(author) = self.get(id) else { return Ok(Offer::NoPlace) };
+        if counter >= COUNTER_END || settled_below > counter {
+            return Err(Broken);
+        }
+        // What the client knows to be settled is, also where this log knows nothing of it.
+        let floor = author.floor(settled_below)?;
+        let next = author.next.max(floor);
+        if counter < next || author.held.contains_key(&counter) {
+            Ok(Offer::Known)
+        } else if counter >= floor + POSTS_MAX {
+            Ok(Offer::NoPlace)
+        } else if counter <= next + follows {
+            Ok(Offer::Next)
+        } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
+            Ok(Offer::Early)
+        } else {
+            Ok(Offer::NoPlace)
+        }
+    }
+
+    /// The client knows what became of all posts below: they need not be remembered.
+    pub(crate) fn confirm(&mut self, id: AuthorId, settled_below: u64) {
+        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        while author.base < settled_below
+            && author.posts.front().is_some_and(|post| post.outcome.is_some())
+            && author.posts.pop_front().is_some()
+        {
+            author.base += 1;
+        }
+        if author.next < settled_below && author.posts.is_empty() {
+            (author.base, author.next) = (settled_below, settled_below);
+        }
+        while author.renames.front().is_some_and(|rename| rename.counter < author.base) {
+            author.renames.pop_front();
+        }
+        author.posts.shrink_to(16);
+        while let Some(early) = author.held.first_entry().filter(|early| *early.key() < author.next) {
+            self.held_bytes -= early.remove().1.len();
+        }
+    }
+
+    /// Holds a post that came early.
+    pub(crate) fn hold(&mut self, id: AuthorId, counter: u64, kind: PostKind, text: &str) {
+        self.held_bytes += text.len();
+        if let Some(author) = self.get_mut(id) {
+            author.held.insert(counter, (kind, text.into()));
+        }
+    }
+
+    /// The next post is being drafted.
+    ///
+    /// # Errors
+    /// It is not the next one, and too far ahead to be one that is missing: the session's own state is at fault.
+    pub(crate) fn draft(&mut self, id: AuthorId, counter: u64) -> Result<(), Broken> {
+        let Some(author) = self.get_mut(id) else { return Ok(()) };
+        if counter < author.next {
+            self.settled(id, counter, Post::default());
+        } else {
+            let missing = counter - author.next;
+            let len = author.posts.len() as u64;
+            if len + missing >= POSTS_MAX {
+                return Err(Broken);
+            }
+            author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
+            author.posts.push_back(Post::default());
+            author.next = counter + 1;
+        }
+        Ok(())
+    }
+
+    /// Whether a rename of the author is under way.
+    pub(crate) fn is_renaming(&self, id: AuthorId) -> bool {
+        let Some(author) = self.get(id) else { return false };
+        author
+            .renames
+            .back()
+            .is_some_and(|rename| author.post(rename.counter).is_some_and(|post| post.outcome.is_none()))
+    }
+
+    /// The post is a rename, and is not refused so far.
+    pub(crate) fn rename(&mut self, id: AuthorId, counter: u64, from: Nick, to: Nick) {
+        if let Some(author) = self.get_mut(id) {
+            author.renames.push_back(Rename { counter, from, to });
+        }
+    }
+
+    /// The next post, if it is held.
+    pub(crate) fn unhold(&mut self, id: AuthorId) -> Option<(u64, (PostKind, Box<str>))> {
+        let author = self.get_mut(id)?;
+        let next = author.next;
+        let (kind, text) = author.held.remove(&next)?;
+        self.held_bytes -= text.len();
+        Some((next, (kind, text)))
+    }
+
+    /// This became of the post.
+    pub(crate) fn settle(&mut self, id: AuthorId, counter: u64, outcome: Outcome) {
+        if let (Outcome::Refused(_), Some(author)) = (outcome, self.get_mut(id)) {
+            author.renames.retain(|rename| rename.counter != counter);
+        }
+        self.settled(id, counter, Post { outcome: Some(outcome), said: false });
+    }
+
+    fn settled(&mut self, id: AuthorId, counter: u64, settled: Post) {
+        if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
+            *post = settled;
+        }
+    }
+
+    /// What became of the post is to be said again, if it is known.
+    pub(crate) fn repeat(&mut self, id: AuthorId, counter: u64) {
+        if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
+            post.said = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn author() -> (Authors, AuthorId) {
+        let mut authors = Authors::default();
+        let id = authors.find_or_insert(Who([1; 8]), Instance([2; 8]));
+        (authors, id)
+    }
+
+    fn news(authors: &mut Authors, id: AuthorId) -> Vec<(u64, Outcome)> {
+        let mut news = Vec::new();
+        authors.get_mut(id).unwrap().say(|counter, outcome| {
+            news.push((counter, outcome));
+            true
+        });
+        news
+    }
+
+    #[test]
+    fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Next));
+        authors.draft(id, 0).unwrap();
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "under way");
+        assert_eq!(news(&mut authors, id), []);
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(news(&mut authors, id), [(0, Outcome::Accepted(Seq(7)))]);
+        assert_eq!(news(&mut authors, id), [], "once");
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "settled");
+        authors.repeat(id, 0);
+        assert_eq!(news(&mut authors, id).len(), 1);
+        authors.confirm(id, 1);
+        authors.repeat(id, 0);
+        assert_eq!(news(&mut authors, id), []);
+        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "for ever");
+    }
+
+    #[test]
+    fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
+        let (authors, id) = author();
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1, 0), Ok(Offer::NoPlace));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early), "the client knows one more");
+        assert_eq!(authors.offer(id, COUNTER_END, COUNTER_END, 1, 0), Err(Broken), "no counter");
+        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, 0), Ok(Offer::Next));
+    }
+
+    #[test]
+    fn who_says_that_a_post_is_settled_that_is_under_way_does_not_keep_to_the_protocol() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 0, 1, 1, 0), Err(Broken), "not even the post itself");
+        authors.draft(id, 0).unwrap();
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Err(Broken));
+        assert_eq!(authors.offer(id, 1, 1, 1, 0), Err(Broken));
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Ok(Offer::Next), "it knows");
+        // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
+        let (mut authors, id) = author();
+        authors.draft(id, 0).unwrap();
+        authors.get_mut(id).unwrap().reopen();
+        assert_eq!(authors.offer(id, 1, 1, 1, 0), Ok(Offer::Next));
+        assert_eq!(authors.offer(id, POSTS_MAX - 1, 1, 1, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::NoPlace), "not before the first is settled");
+        authors.confirm(id, 1);
+        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early));
+    }
+
+    #[test]
+    fn a_post_that_cannot_be_the_next_one_is_the_end_of_its_session_only() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.draft(id, POSTS_MAX), Err(Broken));
+        assert_eq!(authors.draft(id, u64::MAX), Err(Broken));
+        assert_eq!(authors.draft(id, 0), Ok(()));
+    }
+
+    #[test]
+    fn when_there_are_too_many_the_one_that_is_gone_for_longest_is_forgotten_and_few_are_looked_at() {
+        let mut authors = Authors::default();
+        let ids: Vec<_> =
+            (0..100).map(|number| authors.find_or_insert(Who([number; 8]), Instance::default())).collect();
+        let at = |millis| Instant::from_millis(millis);
+        for (millis, &id) in (0..).zip(&ids) {
+            authors.set_gone(id, Some(at(millis)));
+        }
+        authors.set_gone(ids[0], None);
+        let looked = std::cell::Cell::new(0);
+        let is_free = |free: fn(u8) -> bool| {
+            let looked = &looked;
+            move |_: AuthorId, who: Who| {
+                looked.set(looked.get() + 1);
+                free(who.0[0])
+            }
+        };
+        authors.forget_longest_gone(at(1000), is_free(|number| number != 1));
+        assert!(authors.get(ids[0]).is_some() && authors.get(ids[1]).is_some() && authors.get(ids[2]).is_none());
+        assert_eq!(looked.take(), 2);
+        authors.forget_longest_gone(at(1001), is_free(|_| false));
+        assert_eq!((looked.take(), authors.len()), (LOOKED_AT, 99));
+        authors.forget_longest_gone(at(1002), is_free(|_| true));
+        assert_eq!((looked.take(), authors.get(ids[3 + LOOKED_AT]).is_some()), (1, false), "the next in turn");
+    }
+
+    #[test]
+    fn who_did_not_hear_of_renames_is_called_as_they_leave_it() {
+        let (mut authors, id) = author();
+        let nick = |nick: &str| nick.parse::<Nick>().unwrap();
+        for (counter, from, to) in [(0, "jill", "jane"), (1, "jane", "joan"), (2, "joan", "jill")] {
+            authors.draft(id, counter).unwrap();
+            authors.rename(id, counter, nick(from), nick(to));
+        }
+        let renamed = |authors: &Authors, from| authors.get(id).unwrap().renamed(&nick(from));
+        assert_eq!(["jill", "jane", "joan"].map(|from| renamed(&authors, from)), ["jill", "jill", "jill"].map(nick));
+        authors.settle(id, 2, Outcome::Refused(Refusal::Full));
+        assert_eq!(["jill", "jane", "jack"].map(|from| renamed(&authors, from)), ["joan", "joan", "jack"].map(nick));
+        authors.settle(id, 0, Outcome::Accepted(Seq(0)));
+        authors.settle(id, 1, Outcome::Accepted(Seq(1)));
+        authors.confirm(id, 2);
+        assert_eq!(renamed(&authors, "jill"), nick("jill"), "it knows of them");
+    }
+
+    #[test]
+    fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
+        let (mut authors, id) = author();
+        assert_eq!(authors.offer(id, 7, 7, 1, 0), Ok(Offer::Next), "the first six were settled in another log");
+        authors.confirm(id, 7);
+        authors.draft(id, 7).unwrap();
+        authors.settle(id, 7, Outcome::Accepted(Seq(0)));
+        assert_eq!(news(&mut authors, id), [(7, Outcome::Accepted(Seq(0)))]);
+        assert_eq!(authors.offer(id, 6, 6, 1, 0), Ok(Offer::Known));
+    }
+
+    #[test]
+    fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
+        let (mut authors, id) = author();
+        authors.hold(id, 1, PostKind::Act, "b");
+        assert_eq!(authors.offer(id, 1, 0, 1, 0), Ok(Offer::Known));
+        assert_eq!(authors.unhold(id), None);
+        authors.draft(id, 0).unwrap();
+        assert_eq!(authors.unhold(id), Some((1, (PostKind::Act, "b".into()))));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX, 0), Ok(Offer::Early));
+        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1, 0), Ok(Offer::NoPlace));
+        authors.hold(id, 7, PostKind::Say, "x");
+        authors.set_gone(id, Some(Instant::ZERO));
+        assert_eq!(authors.held_bytes, 0);
+    }
+
+    #[test]
+    fn who_comes_back_may_say_again_what_was_refused_unless_something_later_became_an_entry() {
+        let (mut authors, id) = author();
+        let refused = Outcome::Refused(Refusal::Busy);
+        for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
+            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Next));
+            authors.draft(id, counter).unwrap();
+            authors.settle(id, counter, outcome);
+        }
+        authors.get_mut(id).unwrap().reopen();
+        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1, 0).unwrap());
+        assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
+    }
+
+    #[test]
+    fn of_what_the_log_has_forgotten_nobody_is_told_that_it_was_refused() {
+        let (mut authors, id) = author();
+        authors.get_mut(id).unwrap().remembered = false;
+        let posts = vec![(3, Seq(30)), (5, Seq(50))];
+        assert!(!authors.learn(id, &Known { start: None, posts, is_all: false }), "0, 1 and 2 may have been entries");
+        assert_eq!(authors.offer(id, 2, 0, 1, 0), Ok(Offer::Known));
+        let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
+        assert_eq!(news(&mut authors, id), all);
+        let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
+        let other = authors.find_or_insert(Who([1; 8]), Instance([3; 8]));
+        authors.get_mut(other).unwrap().remembered = false;
+        assert!(authors.learn(other, &Known { start: None, posts: many, is_all: false }), "no more can be open");
+    }
+
+    #[test]
+    fn what_the_log_had_before_the_server_began_is_not_drafted_again() {
+        let (mut authors, id) = author();
+        authors.recall(id, 3, Seq(30));
+        authors.recall(id, 5, Seq(50));
+        assert_eq!(authors.get(id).unwrap().next, 6);
+        for counter in 0..6 {
+            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Known));
+            authors.repeat(id, counter);
+        }
+        let refused = |counter| (counter, Outcome::Refused(Refusal::Full));
+        let accepted = |counter, seq| (counter, Outcome::Accepted(Seq(seq)));
+        let all = [refused(0), refused(1), refused(2), accepted(3, 30), refused(4), accepted(5, 50)];
+        assert_eq!(news(&mut authors, id), all);
+    }
+}

@@ -1,0 +1,394 @@
+//! Who is present, and whose the nicks are (PROTOCOL 2.10).
+//!
+//! Owns: under which nicks a key is present, since when it is without a session, who holds which nick; what the log has
+//! not taken of that.
+//! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
+//! Driven by: `sessions`.
+//!
+//! Presence is of a key under a nick: two windows of one nick are one presence, two nicks of one user are two.
+//!
+//! A log that fails takes no `joined` and no `left` either. They are told when it is well again, unless they cancel out.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::Duration;
+
+use crate::server::room::posts::AuthorId;
+use crate::session::DEAD_AFTER;
+use crate::time::Instant;
+use crate::wire::{CloseReason, Nick, Who};
+
+/// How long a key may be without a session before it has left (PROTOCOL 2.10). Chosen: longer than coming back takes,
+/// shorter than a question waits for an answer.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// After how long the log is asked again to take what it would not.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+/// That a key is here, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    Joined,
+    Left(CloseReason),
+}
+
+/// What is to be told of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) who: Who,
+    pub(crate) nick: Nick,
+    pub(crate) author: AuthorId,
+    pub(crate) news: News,
+}
+
+/// A key under a nick.
+type Name = (Who, Nick);
+
+#[derive(Debug, Default)]
+struct Presence {
+    /// Its sessions that asked for presence.
+    sessions: usize,
+    /// By which author `joined` was told, and not yet `left`.
+    joined: Option<AuthorId>,
+    /// Why it went, and which leaving that was.
+    leaving: Option<(CloseReason, u64)>,
+}
+
+/// The keys that are or were just here.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    presences: BTreeMap<Name, Presence>,
+    /// Who holds a nick, with how many sessions.
+    nicks: BTreeMap<Nick, (Who, usize)>,
+    /// Presences that will have ended, by when.
+    leaving: BTreeMap<(Instant, u64), Name>,
+    leavings: u64,
+    /// What the log would not take.
+    untold: BTreeMap<Name, (AuthorId, News)>,
+    tell_again: Option<Instant>,
+}
+
+impl Roster {
+    /// Whether no other key holds the nick.
+    pub(crate) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
+        self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
+    }
+
+    /// One more session of `who` holds the nick.
+    pub(crate) fn hold(&mut self, who: Who, nick: &Nick) {
+        self.nicks.entry(nick.clone()).or_insert((who, 0)).1 += 1;
+    }
+
+    /// One session less holds the nick.
+    pub(crate) fn release(&mut self, nick: &Nick) {
+        if let Some((_, sessions)) = self.nicks.get_mut(nick) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.nicks.remove(nick);
+            }
+        }
+    }
+
+    /// A session of `who` that is present as `nick` is present as `to` from now on: the log says so, or will.
+    pub(crate) fn renamed(&mut self, who: Who, nick: &Nick, to: &Nick) {
+        let name = (who, nick.clone());
+        let Some(presence) = self.presences.get_mut(&name).filter(|presence| presence.sessions > 0) else { return };
+        presence.sessions -= 1;
+        let joined = if presence.sessions == 0 { presence.joined.take() } else { presence.joined };
+        self.forget_if_nothing(&name);
+        let presence = self.presences.entry((who, to.clone())).or_default();
+        presence.sessions += 1;
+        (presence.joined, presence.leaving) = (presence.joined.or(joined), None);
+        if let Some(news) = self.untold.remove(&name) {
+            self.untold.insert((who, to.clone()), news);
+        }
+    }
+
+    /// Those who are present, behind all presences of `after`, in the order of keys.
+    pub(crate) fn present_after(&self, after: Option<Who>) -> impl Iterator<Item = (Who, &Nick)> {
+        let next = after.map(|Who(bytes)| Who((u64::from_be_bytes(bytes).saturating_add(1)).to_be_bytes()));
+        let from = next.map_or(Bound::Unbounded, |next| Bound::Included((next, Nick::least())));
+        let behind = self.presences.range((from, Bound::Unbounded));
+        behind.filter(|(_, presence)| presence.joined.is_some()).map(|((who, nick), _)| (*who, nick))
+    }
+
+    /// The log says that the key was present when the server ended: it has left unless it comes back soon.
+    pub(crate) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
+        let name = (who, nick);
+        self.presences.insert(name.clone(), Presence { joined: Some(author), ..Presence::default() });
+        self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
+    }
+
+    /// A session begins. Returns what is to be told.
+    pub(crate) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> Option<Notice> {
+        self.hold(who, nick);
+        if !present {
+            return None;
+        }
+        let presence = self.presences.entry((who, nick.clone())).or_default();
+        presence.sessions += 1;
+        presence.leaving = None;
+        if presence.joined.is_some() {
+            return None;
+        }
+        presence.joined = Some(author);
+        self.news(Notice { who, nick: nick.clone(), author, news: News::Joined })
+    }
+
+    /// A session ends. Returns what is to be told at once.
+    pub(crate) fn depart(
+        &mut self,
+        now: Instant,
+        who: Who,
+        nick: &Nick,
+        present: bool,
+        why: CloseReason,
+    ) -> Option<Notice> {
+        self.release(nick);
+        let name = (who, nick.clone());
+        let presence = self.presences.get_mut(&name).filter(|_| present)?;
+        presence.sessions -= 1;
+        if presence.sessions > 0 {
+            return None;
+        }
+        if matches!(why, CloseReason::Left | CloseReason::TimedOut) {
+            return self.left(name, why);
+        }
+        self.leave_later(&name, now + GRACE, why);
+        None
+    }
+
+    /// What is to be told of the next presence whose grace is over.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<Notice> {
+        while let Some(entry) = self.leaving.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (_, leaving) = *entry.key();
+            let name = entry.remove();
+            let why = self.presences.get(&name).and_then(|presence| presence.leaving);
+            if let Some((why, _)) = why.filter(|&(_, which)| which == leaving)
+                && let Some(notice) = self.left(name, why)
+            {
+                return Some(notice);
+            }
+        }
+        None
+    }
+
+    /// The log has taken what was to be told, or will not.
+    pub(crate) fn told(&mut self, now: Instant, notice: Notice, is_taken: bool) {
+        if is_taken {
+            // What came before it and was not taken is over.
+            self.untold.remove(&(notice.who, notice.nick));
+        } else if let Some(Notice { who, nick, author, news }) = self.news(notice) {
+            self.untold.insert((who, nick), (author, news));
+            self.tell_again.get_or_insert(now + TELL_AGAIN);
+        }
+    }
+
+    /// What the log would not take and may by now.
+    pub(crate) fn untold(&mut self, now: Instant) -> Vec<Notice> {
+        let mut untold = match self.tell_again.take_if(|at| *at <= now) {
+            Some(_) => std::mem::take(&mut self.untold),
+            None => return Vec::new(),
+        };
+        let is_joined = |name: &Name| self.presences.get(name).is_some_and(|presence| presence.joined.is_some());
+        untold.retain(|name, (_, news)| is_joined(name) == matches!(news, News::Joined));
+        untold.into_iter().map(|((who, nick), (author, news))| Notice { who, nick, author, news }).collect()
+    }
+
+    /// When [`Roster::expired`] or [`Roster::untold`] is worth a call.
+    pub(crate) fn expiry(&self) -> Option<Instant> {
+        let leaving = self.leaving.first_key_value().map(|(&(at, _), _)| at);
+        [leaving, self.tell_again].into_iter().flatten().min()
+    }
+
+    /// Under how many nicks the key is present, or will be told to have left.
+    pub(crate) fn nicks_of(&self, who: Who) -> usize {
+        self.presences.range((who, Nick::least())..).take_while(|(name, _)| name.0 == who).count()
+    }
+
+    /// Whether something that will be told of the key names the author. Looks at the key's nicks only.
+    pub(crate) fn names(&self, who: Who, author: AuthorId) -> bool {
+        let of_key = |name: &Name| name.0 == who;
+        let from = (who, Nick::least());
+        let mut presences = self.presences.range(from.clone()..).take_while(|(name, _)| of_key(name));
+        let mut untold = self.untold.range(from..).take_while(|(name, _)| of_key(name));
+        presences.any(|(_, presence)| presence.joined == Some(author)) || untold.any(|(_, &(other, _))| other == author)
+    }
+
+    /// What is to be told, unless it cancels out what the log would not take.
+    fn news(&mut self, notice: Notice) -> Option<Notice> {
+        let name = (notice.who, notice.nick.clone());
+        let is_joined = |news| matches!(news, News::Joined);
+        match self.untold.get(&name) {
+            Some(&(_, untold)) if is_joined(untold) != is_joined(notice.news) => {
+                self.untold.remove(&name);
+                None
+            }
+            Some(_) | None => Some(notice),
+        }
+    }
+
+    fn leave_later(&mut self, name: &Name, at: Instant, why: CloseReason) {
+        self.leavings += 1;
+        if let Some(presence) = self.presences.get_mut(name) {
+            presence.leaving = Some((why, self.leavings));
+            self.leaving.insert((at, self.leavings), name.clone());
+        }
+    }
+
+    fn left(&mut self, name: Name, why: CloseReason) -> Option<Notice> {
+        let presence = self.presences.get_mut(&name)?;
+        presence.leaving = None;
+        let author = presence.joined.take();
+        self.forget_if_nothing(&name);
+        let (who, nick) = name;
+        self.news(Notice { who, nick, author: author?, news: News::Left(why) })
+    }
+
+    fn forget_if_nothing(&mut self, name: &Name) {
+        if self.presences.get(name).is_some_and(|presence| presence.sessions == 0 && presence.joined.is_none()) {
+            self.presences.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JILL: Who = Who([1; 8]);
+    const JACK: Who = Who([2; 8]);
+    const AUTHOR: AuthorId = AuthorId(0);
+
+    fn nick(nick: &str) -> Nick {
+        nick.parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn joined_comes_with_the_first_session_and_left_with_the_last() {
+        let mut roster = Roster::default();
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert!(roster.arrive(JILL, &nick("cron"), false, AUTHOR).is_none(), "without presence");
+        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left), None);
+        let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        assert_eq!((left.who, left.nick, left.news), (JILL, nick("jill"), News::Left(CloseReason::Left)));
+        assert_eq!(roster.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
+        assert!(roster.presences.is_empty() && roster.nicks.is_empty());
+    }
+
+    #[test]
+    fn a_reconnect_within_the_grace_makes_no_noise_and_one_after_it_does() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Broken), None);
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert_eq!(roster.expired(at(10)), None);
+        assert_eq!(roster.depart(at(20), JILL, &nick("jill"), true, CloseReason::Broken), None);
+        assert_eq!((roster.expired(at(29)), roster.expiry()), (None, Some(at(30))));
+        assert_eq!(roster.expired(at(30)).map(|notice| notice.news), Some(News::Left(CloseReason::Broken)));
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+    }
+
+    #[test]
+    fn who_said_bye_or_was_silent_for_too_long_has_left_at_once() {
+        let mut roster = Roster::default();
+        for why in [CloseReason::Left, CloseReason::TimedOut] {
+            roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+            assert_eq!(
+                roster.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.news),
+                Some(News::Left(why))
+            );
+        }
+    }
+
+    #[test]
+    fn two_nicks_of_one_key_are_two_presences() {
+        let mut roster = Roster::default();
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(roster.arrive(JILL, &nick("jane"), true, AUTHOR).is_some());
+        assert_eq!(roster.present_after(None).count(), 2);
+        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        assert_eq!(left.nick, nick("jane"));
+        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jill"))]);
+    }
+
+    #[test]
+    fn a_presence_that_is_renamed_beside_another_window_of_the_old_nick_is_one_more() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.renamed(JILL, &nick("jill"), &nick("jane"));
+        assert_eq!(roster.present_after(None).count(), 2);
+        assert!(roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).is_some());
+        assert!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).is_some());
+    }
+
+    #[test]
+    fn a_nick_that_is_held_twice_is_free_when_it_is_let_go_twice() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        roster.hold(JILL, &nick("jane"));
+        assert!(!roster.is_free_for(JACK, &nick("jill")) && !roster.is_free_for(JACK, &nick("jane")));
+        roster.renamed(JILL, &nick("jill"), &nick("jane"));
+        roster.release(&nick("jill"));
+        assert!(roster.is_free_for(JACK, &nick("jill")));
+        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jane"))]);
+        assert_eq!(roster.present_after(Some(JILL)).count(), 0);
+        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        assert_eq!(left.nick, nick("jane"));
+        assert!(roster.nicks.is_empty());
+    }
+
+    #[test]
+    fn who_was_present_when_the_server_ended_comes_back_without_noise_or_has_left() {
+        let mut roster = Roster::default();
+        roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
+        roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
+        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert_eq!(roster.expired(at(59)), None);
+        assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));
+        assert_eq!(roster.expired(at(60)), None);
+    }
+
+    #[test]
+    fn a_nick_is_its_holders_until_its_last_session_ends() {
+        let mut roster = Roster::default();
+        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+        assert!(!roster.is_free_for(JACK, &nick("jill")));
+        assert!(roster.is_free_for(JILL, &nick("jill")));
+        roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut);
+        assert!(roster.is_free_for(JACK, &nick("jill")), "no ghost holds it");
+    }
+
+    #[test]
+    fn what_the_log_would_not_take_is_told_later_unless_it_is_over_by_then() {
+        let mut roster = Roster::default();
+        let rejected = |roster: &mut Roster, notice| roster.told(at(0), notice, false);
+        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        rejected(&mut roster, joined.clone());
+        assert_eq!((roster.expiry(), roster.untold(at(0)).len()), (Some(at(1)), 0));
+        assert_eq!(roster.untold(at(1)), std::slice::from_ref(&joined));
+        // Still not; and then she leaves, so that there is nothing to tell.
+        rejected(&mut roster, joined);
+        assert_eq!(roster.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
+        assert_eq!((roster.untold(at(9)).len(), roster.expiry()), (0, None));
+        assert!(!roster.names(JILL, AUTHOR));
+        // The other way round.
+        roster.arrive(JACK, &nick("jack"), true, AUTHOR).unwrap();
+        let left = roster.depart(at(0), JACK, &nick("jack"), true, CloseReason::Left).unwrap();
+        rejected(&mut roster, left);
+        assert!(roster.arrive(JACK, &nick("jack"), true, AUTHOR).is_none());
+        assert_eq!(roster.untold(at(9)).len(), 0);
+        // Both under way: the first is not taken, the second is.
+        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        rejected(&mut roster, joined);
+        roster.told(at(0), left, true);
+        assert_eq!(roster.untold(at(9)).len(), 0);
+    }
+}

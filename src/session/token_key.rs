@@ -1,0 +1,104 @@
+//! The proof of address (PROTOCOL 2.3).
+//!
+//! Owns: making tokens and checking them.
+//! Must not know: who asked.
+//! Driven by: `room`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use blake2::Blake2sMac256;
+use blake2::digest::Mac;
+use zeroize::Zeroizing;
+
+use crate::session::keys::Entropy;
+use crate::time::Instant;
+use crate::wire::packet::{PROBE, TOKEN_LEN, Token};
+
+/// How long tokens are made with the same number (PROTOCOL 2.3).
+const SLOT: Duration = Duration::from_secs(60);
+
+/// Makes and checks tokens of one running server.
+pub struct Minter {
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl Minter {
+    /// With a fresh secret.
+    pub fn new(entropy: &mut Entropy) -> Self {
+        Self { secret: Zeroizing::new(entropy.bytes()) }
+    }
+
+    /// The token for `address` at `now`.
+    pub fn token(&self, now: Instant, address: SocketAddr) -> Token {
+        self.of_slot(slot(now), address)
+    }
+
+    /// Whether `token` was made for `address` in this slot or the one before.
+    pub fn is_good(&self, now: Instant, address: SocketAddr, token: &Token) -> bool {
+        let slot = slot(now);
+        // Not secret once it is sent, and good for one address only: no need to compare in constant time. Done so all
+        // the same, for it costs nothing.
+        let same = |good: Token| good.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0;
+        let now = same(self.of_slot(slot, address));
+        let before = slot.checked_sub(1).is_some_and(|slot| same(self.of_slot(slot, address)));
+        now || before
+    }
+
+    fn of_slot(&self, slot: u64, address: SocketAddr) -> Token {
+        let mut mac = Blake2sMac256::new_from_slice(self.secret.as_slice()).expect("BLAKE2s takes keys of 32 bytes");
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        mac.update(&slot.to_be_bytes());
+        mac.update(&ip.octets());
+        mac.update(&address.port().to_be_bytes());
+        let mac = mac.finalize().into_bytes();
+        let mut text = [0; TOKEN_LEN];
+        URL_SAFE_NO_PAD.encode_slice(&mac[..9], &mut text).expect("9 bytes are 12 characters");
+        let mut token = [0; TOKEN_LEN];
+        token[0] = PROBE as u8;
+        token[1..].copy_from_slice(&text[..TOKEN_LEN - 1]);
+        token
+    }
+}
+
+impl std::fmt::Debug for Minter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Minter(secret)")
+    }
+}
+
+const fn slot(now: Instant) -> u64 {
+    now.saturating_since(Instant::ZERO).as_secs() / SLOT.as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::packet;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_address_in_its_slot_and_the_next_and_no_longer() {
+        let minter = Minter::new(&mut Entropy::new([1; 32]));
+        let address: SocketAddr = "10.0.0.1:5".parse().unwrap();
+        let token = minter.token(at(59), address);
+        assert_eq!(packet::token(&token), Some(&token));
+        for good in [0, 59, 60, 119] {
+            assert!(minter.is_good(at(good), address, &token), "{good}");
+        }
+        assert!(!minter.is_good(at(120), address, &token));
+        for other in ["10.0.0.1:6", "10.0.0.2:5", "[::1]:5"] {
+            assert!(!minter.is_good(at(59), other.parse().unwrap(), &token), "{other}");
+        }
+        let restarted = Minter::new(&mut Entropy::new([2; 32]));
+        assert!(!restarted.is_good(at(59), address, &token), "another running server");
+    }
+}
