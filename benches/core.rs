@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::log::Memory;
-use udpchat::log::store::Store;
-use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::{Memory, Store};
+use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{History, PostKind};
@@ -30,7 +29,7 @@ fn server() -> SocketAddr {
 /// A room with members; time passes as the work asks for it.
 struct Hall {
     now: Instant,
-    room: Room,
+    room: Server,
     store: Memory,
     members: Vec<Member>,
 }
@@ -57,16 +56,13 @@ impl Hall {
     fn new(members: usize) -> Self {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 4 << 20 };
-        let config = Config {
-            rate: None,
-            signup_rate: None,
-            members_max: 100_000,
-            sessions: Some(sessions),
-            ..Config::default()
-        };
-        let store = Memory::default();
-        let room = Room::new(config, 1, store.next());
+        let mut config = Config::new(key, entropy.bytes());
+        config.recent_bytes = 4 << 20;
+        config.rate = None;
+        config.signup_rate = None;
+        config.members_max = 100_000;
+        let mut store = Memory::new(LogId([1; 16]));
+        let room = Server::new(Instant::ZERO, config, 1, store.open());
         let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new() };
         for number in 0..members {
             let config = MemberConfig {
@@ -107,16 +103,17 @@ impl Hall {
     fn send(&mut self) -> u64 {
         let mut sent = 0;
         while self.room.shake_hands(self.now, false) {}
-        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let token = transmits.token();
             let mut count = 0;
             for (to, bytes) in transmits {
                 self.members[index(to)].handle_datagram(self.now, server(), bytes);
                 count += 1;
             }
-            sent += self.room.transmitted(SOCKET, count);
+            sent += self.room.transmitted(token, count);
             while self.room.shake_hands(self.now, false) {}
-            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for member in &mut self.members {
             while member.poll_event().is_some() {}
@@ -128,15 +125,16 @@ impl Hall {
     fn seal(&mut self, aside: &mut Aside) -> u64 {
         let mut sealed = 0;
         while self.room.shake_hands(self.now, false) {}
-        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let token = transmits.token();
             let mut count = 0;
             for (to, bytes) in transmits {
                 aside.datagrams.push((to, aside.bytes.len(), bytes.len()));
                 aside.bytes.extend_from_slice(bytes);
                 count += 1;
             }
-            sealed += self.room.transmitted(SOCKET, count);
+            sealed += self.room.transmitted(token, count);
         }
         sealed
     }

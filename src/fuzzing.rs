@@ -14,8 +14,8 @@ use crate::adversary;
 use crate::adversary::limits::{Limits, SERVER_DATAGRAM};
 use crate::adversary::member::Adversary;
 use crate::client::member::{Config as MemberConfig, Event, Member};
-use crate::log::Memory;
-use crate::server::{Config, Path, Room, SessionConfig, SocketId};
+use crate::log::{Memory, Store};
+use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
@@ -134,7 +134,7 @@ fn address(last: u8) -> SocketAddr {
 /// A room with an honest member and one that is not.
 struct Server {
     now: Instant,
-    room: Room,
+    room: server::Server,
     store: Memory,
     honest: Member,
     mallory: Option<Session<SocketAddr, ()>>,
@@ -145,11 +145,11 @@ impl Server {
     fn new() -> Self {
         let mut entropy = Entropy::new([7; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: [2; 32], recent_bytes: 1 << 16 };
-        let config = Config { sessions: Some(sessions), ..Config::default() };
+        let config = Config::new(key, [2; 32]);
         let honest = Member::new(Instant::ZERO, member(&mut entropy));
-        let room = Room::new(config, 1, Seq(0));
-        let mut server = Self { now: Instant::ZERO, room, store: Memory::default(), honest, mallory: None, shown: 0 };
+        let mut store = Memory::new(LogId([1; 16]));
+        let room = server::Server::new(Instant::ZERO, config, 1, store.open());
+        let mut server = Self { now: Instant::ZERO, room, store, honest, mallory: None, shown: 0 };
         server.settle();
         server.mallory = server.shake_hands(&mut entropy);
         server
@@ -163,17 +163,18 @@ impl Server {
     fn send(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         while self.room.shake_hands(self.now, false) {}
-        crate::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let token = transmits.token();
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let batch: Vec<_> = transmits.collect();
             let count = batch.len();
             for (to, bytes) in batch {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
             }
-            self.room.transmitted(SOCKET, count);
+            self.room.transmitted(token, count);
             while self.room.shake_hands(self.now, false) {}
-            crate::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         }
         for (_, bytes) in sent.iter().filter(|(to, _)| *to == address(2)) {
             self.honest.handle_datagram(self.now, address(1), bytes);

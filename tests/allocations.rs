@@ -4,9 +4,8 @@
 use std::net::SocketAddr;
 
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::log::Memory;
-use udpchat::log::store::Store;
-use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::{Memory, Store};
+use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{History, PostKind};
@@ -19,16 +18,17 @@ fn path(port: u16) -> Path {
 }
 
 /// `turns` turns of the loop: three datagrams each, of changing lengths, sent to everybody.
-fn talk(room: &mut Room, store: &mut Memory, turns: u16) -> usize {
+fn talk(room: &mut Server, store: &mut Memory, turns: u16) -> usize {
     let mut shown = 0;
     for turn in 0..turns {
         for datagram in [&b"x: hello"[..], b"x: hello again", b"\xff garbage", b"", &[b'y'; 1024]] {
             room.handle_datagram(Instant::from_millis(turn.into()), path(1 + turn % 100), datagram);
         }
-        udpchat::server::settle(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
+        udpchat::server::exchange(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
         while let Some(transmits) = room.poll_transmit(SOCKET) {
+            let token = transmits.token();
             let count = transmits.count();
-            room.transmitted(SOCKET, count);
+            room.transmitted(token, count);
         }
     }
     shown
@@ -36,8 +36,10 @@ fn talk(room: &mut Room, store: &mut Memory, turns: u16) -> usize {
 
 #[test]
 fn a_room_that_has_warmed_up_talks_without_allocating() {
-    let mut store = Memory::default();
-    let mut room = Room::new(Config { rate: None, signup_rate: None, ..Config::default() }, 1, store.next());
+    let mut store = Memory::new(LogId([1; 16]));
+    let key = StaticKey::generate(&mut Entropy::new([1; 32]));
+    let config = Config { rate: None, signup_rate: None, recent_bytes: 1, ..Config::new(key, [1; 32]) };
+    let mut room = Server::new(Instant::ZERO, config, 1, store.open());
     for port in 1..=100 {
         room.handle_datagram(Instant::ZERO, path(port), b"SIGNUP_TAG:x");
     }
@@ -53,7 +55,7 @@ fn a_room_that_has_warmed_up_talks_without_allocating() {
 /// Members with sessions, in memory; what the room has for them is put aside and delivered later.
 struct Hall {
     now: Instant,
-    room: Room,
+    room: Server,
     store: Memory,
     members: Vec<Member>,
     aside: Vec<u8>,
@@ -64,10 +66,11 @@ impl Hall {
     fn new(members: u16) -> Self {
         let mut entropy = Entropy::new([1; 32]);
         let key = StaticKey::generate(&mut entropy);
-        let sessions = SessionConfig { key, log: LogId([1; 16]), seed: entropy.bytes(), recent_bytes: 1 };
-        let config = Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() };
-        let room = Room::new(config, 1, udpchat::wire::Seq(0));
-        let (store, aside, datagrams) = (Memory::default(), Vec::new(), Vec::new());
+        let mut store = Memory::new(LogId([1; 16]));
+        let seed = entropy.bytes();
+        let config = Config { rate: None, signup_rate: None, recent_bytes: 1, ..Config::new(key, seed) };
+        let room = Server::new(Instant::ZERO, config, 1, store.open());
+        let (aside, datagrams) = (Vec::new(), Vec::new());
         let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new(), aside, datagrams };
         for number in 0..members {
             let config = MemberConfig {
@@ -105,15 +108,16 @@ impl Hall {
     /// The room commits and seals what it has.
     fn seal(&mut self) {
         while self.room.shake_hands(self.now, false) {}
-        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
         while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+            let token = transmits.token();
             let mut count = 0;
             for (to, bytes) in transmits {
                 self.datagrams.push((to, bytes.len()));
                 self.aside.extend_from_slice(bytes);
                 count += 1;
             }
-            self.room.transmitted(SOCKET, count);
+            self.room.transmitted(token, count);
         }
     }
 

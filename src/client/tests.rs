@@ -2,8 +2,8 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use super::*;
-use crate::log::Memory;
-use crate::server::{self, Path, Room, SessionConfig, SocketId};
+use crate::log::{Memory, Store};
+use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::wire::entry::Entry;
 use crate::wire::frame::History;
@@ -124,15 +124,15 @@ fn original(_: Instant, _: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
 
 /// A server of ours.
 struct Ours {
-    room: Room,
+    room: Server,
     store: Memory,
 }
 
 impl Ours {
     fn new() -> Self {
-        let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20 };
-        let config = server::Config { sessions: Some(sessions), ..server::Config::default() };
-        Self { room: Room::new(config, 1, Seq(0)), store: Memory::default() }
+        let config = server::Config::new(key(100), [1; 32]);
+        let mut store = Memory::new(LogId([1; 16]));
+        Self { room: Server::new(Instant::ZERO, config, 1, store.open()), store }
     }
 
     fn receive(&mut self, now: Instant, bytes: &[u8]) {
@@ -144,11 +144,12 @@ impl Ours {
         let mut sent = Vec::new();
         loop {
             while self.room.shake_hands(now, false) {}
-            server::settle(now, &mut self.room, &mut self.store, |_, _| {});
+            server::exchange(now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
+            let token = transmits.token();
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let items: Vec<_> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
-            self.room.transmitted(SOCKET, items.len());
+            self.room.transmitted(token, items.len());
             sent.extend(items.iter().flat_map(|bytes| bytes.chunks(segment)).map(<[u8]>::to_vec));
         }
     }

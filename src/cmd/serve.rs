@@ -12,15 +12,14 @@ use std::path::PathBuf;
 
 use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
-use crate::log::Memory;
 use crate::log::sqlite::{Keep, Sqlite};
-use crate::log::store::Store;
+use crate::log::{Memory, Store};
 use crate::net::refused::RefusedFile;
-use crate::net::server::Server;
+use crate::net::server::ServerLoop;
 use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
 use crate::net::udp::ServerSocket;
-use crate::server::{self, SessionConfig, is_private};
+use crate::server::{self, is_private};
 use crate::session::StaticKey;
 use crate::wire::LogId;
 
@@ -44,12 +43,9 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     };
     let (key, refused) = key(args.key)?;
     let config = server::Config {
-        sessions: Some(SessionConfig {
-            key,
-            log: LogId(random()),
-            seed: random(),
-            recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
-        }),
+        key,
+        seed: random(),
+        recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
         text: args.text.into(),
         text_history: args.text_history,
         members_max: args.max_members.get(),
@@ -70,23 +66,22 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
                 log::warn!("--keep, --keep-entries and --sync are about a log in a file: without one they do nothing");
             }
-            Ok(serve(Server::new(config, sockets, Memory::default(), output)?, refused)?)
+            let memory = |_| Ok::<_, io::Error>(Memory::new(LogId(random())));
+            Ok(serve(ServerLoop::new(config, sockets, output, memory)?, refused)?)
         }
         Db::File(path) => {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
-            let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
-            let present = store.present().map_err(|err| no_log(&err))?;
-            log::info!("the log is in {}, {}", path.display(), entries(store.len()));
-            let mut config = config;
-            config.sessions.iter_mut().for_each(|sessions| sessions.log = store.id());
-            let mut server = Server::new(config, sockets, store, output)?;
-            server.recall_present(present);
-            Ok(serve(server, refused)?)
+            let open = |_| {
+                let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
+                log::info!("the log is in {}, {}", path.display(), entries(store.len()));
+                Ok::<_, Failure>(store)
+            };
+            Ok(serve(ServerLoop::new(config, sockets, output, open)?, refused)?)
         }
     }
 }
 
-fn serve<S: Store>(mut server: Server<S>, refused: Option<RefusedFile>) -> io::Result<()> {
+fn serve<S: Store>(mut server: ServerLoop<S>, refused: Option<RefusedFile>) -> io::Result<()> {
     refused.into_iter().for_each(|file| server.refuse(file));
     for address in server.addresses() {
         log::info!("listening on {address}");

@@ -1,80 +1,55 @@
-//! The vocabulary of the log: the drafts that become entries.
+//! What is to become entries.
 //!
-//! Owns: [`EntryKind`], [`Draft`], [`DraftId`], [`Rejection`].
-//! Must not know: where a log is kept, who reads it.
-//! Driven by: `room` (which asks for drafts to be committed) and `store` (which commits them).
+//! Owns: [`Draft`], [`DraftId`], [`Rejection`].
+//! Must not know: who wants it in the log, where a log is kept.
+//! Driven by: the server (which submits drafts) and the backends (which append them).
 
 use crate::wire::entry::Entry;
-use crate::wire::{CloseReason, PostId, Refusal, Timestamp, Who, text};
+use crate::wire::{PostId, Refusal, Timestamp, Who, text};
 
-/// What a draft tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum EntryKind {
-    /// A text peer's line.
-    #[default]
-    Line,
-    /// A text peer signed up.
-    Signup,
-    /// A member said something.
-    Said,
-    /// A member is present.
-    Joined,
-    /// It is not any more.
-    Left(CloseReason),
-    /// A member did something.
-    Did,
-    /// A member calls itself by another nick.
-    Renamed,
-}
-
-/// Names one draft while it is under way.
+/// Names one draft until the backend has answered for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DraftId {
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
-}
+pub struct DraftId(pub u64);
 
-/// What somebody wants in the log, not yet committed.
+/// What somebody wants in the log, not yet appended.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
     /// Its name in the answer.
     pub id: DraftId,
     /// Whose it is: the drafts of one source keep their order, whatever happens to those of others.
-    pub source: u32,
-    /// What is to be kept, for a text line before it is cut into entries.
+    pub source: u64,
+    /// What is to be kept; a text line as a whole, before it is cut into entries.
     pub entry: Entry<'a>,
-    /// Whose post it was, if it was one.
-    pub who: Who,
-    /// The post that it was, to be kept with the entry: it is never committed twice (PROTOCOL 2.8).
-    pub post: Option<PostId>,
-    /// The line as text peers will be sent it, before it is cut into entries.
-    pub line: &'a str,
-    /// How much of the line each further part begins with again, in bytes.
-    pub(crate) prefix_len: usize,
-    /// How many entries it makes, with numbers that follow each other; at least 1.
-    pub entries: u64,
-    /// When it was asked for. A backend commits it with this time, or with that of the newest entry if that is later.
+    /// How much of a text line each further part begins with again, in bytes.
+    pub prefix_len: usize,
+    /// Whose post it is and which, if it is one, to be kept with the entry: it is never appended twice (PROTOCOL 2.8).
+    pub post: Option<(Who, PostId)>,
+    /// When it was asked for. A backend appends it with this time, or with that of the newest entry if that is later.
     pub at: Timestamp,
 }
 
 impl Draft<'_> {
-    /// Hands over each of its entries, in order.
-    pub fn for_each(&self, mut each: impl FnMut(&Entry<'_>)) {
-        if self.entries == 1 {
-            return each(&self.entry);
-        }
-        let parts = text::cut(self.line, &self.line[..self.prefix_len]);
+    /// Hands over each of its entries in order, and whether it is the last.
+    pub fn for_each(&self, mut each: impl FnMut(&Entry<'_>, bool)) {
+        let Entry::Line { text: line } = self.entry else { return each(&self.entry, true) };
+        let parts = text::cut(line, &line[..self.prefix_len]);
         let prefix = parts.prefix();
         let mut whole = String::new();
-        for part in parts {
+        let mut parts = parts.peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            if prefix.is_empty() {
+                each(&Entry::Line { text: part }, is_last);
+                continue;
+            }
             whole.clear();
             whole.extend([prefix, part]);
-            each(&Entry::Line { text: &whole });
+            each(&Entry::Line { text: &whole }, is_last);
         }
     }
 }
 
-/// Why a backend did not commit a draft.
+/// Why a draft will never be in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The backend has no room for it.

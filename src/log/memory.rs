@@ -1,36 +1,62 @@
 //! The log in memory only: nothing outlives the server.
 //!
-//! Owns: the numbers. The entries themselves are in the room's window.
+//! Owns: the numbers. The entries themselves are in the server's window, and nowhere else.
 //! Must not know: what the entries say.
-//! Driven by: [`crate::log::store::settle`].
+//! Driven by: the server, through [`Store`].
 
-use std::collections::VecDeque;
+use std::convert::Infallible;
 
-use crate::log::store::{Outcome, Store};
-use crate::log::{Draft, DraftId};
-use crate::wire::{Seq, Timestamp};
+use super::answers::Answers;
+use super::draft::Draft;
+use super::page::Page;
+use super::store::{Known, Opening, Outcome, Request, Store};
+use crate::wire::frame::GapReason;
+use crate::wire::{LogId, Seq, Timestamp};
 
-/// Commits everything at once.
-#[derive(Debug, Default)]
+/// Appends everything at once.
+#[derive(Debug)]
 pub struct Memory {
+    id: LogId,
     next: Seq,
-    answered: VecDeque<(DraftId, Seq)>,
     newest: Timestamp,
+    answers: Answers,
+}
+
+impl Memory {
+    /// An empty log of that name.
+    pub fn new(id: LogId) -> Self {
+        Self { id, next: Seq(0), newest: Timestamp::default(), answers: Answers::default() }
+    }
 }
 
 impl Store for Memory {
-    fn next(&self) -> Seq {
-        self.next
+    fn open(&mut self) -> Opening {
+        Opening { id: self.id, next: self.next, oldest: None, present: Vec::new() }
     }
 
-    fn append(&mut self, draft: &Draft<'_>) {
+    fn submit(&mut self, draft: &Draft<'_>) {
         self.newest = self.newest.max(draft.at);
-        self.answered.push_back((draft.id, self.next));
-        self.next = self.next + draft.entries;
+        let Ok(next) = self.answers.write(draft, self.next, self.newest, |_, _, _| Ok::<_, Infallible>(()));
+        self.next = next;
     }
 
-    fn poll_outcome(&mut self) -> Option<Outcome> {
-        let at = self.newest;
-        self.answered.pop_front().map(|(draft, first)| Outcome::Committed { draft, first, at })
+    fn flush(&mut self) {
+        self.answers.append_turn();
+    }
+
+    fn request(&mut self, request: &Request) {
+        // Nobody asks a log that says that it reads nothing back.
+        match *request {
+            Request::Page { id, from, to } => {
+                let mut page = Page::new(from);
+                page.skip_to(to, GapReason::Gone);
+                self.answers.push_page(id, page);
+            }
+            Request::Known { id, .. } => self.answers.push_known(id, self.next, Known::default()),
+        }
+    }
+
+    fn poll(&mut self) -> Option<Outcome<'_>> {
+        self.answers.poll()
     }
 }

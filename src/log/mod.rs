@@ -1,20 +1,20 @@
 //! The room's log: what is to become an entry, what the server has of it in memory, and where it is kept.
 //!
 //! Owns: drafts (`draft`), pages of encoded entries (`page`), the window in memory (`window`), the contract of backends
-//! (`store`) and the backends.
+//! (`store`), what backends have in common (`answers`), and the backends.
 //! Must not know: members, sessions, sockets; who reads it, and why.
-//! Driven by: the server, through [`store::Store`].
+//! Driven by: the server, through [`Store`].
 
+pub(crate) mod answers;
 mod draft;
 mod memory;
 mod page;
-mod request;
 pub mod sqlite;
-pub mod store;
+mod store;
 mod window;
 
-pub use draft::{Draft, DraftId, EntryKind, Rejection};
+pub use draft::{Draft, DraftId, Rejection};
 pub use memory::Memory;
 pub use page::{PAGE, Page};
-pub use request::{Beginning, Known, Request, Start};
-pub(crate) use window::Recent;
+pub use store::{Appended, Known, Opening, Outcome, Request, RequestId, Start, State, Store, Waker};
+pub use window::Window;

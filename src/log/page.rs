@@ -1,8 +1,9 @@
-//! A page of the log, read back from where it is kept.
+//! A page of the log: encoded entries that follow each other, with holes where some are gone.
 //!
-//! Owns: [`Page`]: some old entries, ready to be sent; [`PAGE`], how many that are.
+//! Owns: [`Page`], the one place that keeps encoded entries and writes runs of them into packets; [`PAGE`], how many a page
+//! has.
 //! Must not know: who reads it, where it comes from.
-//! Driven by: `store` (which fills it) and `sessions` (which sends from it).
+//! Driven by: `window`, backends (which fill pages that are read back) and the server (which sends from them).
 
 use crate::wire::Seq;
 use crate::wire::entry::ENTRY_MAX;
@@ -17,7 +18,7 @@ enum Place {
     Missing(GapReason),
 }
 
-/// Old entries that follow each other, with holes where some are gone.
+/// Entries that follow each other; see the module.
 #[derive(Debug)]
 pub struct Page {
     first: Seq,
@@ -28,13 +29,20 @@ pub struct Page {
 
 impl Page {
     /// The first number of the page that `seq` is on.
-    pub(crate) const fn start_of(seq: Seq) -> Seq {
+    pub const fn start_of(seq: Seq) -> Seq {
         Seq(seq.0 - seq.0 % PAGE)
     }
 
     /// Without entries; the first will be `first`.
     pub const fn new(first: Seq) -> Self {
         Self { first, framed: Vec::new(), places: Vec::new() }
+    }
+
+    /// Makes it an empty page whose first entry will be `first`, in the same memory.
+    pub fn reset(&mut self, first: Seq) {
+        self.first = first;
+        self.framed.clear();
+        self.places.clear();
     }
 
     /// Its first number.
@@ -45,6 +53,16 @@ impl Page {
     /// The number behind its last one.
     pub fn end(&self) -> Seq {
         self.first + self.places.len() as u64
+    }
+
+    /// How many bytes its entries take.
+    pub const fn len(&self) -> usize {
+        self.framed.len()
+    }
+
+    /// Whether it has no numbers.
+    pub const fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// Adds an entry, as it is encoded. One that is longer than entries are is none, and cannot be read.
@@ -76,8 +94,16 @@ impl Page {
         self.places.get(usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?).copied()
     }
 
+    /// The entry of that number, encoded, if it is there.
+    pub fn entry(&self, seq: Seq) -> Option<&[u8]> {
+        let Some(Place::At { offset, len }) = self.place(seq) else { return None };
+        let framed = &self.framed[offset as usize..offset as usize + usize::from(len)];
+        let head = if framed.first().is_some_and(|&low| low & 0x80 != 0) { 2 } else { 1 };
+        framed.get(head..)
+    }
+
     /// The end of what is missing from `from` on, before `to`, and why; `None` if an entry is there.
-    pub(crate) fn missing(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
+    pub fn missing(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
         let Some(Place::Missing(why)) = self.place(from) else { return None };
         let mut end = from;
         while end < to && matches!(self.place(end), Some(Place::Missing(other)) if other == why) {
@@ -87,10 +113,12 @@ impl Page {
     }
 
     /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
-    pub(crate) fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+    pub fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
         let Some(Place::At { offset, .. }) = self.place(from) else { return from };
         let space = writer.entries_place(from);
-        let (start, mut end, mut len) = (offset as usize, from, 0);
+        let start = offset as usize;
+        let mut end = from;
+        let mut len = 0;
         while end < to
             && let Some(Place::At { len: next, .. }) = self.place(end)
             && len + usize::from(next) <= space
@@ -103,7 +131,7 @@ impl Page {
 }
 
 /// Adds an entry with its length in front, as a varint (postcard): one byte up to 127, else two.
-pub(crate) fn frame(encoded: &[u8], framed: &mut Vec<u8>) {
+fn frame(encoded: &[u8], framed: &mut Vec<u8>) {
     // Two bytes hold the length of the longest entry.
     assert!(encoded.len() <= ENTRY_MAX);
     let [high, low] = u16::try_from(encoded.len()).map_or([0; 2], |len| ((len >> 7) << 8 | len & 0x7f).to_be_bytes());

@@ -1,238 +1,418 @@
-//! The entries that sessions can still be sent, as they go over the wire.
+//! What the server has of the log in memory.
 //!
-//! Owns: the newest entries, each encoded once for everybody, up to a number of bytes.
-//! Must not know: who reads them.
-//! Driven by: `sessions`.
+//! Owns: the newest pages, which follow each other up to the log's end and stay as long as their number of bytes allows; older
+//! pages that were read back, as long as somebody waits for them or there is place.
+//! Must not know: who reads them, how they are read back.
+//! Driven by: the server: what is appended, what was read, what became of the log ([`super::Outcome`]).
 //!
-//! Entries lie in chunks, one behind the other, each with its length in front, so that what fits a packet is one slice.
-//! The oldest chunk goes when the newest would be one too many; its memory is used again.
+//! ```text
+//!   gone  |  read back: [256..384)  [1024..1152)  |  newest: [5376..5504) [5504..5610)
+//!         ^ oldest                                ^ first                            ^ end
+//! ```
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::page::frame;
-
-use crate::wire::entry::{ENTRY_MAX, Entry};
-use crate::wire::frame::{History, Writer};
+use super::page::{PAGE, Page};
+use crate::wire::entry::Entry;
+use crate::wire::frame::{Frame, GapReason, History, Writer};
 use crate::wire::{Seq, Timestamp};
 
-/// The bytes of a chunk. Chosen: some hundred entries of a usual length.
-const CHUNK: usize = 64 * 1024;
+/// Pages read back that are kept. Chosen: enough for many who come back at once to find each other's; some MiB at the most.
+const READ_BACK_MAX: usize = 32;
 
-/// An entry and its length.
-const FRAMED_MAX: usize = 2 + ENTRY_MAX;
-
-const _: () = assert!(FRAMED_MAX <= CHUNK && ENTRY_MAX < 1 << 14);
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    /// Counted from the first chunk ever.
-    chunk: u32,
-    offset: u16,
-    len: u16,
-}
-
-/// The newest entries; see the module.
+/// A page that was read back.
 #[derive(Debug)]
-pub(crate) struct Recent {
-    chunks: VecDeque<Vec<u8>>,
-    chunks_max: usize,
-    /// The number of the first chunk that is kept.
-    first_chunk: u32,
-    spans: VecDeque<Span>,
-    first: Seq,
+struct ReadBack {
+    page: Page,
+    /// Somebody waits for it.
+    is_wanted: bool,
 }
 
-impl Recent {
-    /// Without entries; the first will be `next`. Keeps `bytes` of them, some more at times.
-    pub(crate) fn new(next: Seq, bytes: usize) -> Self {
-        let chunks_max = bytes.div_ceil(CHUNK).max(1);
-        Self { chunks: VecDeque::new(), chunks_max, first_chunk: 0, spans: VecDeque::new(), first: next }
-    }
+/// The pages; see the module.
+#[derive(Debug)]
+pub struct Window {
+    newest: VecDeque<Page>,
+    end: Seq,
+    /// Of the newest, and how many may be kept; of the last page, more.
+    bytes: usize,
+    bytes_max: usize,
+    /// So many of the newest entries are kept however long they are.
+    entries_min: u64,
+    read_back: VecDeque<ReadBack>,
+    /// The oldest entry that can be read back; `None`: nothing can.
+    oldest: Option<Seq>,
+    /// A page that was dropped, for its memory.
+    spare: Option<Page>,
+}
 
-    /// The number of the oldest entry that is kept.
-    pub(crate) const fn first(&self) -> Seq {
-        self.first
+impl Window {
+    /// Nothing yet of a log whose next entry is `next`. Keeps some `bytes_max` of the newest entries, and `entries_min` of them
+    /// whatever that takes. Older ones can be read back from `oldest` on, if at all.
+    pub fn new(next: Seq, oldest: Option<Seq>, bytes_max: usize, entries_min: u64) -> Self {
+        let (newest, read_back) = (VecDeque::new(), VecDeque::new());
+        Self { newest, end: next, bytes: 0, bytes_max, entries_min, read_back, oldest, spare: None }
     }
 
     /// The number that the next entry gets.
-    pub(crate) fn end(&self) -> Seq {
-        self.first + self.spans.len() as u64
+    pub const fn end(&self) -> Seq {
+        self.end
     }
 
-    /// Appends an entry that was committed at `at`.
-    pub(crate) fn append(&mut self, at: Timestamp, entry: &Entry<'_>) {
-        let mut encoded = [0; ENTRY_MAX];
-        // Without it all numbers behind it would be others than the log's.
-        let len = entry.encode(at, &mut encoded).expect("an entry is as long as it may be");
-        self.push(&encoded[..len]);
+    /// The number of the oldest of the newest entries.
+    pub fn first(&self) -> Seq {
+        self.newest.front().map_or(self.end, Page::first)
     }
 
-    /// Forgets everything: the log was changed by others.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.end(), self.chunks_max * CHUNK);
+    /// The number of the oldest entry that there still is.
+    pub fn oldest(&self) -> Seq {
+        self.oldest.unwrap_or_else(|| self.first())
     }
 
-    /// Where `wanted` begins, if that is among what is kept.
-    pub(crate) fn start(&self, wanted: History, now: Timestamp) -> Option<Seq> {
-        let at = match wanted {
-            History::Last(0) => self.spans.len(),
-            History::Last(messages) => {
-                let messages = usize::try_from(messages).ok()?;
-                let is_message = |&at: &usize| self.encoded(at).first().copied().is_some_and(Entry::begins_message);
-                (0..self.spans.len()).rev().filter(is_message).nth(messages - 1)?
-            }
-            History::Within(seconds) => {
-                let since = now.before(Duration::from_secs(seconds));
-                let time = |at| Entry::decode_with_time(self.encoded(at)).and_then(|(_, time)| time);
-                let is_before = |at: usize| time(at).is_some_and(|time| time < since);
-                // Times never go back.
-                let (mut low, mut high) = (0, self.spans.len());
-                while low < high {
-                    let middle = usize::midpoint(low, high);
-                    (low, high) = if is_before(middle) { (middle + 1, high) } else { (low, middle) };
-                }
-                // If all of it is newer, there may be more that is.
-                if low == 0 { return None } else { low }
-            }
-        };
-        Some(self.first + at as u64)
+    /// Whether the backend reads back what it has.
+    pub const fn reads_back(&self) -> bool {
+        self.oldest.is_some()
     }
 
-    /// The bytes of an entry, without their length.
-    fn encoded(&self, at: usize) -> &[u8] {
-        let span = self.spans[at];
-        let chunk = &self.chunks[(span.chunk - self.first_chunk) as usize];
-        let framed = &chunk[usize::from(span.offset)..usize::from(span.offset) + usize::from(span.len)];
-        let head = if framed.first().is_some_and(|&low| low & 0x80 != 0) { 2 } else { 1 };
-        &framed[head..]
-    }
-
-    fn push(&mut self, encoded: &[u8]) {
-        if self.chunks.back().is_none_or(|chunk| chunk.len() + encoded.len() + 2 > CHUNK) {
-            let mut chunk = if self.chunks.len() == self.chunks_max { self.forget() } else { Vec::new() };
-            chunk.clear();
-            // Grows with a quiet room, and is as large as it gets in a lively one.
-            self.chunks.push_back(chunk);
+    /// An entry was appended: `encoded` is copied.
+    pub fn append(&mut self, encoded: &[u8]) {
+        let is_full = self.newest.back().is_none_or(|page| page.end().0.is_multiple_of(PAGE));
+        if is_full {
+            self.drop_oldest();
+            let mut page = self.spare.take().unwrap_or_else(|| Page::new(self.end));
+            page.reset(self.end);
+            self.newest.push_back(page);
         }
-        let number = u32::try_from(self.chunks.len() - 1).expect("there are few chunks");
-        let chunk_number = self.first_chunk.checked_add(number).expect("no log has so many chunks");
-        let chunk = self.chunks.back_mut().expect("one has just been added");
-        let offset = u16::try_from(chunk.len()).expect("a chunk is as long as an offset can say");
-        frame(encoded, chunk);
-        let len = u16::try_from(chunk.len() - usize::from(offset)).expect("so is an entry");
-        self.spans.push_back(Span { chunk: chunk_number, offset, len });
+        let page = self.newest.back_mut().expect("one has just been added");
+        let before = page.len();
+        page.push(encoded);
+        self.bytes += page.len() - before;
+        self.end = self.end + 1;
         self.check();
     }
 
-    fn forget(&mut self) -> Vec<u8> {
-        while self.spans.front().is_some_and(|span| span.chunk == self.first_chunk) {
-            self.spans.pop_front();
-            self.first = self.first + 1;
-        }
-        self.first_chunk += 1;
-        self.chunks.pop_front().expect("there are as many as there may be")
-    }
-
-    /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
-    pub(crate) fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
-        let Some(first) = self.span(from) else { return from };
-        let place = writer.entries_place(from);
-        let (mut end, mut len) = (from, 0);
-        while end < to
-            && let Some(span) = self.span(end)
-            && span.chunk == first.chunk
-            && len + usize::from(span.len) <= place
+    fn drop_oldest(&mut self) {
+        while self.bytes > self.bytes_max
+            && let Some(oldest) = self.newest.front()
+            && self.end.since(oldest.end()) >= self.entries_min
+            && let Some(page) = self.newest.pop_front()
         {
-            len += usize::from(span.len);
-            end = end + 1;
+            self.bytes -= page.len();
+            self.spare = Some(page);
         }
-        let chunk = &self.chunks[(first.chunk - self.first_chunk) as usize];
-        let start = usize::from(first.offset);
-        if len > 0 && writer.entries(from, &chunk[start..start + len]) { end } else { from }
     }
 
-    fn span(&self, seq: Seq) -> Option<Span> {
-        let index = usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?;
-        self.spans.get(index).copied()
+    /// Entries below are gone.
+    pub fn truncate(&mut self, oldest: Seq) {
+        self.oldest = Some(oldest);
+    }
+
+    /// Entries of that range are not what they were: they are to be read again.
+    pub fn forget(&mut self, from: Seq, to: Seq) {
+        let is_old = |page: &Page| page.first() < to && from < page.end();
+        self.read_back.retain(|kept| !is_old(&kept.page));
+        // What is before a page that is dropped cannot be among the newest either.
+        while self.newest.iter().any(is_old) {
+            self.bytes -= self.newest.pop_front().map_or(0, |page| page.len());
+        }
+    }
+
+    /// The page with that entry, if it is here.
+    pub fn page(&self, seq: Seq) -> Option<&Page> {
+        if seq >= self.first() {
+            let behind = self.newest.partition_point(|page| page.first() <= seq);
+            return self.newest.get(behind.checked_sub(1)?).filter(|page| seq < page.end());
+        }
+        self.read_back.iter().map(|kept| &kept.page).find(|page| page.first() <= seq && seq < page.end())
+    }
+
+    /// How many pages were read back.
+    pub fn read_back(&self) -> usize {
+        self.read_back.len()
+    }
+
+    /// Whether that entry is to be read first.
+    pub fn lacks(&self, seq: Seq) -> bool {
+        seq >= self.oldest() && seq < self.end && self.page(seq).is_none()
+    }
+
+    /// Whether one more page can be read back: each has its place until it is not wanted any more.
+    pub fn has_place(&self) -> bool {
+        self.read_back.len() < READ_BACK_MAX || self.read_back.iter().any(|kept| !kept.is_wanted)
+    }
+
+    /// A page was read back. It stays at least until [`Window::release`] if somebody waits for it.
+    pub fn insert(&mut self, page: Page, is_wanted: bool) {
+        let is_next = page.end() == self.first() && self.end.since(page.end()) < self.entries_min;
+        if is_next {
+            self.bytes += page.len();
+            self.newest.push_front(page);
+            return;
+        }
+        self.read_back.retain(|kept| kept.page.first() != page.first());
+        if self.read_back.len() >= READ_BACK_MAX
+            && let Some(unwanted) = self.read_back.iter().position(|kept| !kept.is_wanted)
+        {
+            self.read_back.remove(unwanted);
+        }
+        self.read_back.push_back(ReadBack { page, is_wanted });
+        debug_assert!(self.read_back.len() <= READ_BACK_MAX + 1);
+    }
+
+    /// Nobody waits any more for the page that begins there.
+    pub fn release(&mut self, first: Seq) {
+        for kept in self.read_back.iter_mut().filter(|kept| kept.page.first() == first) {
+            kept.is_wanted = false;
+        }
+    }
+
+    /// What is to be read so that as many of the newest entries are here as are to be, if that is anything: the next page back.
+    pub fn lacking(&self) -> Option<(Seq, Seq)> {
+        let wanted = Seq(self.end.0.saturating_sub(self.entries_min)).max(self.oldest());
+        let first = self.first();
+        (self.reads_back() && wanted < first).then(|| (Page::start_of(Seq(first.0 - 1)).max(self.oldest()), first))
+    }
+
+    /// The newest entries from `from` on that are here, encoded.
+    pub fn entries(&self, from: Seq) -> impl Iterator<Item = (Seq, &[u8])> {
+        let from = from.max(self.first());
+        let pages = self.newest.iter().filter(move |page| page.end() > from);
+        pages.flat_map(move |page| {
+            let numbers = page.first().max(from).0..page.end().0;
+            numbers.filter_map(|seq| Some((Seq(seq), page.entry(Seq(seq))?)))
+        })
+    }
+
+    /// Where `wanted` begins, if that is among the newest.
+    pub fn start(&self, wanted: History, now: Timestamp) -> Option<Seq> {
+        match wanted {
+            History::Last(0) => Some(self.end),
+            History::Last(messages) => self.start_of_last(messages),
+            History::Within(seconds) => self.start_of_since(now.before(Duration::from_secs(seconds))),
+        }
+    }
+
+    fn start_of_last(&self, messages: u64) -> Option<Seq> {
+        let mut left = messages;
+        for page in self.newest.iter().rev() {
+            for seq in (page.first().0..page.end().0).rev().map(Seq) {
+                let first = page.entry(seq).and_then(|entry| entry.first().copied());
+                if first.is_some_and(Entry::begins_message) {
+                    left -= 1;
+                    if left == 0 {
+                        return Some(seq);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn start_of_since(&self, since: Timestamp) -> Option<Seq> {
+        // Times never go back; what cannot be read is as old as what follows it.
+        let (mut low, mut high) = (self.first(), self.end);
+        while low < high {
+            let middle = Seq(u64::midpoint(low.0, high.0));
+            match self.time_from(middle) {
+                Some((seq, time)) if time < since => low = seq + 1,
+                Some(_) | None => high = middle,
+            }
+        }
+        // If all of it is newer, there may be more that is.
+        (low > self.first()).then_some(low)
+    }
+
+    /// The next entry from `seq` on that can be read, and its time.
+    fn time_from(&self, seq: Seq) -> Option<(Seq, Timestamp)> {
+        (seq.0..self.end.0).map(Seq).find_map(|seq| {
+            let (_, time) = Entry::decode_with_time(self.page(seq)?.entry(seq)?)?;
+            Some((seq, time?))
+        })
+    }
+
+    /// Writes what fits of the entries from `from` up to `to` that are here, and says what is gone; returns the number behind
+    /// it.
+    pub fn write_all(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+        let mut at = from;
+        while at < to {
+            let behind = self.write(at, to, writer);
+            if behind == at {
+                break;
+            }
+            at = behind;
+        }
+        if at < to && at > from && !self.lacks(at) {
+            // More follows: full packets have one length (PROTOCOL 2.5).
+            writer.pad();
+        }
+        at
+    }
+
+    /// Writes as much as fits one frame, of entries or a gap.
+    fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+        if from < self.oldest() {
+            return gap(from, to.min(self.oldest()), GapReason::Gone, writer);
+        }
+        let Some(page) = self.page(from) else { return from };
+        match page.missing(from, to) {
+            Some((behind, why)) => gap(from, behind, why, writer),
+            None => page.write(from, to, writer),
+        }
     }
 
     fn check(&self) {
-        debug_assert!(self.chunks.len() <= self.chunks_max);
-        assert!(
-            self.chunks.is_empty()
-                || self
-                    .spans
-                    .back()
-                    .is_some_and(|span| (span.chunk - self.first_chunk) as usize + 1 == self.chunks.len())
-        );
+        debug_assert!(self.newest.back().is_none_or(|page| page.end() == self.end));
+        debug_assert!(self.read_back.len() <= READ_BACK_MAX + 1);
     }
+}
+
+/// Says that the entries from `from` up to `to` will not come; returns the number behind what was said.
+fn gap(from: Seq, to: Seq, why: GapReason, writer: &mut Writer) -> Seq {
+    let gap = Frame::Gap { first: from, count: to.since(from), why };
+    if writer.frame(&gap) { to } else { from }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::frame::{Frame, frames};
+    use crate::wire::entry::ENTRY_MAX;
+    use crate::wire::frame::frames;
 
     fn line(number: u64) -> String {
         format!("{number}{}", "x".repeat(usize::try_from(number * 37 % 1000).unwrap()))
     }
 
-    fn read(recent: &Recent, from: Seq, to: Seq) -> Vec<String> {
+    fn append(window: &mut Window, at: u64, entry: &Entry<'_>) {
+        let mut encoded = [0; ENTRY_MAX];
+        let len = entry.encode(Timestamp(at), &mut encoded).unwrap();
+        window.append(&encoded[..len]);
+    }
+
+    fn page(numbers: std::ops::Range<u64>) -> Page {
+        let mut page = Page::new(Seq(numbers.start));
+        for number in numbers {
+            let mut encoded = [0; ENTRY_MAX];
+            let len = Entry::Line { text: &line(number) }.encode(Timestamp(number), &mut encoded).unwrap();
+            page.push(&encoded[..len]);
+        }
+        page
+    }
+
+    fn text(encoded: &[u8]) -> String {
+        match Entry::decode(encoded) {
+            Some(Entry::Line { text }) => text.to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn read(window: &Window, from: Seq, to: Seq) -> Vec<String> {
         let mut writer = Writer::default();
-        let end = recent.write(from, to, &mut writer);
-        let Some(Ok(Frame::Entries(entries))) = frames(writer.plain()).next() else { return Vec::new() };
-        let lines: Vec<_> = entries
-            .iter()
-            .map(|entry| match Entry::decode(entry.unwrap()) {
-                Some(Entry::Line { text }) => text.to_owned(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!((entries.first, lines.len() as u64), (from, end.since(from)));
+        let end = window.write_all(from, to, &mut writer);
+        let mut lines = Vec::new();
+        for frame in frames(writer.plain()) {
+            if let Ok(Frame::Entries(entries)) = frame {
+                lines.extend(entries.iter().map(|entry| text(entry.unwrap())));
+            }
+        }
+        assert_eq!(lines.len() as u64, end.since(from));
         lines
     }
 
     #[test]
     fn what_is_kept_is_written_as_much_as_fits_and_what_is_not_is_gone() {
-        let mut recent = Recent::new(Seq(5), 2 * CHUNK);
+        let mut window = Window::new(Seq(5), None, 128 * 1024, 0);
         for number in 5..1000 {
-            recent.append(Timestamp(number), &Entry::Line { text: &line(number) });
+            append(&mut window, number, &Entry::Line { text: &line(number) });
         }
-        assert_eq!(recent.end(), Seq(1000));
-        assert!(recent.first() > Seq(5) && recent.first() < Seq(990), "{:?}", recent.first());
-        assert!(read(&recent, Seq(recent.first().0 - 1), recent.end()).is_empty());
-        let mut at = recent.first();
-        while at < recent.end() {
-            let lines = read(&recent, at, recent.end());
+        assert_eq!(window.end(), Seq(1000));
+        assert!(window.first() > Seq(5) && window.first() < Seq(990), "{:?}", window.first());
+        assert!(window.page(Seq(window.first().0 - 1)).is_none());
+        let mut at = window.first();
+        while at < window.end() {
+            let lines = read(&window, at, window.end());
             assert!(!lines.is_empty(), "one always fits");
             for text in lines {
                 assert_eq!(text, line(at.0));
                 at = at + 1;
             }
         }
-        assert_eq!(read(&recent, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
+        assert_eq!(read(&window, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
+        let mut writer = Writer::default();
+        let first = window.first();
+        assert!(window.write_all(Seq(5), Seq(1000), &mut writer) > first, "behind the gap comes what is there");
+        let told = frames(writer.plain()).next();
+        assert_eq!(told, Some(Ok(Frame::Gap { first: Seq(5), count: first.since(Seq(5)), why: GapReason::Gone })));
+    }
+
+    #[test]
+    fn so_many_of_the_newest_stay_however_long_they_are() {
+        let mut window = Window::new(Seq(0), None, 1, 300);
+        (0..2000).for_each(|number| append(&mut window, number, &Entry::Line { text: &line(number) }));
+        assert!(window.end().since(window.first()) >= 300);
+        assert!(window.end().since(window.first()) < 300 + 2 * PAGE);
+    }
+
+    #[test]
+    fn what_is_to_be_here_is_read_back_to_page_by_page_and_again_when_it_was_changed() {
+        let mut window = Window::new(Seq(1000), Some(Seq(10)), 1, 300);
+        let mut reads = Vec::new();
+        let mut fill = |window: &mut Window| {
+            while let Some((from, to)) = window.lacking() {
+                window.insert(page(from.0..to.0), false);
+                reads.push((from.0, to.0));
+            }
+        };
+        fill(&mut window);
+        assert_eq!(window.first(), Seq(640));
+        assert_eq!(
+            window.entries(Seq(995)).map(|(_, entry)| text(entry)).collect::<Vec<_>>(),
+            [995, 996, 997, 998, 999].map(line)
+        );
+        append(&mut window, 1000, &Entry::Line { text: "new" });
+        window.forget(Seq(900), Seq(901));
+        assert_eq!(window.first(), Seq(1001), "the whole page is, and what is before it");
+        fill(&mut window);
+        assert_eq!(reads, [(896, 1000), (768, 896), (640, 768), (896, 1001), (768, 896), (640, 768)]);
+        let mut young = Window::new(Seq(50), Some(Seq(20)), 1, 300);
+        assert_eq!(young.lacking(), Some((Seq(20), Seq(50))), "not what is gone");
+        young.insert(page(20..50), false);
+        assert_eq!(young.lacking(), None);
+    }
+
+    #[test]
+    fn a_page_that_somebody_waits_for_stays_until_it_is_released() {
+        let mut window = Window::new(Seq(100_000), Some(Seq(0)), 1, 0);
+        for number in 0..READ_BACK_MAX as u64 {
+            window.insert(page(number * PAGE..number * PAGE + 1), true);
+        }
+        assert!(!window.has_place());
+        window.release(Seq(3 * PAGE));
+        assert!(window.has_place());
+        window.insert(page(50 * PAGE..50 * PAGE + 1), true);
+        assert!(window.lacks(Seq(3 * PAGE)) && !window.lacks(Seq(2 * PAGE)) && !window.lacks(Seq(50 * PAGE)));
+        window.truncate(Seq(10 * PAGE));
+        assert!(!window.lacks(Seq(3 * PAGE)), "it is gone");
     }
 
     #[test]
     fn it_begins_with_the_last_messages_or_with_those_within_a_time_or_says_that_this_is_further_back() {
         use History::{Last, Within};
-        let mut recent = Recent::new(Seq(100), CHUNK);
+        let mut window = Window::new(Seq(100), None, 1 << 16, 0);
         let (who, nick) = (crate::wire::Who::default(), "jill");
         for second in 0..10 {
             let entry =
                 if second % 2 == 0 { Entry::Said { who, nick, text: "hey" } } else { Entry::Joined { who, nick } };
-            recent.append(Timestamp(second * 1000), &entry);
+            append(&mut window, second * 1000, &entry);
         }
-        let start = |wanted| recent.start(wanted, Timestamp(9_000));
+        let start = |wanted| window.start(wanted, Timestamp(9_000));
         assert_eq!([Last(0), Last(1), Last(5)].map(start), [Some(Seq(110)), Some(Seq(108)), Some(Seq(100))]);
         assert_eq!([Last(6), History::ALL].map(start), [None, None]);
         assert_eq!([Within(0), Within(8)].map(start), [Some(Seq(109)), Some(Seq(101))]);
         assert_eq!(start(Within(9)), None, "there may be more before it");
-        assert_eq!(recent.start(Within(0), Timestamp(10_000)), Some(Seq(110)));
-        recent.clear();
-        assert_eq!((recent.first(), recent.end()), (Seq(110), Seq(110)));
-        recent.append(Timestamp(0), &Entry::Joined { who, nick });
-        assert_eq!(recent.end(), Seq(111));
+        assert_eq!(window.start(Within(0), Timestamp(10_000)), Some(Seq(110)));
+        window.forget(Seq(0), Seq(1000));
+        assert_eq!((window.first(), window.end()), (Seq(110), Seq(110)));
+        append(&mut window, 0, &Entry::Joined { who, nick });
+        assert_eq!(window.end(), Seq(111));
     }
 }

@@ -16,10 +16,9 @@ use super::refused::RefusedFile;
 use super::stdio::Output;
 use super::udp::{ServerSocket, Then};
 use super::{Clock, END_SIGNALS, wall};
-use crate::log::store::Store;
-use crate::server::{self, Config, Path, Room, SocketId};
+use crate::log::{Store, Waker};
+use crate::server::{self, Config, Path, Server, SocketId};
 use crate::time::Instant;
-use crate::wire::{Nick, Who};
 
 /// Datagrams received from one socket before the others have their turn. Chosen: what a run of the log holds several
 /// times, little enough that sending goes on.
@@ -42,7 +41,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(0);
 const OUTPUT: Token = Token(1);
-const SOCKETS: usize = 2;
+const LOG: Token = Token(2);
+const SOCKETS: usize = 3;
 
 struct Port {
     socket: ServerSocket,
@@ -51,13 +51,13 @@ struct Port {
 }
 
 /// A server that is bound and ready to run.
-pub struct Server<S: Store> {
+pub struct ServerLoop<S: Store> {
     poll: Poll,
     signals: Signals,
     clock: Clock,
     ports: Vec<Port>,
-    room: Room,
-    store: S,
+    server: Server,
+    log: S,
     /// The transcript, if there is one.
     output: Option<Output>,
     /// When lines that were left out of it were last told of, and how many have been since.
@@ -69,12 +69,18 @@ pub struct Server<S: Store> {
     has_parted: bool,
 }
 
-impl<S: Store> Server<S> {
-    /// Puts a server together from sockets that are bound.
+impl<S: Store> ServerLoop<S> {
+    /// Puts a server together from sockets that are bound and the log that `open` opens, which calls the waker when it has
+    /// something to tell without having been asked.
     ///
     /// # Errors
-    /// The system's.
-    pub fn new(config: Config, sockets: Vec<ServerSocket>, store: S, output: Option<Output>) -> io::Result<Self> {
+    /// The system's, and what `open` says.
+    pub fn new<E: From<io::Error>>(
+        config: Config,
+        sockets: Vec<ServerSocket>,
+        output: Option<Output>,
+        open: impl FnOnce(Waker) -> Result<S, E>,
+    ) -> Result<Self, E> {
         let poll = Poll::new()?;
         let mut signals = Signals::new(END_SIGNALS.into_iter().chain([SIGUSR1, SIGXFSZ]))?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -83,29 +89,30 @@ impl<S: Store> Server<S> {
             poll.registry().register(socket.source(), Token(SOCKETS + ports.len()), Interest::READABLE)?;
             ports.push(Port { socket, readable: true, writable: true });
         }
-        let room = Room::new(config, ports.len(), store.next());
-        let mut server = Self {
+        let waker = mio::Waker::new(poll.registry(), LOG)?;
+        let mut log = open(Waker::new(move || {
+            if let Err(err) = waker.wake() {
+                log::warn!("cannot wake the loop for the log: {err}");
+            }
+        }))?;
+        let clock = Clock::start();
+        let server = Server::new(clock.now(), config, ports.len(), log.open());
+        let mut this = Self {
             poll,
             signals,
-            clock: Clock::start(),
+            clock,
             ports,
-            room,
-            store,
+            server,
+            log,
             output,
             left_out: (Instant::ZERO, 0),
             maintain: None,
             refused: None,
             has_parted: false,
         };
-        server.recall();
-        server.maintain();
-        Ok(server)
-    }
-
-    /// By the log these keys were present under these nicks when the server ended.
-    pub fn recall_present(&mut self, present: Vec<(Who, Nick)>) {
-        let now = self.clock.now();
-        present.into_iter().for_each(|(who, nick)| self.room.recall_present(now, who, nick));
+        this.maintain();
+        this.read_newest();
+        Ok(this)
     }
 
     /// Refuses the keys that are in this file, and writes the one into it whose datagram breaks this server, should any.
@@ -113,14 +120,14 @@ impl<S: Store> Server<S> {
         let now = self.clock.now();
         for (who, left) in file.read(wall()) {
             log::warn!("key {who} is refused for {}s: what it had sent broke the server", left.as_secs());
-            self.room.refuse(who, now + left);
+            self.server.refuse(who, now + left);
         }
         self.refused = Some(file);
     }
 
     /// Writes down whose datagram it was that broke the server.
     fn blame(&self) {
-        let Some(who) = self.room.in_hand() else {
+        let Some(who) = self.server.in_hand() else {
             return log::error!(
                 "the server broke while it dealt with nobody's datagram: please report what is said above"
             );
@@ -131,26 +138,20 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// Tells the room what new text members are to be sent.
-    fn recall(&mut self) {
-        let room = &mut self.room;
-        if room.text_history() > 0 {
-            self.store.last(room.text_history(), &mut |seq, entry| room.recall(seq, entry));
-        }
-    }
-
-    /// Lets the store do what is to be done beside. True if there is more of that to do at once.
+    /// Lets the log do what is to be done beside. True if there is more of that to do at once.
     fn maintain(&mut self) -> bool {
-        let again = self.store.maintain(wall());
-        if self.store.was_changed() {
-            self.room.reload();
-            self.recall();
-        }
-        if let Some(oldest) = self.store.oldest() {
-            self.room.set_oldest(oldest);
-        }
+        let again = self.log.maintain(wall());
         self.maintain = again.map(|after| self.clock.now() + after);
         again.is_some_and(|after| after.is_zero())
+    }
+
+    /// Reads what new members over text are to be sent, as far as the log answers at once.
+    fn read_newest(&mut self) {
+        self.exchange();
+        while self.server.wants_newest() {
+            server::ask(&mut self.server, &mut self.log);
+            self.exchange();
+        }
     }
 
     /// The addresses that are bound.
@@ -189,6 +190,8 @@ impl<S: Store> Server<S> {
                 match event.token() {
                     SIGNALS if self.ends_on_signal() => return Ok(()),
                     SIGNALS => {}
+                    // The turn asks it.
+                    LOG => {}
                     OUTPUT => self.output.iter_mut().for_each(|output| output.set_writable(self.poll.registry())),
                     Token(token) => self.port_is_ready(SocketId(token - SOCKETS), event)?,
                 }
@@ -200,7 +203,7 @@ impl<S: Store> Server<S> {
     /// Tells everybody that the server ends, as far as the sockets take it in time.
     fn part(&mut self) -> io::Result<()> {
         self.has_parted = true;
-        self.room.close();
+        self.server.close();
         let until = self.clock.now() + GOODBYE;
         let mut events = Events::with_capacity(64);
         loop {
@@ -222,21 +225,21 @@ impl<S: Store> Server<S> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let next = [self.room.poll_timeout(), self.maintain].into_iter().flatten().min();
+        let next = [self.server.poll_timeout(), self.maintain].into_iter().flatten().min();
         next.map(|at| at.saturating_since(self.clock.now()))
     }
 
     fn ends_on_signal(&mut self) -> bool {
         for signal in self.signals.pending() {
             if signal == SIGUSR1 {
-                log::info!("members {}, {}", self.room.members(), self.room.counters());
+                log::info!("members {}, {}", self.server.members(), self.server.counters());
                 continue;
             }
             // A file must not become longer: the store is told so too, and it ends nothing.
             if signal == SIGXFSZ {
                 continue;
             }
-            log::info!("ended by a signal; members {}, {}", self.room.members(), self.room.counters());
+            log::info!("ended by a signal; members {}, {}", self.server.members(), self.server.counters());
             if let Some(output) = &mut self.output {
                 output.finish();
             }
@@ -254,7 +257,7 @@ impl<S: Store> Server<S> {
         }
         if event.is_error() {
             while let Some((peer, why)) = port.socket.unreachable()? {
-                self.room.handle_unreachable(id, peer, why);
+                self.server.handle_unreachable(id, peer, why);
             }
         }
         Ok(())
@@ -263,51 +266,53 @@ impl<S: Store> Server<S> {
     /// One turn: take in, settle, send out. True if there is more to do at once.
     fn turn(&mut self) -> io::Result<bool> {
         let now = self.clock.now();
-        if self.room.poll_timeout().is_some_and(|at| at <= now) {
-            self.room.handle_timeout(now);
+        if self.server.poll_timeout().is_some_and(|at| at <= now) {
+            self.server.handle_timeout(now);
         }
         // Who joins by text is sent at once what was said: what others have made forgotten meanwhile must be known by then.
-        let mut more = self.room.text_history() > 0 && self.maintain();
+        let mut more = self.server.text_history() > 0 && self.maintain();
+        self.read_newest();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.receive(id)?;
         }
         let is_busy = self.ports.iter().any(|port| port.readable);
-        more |= self.room.shake_hands(self.clock.now(), is_busy);
-        self.room.set_wall(wall());
-        self.settle();
-        server::answer(now, &mut self.room, &mut self.store);
-        let end = self.room.end();
+        more |= self.server.shake_hands(self.clock.now(), is_busy);
+        self.server.set_wall(wall());
+        self.exchange();
+        server::ask(&mut self.server, &mut self.log);
+        self.exchange();
+        let end = self.server.end();
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.send(id)?;
         }
         // Nobody is to wait for it.
         more |= self.maintain();
-        more |= self.room.has_requests();
+        more |= self.server.has_requests();
         // What one socket made place for is for the others as well.
-        more |= self.ports.len() > 1 && self.room.end() > end;
+        more |= self.ports.len() > 1 && self.server.end() > end;
         self.flush();
         Ok(more)
     }
 
     fn receive(&mut self, id: SocketId) -> io::Result<bool> {
         let port = &mut self.ports[id.0];
-        let (room, now) = (&mut self.room, self.clock.now());
+        let (server, now) = (&mut self.server, self.clock.now());
         let mut budget = RECEIVE_BUDGET;
         while port.readable && budget > 0 {
             let mut received_now = 0;
             port.readable = port.socket.receive(budget, |received| {
                 received_now += 1;
                 let path = Path { socket: id, peer: received.peer, local: received.local };
-                room.handle_datagram(now, path, received.bytes);
+                server.handle_datagram(now, path, received.bytes);
             })?;
             budget = budget.saturating_sub(received_now.max(1));
         }
         Ok(port.readable)
     }
 
-    fn settle(&mut self) {
+    fn exchange(&mut self) {
         let output = &mut self.output;
-        server::settle(self.clock.now(), &mut self.room, &mut self.store, |tag, text| {
+        server::exchange(self.clock.now(), &mut self.server, &mut self.log, |tag, text| {
             if let Some(output) = output {
                 output.push_line(&[tag, text]);
             }
@@ -318,20 +323,21 @@ impl<S: Store> Server<S> {
     fn send(&mut self, id: SocketId) -> io::Result<bool> {
         let mut budget = SEND_BUDGET;
         while self.ports[id.0].writable && budget > 0 {
-            let Some(transmits) = self.room.poll_transmit(id) else {
+            let Some(transmits) = self.server.poll_transmit(id) else {
                 // What was sent made place in the log for what waits.
-                if self.settle_more() { continue } else { return Ok(false) }
+                if self.exchange_more() { continue } else { return Ok(false) }
             };
+            let token = transmits.token();
             let port = &mut self.ports[id.0];
             let outcome = port.socket.send(transmits)?;
-            budget = budget.saturating_sub(self.room.transmitted(id, outcome.done).max(1));
+            budget = budget.saturating_sub(self.server.transmitted(token, outcome.done).max(1));
             match outcome.then {
                 Then::Continue => {}
                 Then::Unsegmented => {
                     log::debug!("{} does not segment this run: one datagram a call", self.ports[id.0].socket.local());
-                    self.room.unsegment(id);
+                    self.server.unsegment(token);
                 }
-                Then::Unsendable => self.room.untransmittable(id),
+                Then::Unsendable => self.server.untransmittable(token),
                 Then::WouldBlock => {
                     port.writable = false;
                     let both = Interest::READABLE | Interest::WRITABLE;
@@ -342,13 +348,13 @@ impl<S: Store> Server<S> {
         Ok(self.ports[id.0].writable)
     }
 
-    fn settle_more(&mut self) -> bool {
+    fn exchange_more(&mut self) -> bool {
         if self.has_parted {
             return false;
         }
-        let before = self.room.end();
-        self.settle();
-        self.room.end() > before
+        let before = self.server.end();
+        self.exchange();
+        self.server.end() > before
     }
 
     fn flush(&mut self) {
@@ -368,7 +374,7 @@ impl<S: Store> Server<S> {
     }
 }
 
-impl<S: Store> Drop for Server<S> {
+impl<S: Store> Drop for ServerLoop<S> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.has_parted {
             self.blame();

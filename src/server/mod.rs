@@ -1,25 +1,25 @@
-//! The server's core: a room is a log, a peer is a cursor.
+//! The server's core: one endpoint. A room is a log, a peer is a cursor.
 //!
-//! Owns: the text members (`members`), the log's window and cursors for them (`log`, `fanout`), the members with sessions
-//! (`sessions`), what waits of both (`queue`).
+//! Owns: the members over text (`text`) and those with sessions (`sessions`), the room (`room`), what waits of all of them
+//! (`queue`), who may send how much (`admission`), what goes out (`outgoing`).
 //! Must not know: sockets, clocks, files, where the log is kept.
-//! Driven by: the mio loop (`net`) and the tests, alike:
+//! Driven by: the mio loop (`net`), the simulator and the tests, alike:
 //!
-//! 1. [`Room::handle_datagram`], [`Room::handle_unreachable`], [`Room::handle_timeout`] as things happen, then
-//!    [`Room::shake_hands`] once a turn;
-//! 2. [`Room::poll_event`] until it has none: drafts for the backend, which answers with [`Room::committed`] or
-//!    [`Room::rejected`] at once or later, and lines for the transcript;
-//! 3. [`Room::poll_transmit`] and [`Room::transmitted`] for each socket, as long as the socket takes something;
-//! 4. [`Room::poll_timeout`] for the next deadline.
+//! 1. [`Server::handle_datagram`], [`Server::handle_unreachable`], [`Server::handle_timeout`] as things happen, then
+//!    [`Server::shake_hands`] once a turn;
+//! 2. [`exchange`] and [`ask`]: drafts and requests for the log, what the log has to tell ([`Server::handle_outcome`]);
+//! 3. [`Server::poll_transmit`] and [`Server::transmitted`] for each socket, as long as the socket takes something;
+//! 4. [`Server::poll_timeout`] for the next deadline.
 //!
 //! ```text
-//!  datagram -> queue -> draft -> (backend) -> entry -> log -> sweep -------> datagrams to text peers
-//!              fair     under way             numbered     -> sessions ----> packets
+//!  datagram -> queue -> draft -> (the log) -> appended -> ring -----> datagrams to members over text
+//!              fair     under way             numbered    window ---> packets to sessions
 //! ```
 
 mod admission;
 mod counters;
 mod drive;
+mod ids;
 mod outgoing;
 mod queue;
 mod room;
@@ -27,64 +27,60 @@ mod sessions;
 mod text;
 mod timers;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use crate::wire::limits::POSTS_MAX;
 pub use admission::allowance::SESSIONS_OF_A_KEY;
 pub use admission::rate::Rate;
 pub use admission::suspects::REFUSED_FOR;
 pub use admission::{TextPolicy, is_private};
 pub use counters::{Counters, DropReason};
-pub use drive::{answer, settle};
-pub use outgoing::Transmits;
-pub use sessions::{Config as SessionConfig, HALF_OPEN_MAX, WORK_OF_A_TURN};
-pub use text::members::{Path, SocketId};
+pub use drive::{ask, exchange};
+pub use ids::{Path, SocketId, Unreachable};
+pub use outgoing::{TransmitToken, Transmits};
+pub use sessions::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 pub use text::ring::SEGMENTS_MAX;
 
-use crate::log::{Draft, DraftId, EntryKind, Known, Page, Rejection, Request};
-use crate::session::Transport;
+use crate::log::{Appended, Draft, DraftId, Opening, Outcome as Told, Rejection, Request, State};
+use crate::session::{StaticKey, Transport};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
-use crate::wire::text::{self as dialect};
-use crate::wire::{Nick, Seq, SessionId, Timestamp, Who};
+use crate::wire::text as dialect;
+use crate::wire::{Refusal, Seq, SessionId, Timestamp, Who, packet};
 use admission::rate::Meters;
-use outgoing::Outgoing;
-use queue::Queue;
-use sessions::{Intake, Sessions};
+use ids::Source;
+use outgoing::{Datagrams, Origin};
+use queue::{ItemKind, Queue, Slot};
+use room::Room;
+use sessions::{Context, Sessions};
 use text::fanout::Fanout;
-use text::members::Members;
-use text::replay::Replay;
-use text::ring::Log;
+use text::{Intake, Text};
 
-/// The most entries that wait to be sent to somebody before no more drafts are asked for. Chosen: two full runs, one
+/// The most entries that wait to be sent to somebody over text before no more drafts are submitted. Chosen: two full runs, one
 /// being sent and one getting ready; more would only make everybody wait behind who floods.
 pub const BACKLOG_MAX: u64 = 2 * SEGMENTS_MAX as u64;
 
-/// How far a source may be ahead of its rate before it has to wait, in seconds of the rate. Chosen: a script may say
-/// some hundred lines at once.
-const BURST_SECONDS: u32 = 10;
-
-/// How many datagrams of a source that is ahead of its rate wait for it, before more are dropped. Chosen: several times
-/// what our own clients have on their way at once.
-const RESTING_MAX: u32 = 64;
-
-/// After so many words in a row that a host is not reached, its member is gone. Chosen: one may be a moment's.
-const UNREACHED_MAX: u8 = 3;
+/// And before the log is not asked for more of what it has to tell, which may be others' entries.
+const TOLD_MAX: u64 = BACKLOG_MAX + SEGMENTS_MAX as u64;
 
 /// The most entries that one draft makes: what fits behind the longest prefix, and what cutting between characters costs.
 const ENTRIES_OF_A_DRAFT: u64 = (dialect::RENDERED_MAX / (dialect::LINE_MAX - dialect::PREFIX_MAX - 3) + 1) as u64;
 
-// The log always has place for what is asked for, wherever its ring ends.
-const _: () = assert!(BACKLOG_MAX + ENTRIES_OF_A_DRAFT < text::ring::ENTRIES_MAX as u64);
-const _: () =
-    assert!((BACKLOG_MAX + ENTRIES_OF_A_DRAFT + 1) * (dialect::LINE_MAX as u64) < text::ring::BYTES_MAX as u64);
+// The ring always has place for what is appended, wherever it ends.
+const _: () = assert!(BACKLOG_MAX + ENTRIES_OF_A_DRAFT < TOLD_MAX);
+const _: () = assert!(TOLD_MAX + ENTRIES_OF_A_DRAFT < text::ring::ENTRIES_MAX as u64);
+const _: () = assert!((TOLD_MAX + 2) * (dialect::LINE_MAX as u64) < text::ring::BYTES_MAX as u64);
 
-/// What a room is told at its beginning.
+/// What a server is told at its beginning.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The server's key.
+    pub key: StaticKey,
+    /// All the randomness of the sessions comes from this.
+    pub seed: [u8; 32],
+    /// How many bytes of the newest entries are kept in memory. Older ones are read back, where the log can.
+    pub recent_bytes: usize,
     /// With whom the text dialect is spoken.
     pub text: TextPolicy,
     /// The most members; at least 1.
@@ -97,117 +93,80 @@ pub struct Config {
     pub signup_rate: Option<Rate>,
     /// How many of the last entries a new text member is sent.
     pub text_history: usize,
-    /// What sessions need; without it only text is spoken.
-    pub sessions: Option<SessionConfig>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
+impl Config {
+    /// What `serve` does without options.
+    pub fn new(key: StaticKey, seed: [u8; 32]) -> Self {
         Self {
+            key,
+            seed,
+            recent_bytes: 8 * 1024 * 1024,
             text: TextPolicy::Private,
             members_max: 10_000,
             text_idle: Duration::from_secs(12 * 60 * 60),
             rate: Rate::per_second(100),
             signup_rate: Rate::per_second(20),
             text_history: 0,
-            sessions: None,
         }
     }
 }
 
-/// What the system says of a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// Nothing listens at its port.
-    Port,
-    /// There is no way to its host at the moment.
-    Host,
-}
-
-/// What the driver is to do next.
+/// A chat server; see the module.
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// Ask the backend to commit this, and tell the room of it.
-    Commit(Draft<'a>),
-    /// A datagram was accepted: how it reads in the transcript, control characters and all.
-    Accepted {
-        /// [`dialect::SIGNUP_TAG`] for a signup, else nothing.
-        tag: &'static str,
-        /// The rest of the datagram.
-        text: &'a str,
-    },
-}
-
-/// Of whom a socket was given something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Given {
-    /// The text peers, a sweep.
-    Sweep,
-    /// New text peers, what was said before.
-    Replay,
-    /// The sessions.
-    Built,
-}
-
-/// A chat room; see the module.
-#[derive(Debug)]
-pub struct Room {
+pub struct Server {
     config: Config,
-    members: Members,
+    room: Room,
     queue: Queue,
-    log: Log,
-    fanouts: Vec<Fanout>,
-    /// What new text members are sent, and, by socket, what of it is under way.
-    replay: Replay,
-    replays: Vec<Outgoing>,
-    sessions: Option<Sessions>,
-    /// By socket: of whom that is what it was last given.
-    gave: Vec<Given>,
+    text: Text,
+    sessions: Sessions,
+    /// What prefixes have used of the rate of their signups over text.
+    signups: Meters,
+    /// By socket: it was last given what is for sessions.
+    gave_to_sessions: Vec<bool>,
+    /// Whether the log takes drafts.
+    log_state: State,
+    /// The entries of the drafts under way, for which the ring keeps place.
+    reserved: u64,
     /// What time it is.
     wall: Timestamp,
-    counters: Counters,
     /// The latest time that anybody has told us.
     now: Instant,
-    /// What prefixes have used of the rate of their signups.
-    signups: Meters,
-    /// The entries of the drafts under way, for which the log keeps place.
-    reserved: u64,
-    /// Committed, to be told to the transcript, then given back.
-    accepted: VecDeque<DraftId>,
-    told: Option<DraftId>,
+    counters: Counters,
     /// Whose draft is being dealt with.
     in_hand: Option<Who>,
     /// Where a line is put together; kept for its memory.
     rendered: String,
-    /// And a part of one.
-    part: String,
 }
 
-impl Room {
-    /// An empty room served by `sockets` sockets, whose first entry gets the number `next`.
-    pub fn new(config: Config, sockets: usize, next: Seq) -> Self {
-        let rate = config.rate;
-        let sessions = config.sessions.as_ref().map(|config| Sessions::new(config, sockets, next, rate));
-        Self {
-            config,
-            members: Members::default(),
+impl Server {
+    /// A server on `sockets` sockets, of a room whose log stands so. By the log some are present: they have left unless they come
+    /// back soon.
+    pub fn new(now: Instant, config: Config, sockets: usize, opening: Opening) -> Self {
+        let mut server = Self {
+            room: Room::new(&opening, config.recent_bytes, config.text_history),
             queue: Queue::default(),
-            log: Log::new(next),
-            fanouts: (0..sockets).map(|_| Fanout::new(next)).collect(),
-            sessions,
-            replay: Replay::default(),
-            replays: (0..sockets).map(|_| Outgoing::default()).collect(),
-            gave: vec![Given::Sweep; sockets],
-            wall: Timestamp::default(),
-            counters: Counters::default(),
-            now: Instant::ZERO,
+            text: Text::new(sockets, opening.next),
+            sessions: Sessions::new(config.key.clone(), config.seed, sockets),
             signups: Meters::default(),
-            in_hand: None,
+            gave_to_sessions: vec![false; sockets],
+            log_state: State::default(),
             reserved: 0,
-            accepted: VecDeque::new(),
-            told: None,
+            wall: Timestamp::default(),
+            now,
+            counters: Counters::default(),
+            in_hand: None,
             rendered: String::new(),
-            part: String::new(),
+            config,
+        };
+        server.recall_present(opening);
+        server
+    }
+
+    fn recall_present(&mut self, opening: Opening) {
+        let (_, mut cx) = self.split();
+        for (who, nick) in opening.present {
+            Sessions::recall_present(&mut cx, who, nick);
         }
     }
 
@@ -218,297 +177,354 @@ impl Room {
 
     /// The number that the next entry gets.
     pub fn end(&self) -> Seq {
-        self.log.end()
+        self.room.window.end()
     }
 
     /// How many are here.
     pub fn members(&self) -> usize {
-        self.members.len() + self.sessions.as_ref().map_or(0, Sessions::len)
+        self.text.members.len() + self.sessions.len()
     }
 
-    /// What time it is: to be told before drafts are asked for.
-    pub fn set_wall(&mut self, wall: Timestamp) {
-        self.wall = wall;
-        self.sessions.iter_mut().for_each(|sessions| sessions.set_wall(wall));
-    }
-
-    /// The backend can read back what it has, from `oldest` on. To be told at the beginning and when that changes; without
-    /// it nothing older than the window can be sent.
-    pub fn set_oldest(&mut self, oldest: Seq) {
-        self.replay.forget_below(oldest);
-        self.sessions.iter_mut().for_each(|sessions| sessions.set_oldest(oldest));
-    }
-
-    /// The room goes on with a log that it had before, and by that log this key was present under this nick.
-    pub fn recall_present(&mut self, now: Instant, who: Who, nick: Nick) {
-        self.pass_time(now);
-        if let Some(sessions) = &mut self.sessions {
-            sessions.recall_present(self.now, who, nick);
-        }
-    }
-
-    /// How many of the last entries are to be recalled for text members.
+    /// How many of the newest entries new members over text are sent.
     pub const fn text_history(&self) -> usize {
         self.config.text_history
     }
 
-    /// The log has this entry already: to be told of the last ones that text members are to be sent, in order.
-    pub fn recall(&mut self, seq: Seq, entry: &Entry<'_>) {
-        entry.render(&mut self.rendered);
-        self.replay.push(seq, &self.rendered, self.config.text_history);
+    /// Whether the log takes drafts at present.
+    pub const fn log_state(&self) -> State {
+        self.log_state
     }
 
-    /// The log was changed by others than this room: nothing that is kept of it is right. What text members are to be sent
-    /// is to be recalled again.
-    pub fn reload(&mut self) {
-        self.replay = Replay::default();
-        self.sessions.iter_mut().for_each(Sessions::reload);
-    }
-
-    /// What the backend is to be asked next. The more are taken out at once, the longer everybody else waits.
-    #[must_use]
-    pub fn poll_request(&mut self) -> Option<Request> {
-        self.sessions.as_mut()?.poll_request(self.now)
-    }
-
-    /// Whether [`Room::poll_request`] has something; to be looked at when everything is sent that can be.
-    pub fn has_requests(&self) -> bool {
-        self.sessions.as_ref().is_some_and(|sessions| sessions.has_requests(self.now))
-    }
-
-    /// What [`Request::Page`] asked for.
-    pub fn answer_page(&mut self, now: Instant, page: Page) {
-        self.pass_time(now);
-        if let Some(sessions) = &mut self.sessions {
-            sessions.answer_page(self.now, page);
-        }
-    }
-
-    /// What [`Request::Beginning`] asked for.
-    pub fn answer_beginning(&mut self, now: Instant, session: SessionId, known: &Known) {
-        self.pass_time(now);
-        if let Some(sessions) = &mut self.sessions {
-            sessions.answer_beginning(session, known);
-        }
+    /// What time it is: to be told before drafts are submitted.
+    pub fn set_wall(&mut self, wall: Timestamp) {
+        self.wall = wall;
     }
 
     /// The server's keys in a session, for the laboratory to read what is in packets to it.
     pub fn keys(&self, session: SessionId) -> Option<Transport> {
-        self.sessions.as_ref()?.keys(session)
+        self.sessions.keys(session)
     }
 
-    /// The room ends: every session is told so.
+    /// This key is refused until then: its datagram was being handled when a server with this log broke.
+    pub fn refuse(&mut self, who: Who, until: Instant) {
+        self.sessions.refuse(who, until);
+    }
+
+    /// Whose datagram, or draft, is being handled: only while something is, so to be asked when that ended in a panic.
+    pub fn in_hand(&self) -> Option<Who> {
+        self.in_hand.or_else(|| self.sessions.in_hand())
+    }
+
+    /// The server ends: every session is told so.
     pub fn close(&mut self) {
-        if let Some(sessions) = &mut self.sessions {
-            sessions.close_all();
-        }
+        self.sessions.close_all(self.now);
     }
 
     /// A datagram came in. Whatever its bytes are, nothing worse than a counted drop comes of it.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, bytes: &[u8]) {
         self.pass_time(now);
         self.counters.received += 1;
-        if let Err(reason) = self.accept(path, bytes) {
+        if let Err(reason) = self.receive(path, bytes) {
             self.counters.drop_for(self.now, reason);
         }
+        self.settle_lost();
         self.check();
+    }
+
+    fn receive(&mut self, path: Path, bytes: &[u8]) -> Result<(), DropReason> {
+        if path.peer.port() == 0 {
+            return Err(DropReason::NoReturn);
+        }
+        if packet::is_session(bytes) {
+            let (sessions, mut cx) = self.split();
+            return sessions.receive(&mut cx, path, bytes);
+        }
+        if dialect::is_probe(bytes) {
+            self.sessions.probed(self.now, path);
+            return Ok(());
+        }
+        let mut intake = Intake {
+            now: self.now,
+            policy: self.config.text,
+            rate: self.config.rate,
+            signup_rate: self.config.signup_rate,
+            signups: &mut self.signups,
+            members_max: self.config.members_max,
+            sessions: self.sessions.len(),
+            queue: &mut self.queue,
+        };
+        self.text.receive(path, bytes, &mut intake)
+    }
+
+    /// What lost its place in the queue to somebody else is told its author, if that is to be told.
+    fn settle_lost(&mut self) {
+        while let Some(slot) = self.queue.poll_lost() {
+            self.counters.drop_for(self.now, DropReason::QueueFull);
+            self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Refused(Refusal::Busy));
+            self.done_with(slot);
+        }
     }
 
     /// Does a turn's worth of public-key work for those who shake hands ([`WORK_OF_A_TURN`]), a quarter of it if more has come in
     /// than was looked at. True if there is more: for the next turn, when the others had theirs.
     pub fn shake_hands(&mut self, now: Instant, is_busy: bool) -> bool {
         self.pass_time(now);
-        let Some(sessions) = &mut self.sessions else { return false };
-        let (rate, members_max) = (self.config.rate, self.config.members_max);
-        let mut intake = Intake { queue: &mut self.queue, rate, members_max, members: &self.members };
-        let counters = &mut self.counters;
-        let more = sessions.shake_hands(self.now, &mut intake, is_busy, |reason| counters.drop_for(now, reason));
+        let mut dropped = Vec::new();
+        let (sessions, mut cx) = self.split();
+        let more = sessions.shake_hands(&mut cx, is_busy, |reason| dropped.push(reason));
+        for reason in dropped {
+            self.counters.drop_for(self.now, reason);
+        }
+        self.settle_lost();
         self.check();
         more
     }
 
-    /// This key is refused until then: its datagram was being handled when a server with this log broke.
-    pub fn refuse(&mut self, who: Who, until: Instant) {
-        self.sessions.iter_mut().for_each(|sessions| sessions.refuse(who, until));
-    }
-
-    /// Whose datagram, or draft, is being handled: only while something is, so to be asked when that ended in a panic.
-    pub fn in_hand(&self) -> Option<Who> {
-        self.in_hand.or_else(|| self.sessions.as_ref().and_then(Sessions::in_hand))
-    }
-
-    /// The system says that nothing gets through to `peer`. A member is gone at the first word of a closed port, and at
-    /// the third in a row, without a datagram from it, of a host that is not reached.
+    /// The system says that nothing gets through to `peer`.
     pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr, why: Unreachable) {
-        if let Some(id) = self.members.find(socket, peer)
-            && let Some(member) = self.members.get_mut(id)
-        {
-            member.unreached += 1;
-            if why == Unreachable::Port || member.unreached >= UNREACHED_MAX {
-                log::debug!("{peer} is gone: {why:?} unreachable");
-                self.remove(id);
-            }
-        }
+        self.text.handle_unreachable(socket, peer, why, &self.queue);
         self.check();
     }
 
-    /// The deadline has passed; afterwards [`Room::poll_timeout`] is later than `now`.
+    /// The deadline has passed; afterwards [`Server::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.pass_time(now);
-        while let Some(id) = self.members.expired(now, self.config.text_idle) {
-            if let Some(member) = self.members.get(id) {
-                log::debug!("{} is gone: silent for {:?}", member.path.peer, self.config.text_idle);
-            }
-            self.remove(id);
-        }
-        if let Some(sessions) = &mut self.sessions {
-            sessions.handle_timeout(now, &mut self.queue);
-        }
+        self.text.expire(now, self.config.text_idle, &self.queue);
+        let (sessions, mut cx) = self.split();
+        sessions.handle_timeout(&mut cx);
+        self.settle_lost();
         self.check();
     }
 
-    /// The backend has committed the draft at `at`; its entries have the numbers from `first` on. Drafts are committed in
-    /// the order of their numbers.
-    pub fn committed(&mut self, now: Instant, draft: DraftId, first: Seq, at: Timestamp) {
-        self.pass_time(now);
-        let Some(slot) = self.queue.get(draft) else { return };
-        self.in_hand = slot.post.map(|_| slot.who);
-        assert_eq!(first, self.log.end(), "entries are committed in the order of their numbers");
-        let source = slot.source;
+    /// When [`Server::handle_timeout`] is to be called, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let text = self.text.members.expiry(self.config.text_idle);
+        let room = self.room.presence.expiry();
+        let all = [text, self.queue.next_wake(), room, self.sessions.poll_timeout(self.now)];
+        all.into_iter().flatten().min()
+    }
+
+    /// What is to be submitted to the log next.
+    #[must_use]
+    pub fn poll_draft(&mut self) -> Option<Draft<'_>> {
+        if self.log_state == State::Away || self.text.ring.held() + self.reserved >= BACKLOG_MAX {
+            return None;
+        }
+        let slot = self.queue.peek()?;
         slot.render(&mut self.rendered);
-        let parts = dialect::cut(&self.rendered, &self.rendered[..slot.prefix_len]);
-        let prefix = parts.prefix();
-        for part in parts {
-            let seq = self.log.append(prefix, part);
-            self.part.clear();
-            self.part.extend([prefix, part]);
-            if let Some(sessions) = &mut self.sessions {
-                sessions.append(at, &slot.entry(&self.part));
+        let author = match slot.source {
+            Source::Text(author) => self.text.members.get_mut(author),
+            Source::Session(_) => None,
+        };
+        let prefix_len = match (slot.kind, author) {
+            (ItemKind::Line, Some(author)) => dialect::prefix(&self.rendered, &author.nick).len(),
+            (ItemKind::Signup, Some(author)) => {
+                author.set_nick(&slot.text);
+                0
             }
-            self.replay.push(seq, &self.part, self.config.text_history);
+            _ => 0,
+        };
+        let entries = match slot.source {
+            Source::Text(_) => dialect::cut(&self.rendered, &self.rendered[..prefix_len]).count() as u64,
+            Source::Session(_) => 1,
+        };
+        let id = self.queue.pop(entries)?;
+        self.reserved += entries;
+        let slot = self.queue.get(id)?;
+        let post = slot.post.map(|post| (slot.who, post));
+        let source = slot.source.key() as u64;
+        Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, post, at: self.wall })
+    }
+
+    /// What is to be asked of the log next. The more are taken out at once, the longer everybody else waits.
+    #[must_use]
+    pub fn poll_request(&mut self) -> Option<Request> {
+        let (sessions, mut cx) = self.split();
+        sessions.poll_request(&mut cx)
+    }
+
+    /// Whether [`Server::poll_request`] has something; to be looked at when everything is sent that can be.
+    pub fn has_requests(&self) -> bool {
+        self.sessions.has_requests(self.now, &self.room)
+    }
+
+    /// Whether entries are to be asked for that new members over text are to be sent. Until they are here those go without.
+    pub fn wants_newest(&self) -> bool {
+        self.sessions.wants_newest(&self.room)
+    }
+
+    /// Whether the log is to be asked for more of what it has to tell: not while those over text are too far behind.
+    pub fn takes_outcomes(&self) -> bool {
+        self.text.ring.held() < TOLD_MAX
+    }
+
+    /// The log has something to tell. What is to be in the transcript is given to `transcript`, as tag
+    /// ([`dialect::SIGNUP_TAG`], or nothing) and text, control characters and all.
+    pub fn handle_outcome(&mut self, now: Instant, told: Told<'_>, transcript: impl FnMut(&str, &str)) {
+        self.pass_time(now);
+        match told {
+            Told::Appended(appended) => self.appended(&appended, transcript),
+            Told::Rejected { draft, why } => self.rejected(draft, why),
+            Told::Page { id, page } => {
+                let (sessions, mut cx) = self.split();
+                sessions.answer_page(&mut cx, id, page);
+            }
+            Told::Known { id, as_of, known } => {
+                debug_assert!(as_of <= self.end());
+                let (sessions, mut cx) = self.split();
+                sessions.answer_known(&mut cx, id, &known);
+            }
+            Told::Rewritten { from, to } => self.room.window.forget(from, to),
+            Told::Truncated { oldest } => self.room.window.truncate(oldest),
+            Told::NewLog(opening) => self.begin_anew(opening),
+            Told::State(state) => self.log_state = state,
         }
-        if let Some(sessions) = &mut self.sessions {
-            sessions.settled(now, slot, Outcome::Accepted(first));
-        }
-        if let Some(author) = source.as_member() {
-            self.place(author, first);
-        }
-        self.settled(draft);
-        self.accepted.push_back(draft);
-        self.in_hand = None;
+        self.settle_lost();
         self.check();
     }
 
-    /// The backend will not commit the draft. A session's author is told; the text dialect has no words for that: it is
-    /// counted and dropped.
-    pub fn rejected(&mut self, now: Instant, draft: DraftId, why: Rejection) {
-        self.pass_time(now);
-        let Some(slot) = self.queue.get(draft) else { return };
-        if let Some(sessions) = &mut self.sessions {
-            sessions.settled(now, slot, Outcome::Refused(why.into()));
+    /// The log has one entry more.
+    fn appended(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
+        let Appended { seq, bytes, .. } = *appended;
+        assert_eq!(seq, self.room.window.end(), "entries are appended in the order of their numbers");
+        self.in_hand = appended.post.map(|(who, _)| who);
+        self.room.window.append(bytes);
+        self.text.append(seq, bytes);
+        self.sessions.log_grew();
+        let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
+            self.appended_elsewhere(appended, transcript);
+            self.in_hand = None;
+            return;
+        };
+        slot.entries -= 1;
+        self.reserved -= 1;
+        if slot.first.is_none()
+            && let Source::Text(author) = slot.source
+        {
+            self.text.place(author, seq, self.config.text_history, &self.room.window);
         }
+        let first = *slot.first.get_or_insert(seq);
+        if appended.is_last
+            && let Some(slot) = appended.draft.and_then(|draft| self.queue.take(draft))
+        {
+            self.reserved -= slot.entries;
+            self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Accepted(first));
+            let (tag, text) = slot.in_transcript(&mut self.rendered);
+            transcript(tag, text);
+            self.done_with(slot);
+        }
+        self.in_hand = None;
+    }
+
+    /// It is none of our drafts: somebody else writes to the same log.
+    fn appended_elsewhere(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
+        if let Some((who, post)) = appended.post {
+            self.room.posts.append(who, post, appended.seq);
+        }
+        let Some(entry) = Entry::decode(appended.bytes) else { return };
+        if let Some(notice) = self.room.presence.append(&entry) {
+            let (sessions, mut cx) = self.split();
+            sessions.tell(&mut cx, &notice, None);
+        }
+        if let Entry::Joined { nick, .. } = entry {
+            // As an original's transcript has it, whichever dialect the client speaks.
+            return transcript(dialect::SIGNUP_TAG, nick);
+        }
+        entry.render(&mut self.rendered);
+        transcript("", &self.rendered);
+    }
+
+    /// The log will not have the draft. A session's author is told; the text dialect has no words for that: it is counted and
+    /// dropped.
+    fn rejected(&mut self, draft: DraftId, why: Rejection) {
+        let Some(slot) = self.queue.take(draft) else { return };
+        self.reserved -= slot.entries;
+        self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Refused(why.into()));
         log::debug!("a draft was rejected: {why:?}");
         self.counters.drop_for(self.now, DropReason::Rejected);
-        self.settled(draft);
-        self.give_back(draft);
-        self.check();
+        self.done_with(slot);
     }
 
-    /// What is to be done next; to be called until there is nothing, after each `handle_*`, [`Room::committed`],
-    /// [`Room::rejected`] and [`Room::transmitted`].
-    #[must_use]
-    pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        if let Some(told) = self.told.take() {
-            self.give_back(told);
+    /// It is another log: sessions end, and begin anew in that; drafts that the one before had will not be answered for.
+    fn begin_anew(&mut self, opening: Opening) {
+        log::warn!("the log is another one now: every session begins anew");
+        self.sessions.close_all(self.now);
+        for draft in self.queue.under_way() {
+            if let Some(slot) = self.queue.take(draft) {
+                self.reserved -= slot.entries;
+                self.done_with(slot);
+            }
         }
-        if let Some(draft) = self.accepted.pop_front() {
-            self.told = Some(draft);
-            let slot = self.queue.get(draft)?;
-            return Some(match slot.kind {
-                EntryKind::Signup => Event::Accepted { tag: dialect::SIGNUP_TAG, text: &slot.text },
-                EntryKind::Line => Event::Accepted { tag: "", text: &slot.text },
-                // As an original's transcript has it, whichever dialect the client speaks.
-                EntryKind::Joined => Event::Accepted { tag: dialect::SIGNUP_TAG, text: &slot.nick },
-                EntryKind::Said | EntryKind::Left(_) | EntryKind::Did | EntryKind::Renamed => {
-                    slot.render(&mut self.rendered);
-                    Event::Accepted { tag: "", text: &self.rendered }
-                }
-            });
-        }
-        self.next_draft().map(Event::Commit)
+        self.room = Room::new(&opening, self.config.recent_bytes, self.config.text_history);
+        self.queue.retain_text();
+        self.text.begin_anew(opening.next);
+        self.recall_present(opening);
     }
 
-    /// What to send next through `socket`, if anything. The room goes on from what [`Room::transmitted`] is told; what
+    fn done_with(&mut self, slot: Slot) {
+        let source = slot.source;
+        self.queue.recycle(slot);
+        if let Source::Text(author) = source {
+            self.text.done(author, &self.queue);
+        }
+    }
+
+    /// What to send next through `socket`, if anything. The server goes on from what [`Server::transmitted`] is told; what
     /// the socket did not take stays where it is.
     #[must_use]
     pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
-        // In turn: neither kind of members waits for all of the other.
-        let built_is_next = *self.gave.get(socket.0)? != Given::Built;
-        let (members, now) = (&self.members, self.now);
-        let more_built = self.sessions.as_mut().is_some_and(|sessions| sessions.build(now, socket, members));
+        let gave_to_sessions = *self.gave_to_sessions.get(socket.0)?;
+        let (sessions, mut cx) = self.split();
+        let has_built = sessions.build(&mut cx, socket);
+        self.settle_lost();
         // What was said before goes before what is said now.
-        let more_text = if self.replays[socket.0].len() > 0 { Given::Replay } else { Given::Sweep };
-        let has_text = more_text == Given::Replay || self.advance(socket);
-        let gives = if more_built && (built_is_next || !has_text) { Given::Built } else { more_text };
-        self.gave[socket.0] = gives;
-        match (gives, &mut self.sessions) {
-            (Given::Built, Some(sessions)) => sessions.outgoing(socket).transmits(),
-            (Given::Replay, _) => self.replays[socket.0].transmits(),
-            (Given::Built | Given::Sweep, _) => has_text.then(|| self.fanouts[socket.0].transmits(&self.log)),
-        }
+        let has_history = self.text.histories[socket.0].len() > 0;
+        let has_text = has_history || self.text.advance(socket);
+        // In turn: neither kind of members waits for all of the other.
+        let is_sessions_turn = has_built && (!gave_to_sessions || !has_text);
+        self.gave_to_sessions[socket.0] = is_sessions_turn;
+        let (origin, datagrams) = if is_sessions_turn {
+            (Origin::Sessions, Datagrams::Built(self.sessions.outgoing(socket).transmits()?))
+        } else if has_history {
+            (Origin::History, Datagrams::Built(self.text.histories[socket.0].transmits()?))
+        } else if has_text {
+            (Origin::Sweep, Datagrams::Sweep(self.text.fanouts[socket.0].transmits(&self.text.ring)))
+        } else {
+            return None;
+        };
+        Some(Transmits { token: TransmitToken { socket, origin }, datagrams })
     }
 
-    /// Gets the next sweep over the text peers ready, if there is anything for them.
-    fn advance(&mut self, socket: SocketId) -> bool {
-        let more = self.fanouts[socket.0].advance(&self.log);
-        let floor = self.fanouts.iter().map(Fanout::floor).min().unwrap_or_else(|| self.log.end());
-        self.log.release(floor);
-        more
-    }
-
-    /// The socket has taken the first `count` of what [`Room::poll_transmit`] gave. Returns how many datagrams these are.
-    pub fn transmitted(&mut self, socket: SocketId, count: usize) -> u64 {
-        let datagrams = self.taken(socket, count);
+    /// The socket has taken the first `count` of what [`Server::poll_transmit`] gave. Returns how many datagrams these are.
+    pub fn transmitted(&mut self, token: TransmitToken, count: usize) -> u64 {
+        let datagrams = self.taken(token, count);
         self.counters.sent += datagrams;
         self.check();
         datagrams
     }
 
-    /// The system will not send the first of what [`Room::poll_transmit`] gave: its peer goes without.
-    pub fn untransmittable(&mut self, socket: SocketId) {
-        self.counters.unsent += self.taken(socket, 1);
+    /// The system will not send the first of what [`Server::poll_transmit`] gave: its peer goes without.
+    pub fn untransmittable(&mut self, token: TransmitToken) {
+        self.counters.unsent += self.taken(token, 1);
         self.check();
     }
 
-    /// The system would not segment what [`Room::poll_transmit`] gave: it is given one by one now.
-    pub fn unsegment(&mut self, socket: SocketId) {
-        match self.given(socket) {
-            Some(outgoing) => outgoing.unsegment(),
-            None => self.fanouts[socket.0].unsegment(),
+    /// The system would not segment what [`Server::poll_transmit`] gave: it is given one by one now.
+    pub fn unsegment(&mut self, TransmitToken { socket, origin }: TransmitToken) {
+        match origin {
+            Origin::Sessions => self.sessions.outgoing_mut(socket).unsegment(),
+            Origin::History => self.text.histories[socket.0].unsegment(),
+            Origin::Sweep => self.text.fanouts[socket.0].unsegment(),
         }
     }
 
-    fn taken(&mut self, socket: SocketId, count: usize) -> u64 {
-        match self.given(socket) {
-            Some(outgoing) => outgoing.sent(count),
-            None => self.fanouts[socket.0].sent(count),
+    fn taken(&mut self, TransmitToken { socket, origin }: TransmitToken, count: usize) -> u64 {
+        match origin {
+            Origin::Sessions => self.sessions.outgoing_mut(socket).sent(count),
+            Origin::History => self.text.histories[socket.0].sent(count),
+            Origin::Sweep => self.text.fanouts[socket.0].sent(count),
         }
-    }
-
-    /// What was built of what the socket was last given; `None`: a sweep.
-    fn given(&mut self, socket: SocketId) -> Option<&mut Outgoing> {
-        match (self.gave[socket.0], &mut self.sessions) {
-            (Given::Built, Some(sessions)) => Some(sessions.outgoing(socket)),
-            (Given::Replay, _) => Some(&mut self.replays[socket.0]),
-            (Given::Built | Given::Sweep, _) => None,
-        }
-    }
-
-    /// When [`Room::handle_timeout`] is to be called, if ever.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let sessions = self.sessions.as_ref().and_then(|sessions| sessions.poll_timeout(self.now));
-        [self.members.expiry(self.config.text_idle), self.queue.next_wake(), sessions].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Instant) {
@@ -516,51 +532,24 @@ impl Room {
         self.queue.wake(self.now);
     }
 
-    /// The next draft, if its readers are not too far behind.
-    fn next_draft(&mut self) -> Option<Draft<'_>> {
-        if self.log.held() + self.reserved >= BACKLOG_MAX {
-            return None;
-        }
-        let slot = self.queue.peek()?;
-        slot.render(&mut self.rendered);
-        let author = slot.source.as_member().and_then(|author| self.members.get_mut(author));
-        let prefix_len = match (slot.kind, author) {
-            (EntryKind::Line, Some(author)) => dialect::prefix(&self.rendered, &author.nick).len(),
-            (EntryKind::Signup, Some(author)) => {
-                author.set_nick(&slot.text);
-                0
-            }
-            _ => 0,
+    /// The sessions, and what they work with.
+    fn split(&mut self) -> (&mut Sessions, Context<'_>) {
+        let cx = Context {
+            now: self.now,
+            wall: self.wall,
+            queue: &mut self.queue,
+            room: &mut self.room,
+            rate: self.config.rate,
+            members_max: self.config.members_max,
+            texts: &self.text.members,
         };
-        let entries = dialect::cut(&self.rendered, &self.rendered[..prefix_len]).count() as u64;
-        let id = self.queue.pop()?;
-        self.queue.settle(id, prefix_len, entries);
-        self.reserved += entries;
-        let slot = self.queue.get(id)?;
-        let (source, entry, line) = (slot.source.0, slot.entry(&self.rendered), self.rendered.as_str());
-        let (who, at) = (slot.who, self.wall);
-        Some(Draft { id, source, entry, who, post: slot.post, line, prefix_len, entries, at })
-    }
-
-    /// The backend has answered for the draft: the log need not keep place for it any longer.
-    fn settled(&mut self, draft: DraftId) {
-        self.reserved -= self.queue.get(draft).map_or(0, |slot| slot.entries);
-    }
-
-    fn give_back(&mut self, draft: DraftId) {
-        let Some(source) = self.queue.get(draft).map(|slot| slot.source) else { return };
-        self.queue.give_back(draft);
-        let Some(author) = source.as_member() else { return };
-        if !self.queue.holds(source) {
-            self.members.forget(author);
-        }
-        self.remove_if_nothing(author);
+        (&mut self.sessions, cx)
     }
 
     fn check(&self) {
-        // Else the log would have no place for what was asked for.
-        assert!(self.log.held() + self.reserved < BACKLOG_MAX + ENTRIES_OF_A_DRAFT, "too much is asked for");
-        debug_assert!(self.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.members.len());
-        debug_assert!(self.members.len() <= self.config.members_max.max(1));
+        // Else the ring would have no place for what was submitted.
+        assert!(self.text.ring.held() + self.reserved < TOLD_MAX + ENTRIES_OF_A_DRAFT, "too much is submitted");
+        debug_assert!(self.text.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.text.members.len());
+        debug_assert!(self.text.members.len() <= self.config.members_max.max(1));
     }
 }

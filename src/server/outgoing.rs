@@ -10,8 +10,8 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::server::ids::{Path, SocketId};
 use crate::server::text::fanout::Sweep;
-use crate::server::text::members::Path;
 use crate::server::text::ring::{RUN_BYTES_MAX, SEGMENTS_MAX};
 use crate::wire::packet::DATAGRAM_MAX;
 
@@ -19,12 +19,29 @@ use crate::wire::packet::DATAGRAM_MAX;
 /// about all; trying again costs one call too many.
 const UNSEGMENTED: u32 = 65_536;
 
+/// What a socket was given, for [`super::Server::transmitted`] and its like: of which members' datagrams some are done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransmitToken {
+    pub(super) socket: SocketId,
+    pub(super) origin: Origin,
+}
+
+/// Of whom a socket is given something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The members over text, a sweep.
+    Sweep,
+    /// New members over text, what was said before.
+    History,
+    /// The sessions.
+    Sessions,
+}
+
 /// What is to be sent next on one socket, all of one form: the source address and the segment length are shared.
 #[derive(Clone, Debug)]
 pub struct Transmits<'a> {
-    pub(super) from: Option<IpAddr>,
-    pub(super) segment: Option<usize>,
-    pub(super) source: Datagrams<'a>,
+    pub(super) token: TransmitToken,
+    pub(super) datagrams: Datagrams<'a>,
 }
 
 /// Where they come from.
@@ -33,23 +50,52 @@ pub(super) enum Datagrams<'a> {
     /// A run of the log for each text peer.
     Sweep(Sweep<'a>),
     /// What was built.
-    Built { rest: std::collections::vec_deque::Iter<'a, Built>, bytes: &'a [u8], from: Option<IpAddr> },
+    Built(BuiltDatagrams<'a>),
+}
+
+/// What was built, as far as it leaves from one address.
+#[derive(Clone, Debug)]
+pub(super) struct BuiltDatagrams<'a> {
+    rest: std::collections::vec_deque::Iter<'a, Built>,
+    bytes: &'a [u8],
+    from: Option<IpAddr>,
+    segment: Option<usize>,
 }
 
 impl Transmits<'_> {
+    /// What to say of them when the socket has taken some.
+    pub const fn token(&self) -> TransmitToken {
+        self.token
+    }
+
     /// The address to send from, where it is not the socket's only one.
     pub const fn from(&self) -> Option<IpAddr> {
-        self.from
+        match &self.datagrams {
+            Datagrams::Sweep(sweep) => sweep.from(),
+            Datagrams::Built(built) => built.from,
+        }
     }
 
     /// Into datagrams of which length the bytes are to be cut, the last as it comes out; `None`: they are one.
-    pub const fn segment(&self) -> Option<usize> {
-        self.segment
+    pub fn segment(&self) -> Option<usize> {
+        match &self.datagrams {
+            Datagrams::Sweep(sweep) => sweep.segment(),
+            Datagrams::Built(built) => built.segment,
+        }
     }
 
     /// Whether they may be cut into fragments on their way: text has lines longer than what every way takes whole.
     pub const fn may_be_fragmented(&self) -> bool {
-        matches!(self.source, Datagrams::Sweep(_))
+        matches!(self.datagrams, Datagrams::Sweep(_))
+    }
+}
+
+impl<'a> Iterator for BuiltDatagrams<'a> {
+    type Item = (SocketAddr, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let built = self.rest.next().filter(|built| built.from == self.from)?;
+        Some((built.to, &self.bytes[built.start..built.end]))
     }
 }
 
@@ -57,12 +103,9 @@ impl<'a> Iterator for Transmits<'a> {
     type Item = (SocketAddr, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.source {
+        match &mut self.datagrams {
             Datagrams::Sweep(sweep) => sweep.next(),
-            Datagrams::Built { rest, bytes, from } => {
-                let built = rest.next().filter(|built| built.from == *from)?;
-                Some((built.to, &bytes[built.start..built.end]))
-            }
+            Datagrams::Built(built) => built.next(),
         }
     }
 }
@@ -139,12 +182,12 @@ impl Outgoing {
     }
 
     /// What there is, as far as it leaves from the same address.
-    pub(super) fn transmits(&self) -> Option<Transmits<'_>> {
+    pub(super) fn transmits(&self) -> Option<BuiltDatagrams<'_>> {
         let from = self.built.front()?.from;
-        let source = Datagrams::Built { rest: self.built.iter(), bytes: &self.bytes, from };
         // One that is no longer than a segment is one datagram all the same.
         let is_segmented = self.built.iter().take_while(|built| built.from == from).any(|built| built.datagrams() > 1);
-        Some(Transmits { from, segment: is_segmented.then_some(DATAGRAM_MAX), source })
+        let segment = is_segmented.then_some(DATAGRAM_MAX);
+        Some(BuiltDatagrams { rest: self.built.iter(), bytes: &self.bytes, from, segment })
     }
 
     /// The first `count` are done with.
@@ -182,10 +225,10 @@ mod tests {
             push(&mut outgoing, port, len);
         }
         assert_eq!(items(&outgoing), [(1, 2490), (1, 1200), (2, 1220), (3, 20), (3, 20)]);
-        assert_eq!(outgoing.transmits().unwrap().segment(), Some(DATAGRAM_MAX));
+        assert_eq!(outgoing.transmits().unwrap().segment, Some(DATAGRAM_MAX));
         assert_eq!((outgoing.len(), outgoing.sent(2), outgoing.len()), (8, 4, 4));
         outgoing.sent(1);
-        assert_eq!(outgoing.transmits().unwrap().segment(), None);
+        assert_eq!(outgoing.transmits().unwrap().segment, None);
         outgoing.sent(2);
         assert!(outgoing.transmits().is_none());
     }
@@ -204,6 +247,6 @@ mod tests {
         outgoing.unsegment();
         (0..2).for_each(|_| push(&mut outgoing, 1, 1200));
         assert_eq!(items(&outgoing), [(1, 1200), (1, 1200), (1, 7), (1, 1200), (1, 1200)]);
-        assert_eq!((outgoing.transmits().unwrap().segment(), outgoing.sent(5), outgoing.len()), (None, 5, 0));
+        assert_eq!((outgoing.transmits().unwrap().segment, outgoing.sent(5), outgoing.len()), (None, 5, 0));
     }
 }

@@ -11,13 +11,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::log::{DraftId, EntryKind};
-use crate::server::room::posts::AuthorId;
-use crate::server::text::members::MemberId;
+use slab::Slab;
+
+use crate::log::DraftId;
+use crate::server::ids::Source;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::text::{JOINED, LINE_MAX};
-use crate::wire::{PostId, Who};
+use crate::wire::text::{JOINED, LINE_MAX, SIGNUP_TAG};
+use crate::wire::{CloseReason, PostId, Seq, Who};
 use crate::work::{self, Work};
 
 /// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
@@ -36,35 +37,31 @@ const CROWDED_PART: usize = 32;
 /// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
 const LOOK_PER_LOSS: usize = 64;
 
-/// Who said it: a text member, or an author with a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Source(pub(super) u32);
-
-impl Source {
-    /// A text member: the even ones.
-    pub(super) const fn member(MemberId(id): MemberId) -> Self {
-        Self(id << 1)
-    }
-
-    /// An author: the odd ones.
-    pub(super) const fn author(AuthorId(id): AuthorId) -> Self {
-        Self(id << 1 | 1)
-    }
-
-    pub(super) const fn as_member(self) -> Option<MemberId> {
-        if self.0 & 1 == 0 { Some(MemberId(self.0 >> 1)) } else { None }
-    }
-
-    pub(super) const fn as_author(self) -> Option<AuthorId> {
-        if self.0 & 1 == 1 { Some(AuthorId(self.0 >> 1)) } else { None }
-    }
+/// What an item tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum ItemKind {
+    /// A text member's line.
+    #[default]
+    Line,
+    /// A text member signed up.
+    Signup,
+    /// A member said something.
+    Said,
+    /// A member is present.
+    Joined,
+    /// It is not any more.
+    Left(CloseReason),
+    /// A member did something.
+    Did,
+    /// A member calls itself by another nick.
+    Renamed,
 }
 
 /// What is to become an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Item<'a> {
     pub(super) source: Source,
-    pub(super) kind: EntryKind,
+    pub(super) kind: ItemKind,
     /// The nick of a session's author; empty for a text member.
     pub(super) nick: &'a str,
     /// What a signup calls itself, what is said, or the new nick.
@@ -85,11 +82,11 @@ pub(super) struct Slot {
     pub(super) who: Who,
     pub(super) post: Option<PostId>,
     pub(super) source: Source,
-    pub(super) kind: EntryKind,
-    /// How it is cut: the length of the prefix that each part repeats. Settled when it is taken out.
-    pub(super) prefix_len: usize,
-    /// The entries it makes. Settled when it is taken out.
+    pub(super) kind: ItemKind,
+    /// The entries that it will make, of those that are not appended yet. Known when it is taken out.
     pub(super) entries: u64,
+    /// Its first entry.
+    pub(super) first: Option<Seq>,
     /// Not before this.
     due: Instant,
     taken: bool,
@@ -100,7 +97,7 @@ pub(super) struct Slot {
 impl Slot {
     /// Puts the line together that text peers are shown.
     pub(super) fn render(&self, into: &mut String) {
-        if self.kind == EntryKind::Signup {
+        if self.kind == ItemKind::Signup {
             into.clear();
             into.extend([&self.text, JOINED]);
         } else {
@@ -108,16 +105,30 @@ impl Slot {
         }
     }
 
+    /// How it reads in the transcript: tag and text.
+    pub(super) fn in_transcript<'a>(&'a self, rendered: &'a mut String) -> (&'static str, &'a str) {
+        match self.kind {
+            ItemKind::Signup => (SIGNUP_TAG, &self.text),
+            ItemKind::Line => ("", &self.text),
+            // As an original's transcript has it, whichever dialect the client speaks.
+            ItemKind::Joined => (SIGNUP_TAG, &self.nick),
+            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed => {
+                self.render(rendered);
+                ("", rendered)
+            }
+        }
+    }
+
     /// What is to be kept of it; of a text member's, the line as `rendered`.
     pub(super) fn entry<'a>(&'a self, rendered: &'a str) -> Entry<'a> {
         let (who, nick) = (self.who, self.nick.as_str());
         match self.kind {
-            EntryKind::Line | EntryKind::Signup => Entry::Line { text: rendered },
-            EntryKind::Said => Entry::Said { who, nick, text: &self.text },
-            EntryKind::Joined => Entry::Joined { who, nick },
-            EntryKind::Left(why) => Entry::Left { who, nick, why },
-            EntryKind::Did => Entry::Did { who, nick, text: &self.text },
-            EntryKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
+            ItemKind::Line | ItemKind::Signup => Entry::Line { text: rendered },
+            ItemKind::Said => Entry::Said { who, nick, text: &self.text },
+            ItemKind::Joined => Entry::Joined { who, nick },
+            ItemKind::Left(why) => Entry::Left { who, nick, why },
+            ItemKind::Did => Entry::Did { who, nick, text: &self.text },
+            ItemKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
         }
     }
 }
@@ -136,9 +147,14 @@ struct Backlog {
 /// The queue; see the module.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    /// By source.
+    slots: Slab<Slot>,
+    /// Slots that nothing is in, for their memory.
+    spare: Vec<Slot>,
+    /// How many items there have been: what tells two in one slot apart.
+    pushed: u32,
+    /// What lost its place, until it is taken.
+    lost: VecDeque<Slot>,
+    /// By the source's key.
     backlogs: Vec<Backlog>,
     turns: VecDeque<Source>,
     /// Sources whose next datagram is not due yet, by when it is.
@@ -156,7 +172,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Whether anything of `source` waits or is under way.
     pub(super) fn holds(&self, source: Source) -> bool {
-        self.backlogs.get(source.0 as usize).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
+        self.backlogs.get(source.key()).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
     }
 
     /// Lets the sources go on that have rested enough.
@@ -186,7 +202,7 @@ impl Queue {
         let sources = self.turns.len() + self.resting.len() + 1;
         let waiting = self.waiting_of(author);
         let share = (self.waiting / sources).max(1);
-        let yields = self.heaviest.as_member().is_some() && self.waiting_of(self.heaviest) > share;
+        let yields = matches!(self.heaviest, Source::Text(_)) && self.waiting_of(self.heaviest) > share;
         let mut most = usize::MAX;
         if self.waiting + items > WAITING_MAX / 4 * 3 {
             most = WAITING_MAX.saturating_sub(self.waiting) / CROWDED_PART;
@@ -202,32 +218,30 @@ impl Queue {
         self.waiting < WAITING_MAX / 2
     }
 
-    /// Puts an item behind the others of its source, to have its turn not before it is due. Those that are dropped for it
-    /// are told to `dropped`. False if it has no place itself.
-    pub(super) fn push(&mut self, item: Item<'_>, mut dropped: impl FnMut(&Slot)) -> bool {
+    /// Puts an item behind the others of its source, to have its turn not before it is due. What loses its place for it is told
+    /// by [`Queue::poll_lost`]. False if it has no place itself.
+    pub(super) fn push(&mut self, item: Item<'_>) -> bool {
         let Item { source, kind, nick, text, who, post, due } = item;
         while !self.has_place(1, text.len()) {
-            match self.drop_from_heaviest(source) {
-                Some(lost) => {
-                    dropped(&self.slots[lost as usize]);
-                    self.recycle(lost);
-                }
-                None => return false,
-            }
+            let Some(lost) = self.drop_from_heaviest(source) else { return false };
+            let slot = self.slots.remove(lost as usize);
+            self.lost.push_back(slot);
         }
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).expect("the queue is short")
-        });
-        let slot = &mut self.slots[index as usize];
+        self.pushed = self.pushed.wrapping_add(1);
+        let mut slot = self.spare.pop().unwrap_or_default();
         slot.text.push_str(text);
         slot.nick.push_str(nick);
-        (slot.source, slot.kind, slot.due, slot.next) = (source, kind, due, None);
-        (slot.who, slot.post) = (who, post);
-        if self.backlogs.len() <= source.0 as usize {
-            self.backlogs.resize(source.0 as usize + 1, Backlog::default());
+        slot.source = source;
+        slot.kind = kind;
+        slot.who = who;
+        slot.post = post;
+        slot.due = due;
+        slot.generation = self.pushed;
+        let index = u32::try_from(self.slots.insert(slot)).expect("the queue is short");
+        if self.backlogs.len() <= source.key() {
+            self.backlogs.resize(source.key() + 1, Backlog::default());
         }
-        let backlog = &mut self.backlogs[source.0 as usize];
+        let backlog = &mut self.backlogs[source.key()];
         match backlog.tail.replace(index) {
             Some(tail) => self.slots[tail as usize].next = Some(index),
             None => {
@@ -235,7 +249,7 @@ impl Queue {
                 self.line_up(source);
             }
         }
-        self.backlogs[source.0 as usize].waiting += 1;
+        self.backlogs[source.key()].waiting += 1;
         self.waiting += 1;
         self.bytes += text.len();
         if self.waiting_of(source) > self.waiting_of(self.heaviest) {
@@ -245,60 +259,92 @@ impl Queue {
         true
     }
 
+    /// The next item that lost its place; to be given to [`Queue::recycle`].
+    pub(super) fn poll_lost(&mut self) -> Option<Slot> {
+        self.lost.pop_front()
+    }
+
     /// What [`Queue::pop`] would take out.
     pub(super) fn peek(&self) -> Option<&Slot> {
         let &source = self.turns.front()?;
-        self.backlogs[source.0 as usize].head.map(|head| &self.slots[head as usize])
+        self.backlogs[source.key()].head.map(|head| &self.slots[head as usize])
     }
 
-    /// Takes out the next datagram; it stays readable by its name until [`Queue::give_back`].
-    pub(super) fn pop(&mut self) -> Option<DraftId> {
+    /// Takes out the next item, which will make so many entries; it stays readable by its name until [`Queue::take`].
+    pub(super) fn pop(&mut self, entries: u64) -> Option<DraftId> {
         let source = self.turns.pop_front()?;
-        let slot = self.unlink_oldest(source)?;
+        let index = self.unlink_oldest(source)?;
         self.line_up(source);
-        self.backlogs[source.0 as usize].under_way += 1;
-        self.slots[slot as usize].taken = true;
-        self.check();
-        Some(DraftId { slot, generation: self.slots[slot as usize].generation })
-    }
-
-    /// Settles how what was taken out is cut.
-    pub(super) fn settle(&mut self, id: DraftId, prefix_len: usize, entries: u64) {
-        let slot = &mut self.slots[id.slot as usize];
-        (slot.prefix_len, slot.entries) = (prefix_len, entries);
-    }
-
-    /// What was taken out under this name and not given back.
-    pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
-        self.slots.get(id.slot as usize).filter(|slot| slot.taken && slot.generation == id.generation)
-    }
-
-    /// Frees what was taken out.
-    pub(super) fn give_back(&mut self, id: DraftId) {
-        let Some(source) = self.get(id).map(|slot| slot.source) else { return };
-        self.backlogs[source.0 as usize].under_way -= 1;
-        self.recycle(id.slot);
-        if self.free.len() == self.slots.len() && self.slots.len() > WAITING_MAX / 8 {
-            // Nothing is left of a flood: give its memory back.
-            *self = Self { now: self.now, ..Self::default() };
-        }
-    }
-
-    fn recycle(&mut self, index: u32) {
+        self.backlogs[source.key()].under_way += 1;
         let slot = &mut self.slots[index as usize];
+        slot.taken = true;
+        slot.entries = entries;
+        let id = DraftId(u64::from(slot.generation) << 32 | u64::from(index));
+        self.check();
+        Some(id)
+    }
+
+    /// What was taken out under this name, and not taken for good.
+    pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
+        let (index, generation) = parts(id);
+        self.slots.get(index).filter(|slot| slot.taken && slot.generation == generation)
+    }
+
+    /// As [`Queue::get`].
+    pub(super) fn get_mut(&mut self, id: DraftId) -> Option<&mut Slot> {
+        let (index, generation) = parts(id);
+        self.slots.get_mut(index).filter(|slot| slot.taken && slot.generation == generation)
+    }
+
+    /// Takes what was taken out for good; to be given to [`Queue::recycle`].
+    pub(super) fn take(&mut self, id: DraftId) -> Option<Slot> {
+        self.get(id)?;
+        let slot = self.slots.remove(parts(id).0);
+        self.backlogs[slot.source.key()].under_way -= 1;
+        Some(slot)
+    }
+
+    /// All that was taken out and not taken for good.
+    pub(super) fn under_way(&self) -> Vec<DraftId> {
+        let taken = self.slots.iter().filter(|(_, slot)| slot.taken);
+        taken.map(|(index, slot)| DraftId(u64::from(slot.generation) << 32 | index as u64)).collect()
+    }
+
+    /// Forgets what sessions have waiting: they are gone, and so is the log that it was for.
+    pub(super) fn retain_text(&mut self) {
+        let all = self.turns.iter().copied().chain(self.resting.iter().map(|&(_, source)| source));
+        let sessions: Vec<_> = all.filter(|source| matches!(source, Source::Session(_))).collect();
+        self.turns.retain(|source| matches!(source, Source::Text(_)));
+        self.resting.retain(|(_, source)| matches!(source, Source::Text(_)));
+        for source in sessions {
+            while let Some(index) = self.unlink_oldest(source) {
+                let slot = self.slots.remove(index as usize);
+                self.recycle(slot);
+            }
+        }
+        self.heaviest = Source::default();
+        self.check();
+    }
+
+    /// Gives a slot back whose content is done with.
+    pub(super) fn recycle(&mut self, mut slot: Slot) {
+        if self.slots.is_empty() && self.spare.len() > WAITING_MAX / 8 {
+            // Nothing is left of a flood: give its memory back.
+            let (now, pushed, lost) = (self.now, self.pushed, std::mem::take(&mut self.lost));
+            *self = Self { now, pushed, lost, ..Self::default() };
+            return;
+        }
         slot.text.clear();
         slot.nick.clear();
         if slot.text.capacity() > BUFFER_KEPT {
             slot.text = String::new();
         }
-        slot.taken = false;
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(index);
+        self.spare.push(Slot { text: slot.text, nick: slot.nick, ..Slot::default() });
     }
 
     /// Puts a source where its oldest datagram belongs: in the round, or to rest.
     fn line_up(&mut self, source: Source) {
-        let Some(head) = self.backlogs[source.0 as usize].head else { return };
+        let Some(head) = self.backlogs[source.key()].head else { return };
         let due = self.slots[head as usize].due;
         if due <= self.now {
             self.turns.push_back(source);
@@ -308,11 +354,11 @@ impl Queue {
     }
 
     fn waiting_of(&self, source: Source) -> usize {
-        self.backlogs.get(source.0 as usize).map_or(0, |backlog| backlog.waiting as usize)
+        self.backlogs.get(source.key()).map_or(0, |backlog| backlog.waiting as usize)
     }
 
     fn unlink_oldest(&mut self, source: Source) -> Option<u32> {
-        let backlog = &mut self.backlogs[source.0 as usize];
+        let backlog = &mut self.backlogs[source.key()];
         let head = backlog.head?;
         let slot = &mut self.slots[head as usize];
         backlog.head = slot.next.take();
@@ -357,17 +403,31 @@ impl Queue {
     }
 
     fn check(&self) {
+        debug_assert!(self.lost.len() <= WAITING_MAX);
         debug_assert!(self.waiting <= WAITING_MAX && self.bytes <= WAITING_BYTES_MAX);
         debug_assert!(self.turns.len() + self.resting.len() <= self.waiting);
     }
 }
 
+/// The slot of a draft, and which of those that were in it.
+fn parts(DraftId(id): DraftId) -> (usize, u32) {
+    let [.., a, b, c, d] = id.to_be_bytes();
+    (u32::from_be_bytes([a, b, c, d]) as usize, u32::try_from(id >> 32).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::ids::{AuthorId, MemberId};
 
-    const FLOODER: Source = Source(7);
-    const JILL: Source = Source(0);
+    const FLOODER: Source = Source::Session(AuthorId(3));
+    const JILL: Source = Source::Text(MemberId(0));
+
+    /// Members over text and authors in turn.
+    fn source(number: usize) -> Source {
+        let id = u32::try_from(number / 2).unwrap();
+        if number.is_multiple_of(2) { Source::Text(MemberId(id)) } else { Source::Session(AuthorId(id)) }
+    }
 
     fn said(queue: &mut Queue, source: Source, text: &str) -> u64 {
         said_at(queue, source, text, Instant::ZERO)
@@ -376,16 +436,21 @@ mod tests {
     /// How many were lost for it, itself included.
     fn said_at(queue: &mut Queue, source: Source, text: &str, due: Instant) -> u64 {
         let mut dropped = 0;
-        let taken = queue.push(Item { source, text, due, ..Item::default() }, |_| dropped += 1);
+        let taken = queue.push(Item { source, text, due, ..Item::default() });
+        while let Some(lost) = queue.poll_lost() {
+            queue.recycle(lost);
+            dropped += 1;
+        }
         dropped + u64::from(!taken)
     }
 
     fn next(queue: &mut Queue) -> Option<(Source, String)> {
-        let id = queue.pop()?;
-        let slot = queue.get(id).map(|slot| (slot.source, slot.text.clone()));
-        queue.give_back(id);
-        assert!(queue.get(id).is_none(), "given back");
-        slot
+        let id = queue.pop(1)?;
+        let slot = queue.take(id)?;
+        assert!(queue.get(id).is_none(), "taken");
+        let item = (slot.source, slot.text.clone());
+        queue.recycle(slot);
+        Some(item)
     }
 
     #[test]
@@ -448,12 +513,12 @@ mod tests {
     fn those_who_rest_lose_before_those_who_say_one_line() {
         let mut queue = Queue::default();
         for number in 0..WAITING_MAX {
-            let source = Source(u32::try_from(1 + number % 32).unwrap());
+            let source = source(1 + number % 32);
             said_at(&mut queue, source, "x", Instant::from_millis(1000));
         }
         for newcomer in 100..300 {
-            said(&mut queue, Source(newcomer), "hey");
-            assert!(queue.holds(Source(newcomer)), "newcomer {newcomer}");
+            said(&mut queue, source(newcomer), "hey");
+            assert!(queue.holds(source(newcomer)), "newcomer {newcomer}");
         }
     }
 
@@ -473,9 +538,9 @@ mod tests {
     fn when_all_wait_alike_the_newcomer_loses_its_own() {
         let mut queue = Queue::default();
         for number in 0..WAITING_MAX {
-            said(&mut queue, Source(u32::try_from(number).unwrap()), "x");
+            said(&mut queue, source(number), "x");
         }
-        let newcomer = Source(u32::try_from(WAITING_MAX).unwrap());
+        let newcomer = source(WAITING_MAX);
         assert_eq!(said(&mut queue, newcomer, "y"), 1);
         assert!(!queue.holds(newcomer));
     }
@@ -483,7 +548,7 @@ mod tests {
     #[test]
     fn of_the_last_quarter_an_author_has_a_32nd_of_what_is_free_and_of_the_last_half_nothing_is_for_notices() {
         let mut queue = Queue::default();
-        let author = |number| Source::author(AuthorId(number));
+        let author = |number| Source::Session(AuthorId(number));
         for number in 0..u32::try_from(WAITING_MAX / 4 * 3).unwrap() {
             assert_eq!(queue.has_place_for_notices(), (number as usize) < WAITING_MAX / 2);
             assert!(queue.takes(author(number % 24), 1, 1));
@@ -499,7 +564,7 @@ mod tests {
 
     #[test]
     fn authors_that_fill_the_queue_leave_place_for_a_post_of_each_other_one() {
-        let author = |number| Source::author(AuthorId(number));
+        let author = |number| Source::Session(AuthorId(number));
         let long = "x".repeat(LINE_MAX);
         for (flooders, others, text) in [(60, 40, "x"), (100, 8, "x"), (60, 40, long.as_str())] {
             let mut queue = Queue::default();

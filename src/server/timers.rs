@@ -10,7 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::server::sessions::peer::PeerId;
+use crate::server::ids::PeerId;
 use crate::time::Instant;
 use crate::work::{self, Work};
 

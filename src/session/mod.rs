@@ -28,7 +28,7 @@ pub use congestion::PACKETS_MAX;
 pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use received::WINDOW as REPLAY_WINDOW;
-pub use token_key::Minter;
+pub use token_key::TokenKey;
 
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Writer};

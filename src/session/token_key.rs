@@ -21,11 +21,11 @@ use crate::wire::packet::{PROBE, TOKEN_LEN, Token};
 const SLOT: Duration = Duration::from_secs(60);
 
 /// Makes and checks tokens of one running server.
-pub struct Minter {
+pub struct TokenKey {
     secret: Zeroizing<[u8; 32]>,
 }
 
-impl Minter {
+impl TokenKey {
     /// With a fresh secret.
     pub fn new(entropy: &mut Entropy) -> Self {
         Self { secret: Zeroizing::new(entropy.bytes()) }
@@ -66,9 +66,9 @@ impl Minter {
     }
 }
 
-impl std::fmt::Debug for Minter {
+impl std::fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Minter(secret)")
+        f.write_str("TokenKey(secret)")
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_address_in_its_slot_and_the_next_and_no_longer() {
-        let minter = Minter::new(&mut Entropy::new([1; 32]));
+        let minter = TokenKey::new(&mut Entropy::new([1; 32]));
         let address: SocketAddr = "10.0.0.1:5".parse().unwrap();
         let token = minter.token(at(59), address);
         assert_eq!(packet::token(&token), Some(&token));
@@ -98,7 +98,7 @@ mod tests {
         for other in ["10.0.0.1:6", "10.0.0.2:5", "[::1]:5"] {
             assert!(!minter.is_good(at(59), other.parse().unwrap(), &token), "{other}");
         }
-        let restarted = Minter::new(&mut Entropy::new([2; 32]));
+        let restarted = TokenKey::new(&mut Entropy::new([2; 32]));
         assert!(!restarted.is_good(at(59), address, &token), "another running server");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Restart;
 use super::hostile::Sent;
 use super::network::Datagram;
-use super::world::{Kind, SOCKETS, World, address, message_text, open_room, server, text_config};
+use super::world::{Action, Kind, SOCKETS, World, address, message_text, open_server, server, text_config};
 use crate::client::text;
 use crate::server::SocketId;
 use crate::time::Instant;
@@ -28,24 +28,6 @@ const TALK_MAX: Duration = Duration::from_secs(60);
 
 /// Between two actions of the adversary. Chosen: some thousand datagrams in a run.
 const HOSTILE_INTERVAL: Duration = Duration::from_millis(40);
-
-/// What is to happen at some time.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Action {
-    Start(usize),
-    /// The talk begins, when all are there.
-    Begin,
-    Say(u64),
-    Cut(bool),
-    Rebind,
-    RestartServer(Restart),
-    RestartClients,
-    Attack(u32),
-    Hostile,
-    /// The adversary leaves.
-    Part,
-    Calm,
-}
 
 impl World<'_> {
     fn at(&mut self, when: Instant, action: Action) {
@@ -94,6 +76,14 @@ impl World<'_> {
         if let Some(restart) = scenario.restart_server {
             self.at(talk + length * 3 / 5, Action::RestartServer(restart));
         }
+        if let Some(time) = scenario.log_away {
+            self.at(talk + length * 3 / 10, Action::LogAway(true));
+            self.at(talk + length * 3 / 10 + time, Action::LogAway(false));
+            end = end.max(talk + length * 3 / 10 + time);
+        }
+        if scenario.new_log {
+            self.at(talk + length / 2, Action::NewLog);
+        }
         if scenario.restart_clients {
             self.at(talk + length * 4 / 5, Action::RestartClients);
         }
@@ -137,9 +127,19 @@ impl World<'_> {
             }
             Action::Hostile if self.is_over => {}
             Action::Hostile => {
-                let sent = self.hostile.act(self.now, self.room.end());
+                let sent = self.hostile.act(self.now, self.server.end());
                 self.send_hostile(sent);
                 self.at(self.now + HOSTILE_INTERVAL, Action::Hostile);
+            }
+            Action::LogAway(is_away) => {
+                self.backend.set_away(is_away);
+                self.trace.tell(self.now, "log", || if is_away { "goes away" } else { "comes back" }.into());
+            }
+            Action::NewLog => {
+                self.show_committed();
+                self.backend.replace();
+                self.log_is_another();
+                self.trace.tell(self.now, "log", || "is another one".into());
             }
             Action::Calm if self.scenario.calms => {
                 self.network.calm();
@@ -189,9 +189,14 @@ impl World<'_> {
         if restart == Restart::SameLog {
             self.show_committed();
         }
+        self.log_is_another();
+        self.server = open_server(self.scenario, &self.server_key, &mut self.backend, &mut self.entropy, self.now);
+    }
+
+    /// Shows the oracle which log it is and how much is in it.
+    fn log_is_another(&mut self) {
         self.oracle.log_is(self.backend.id.0, self.backend.log.len());
         self.told = self.backend.log.len();
-        self.room = open_room(self.scenario, &self.server_key, &self.backend, &mut self.entropy, self.now);
     }
 
     fn restart_client(&mut self, index: usize) {

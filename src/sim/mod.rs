@@ -75,6 +75,12 @@ pub struct Scenario {
     pub commit_late: Duration,
     /// Which part of the drafts it rejects.
     pub commit_reject: f64,
+    /// Before which part of the entries one comes that was made another way than through this server.
+    pub foreign: f64,
+    /// The log takes nothing for so long.
+    pub log_away: Option<Duration>,
+    /// The log is another one all of a sudden, and the server goes on.
+    pub new_log: bool,
     /// Somebody replays, forges and floods.
     pub attack: bool,
     /// Somebody hostile is there who speaks the protocol, with many keys and from many places (`adversary`; only in builds with the
@@ -110,6 +116,9 @@ impl Default for Scenario {
             restart_clients: false,
             commit_late: Duration::ZERO,
             commit_reject: 0.0,
+            foreign: 0.0,
+            log_away: None,
+            new_log: false,
             attack: false,
             adversary: false,
             recent_bytes: 16 * 1024 * 1024,

@@ -1,20 +1,24 @@
-//! A backend of the log that is as bad as the contract allows: it answers late, out of the order asked, or rejects.
+//! A backend of the log that is as bad as the contract allows: it answers late and in no order, rejects, goes away and comes back,
+//! has entries in between that came another way, and may be another log all of a sudden.
 //!
 //! Owns: the log of the simulated server, which survives its restarts if it is to.
 //! Must not know: who asked.
-//! Driven by: `world`, through [`crate::log::store::settle`].
+//! Driven by: `world`, through [`crate::server::exchange`] and [`crate::server::ask`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::log::store::{Outcome, Store};
-use crate::log::{Beginning, Draft, DraftId, Known, Page, Rejection, Start};
+use crate::log::answers::Answers;
+use crate::log::{Appended, Draft, DraftId, Known, Opening, Outcome, Page, Rejection, Request, Start, State, Store};
 use crate::session::Entropy;
 use crate::time::Instant;
 use crate::wire::entry::{ENTRY_MAX, Entry};
 use crate::wire::frame::GapReason;
 use crate::wire::limits::POSTS_MAX;
-use crate::wire::{LogId, Nick, PostId, Seq, Timestamp, Who};
+use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
+
+/// Who writes to the log another way.
+const ELSEWHERE: Who = Who([0xee; 8]);
 
 /// An entry as the backend keeps it.
 #[derive(Clone, Debug)]
@@ -29,11 +33,22 @@ pub(super) struct Kept {
 
 #[derive(Debug)]
 struct Pending {
-    draft: DraftId,
+    draft: Option<DraftId>,
     at: Timestamp,
     parts: Vec<Vec<u8>>,
     post: Option<(Who, PostId)>,
     rejected: bool,
+}
+
+/// How bad the backend is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// It takes up to so long to answer.
+    pub(super) late: Duration,
+    /// Which part of the drafts it rejects.
+    pub(super) reject: f64,
+    /// Before which part of the entries one comes that is of somebody elsewhere.
+    pub(super) foreign: f64,
 }
 
 /// The backend; see the module.
@@ -46,33 +61,45 @@ pub(super) struct Backend {
     /// What is older is gone.
     oldest: Seq,
     now: Instant,
-    late: Duration,
-    reject: f64,
+    manner: Manner,
     entropy: Entropy,
     pending: BTreeMap<(Instant, u64), Pending>,
+    requests: BTreeMap<(Instant, u64), Request>,
     asked: u64,
     /// When the last draft of each source will be answered: those of one keep their order.
-    busy: BTreeMap<u32, Instant>,
-    answers: VecDeque<Outcome>,
+    busy: BTreeMap<u64, Instant>,
+    is_away: bool,
+    /// What somebody elsewhere has posted, and whether that is present.
+    foreign_posts: u64,
+    foreign_is_present: bool,
+    answers: Answers,
 }
 
 impl Backend {
-    /// An empty log that takes up to `late` to answer and rejects that part of the drafts.
-    pub(super) fn new(late: Duration, reject: f64, mut entropy: Entropy) -> Self {
+    /// An empty log.
+    pub(super) fn new(manner: Manner, mut entropy: Entropy) -> Self {
         let id = LogId(entropy.bytes());
         Self {
             id,
             log: Vec::new(),
             oldest: Seq(0),
             now: Instant::ZERO,
-            late,
-            reject,
+            manner,
             entropy,
             pending: BTreeMap::new(),
+            requests: BTreeMap::new(),
             asked: 0,
             busy: BTreeMap::new(),
-            answers: VecDeque::new(),
+            is_away: false,
+            foreign_posts: 0,
+            foreign_is_present: false,
+            answers: Answers::default(),
         }
+    }
+
+    /// The key of who writes to the log another way.
+    pub(super) const fn elsewhere() -> Who {
+        ELSEWHERE
     }
 
     /// The server ends: what is committed stays, of what was asked for a part may still have been committed without
@@ -83,23 +110,69 @@ impl Backend {
         for (_, pending) in under_way.into_iter().take(last).filter(|(_, pending)| !pending.rejected) {
             self.keep(pending);
         }
-        self.answers.clear();
-        self.busy.clear();
+        self.forget_questions();
         if !keep {
-            self.id = LogId(self.entropy.bytes());
-            self.log.clear();
-            self.oldest = Seq(0);
+            self.clear();
         }
     }
 
-    fn keep(&mut self, pending: Pending) -> Timestamp {
+    fn forget_questions(&mut self) {
+        self.answers = Answers::default();
+        self.requests.clear();
+        self.pending.clear();
+        self.busy.clear();
+        self.is_away = false;
+    }
+
+    fn clear(&mut self) {
+        self.id = LogId(self.entropy.bytes());
+        self.log.clear();
+        self.oldest = Seq(0);
+        self.foreign_is_present = false;
+    }
+
+    /// It is another log from now on, without the server's being asked.
+    pub(super) fn replace(&mut self) {
+        self.forget_questions();
+        self.clear();
+        let opening = self.open();
+        self.answers.push_new_log(opening);
+    }
+
+    /// Takes nothing from now on, or something again.
+    pub(super) fn set_away(&mut self, is_away: bool) {
+        self.is_away = is_away;
+        self.answers.push_state(if is_away { State::Away } else { State::Ready });
+    }
+
+    /// Appends what somebody elsewhere has to say.
+    fn append_foreign(&mut self) {
+        let (who, nick) = (ELSEWHERE, "elsewhere");
+        let post = PostId { instance: Instance([0xee; 8]), counter: self.foreign_posts };
+        let text = format!("from elsewhere {}", self.foreign_posts);
+        let (entry, post) = match self.entropy.next_u32() % 4 {
+            0 if self.foreign_is_present => (Entry::Left { who, nick, why: CloseReason::Left }, None),
+            0 => (Entry::Joined { who, nick }, None),
+            1 => (Entry::Line { text: &text }, None),
+            _ => (Entry::Said { who, nick, text: &text }, Some((who, post))),
+        };
+        self.foreign_posts += u64::from(post.is_some());
+        self.foreign_is_present ^= matches!(entry, Entry::Joined { .. } | Entry::Left { .. });
+        let parts = vec![encoded(&entry)];
+        self.keep(Pending { draft: None, at: Timestamp::default(), parts, post, rejected: false });
+    }
+
+    fn keep(&mut self, pending: Pending) {
         let at = self.log.last().map_or(pending.at, |newest| pending.at.max(newest.at));
-        for mut entry in pending.parts {
+        let count = pending.parts.len();
+        for (number, mut entry) in pending.parts.into_iter().enumerate() {
             let mut time = [0; 10];
             entry.extend_from_slice(postcard::to_slice(&at, &mut time).expect("a time has at most ten bytes"));
-            self.log.push(Kept { entry: entry.into(), post: pending.post, at });
+            let seq = Seq(self.log.len() as u64);
+            let (post, draft, is_last) = (pending.post, pending.draft, number + 1 == count);
+            self.answers.push_appended(&Appended { seq, at, bytes: &entry, post, draft, is_last });
+            self.log.push(Kept { entry: entry.into(), post, at });
         }
-        at
     }
 
     /// The keys that are present by the log.
@@ -124,19 +197,28 @@ impl Backend {
 
     /// Forgets all but the newest.
     pub(super) fn prune(&mut self, keep: Option<u64>) {
-        if let Some(keep) = keep {
-            self.oldest = self.oldest.max(Seq((self.log.len() as u64).saturating_sub(keep)));
+        let Some(keep) = keep else { return };
+        let oldest = Seq((self.log.len() as u64).saturating_sub(keep));
+        if oldest > self.oldest {
+            self.oldest = oldest;
+            self.answers.push_truncated(oldest);
         }
     }
 
-    /// From now on nothing is rejected.
+    /// From now on nothing is rejected, and nobody elsewhere writes.
     pub(super) const fn calm(&mut self) {
-        self.reject = 0.0;
+        self.manner.reject = 0.0;
+        self.manner.foreign = 0.0;
     }
 
-    /// When the next draft will be answered.
+    /// When something will be answered next.
     pub(super) fn next_answer(&self) -> Option<Instant> {
-        self.pending.first_key_value().map(|(&(at, _), _)| at)
+        if self.is_away {
+            return None;
+        }
+        let draft = self.pending.first_key_value().map(|(&(at, _), _)| at);
+        let request = self.requests.first_key_value().map(|(&(at, _), _)| at);
+        [draft, request].into_iter().flatten().min()
     }
 
     /// Time passes.
@@ -149,70 +231,103 @@ impl Backend {
     }
 }
 
-impl Store for Backend {
-    fn next(&self) -> Seq {
-        Seq(self.log.len() as u64)
+impl Backend {
+    /// A time within what it may be late.
+    fn some_time(&mut self) -> Instant {
+        let late = self.manner.late;
+        if late.is_zero() { self.now } else { self.now + late.mul_f64(self.chance()) }
     }
 
-    fn append(&mut self, draft: &Draft<'_>) {
-        let (mut parts, post) = (Vec::new(), draft.post.map(|post| (draft.who, post)));
-        draft.for_each(|entry| {
-            let mut encoded = [0; ENTRY_MAX];
-            // Without the time, which it gets when it is committed.
-            let len = postcard::to_slice(entry, &mut encoded).map(|bytes| bytes.len());
-            parts.push(encoded[..len.expect("an entry is as long as it may be")].to_vec());
-        });
-        let late = if self.late.is_zero() { Duration::ZERO } else { self.late.mul_f64(self.chance()) };
-        let rejected = self.reject > 0.0 && self.chance() < self.reject;
-        let busy = self.busy.entry(draft.source).or_default();
-        *busy = (*busy).max(self.now + late);
-        self.pending.insert((*busy, self.asked), Pending { draft: draft.id, at: draft.at, parts, post, rejected });
-        self.asked += 1;
-    }
-
-    fn poll_outcome(&mut self) -> Option<Outcome> {
+    /// Answers all that is due.
+    fn answer(&mut self) {
         while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let pending = entry.remove();
-            let draft = pending.draft;
-            let outcome = if pending.rejected {
-                Outcome::Rejected { draft, why: Rejection::Full }
-            } else {
-                let first = Seq(self.log.len() as u64);
-                let at = self.keep(pending);
-                Outcome::Committed { draft, first, at }
-            };
-            self.answers.push_back(outcome);
+            match pending.draft.filter(|_| pending.rejected) {
+                Some(draft) => self.answers.push_rejected(draft, Rejection::Full),
+                None => {
+                    if self.manner.foreign > 0.0 && self.chance() < self.manner.foreign {
+                        self.append_foreign();
+                    }
+                    self.keep(pending);
+                }
+            }
         }
-        self.answers.pop_front()
+        while let Some(entry) = self.requests.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            match entry.remove() {
+                Request::Page { id, from, to } => self.answers.push_page(id, self.read(from, to)),
+                Request::Known { id, who, instance, start } => {
+                    let known = self.look_up(who, instance, start);
+                    self.answers.push_known(id, Seq(self.log.len() as u64), known);
+                }
+            }
+        }
     }
 
-    fn oldest(&self) -> Option<Seq> {
-        Some(self.oldest)
-    }
-
-    fn read(&mut self, page: &mut Page, to: Seq) {
+    fn read(&self, from: Seq, to: Seq) -> Page {
+        let mut page = Page::new(from);
         page.skip_to(self.oldest.min(to), GapReason::Gone);
         let range = usize::try_from(page.end().0).unwrap_or_default()..usize::try_from(to.0).unwrap_or_default();
         self.log.get(range).into_iter().flatten().for_each(|kept| page.push(&kept.entry));
+        page
     }
 
-    fn look_up(&mut self, beginning: &Beginning) -> Known {
-        let mine =
-            |kept: &Kept| kept.post.filter(|(who, post)| (*who, post.instance) == (beginning.who, beginning.instance));
+    fn look_up(&self, who: Who, instance: Instance, start: Option<Start>) -> Known {
+        let mine = |kept: &Kept| kept.post.filter(|(other, post)| (*other, post.instance) == (who, instance));
         let kept = || (0..).map(Seq).zip(&self.log).filter(|&(seq, _)| seq >= self.oldest);
         let mut posts: Vec<_> = kept().filter_map(|(seq, kept)| Some((mine(kept)?.1.counter, seq))).collect();
         posts.drain(..posts.len().saturating_sub(usize::try_from(POSTS_MAX).unwrap_or_default()));
-        let start = beginning.start.and_then(|start| match start {
+        let start = start.and_then(|start| match start {
             Start::Messages(0) => None,
             Start::Messages(count) => {
-                let messages: Vec<_> = kept()
-                    .filter(|(_, kept)| Entry::decode(&kept.entry).is_some_and(|entry| entry.is_message()))
-                    .collect();
+                let is_message = |kept: &Kept| Entry::decode(&kept.entry).is_some_and(|entry| entry.is_message());
+                let messages: Vec<_> = kept().filter(|(_, kept)| is_message(kept)).collect();
                 let skipped = messages.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
                 messages.get(skipped).map(|&(seq, _)| seq)
             }
             Start::Since(at) => kept().find(|(_, kept)| kept.at >= at).map(|(seq, _)| seq),
         });
         Known { start, posts, is_all: self.oldest == Seq(0) }
+    }
+}
+
+/// An entry without its time, which it gets when it is appended.
+fn encoded(entry: &Entry<'_>) -> Vec<u8> {
+    let mut encoded = [0; ENTRY_MAX];
+    let len = postcard::to_slice(entry, &mut encoded).map(|bytes| bytes.len());
+    encoded[..len.expect("an entry is as long as it may be")].to_vec()
+}
+
+impl Store for Backend {
+    fn open(&mut self) -> Opening {
+        let present = self.present().into_iter().collect();
+        Opening { id: self.id, next: Seq(self.log.len() as u64), oldest: Some(self.oldest), present }
+    }
+
+    fn submit(&mut self, draft: &Draft<'_>) {
+        assert!(!self.is_away, "nothing is submitted to who is away");
+        let mut parts = Vec::new();
+        draft.for_each(|entry, _| parts.push(encoded(entry)));
+        let at = self.some_time();
+        let rejected = self.manner.reject > 0.0 && self.chance() < self.manner.reject;
+        let busy = self.busy.entry(draft.source).or_default();
+        *busy = (*busy).max(at);
+        let pending = Pending { draft: Some(draft.id), at: draft.at, parts, post: draft.post, rejected };
+        self.pending.insert((*busy, self.asked), pending);
+        self.asked += 1;
+    }
+
+    fn flush(&mut self) {}
+
+    fn request(&mut self, request: &Request) {
+        let at = self.some_time();
+        self.requests.insert((at, self.asked), *request);
+        self.asked += 1;
+    }
+
+    fn poll(&mut self) -> Option<Outcome<'_>> {
+        if !self.is_away {
+            self.answer();
+        }
+        self.answers.poll()
     }
 }

@@ -8,17 +8,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::agenda::Action;
 use super::hostile::{Hostile, Step};
 use super::network::{Datagram, Fate, Network, Way};
 use super::oracle::{self, Oracle, Told};
-use super::store::{Backend, Kept};
+use super::store::{Backend, Kept, Manner};
 use super::tally::Tally;
 use super::trace::Trace;
-use super::{Dialect, Report, Scenario};
+use super::{Dialect, Report, Restart, Scenario};
 use crate::client::{member, text};
-use crate::log::store::Store;
-use crate::server::{self, Path, Room, SessionConfig, SocketId};
+use crate::log::Store;
+use crate::server::{self, Path, Server, SocketId};
 use crate::session::{DEAD_AFTER, Entropy, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
@@ -52,6 +51,28 @@ const JOINS_WITHIN: Duration = Duration::from_secs(15);
 /// Before that whatever times out may time out: dead sessions, and then their grace.
 const SETTLE: Duration = Duration::from_secs(75);
 
+/// What is to happen at some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Start(usize),
+    /// The talk begins, when all are there.
+    Begin,
+    Say(u64),
+    Cut(bool),
+    Rebind,
+    RestartServer(Restart),
+    RestartClients,
+    /// The log takes nothing, or something again.
+    LogAway(bool),
+    /// The log is another one, and the server goes on.
+    NewLog,
+    Attack(u32),
+    Hostile,
+    /// The adversary leaves.
+    Part,
+    Calm,
+}
+
 pub(super) enum Kind {
     Session(Box<member::Member>),
     Text(Box<text::Client>),
@@ -78,7 +99,7 @@ pub(super) struct World<'a> {
     pub(super) now: Instant,
     pub(super) entropy: Entropy,
     pub(super) network: Network,
-    pub(super) room: Room,
+    pub(super) server: Server,
     pub(super) backend: Backend,
     pub(super) server_key: StaticKey,
     pub(super) clients: Vec<Client>,
@@ -138,23 +159,25 @@ impl<'a> World<'a> {
         let mut hostile_seed = seed;
         hostile_seed[31] = 1;
         let hostile = Hostile::new(Entropy::new(hostile_seed), server(), SOCKETS, scenario.adversary);
-        let mut backend = Backend::new(scenario.commit_late, scenario.commit_reject, entropy.child());
+        let manner = Manner { late: scenario.commit_late, reject: scenario.commit_reject, foreign: scenario.foreign };
+        let mut backend = Backend::new(manner, entropy.child());
         let mut oracle = Oracle::new(server(), scenario.keep_entries.is_some(), scenario.commit_reject > 0.0);
         oracle.log_is(backend.id.0, 0);
-        oracle.set_strangers(hostile.whos().into_iter().map(|Who(who)| who).collect());
+        let strangers = hostile.whos().into_iter().chain([Backend::elsewhere()]);
+        oracle.set_strangers(strangers.map(|Who(who)| who).collect());
         let trace = Trace::new(story);
         for number in 0..scenario.replay {
             backend.log.push(old_entry(number, scenario.size));
         }
         backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None));
-        let room = open_room(scenario, &server_key, &backend, &mut entropy, Instant::ZERO);
+        let server = open_server(scenario, &server_key, &mut backend, &mut entropy, Instant::ZERO);
         let told = backend.log.len();
         let mut world = Self {
             scenario,
             now: Instant::ZERO,
             entropy,
             network,
-            room,
+            server,
             backend,
             server_key,
             clients: Vec::new(),
@@ -253,7 +276,7 @@ impl<'a> World<'a> {
             Kind::Text(text) => text.poll_timeout(),
         });
         let agenda = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-        let others = [agenda, self.network.next_arrival(), self.backend.next_answer(), self.room.poll_timeout()];
+        let others = [agenda, self.network.next_arrival(), self.backend.next_answer(), self.server.poll_timeout()];
         clients.chain(others.into_iter().flatten()).min().map(|next| next.max(self.now))
     }
 
@@ -268,9 +291,9 @@ impl<'a> World<'a> {
         while let Some(datagram) = self.network.arrived(next) {
             self.arrive(datagram);
         }
-        if self.room.poll_timeout().is_some_and(|at| at <= next) {
-            self.room.handle_timeout(next);
-            assert!(self.room.poll_timeout().is_none_or(|at| at > next), "the room's deadline moves on");
+        if self.server.poll_timeout().is_some_and(|at| at <= next) {
+            self.server.handle_timeout(next);
+            assert!(self.server.poll_timeout().is_none_or(|at| at > next), "the server's deadline moves on");
         }
         for client in self.clients.iter_mut().filter(|client| client.started) {
             match &mut client.kind {
@@ -299,19 +322,19 @@ impl<'a> World<'a> {
     /// Settles drafts; true if there are new entries, which the oracle is shown.
     fn commit(&mut self) -> bool {
         let since_start = self.now.saturating_since(Instant::ZERO);
-        self.room.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
+        self.server.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
         loop {
             self.hostile.begin();
-            let more = self.room.shake_hands(self.now, false);
+            let more = self.server.shake_hands(self.now, false);
             self.hostile.exceeded(Step::Handshakes).into_iter().for_each(|what| self.oracle.violation(what));
             if !more {
                 break;
             }
         }
-        server::settle(self.now, &mut self.room, &mut self.backend, |_, _| {});
-        server::answer(self.now, &mut self.room, &mut self.backend);
+        server::exchange(self.now, &mut self.server, &mut self.backend, |_, _| {});
+        server::ask(&mut self.server, &mut self.backend);
         self.backend.prune(self.scenario.keep_entries);
-        self.backend.oldest().into_iter().for_each(|oldest| self.room.set_oldest(oldest));
+        server::exchange(self.now, &mut self.server, &mut self.backend, |_, _| {});
         self.show_committed()
     }
 
@@ -333,7 +356,7 @@ impl<'a> World<'a> {
             for socket in (0..SOCKETS).map(SocketId) {
                 any |= self.send_through(socket);
             }
-            if !any && !(self.room.has_requests() | self.commit()) {
+            if !any && !(self.server.has_requests() | self.commit()) {
                 return;
             }
         }
@@ -345,16 +368,16 @@ impl<'a> World<'a> {
         loop {
             let mut sent: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
             self.hostile.begin();
-            let Some(transmits) = self.room.poll_transmit(socket) else { return any };
+            let Some(transmits) = self.server.poll_transmit(socket) else { return any };
             self.hostile.exceeded(Step::Transmit).into_iter().for_each(|what| self.oracle.violation(what));
             any = true;
-            let segment = transmits.segment().unwrap_or(usize::MAX);
+            let (token, segment) = (transmits.token(), transmits.segment().unwrap_or(usize::MAX));
             let mut count = 0;
             for (to, bytes) in transmits {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
                 count += 1;
             }
-            self.room.transmitted(socket, count);
+            self.server.transmitted(token, count);
             for (to, bytes) in sent {
                 if self.hostile.is_at(to) {
                     self.oracle.sent(server(), to, &bytes);
@@ -422,7 +445,7 @@ impl<'a> World<'a> {
             Kind::Session(member) => member.keys(receiver),
             Kind::Text(_) => None,
         };
-        if let Some(keys) = self.room.keys(receiver).or_else(|| self.clients.iter().find_map(of_client)) {
+        if let Some(keys) = self.server.keys(receiver).or_else(|| self.clients.iter().find_map(of_client)) {
             self.trace.take_keys(receiver, keys);
         }
     }
@@ -448,7 +471,7 @@ impl<'a> World<'a> {
         if *to == server() {
             self.oracle.reached_server(*from, bytes, *sent);
             self.hostile.begin();
-            self.room.handle_datagram(self.now, Path { socket: *socket, peer: *from, local: None }, bytes);
+            self.server.handle_datagram(self.now, Path { socket: *socket, peer: *from, local: None }, bytes);
             self.hostile.exceeded(Step::Datagram).into_iter().for_each(|what| self.oracle.violation(what));
             if self.scenario.attack && bytes[0] >= 0xf8 {
                 self.captured.truncate(CAPTURED_MAX - 1);
@@ -545,23 +568,20 @@ impl<'a> World<'a> {
     }
 }
 
-pub(super) fn open_room(
+pub(super) fn open_server(
     scenario: &Scenario,
     key: &StaticKey,
-    backend: &Backend,
+    backend: &mut Backend,
     entropy: &mut Entropy,
     now: Instant,
-) -> Room {
-    let sessions =
-        SessionConfig { key: key.clone(), log: backend.id, seed: entropy.bytes(), recent_bytes: scenario.recent_bytes };
-    let mut config = server::Config { sessions: Some(sessions), ..server::Config::default() };
+) -> Server {
+    let mut config = server::Config::new(key.clone(), entropy.bytes());
+    config.recent_bytes = scenario.recent_bytes;
     if !scenario.adversary {
-        (config.rate, config.signup_rate) = (None, None);
+        config.rate = None;
+        config.signup_rate = None;
     }
-    let mut room = Room::new(config, SOCKETS, backend.next());
-    backend.oldest().into_iter().for_each(|oldest| room.set_oldest(oldest));
-    backend.present().into_iter().for_each(|(who, nick)| room.recall_present(now, who, nick));
-    room
+    Server::new(now, config, SOCKETS, backend.open())
 }
 
 pub(super) fn server() -> SocketAddr {

@@ -1,15 +1,18 @@
 //! A room and its clients in memory: no sockets, no clock, a network that loses nothing and keeps the order.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use udpchat::client::Unreachable;
 use udpchat::client::text::{Client, Config as ClientConfig, Event};
-use udpchat::log::Memory;
-use udpchat::log::store::Store;
-use udpchat::server::{Config, Path, Room, SocketId};
+use udpchat::log::{Appended, Draft, DraftId, Memory, Opening, Outcome, Rejection, Request, Store};
+use udpchat::server::{Config, Path, Server, SocketId};
+use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
+use udpchat::wire::entry::{ENTRY_MAX, Entry};
+use udpchat::wire::{LogId, PostId, Seq, Timestamp, Who};
 
 /// The only socket of the server, and its address as the clients know it.
 pub const SOCKET: SocketId = SocketId(0);
@@ -18,10 +21,122 @@ pub fn server_address() -> SocketAddr {
     "10.0.0.1:9999".parse().unwrap()
 }
 
+/// What a server of the tests does, with a key of its own.
+pub fn config() -> Config {
+    Config::new(StaticKey::generate(&mut Entropy::new([100; 32])), [1; 32])
+}
+
+/// The log of the tests.
+pub const LOG: LogId = LogId([1; 16]);
+
+/// An empty log in memory.
+pub fn memory() -> Memory {
+    Memory::new(LOG)
+}
+
+/// A draft that was submitted.
+struct Asked {
+    id: DraftId,
+    post: Option<(Who, PostId)>,
+    entries: Vec<Vec<u8>>,
+}
+
+enum Answer {
+    Appended { seq: Seq, entry: Vec<u8>, post: Option<(Who, PostId)>, draft: Option<DraftId>, is_last: bool },
+    Rejected(DraftId),
+    Other(Outcome<'static>),
+}
+
+/// A backend that answers when it is told to, in the order that it is told.
+#[derive(Default)]
+pub struct Slow {
+    asked: Vec<Asked>,
+    next: Seq,
+    answers: VecDeque<Answer>,
+    lent: Vec<u8>,
+    /// What was asked beside drafts.
+    pub requests: Vec<Request>,
+}
+
+impl Slow {
+    /// How many drafts are not answered.
+    pub fn asked(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Appends the draft of that number.
+    pub fn commit(&mut self, index: usize) {
+        let Asked { id, post, entries } = self.asked.remove(index);
+        let count = entries.len();
+        for (number, entry) in entries.into_iter().enumerate() {
+            let (seq, draft, is_last) = (self.next, Some(id), number + 1 == count);
+            self.answers.push_back(Answer::Appended { seq, entry, post, draft, is_last });
+            self.next = self.next + 1;
+        }
+    }
+
+    /// Rejects the draft of that number.
+    pub fn reject(&mut self, index: usize) {
+        let Asked { id, .. } = self.asked.remove(index);
+        self.answers.push_back(Answer::Rejected(id));
+    }
+
+    /// Appends an entry that came another way.
+    pub fn append_foreign(&mut self, entry: &Entry<'_>, post: Option<(Who, PostId)>) {
+        let (seq, entry) = (self.next, encoded(entry));
+        self.answers.push_back(Answer::Appended { seq, entry, post, draft: None, is_last: true });
+        self.next = self.next + 1;
+    }
+
+    /// Tells anything else.
+    pub fn tell(&mut self, outcome: Outcome<'static>) {
+        if let Outcome::NewLog(opening) = &outcome {
+            self.next = opening.next;
+            self.asked.clear();
+        }
+        self.answers.push_back(Answer::Other(outcome));
+    }
+}
+
+fn encoded(entry: &Entry<'_>) -> Vec<u8> {
+    let mut encoded = [0; ENTRY_MAX];
+    let len = entry.encode(Timestamp::default(), &mut encoded).unwrap();
+    encoded[..len].to_vec()
+}
+
+impl Store for Slow {
+    fn open(&mut self) -> Opening {
+        Opening { id: LOG, next: self.next, ..Opening::default() }
+    }
+
+    fn submit(&mut self, draft: &Draft<'_>) {
+        let mut entries = Vec::new();
+        draft.for_each(|entry, _| entries.push(encoded(entry)));
+        self.asked.push(Asked { id: draft.id, post: draft.post, entries });
+    }
+
+    fn flush(&mut self) {}
+
+    fn request(&mut self, request: &Request) {
+        self.requests.push(*request);
+    }
+
+    fn poll(&mut self) -> Option<Outcome<'_>> {
+        Some(match self.answers.pop_front()? {
+            Answer::Appended { seq, entry, post, draft, is_last } => {
+                self.lent = entry;
+                Outcome::Appended(Appended { seq, at: Timestamp::default(), bytes: &self.lent, post, draft, is_last })
+            }
+            Answer::Rejected(draft) => Outcome::Rejected { draft, why: Rejection::Full },
+            Answer::Other(outcome) => outcome,
+        })
+    }
+}
+
 /// A room, driven as the loop drives it.
 pub struct World<S = Memory> {
     pub now: Instant,
-    pub room: Room,
+    pub room: Server,
     pub store: S,
     pub transcript: Vec<String>,
     /// What was sent, to whom, from which address of ours.
@@ -30,13 +145,13 @@ pub struct World<S = Memory> {
 
 impl World {
     pub fn new(config: Config) -> Self {
-        Self::with_store(config, Memory::default())
+        Self::with_store(config, memory())
     }
 }
 
 impl<S: Store> World<S> {
-    pub fn with_store(config: Config, store: S) -> Self {
-        let room = Room::new(config, 1, store.next());
+    pub fn with_store(config: Config, mut store: S) -> Self {
+        let room = Server::new(Instant::ZERO, config, 1, store.open());
         Self { now: Instant::ZERO, room, store, transcript: Vec::new(), sent: Vec::new() }
     }
 
@@ -54,9 +169,15 @@ impl<S: Store> World<S> {
     pub fn settle(&mut self) {
         while self.room.shake_hands(self.now, false) {}
         let transcript = &mut self.transcript;
-        udpchat::server::settle(self.now, &mut self.room, &mut self.store, |tag, text| {
+        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |tag, text| {
             transcript.push(format!("{tag}{text}"))
         });
+    }
+
+    /// Lets the system refuse what comes next.
+    pub fn refuse_next(&mut self) {
+        let token = self.room.poll_transmit(SOCKET).unwrap().token();
+        self.room.untransmittable(token);
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.
@@ -64,6 +185,7 @@ impl<S: Store> World<S> {
         let mut count = 0;
         while count < most {
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { break };
+            let token = transmits.token();
             let (from, segment) = (transmits.from(), transmits.segment());
             let mut taken = 0;
             for (to, bytes) in transmits.take(most - count) {
@@ -73,7 +195,7 @@ impl<S: Store> World<S> {
                 taken += 1;
             }
             assert!(taken > 0, "the room says that there is something to send, and there is nothing");
-            self.room.transmitted(SOCKET, taken);
+            self.room.transmitted(token, taken);
             count += taken;
         }
         count

@@ -4,15 +4,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::common::world::memory;
 use udpchat::client::member::{Config as MemberConfig, Event, Member};
-use udpchat::log::Memory;
-use udpchat::server::{Config, DropReason, Path, Rate, Room, SessionConfig, SocketId};
+use udpchat::log::{Memory, Store};
+use udpchat::server::{Config, DropReason, Path, Rate, Server, SocketId};
 use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::Entry;
 use udpchat::wire::frame::{Frame, History, Join, Outcome, PostKind, ServerHello, Writer, frames};
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
-use udpchat::wire::{CloseReason, Instance, LogId, Seq, SessionId, text};
+use udpchat::wire::{CloseReason, Instance, Seq, SessionId, text};
 
 const SOCKETS: usize = 2;
 
@@ -27,15 +28,15 @@ fn key(seed: u8) -> StaticKey {
 /// A room, what it sent, and when.
 struct World {
     now: Instant,
-    room: Room,
+    room: Server,
     store: Memory,
 }
 
 impl World {
     fn new(rate: Option<Rate>) -> Self {
-        let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 22 };
-        let config = Config { rate, signup_rate: None, sessions: Some(sessions), ..Config::default() };
-        Self { now: Instant::ZERO, room: Room::new(config, SOCKETS, Seq(0)), store: Memory::default() }
+        let config = Config { rate, signup_rate: None, recent_bytes: 1 << 22, ..crate::common::world::config() };
+        let mut store = memory();
+        Self { now: Instant::ZERO, room: Server::new(Instant::ZERO, config, SOCKETS, store.open()), store }
     }
 
     /// A datagram comes through a socket; what is sent then, through which, to whom.
@@ -53,17 +54,18 @@ impl World {
         while self.room.shake_hands(self.now, false) {}
         let mut sent = Vec::new();
         loop {
-            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
             let before = sent.len();
             for socket in 0..SOCKETS {
                 while let Some(transmits) = self.room.poll_transmit(SocketId(socket)) {
+                    let token = transmits.token();
                     let segment = transmits.segment().unwrap_or(usize::MAX);
                     let batch: Vec<_> = transmits.collect();
                     let count = batch.len();
                     for (to, bytes) in batch {
                         sent.extend(bytes.chunks(segment).map(|datagram| (socket, to, datagram.to_vec())));
                     }
-                    self.room.transmitted(SocketId(socket), count);
+                    self.room.transmitted(token, count);
                 }
             }
             if sent.len() == before {

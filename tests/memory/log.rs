@@ -10,7 +10,7 @@ use crate::common::Process;
 use crate::common::world::World;
 use udpchat::log::sqlite::history::{Reader, Slice};
 use udpchat::log::sqlite::{Keep, Sqlite, Sync};
-use udpchat::log::store::Store;
+use udpchat::log::{Outcome, Rejection, Request, RequestId, State, Store};
 use udpchat::server::{Config, DropReason};
 use udpchat::wire::entry::Entry;
 use udpchat::wire::{LogId, Seq, Timestamp};
@@ -27,7 +27,7 @@ fn open_with(path: &Path, keep: Keep) -> World<Sqlite> {
         opened => Some(opened.unwrap()),
     });
     let store = store.expect("nobody else has it open");
-    World::with_store(Config { rate: None, ..Config::default() }, store)
+    World::with_store(Config { rate: None, ..crate::common::world::config() }, store)
 }
 
 fn open(path: &Path) -> World<Sqlite> {
@@ -72,6 +72,33 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<(u64, String)> {
     numbers.map(|number| (number, format!("jill: {number}"))).collect()
 }
 
+/// The next number and the oldest one.
+fn ends(store: &mut Sqlite) -> (Seq, Option<Seq>) {
+    let opening = store.open();
+    (opening.next, opening.oldest)
+}
+
+/// What the log has to tell beside entries, which nobody else hears then.
+fn told(store: &mut Sqlite) -> Vec<Outcome<'static>> {
+    let mut all = Vec::new();
+    while let Some(told) = store.poll() {
+        match told {
+            Outcome::Appended(_) => {}
+            Outcome::Page { id, page } => all.push(Outcome::Page { id, page }),
+            Outcome::Rewritten { from, to } => all.push(Outcome::Rewritten { from, to }),
+            Outcome::State(state) => all.push(Outcome::State(state)),
+            Outcome::Truncated { oldest } => all.push(Outcome::Truncated { oldest }),
+            other @ (Outcome::Rejected { .. } | Outcome::Known { .. } | Outcome::NewLog(_)) => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+/// Whether the log says that its entries are to be read again.
+fn is_rewritten(store: &mut Sqlite) -> bool {
+    told(store).iter().any(|told| matches!(told, Outcome::Rewritten { .. }))
+}
+
 /// Lets the store look after itself until it has nothing more to do at once; returns how often that was.
 fn maintain(world: &mut World<Sqlite>, now: u64) -> usize {
     (0..).find(|_| world.store.maintain(Timestamp(now)) != Some(Duration::ZERO)).unwrap()
@@ -84,7 +111,7 @@ fn what_was_committed_is_there_when_it_is_opened_again_and_the_numbers_go_on() {
     say(&mut world, 0..250);
     drop(world);
     let mut world = open(&path);
-    assert_eq!((world.store.next(), world.store.oldest()), (Seq(250), Some(Seq(0))));
+    assert_eq!(ends(&mut world.store), (Seq(250), Some(Seq(0))));
     say(&mut world, 250..300);
     assert_eq!(read(&path), lines(0..300));
     assert_eq!(rejected(&world), 0);
@@ -108,8 +135,12 @@ fn after_a_loss_of_power_no_number_means_something_else_to_who_has_seen_it() {
     assert_eq!(reopen(Sync::Normal, 2).id(), LogId([1; 16]));
     // As it is when the machine went down meanwhile.
     fs::write(&lock, "another boot\n").unwrap();
-    let store = reopen(Sync::Full, 3);
-    assert_eq!((store.id(), store.next()), (LogId([3; 16]), Seq(10)), "all that is there is kept, as another log's");
+    let mut store = reopen(Sync::Full, 3);
+    assert_eq!(
+        (store.id(), store.open().next),
+        (LogId([3; 16]), Seq(10)),
+        "all that is there is kept, as another log's"
+    );
     assert_eq!(fs::read_to_string(&lock).unwrap(), "", "with --sync full nothing is lost");
     drop(store);
     assert_eq!(reopen(Sync::Normal, 4).id(), LogId([3; 16]));
@@ -150,7 +181,7 @@ fn what_is_not_among_so_many_is_forgotten_bit_by_bit_and_the_numbers_go_on() {
     say(&mut world, 0..1000);
     assert_eq!(maintain(&mut world, 10_000), 8, "128 at a time");
     assert_eq!(read(&path), lines(990..1000));
-    assert_eq!(world.store.oldest(), Some(Seq(990)));
+    assert_eq!(world.store.open().oldest, Some(Seq(990)));
     drop(world);
     let mut world = open_with(&path, Keep { entries: Some(1), age: None });
     maintain(&mut world, 10_000);
@@ -190,22 +221,23 @@ fn of_a_damaged_file_what_can_be_read_is_saved_and_the_rest_is_a_gap() {
     drop(world);
     damage(&path, "jill: 2500");
     let mut world = open(&path);
-    let mut page = udpchat::log::Page::new(Seq(2432));
-    world.store.read(&mut page, Seq(2560));
-    assert!(page.is_unreadable());
+    world.store.request(&Request::Page { id: RequestId(1), from: Seq(2432), to: Seq(2560) });
+    let told = told(&mut world.store);
+    assert!(told.iter().any(|told| matches!(told, Outcome::Page { page, .. } if page.is_unreadable())));
+    assert!(told.iter().any(|told| matches!(told, Outcome::State(State::Failing(Rejection::Damaged)))));
     say(&mut world, 5000..5001);
     assert_eq!(rejected(&world), 1, "until it is mended");
     let steps = maintain(&mut world, 1);
     assert!(steps > 10, "bit by bit: {steps}");
+    assert!(is_rewritten(&mut world.store));
     say(&mut world, 5001..5002);
-    assert_eq!((rejected(&world), world.store.next()), (1, Seq(5001)), "then it goes on, with the next number");
+    assert_eq!((rejected(&world), world.store.open().next), (1, Seq(5001)), "then it goes on, with the next number");
     let kept = read(&path);
     assert!(kept.len() > 4800 && kept.len() < 5001, "{}", kept.len());
     assert!(kept.iter().all(|(number, line)| *line == format!("jill: {}", number + number / 5000)));
-    assert!(world.store.was_changed());
     assert!(path.with_extension("db.damaged-1").exists(), "nothing is thrown away");
     drop(world);
-    assert_eq!(open(&path).store.next(), Seq(5001));
+    assert_eq!(open(&path).store.open().next, Seq(5001));
 }
 
 #[test]
@@ -242,9 +274,9 @@ fn the_numbers_go_on_even_if_the_newest_entries_cannot_be_read() {
     drop(other);
     maintain(&mut world, 1);
     say(&mut world, 5001..5002);
-    assert_eq!((rejected(&world), world.store.next()), (1, Seq(5001)));
+    assert_eq!((rejected(&world), world.store.open().next), (1, Seq(5001)));
     drop(world);
-    assert_eq!(open(&path).store.next(), Seq(5001));
+    assert_eq!(open(&path).store.open().next, Seq(5001));
 }
 
 #[test]
@@ -260,7 +292,7 @@ fn a_log_whose_file_is_removed_is_made_anew_with_all_that_was_in_it() {
         assert_eq!(rejected(&world), 1, "{gone:?}");
         maintain(&mut world, 1);
         say(&mut world, 1001..1002);
-        assert_eq!((rejected(&world), world.store.next()), (1, Seq(1001)), "{gone:?}");
+        assert_eq!((rejected(&world), world.store.open().next), (1, Seq(1001)), "{gone:?}");
         drop(world);
         let kept = read(&path);
         assert_eq!((&kept[..1000], kept.len()), (&lines(0..1000)[..], 1001), "{gone:?}");
@@ -316,15 +348,15 @@ fn what_is_forgotten_by_name_is_a_gap_for_the_server_that_runs_too() {
     world.receive("10.0.0.3:1", "jack: my secret");
     say(&mut world, 11..12);
     world.store.maintain(Timestamp(1000));
-    assert!(!world.store.was_changed());
+    assert!(!is_rewritten(&mut world.store));
     let erased = udpchat::log::sqlite::history::erase(
         &path,
         |entry| matches!(entry, Entry::Line { text } if text.starts_with("jack: ")),
     );
     assert_eq!(erased.unwrap(), 1);
     world.store.maintain(Timestamp(2000));
-    assert!(world.store.was_changed());
-    assert_eq!(world.store.next(), Seq(12));
+    assert!(is_rewritten(&mut world.store));
+    assert_eq!(world.store.open().next, Seq(12));
     assert_eq!(read(&path).len(), 11);
     drop(world);
     let bytes = fs::read(&path).unwrap();

@@ -1,21 +1,19 @@
 //! A room and members with sessions in memory: no loss, no delay, one thing at a time.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)] // tests are allowed to
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::common::world::{Slow, memory};
 use udpchat::client::member::{Config as MemberConfig, Event, Member};
-use udpchat::log::Memory;
-use udpchat::log::store::{Outcome as Committing, Store};
-use udpchat::log::{Draft, DraftId, Rejection};
-use udpchat::server::{Config, DropReason, Path, Room, SESSIONS_OF_A_KEY, SessionConfig, SocketId};
+use udpchat::log::{Memory, Store};
+use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
 use udpchat::wire::frame::{History, Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp};
+use udpchat::wire::{CloseReason, Instance, Refusal, Seq, SessionId};
 
 const SOCKET: SocketId = SocketId(0);
 
@@ -28,48 +26,12 @@ fn key(seed: u8) -> StaticKey {
 }
 
 fn config() -> Config {
-    let sessions = SessionConfig { key: key(100), log: LogId([1; 16]), seed: [1; 32], recent_bytes: 1 << 20 };
-    Config { rate: None, signup_rate: None, sessions: Some(sessions), ..Config::default() }
-}
-
-/// A backend that answers when it is told to, in the order that it is told.
-#[derive(Default)]
-struct Slow {
-    asked: Vec<DraftId>,
-    next: Seq,
-    answers: VecDeque<Committing>,
-}
-
-impl Slow {
-    fn commit(&mut self, index: usize) {
-        let draft = self.asked.remove(index);
-        self.answers.push_back(Committing::Committed { draft, first: self.next, at: Timestamp::default() });
-        self.next = self.next + 1;
-    }
-
-    fn reject(&mut self, index: usize) {
-        let draft = self.asked.remove(index);
-        self.answers.push_back(Committing::Rejected { draft, why: Rejection::Full });
-    }
-}
-
-impl Store for Slow {
-    fn next(&self) -> Seq {
-        self.next
-    }
-
-    fn append(&mut self, draft: &Draft<'_>) {
-        self.asked.push(draft.id);
-    }
-
-    fn poll_outcome(&mut self) -> Option<Committing> {
-        self.answers.pop_front()
-    }
+    Config { rate: None, signup_rate: None, recent_bytes: 1 << 20, ..crate::common::world::config() }
 }
 
 struct World<S> {
     now: Instant,
-    room: Room,
+    room: Server,
     store: S,
     /// What the server sent to addresses where no member of ours is.
     elsewhere: Vec<(SocketAddr, Vec<u8>)>,
@@ -135,13 +97,13 @@ impl Peer {
 
 impl World<Memory> {
     fn new() -> Self {
-        Self::with(config(), Memory::default())
+        Self::with(config(), memory())
     }
 }
 
 impl<S: Store> World<S> {
-    fn with(config: Config, store: S) -> Self {
-        let room = Room::new(config, 1, store.next());
+    fn with(config: Config, mut store: S) -> Self {
+        let room = Server::new(Instant::ZERO, config, 1, store.open());
         Self { now: Instant::ZERO, room, store, elsewhere: Vec::new() }
     }
 
@@ -154,15 +116,16 @@ impl<S: Store> World<S> {
         let mut sent = Vec::new();
         loop {
             while self.room.shake_hands(self.now, false) {}
-            udpchat::server::settle(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
             let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
+            let token = transmits.token();
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let batch: Vec<_> = transmits.collect();
             let count = batch.len();
             for (to, bytes) in batch {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
             }
-            self.room.transmitted(SOCKET, count);
+            self.room.transmitted(token, count);
         }
     }
 
@@ -254,7 +217,7 @@ fn nothing_is_shown_or_confirmed_before_it_is_committed() {
     assert!(jill.member.is_here() && jill.shown().is_empty(), "being in the room needs no commit");
     world.say(0, "hey", &mut [&mut jill]);
     world.wait(Duration::from_secs(5), &mut [&mut jill]);
-    assert_eq!((jill.shown().len(), jill.settled().len(), world.store.asked.len()), (0, 0, 2), "asked once each");
+    assert_eq!((jill.shown().len(), jill.settled().len(), world.store.asked()), (0, 0, 2), "asked once each");
     world.store.commit(0);
     world.store.commit(0);
     world.run(&mut [&mut jill]);
@@ -340,7 +303,7 @@ fn a_nick_that_another_key_holds_is_taken_and_a_repeated_finish_hears_it_again()
 
 #[test]
 fn a_room_has_as_many_members_as_it_may_and_not_one_more() {
-    let mut world = World::with(Config { members_max: 2, ..config() }, Memory::default());
+    let mut world = World::with(Config { members_max: 2, ..config() }, memory());
     let mut peers: Vec<_> = (1..=3).map(|seed| Peer::new(&format!("peer{seed}"), seed)).collect();
     world.run(&mut peers.iter_mut().collect::<Vec<_>>());
     let over: Vec<_> = peers.iter().map(Peer::over).collect();
@@ -459,14 +422,6 @@ fn an_original_server_is_told_from_one_of_ours() {
 }
 
 #[test]
-fn a_room_without_sessions_takes_a_probe_for_a_signup() {
-    let mut world = World::with(Config { sessions: None, ..config() }, Memory::default());
-    world.receive("10.0.0.9:7".parse().unwrap(), b"SIGNUP_TAG:jill\x06");
-    world.run(&mut []);
-    assert_eq!(text_lines(&world, "10.0.0.9:7"), ["jill\u{6} joined!"]);
-}
-
-#[test]
 fn a_packet_of_an_unknown_session_draws_a_shorter_one_a_hundred_times_a_second_and_not_once_more() {
     let mut world = World::new();
     let packet = [&packet::packet_head(SessionId(7), 9)[..], &[0; 16]].concat();
@@ -549,8 +504,8 @@ fn sixty_four_posts_are_under_way_at_once_and_all_of_many_arrive_in_order() {
     world.run(&mut [&mut jill]);
     (0..200).for_each(|number| drop(jill.member.post(world.now, PostKind::Say, &number.to_string()).to_string()));
     world.wait(Duration::from_secs(2), &mut [&mut jill]);
-    assert_eq!(world.store.asked.len(), 1 + 64, "the announcement, and not one post more");
-    while !world.store.asked.is_empty() {
+    assert_eq!(world.store.asked(), 1 + 64, "the announcement, and not one post more");
+    while world.store.asked() > 0 {
         world.store.commit(0);
         world.run(&mut [&mut jill]);
         world.wait(Duration::from_millis(50), &mut [&mut jill]);
@@ -827,7 +782,7 @@ fn a_message_under_the_same_instance_is_one_message_and_one_that_was_refused_may
         let mut bot = bot();
         world.run(&mut [&mut bot]);
         world.say(0, "the build is done", &mut [&mut bot]);
-        match world.store.asked.len() {
+        match world.store.asked() {
             0 => {}
             _ if answer => world.store.commit(0),
             _ => world.store.reject(0),

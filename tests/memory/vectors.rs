@@ -17,9 +17,8 @@ use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use udpchat::client::member::{Config as MemberConfig, Member};
-use udpchat::log::Memory;
-use udpchat::log::store::Store;
-use udpchat::server::{Config, Path, Room, SessionConfig, SocketId};
+use udpchat::log::{Memory, Store};
+use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{
@@ -128,14 +127,9 @@ fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
 fn make() -> Vectors {
     let (client_address, server_address): (SocketAddr, SocketAddr) =
         ("192.0.2.7:50000".parse().unwrap(), "192.0.2.1:9999".parse().unwrap());
-    let sessions = SessionConfig {
-        key: StaticKey::from_secret(Zeroizing::new(SERVER_SECRET)),
-        log: LogId(LOG),
-        seed: SERVER_SEED,
-        recent_bytes: 1 << 16,
-    };
-    let mut store = Memory::default();
-    let mut room = Room::new(Config { sessions: Some(sessions), ..Config::default() }, 1, store.next());
+    let key = StaticKey::from_secret(Zeroizing::new(SERVER_SECRET));
+    let mut store = Memory::new(LogId(LOG));
+    let mut room = Server::new(Instant::ZERO, Config::new(key, SERVER_SEED), 1, store.open());
     room.set_wall(AT);
     // In the third minute of the server's.
     let mut now = Instant::from_millis(125_000);
@@ -164,10 +158,11 @@ fn make() -> Vectors {
         }
         loop {
             while room.shake_hands(now, false) {}
-            udpchat::server::settle(now, &mut room, &mut store, |_, _| {});
+            udpchat::server::exchange(now, &mut room, &mut store, |_, _| {});
             let Some(transmits) = room.poll_transmit(SocketId(0)) else { break };
+            let token = transmits.token();
             let batch: Vec<Vec<u8>> = transmits.map(|(_, bytes)| bytes.to_vec()).collect();
-            room.transmitted(SocketId(0), batch.len());
+            room.transmitted(token, batch.len());
             for bytes in batch {
                 datagrams.push(vector("server", &bytes, &mut keys, |id| member.keys(id)));
                 member.handle_datagram(now, server_address, &bytes);

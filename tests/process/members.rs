@@ -11,18 +11,17 @@ use std::time::Duration;
 use crate::common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
-use udpchat::log::Draft;
-use udpchat::log::Memory;
-use udpchat::log::store::{Outcome, Store};
+
+use udpchat::log::{Draft, Memory, Opening, Outcome, Request, Store};
 use udpchat::net::client::{ClientLoop, Next, Source, Ui};
-use udpchat::net::server::Server as ServerLoop;
+use udpchat::net::server::ServerLoop;
 use udpchat::net::state::{make_key, random};
 use udpchat::net::stdio::Line;
 use udpchat::net::udp::ServerSocket;
-use udpchat::server::{self, SessionConfig};
+use udpchat::server::{self};
 use udpchat::time::Instant;
 use udpchat::wire::frame::History;
-use udpchat::wire::{Instance, LogId, Seq};
+use udpchat::wire::{Instance, LogId};
 
 #[track_caller]
 fn ends(mut process: Process, code: i32, says: &str) -> Process {
@@ -141,23 +140,32 @@ fn who_breaks_says_goodbye_too() {
 }
 
 /// A log that breaks at the second entry.
-#[derive(Default)]
 struct BreakingLog {
     log: Memory,
+    submitted: u32,
 }
 
 impl Store for BreakingLog {
-    fn next(&self) -> Seq {
-        self.log.next()
+    fn open(&mut self) -> Opening {
+        self.log.open()
     }
 
-    fn append(&mut self, draft: &Draft<'_>) {
-        assert_eq!(self.next(), Seq(0), "a bug in what keeps the log");
-        self.log.append(draft);
+    fn submit(&mut self, draft: &Draft<'_>) {
+        assert_eq!(self.submitted, 0, "a bug in what keeps the log");
+        self.submitted += 1;
+        self.log.submit(draft);
     }
 
-    fn poll_outcome(&mut self) -> Option<Outcome> {
-        self.log.poll_outcome()
+    fn flush(&mut self) {
+        self.log.flush();
+    }
+
+    fn request(&mut self, request: &Request) {
+        self.log.request(request);
+    }
+
+    fn poll(&mut self) -> Option<Outcome<'_>> {
+        self.log.poll()
     }
 }
 
@@ -165,11 +173,11 @@ impl Store for BreakingLog {
 fn a_server_that_breaks_tells_its_members_too() {
     let (told, address) = std::sync::mpsc::channel();
     let server = std::thread::spawn(move || {
-        let sessions = SessionConfig { key: make_key(), log: LogId(random()), seed: random(), recent_bytes: 1 << 16 };
-        let config = server::Config { sessions: Some(sessions), ..server::Config::default() };
+        let config = server::Config::new(make_key(), random());
         let socket = ServerSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         told.send(socket.local()).unwrap();
-        ServerLoop::new(config, vec![socket], BreakingLog::default(), None).unwrap().run()
+        let log = |_| Ok::<_, io::Error>(BreakingLog { log: Memory::new(LogId(random())), submitted: 0 });
+        ServerLoop::new(config, vec![socket], None, log).unwrap().run()
     });
     let address = address.recv().unwrap();
     let mut command = udpchat_with(&["join", "-n", "jill", "-s", &address.to_string()]);

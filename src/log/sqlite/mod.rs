@@ -2,7 +2,7 @@
 //!
 //! Owns: the connection, the transaction of the turn, what is forgotten when, what is done when the disk fails.
 //! Must not know: the room, what entries say beyond who is present by them.
-//! Driven by: [`crate::log::store::settle`], [`crate::log::store::answer`] and the server's loop ([`Store::maintain`]); `history` reads beside it.
+//! Driven by: the server, through [`Store`]; `history` reads beside it.
 //!
 //! ```text
 //!  append --BEGIN--> turn --COMMIT--> committed                      (one transaction a turn)
@@ -21,7 +21,6 @@ pub mod history;
 mod query;
 mod rescue;
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,9 +28,10 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use file::{OpenError, Sync};
 
-use crate::log::store::{Outcome, Store};
-use crate::log::{Beginning, Draft, DraftId, Known, Page, Rejection, Start};
-use crate::wire::entry::{ENTRY_MAX, Entry};
+use super::answers::Answers;
+use super::draft::{Draft, Rejection};
+use super::page::Page;
+use super::store::{Known, Opening, Outcome, Request, Start, State, Store};
 use crate::wire::frame::GapReason;
 use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 use file::{Place, Whereabouts};
@@ -83,10 +83,9 @@ impl End {
     }
 }
 
-/// The drafts of this turn.
-#[derive(Debug)]
+/// The transaction of this turn.
+#[derive(Clone, Copy, Debug)]
 struct Turn {
-    drafts: Vec<(DraftId, Seq, Timestamp)>,
     end: End,
     failed: Option<Rejection>,
 }
@@ -105,13 +104,12 @@ pub struct Sqlite {
     oldest: Seq,
     end: End,
     turn: Option<Turn>,
-    outcomes: VecDeque<Outcome>,
+    answers: Answers,
     failing: Option<Rejection>,
     rescue: Option<Box<Rescue>>,
     looked: Timestamp,
     looked_for_others: Timestamp,
     version: i64,
-    changed: bool,
     /// Pages that were written to the WAL since it was last brought into the file: a guess.
     in_wal: u64,
     /// What is older is to be forgotten.
@@ -135,13 +133,12 @@ impl Sqlite {
             oldest: Seq(0),
             end: End::default(),
             turn: None,
-            outcomes: VecDeque::new(),
+            answers: Answers::default(),
             failing: None,
             rescue: None,
             looked: Timestamp::default(),
             looked_for_others: Timestamp::default(),
             version: 0,
-            changed: false,
             in_wal: 0,
             prune_to: Seq(0),
         };
@@ -172,14 +169,14 @@ impl Sqlite {
         self.len() == 0
     }
 
-    /// The keys that by the log are present, and their nicks.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn present(&self) -> Result<Vec<(Who, Nick)>, OpenError> {
-        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
-        let present = query::present(connection).map_err(|err| self.place.error(err))?;
-        Ok(present.into_iter().filter_map(|(who, nick)| Some((who, nick.parse().ok()?))).collect())
+    /// The keys that by the log are present, and their nicks. If that cannot be read nobody was.
+    fn present(&self) -> Vec<(Who, Nick)> {
+        let Some(connection) = &self.connection else { return Vec::new() };
+        let present = query::present(connection).unwrap_or_else(|err| {
+            log::warn!("{}: cannot read who was present: {err}", self.place.path().display());
+            Vec::new()
+        });
+        present.into_iter().filter_map(|(who, nick)| Some((who, nick.parse().ok()?))).collect()
     }
 
     fn begin_with(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -191,32 +188,36 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Begins the transaction of a turn.
+    fn begin_turn(&self) -> Turn {
+        let mending = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone));
+        let begun = match (&self.connection, mending) {
+            (Some(connection), None) => query::execute(connection, "BEGIN IMMEDIATE").map_err(|err| self.why(&err)),
+            (_, Some(why)) => Err(why),
+            (None, None) => Err(Rejection::Unwritable),
+        };
+        Turn { end: self.end, failed: begun.err() }
+    }
+
     /// Writes a draft's entries into the transaction of the turn.
-    fn write(connection: &Connection, turn: &mut Turn, draft: &Draft<'_>) -> rusqlite::Result<()> {
-        let first = turn.end.next;
+    fn write(
+        connection: &Connection,
+        turn: &mut Turn,
+        answers: &mut Answers,
+        draft: &Draft<'_>,
+    ) -> rusqlite::Result<()> {
         turn.end.at = turn.end.at.max(draft.at);
-        let post = draft.post.map(|PostId { instance: Instance(instance), counter }| {
-            (query::signed(draft.who.0), query::signed(instance), query::number(counter))
+        let post = draft.post.map(|(who, PostId { instance: Instance(instance), counter })| {
+            (query::signed(who.0), query::signed(instance), query::number(counter))
         });
-        let mut written = Ok(());
-        draft.for_each(|entry| {
-            let mut encoded = [0; ENTRY_MAX];
-            let Some(len) = entry.encode(turn.end.at, &mut encoded) else {
-                // Nothing half an entry long comes into the file: the turn is rejected.
-                written = Err(rusqlite::Error::ToSqlConversionFailure("an entry is longer than it may be".into()));
-                return;
-            };
-            if written.is_ok() {
-                turn.end.messages += u64::from(entry.is_message());
-                let columns = (query::number(turn.end.at.0), query::number(turn.end.messages));
-                written = query::insert(connection, turn.end.next, columns, post, &encoded[..len]);
-                turn.end.next = turn.end.next + 1;
-            }
-        });
-        written?;
-        query::note_presence(connection, &draft.entry)?;
-        turn.drafts.push((draft.id, first, turn.end.at));
-        Ok(())
+        let mut messages = turn.end.messages;
+        let at = query::number(turn.end.at.0);
+        turn.end.next = answers.write(draft, turn.end.next, turn.end.at, |seq, entry, encoded| {
+            messages += u64::from(entry.is_message());
+            query::insert(connection, seq, (at, query::number(messages)), post, encoded)
+        })?;
+        turn.end.messages = messages;
+        query::note_presence(connection, &draft.entry)
     }
 
     /// Ends the transaction of the turn, one way or the other.
@@ -235,15 +236,14 @@ impl Sqlite {
                 self.touched(turn.end.next.since(self.end.next));
                 self.end = turn.end;
                 self.become_well();
-                let committed = |&(draft, first, at): &_| Outcome::Committed { draft, first, at };
-                self.outcomes.extend(turn.drafts.iter().map(committed));
+                self.answers.append_turn();
             }
             Some(why) => {
                 if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
                     let _ = connection.execute_batch("ROLLBACK");
                 }
                 self.fail(why);
-                self.outcomes.extend(turn.drafts.iter().map(|&(draft, ..)| Outcome::Rejected { draft, why }));
+                self.answers.reject_turn(why);
             }
         }
     }
@@ -267,6 +267,7 @@ impl Sqlite {
 
     fn fail(&mut self, why: Rejection) {
         if self.failing.replace(why) != Some(why) {
+            self.answers.push_state(State::Failing(why));
             let path = self.place.path().display();
             let what = match why {
                 Rejection::Full => "the disk is full",
@@ -280,6 +281,7 @@ impl Sqlite {
 
     fn become_well(&mut self) {
         if self.failing.take().is_some() {
+            self.answers.push_state(State::Ready);
             log::warn!("the log, {}: it is written again", self.place.path().display());
         }
     }
@@ -291,6 +293,7 @@ impl Sqlite {
         connection.prepare_cached("DELETE FROM entries WHERE seq < ?1")?.execute([query::number(to.0)])?;
         self.touched(to.since(self.oldest));
         self.oldest = to;
+        self.answers.push_truncated(to);
         Ok(())
     }
 
@@ -298,7 +301,10 @@ impl Sqlite {
     fn look_for_others(&mut self) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let version = query::data_version(connection)?;
-        self.changed |= std::mem::replace(&mut self.version, version) != version;
+        if std::mem::replace(&mut self.version, version) != version {
+            // It does not say what: all of it may be.
+            self.answers.push_rewritten(Seq(0), self.end.next);
+        }
         Ok(())
     }
 
@@ -365,7 +371,9 @@ impl Sqlite {
         self.place.lock()?;
         let connection = self.place.open(self.id)?;
         self.begin_with(&connection).map_err(|err| self.place.error(err))?;
-        (self.connection, self.changed) = (Some(connection), true);
+        self.connection = Some(connection);
+        self.answers.push_rewritten(Seq(0), self.end.next);
+        self.answers.push_truncated(self.oldest);
         self.become_well();
         Ok(false)
     }
@@ -390,50 +398,14 @@ impl Drop for Sqlite {
     }
 }
 
-impl Store for Sqlite {
-    fn next(&self) -> Seq {
-        self.end.next
-    }
-
-    fn append(&mut self, draft: &Draft<'_>) {
-        let mut turn = match self.turn.take() {
-            Some(turn) => turn,
-            None => {
-                let mending = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone));
-                let begun = match (&self.connection, mending) {
-                    (Some(connection), None) => {
-                        query::execute(connection, "BEGIN IMMEDIATE").map_err(|err| self.why(&err))
-                    }
-                    (_, Some(why)) => Err(why),
-                    (None, None) => Err(Rejection::Unwritable),
-                };
-                Turn { drafts: Vec::new(), end: self.end, failed: begun.err() }
-            }
-        };
-        match (&self.connection, turn.failed) {
-            (Some(connection), None) => {
-                if let Err(err) = Self::write(connection, &mut turn, draft) {
-                    turn.failed = Some(self.why(&err));
-                    turn.drafts.push((draft.id, Seq(0), draft.at));
-                }
-            }
-            _ => turn.drafts.push((draft.id, Seq(0), draft.at)),
-        }
-        self.turn = Some(turn);
-    }
-
-    fn poll_outcome(&mut self) -> Option<Outcome> {
-        self.commit();
-        self.outcomes.pop_front()
-    }
-
-    fn oldest(&self) -> Option<Seq> {
-        Some(self.oldest)
-    }
-
-    fn read(&mut self, page: &mut Page, to: Seq) {
+impl Sqlite {
+    fn read(&mut self, from: Seq, to: Seq) -> Page {
+        let mut page = Page::new(from);
         page.skip_to(self.oldest.min(to), GapReason::Gone);
-        let Some(connection) = &self.connection else { return page.skip_to(to, GapReason::Unreadable) };
+        let Some(connection) = &self.connection else {
+            page.skip_to(to, GapReason::Unreadable);
+            return page;
+        };
         let take = |page: &mut Page, stored: Stored| {
             page.skip_to(stored.seq, GapReason::Gone);
             match stored.entry.as_slice() {
@@ -441,7 +413,7 @@ impl Store for Sqlite {
                 entry => page.push(entry),
             }
         };
-        let read = query::rows_that_can_be_read(connection, page.end(), to, page, take, |page, seq| {
+        let read = query::rows_that_can_be_read(connection, page.end(), to, &mut page, take, |page, seq| {
             page.skip_to(seq, GapReason::Gone);
             page.skip_to(seq + 1, GapReason::Unreadable);
         });
@@ -452,27 +424,65 @@ impl Store for Sqlite {
                 why @ (Rejection::Full | Rejection::Unwritable | Rejection::Gone) => log::debug!("reading: {why:?}"),
             }
         }
+        page
     }
 
-    fn look_up(&mut self, beginning: &Beginning) -> Known {
-        let Some(connection) = &self.connection else { return Known::default() };
+    fn look_up(&self, who: Who, instance: Instance, start: Option<Start>) -> rusqlite::Result<Known> {
+        let Some(connection) = &self.connection else { return Ok(Known::default()) };
         let range = (self.oldest, self.end.next);
-        let find = || {
-            let posts = query::posts(connection, beginning)?;
-            let start = match beginning.start {
-                None | Some(Start::Messages(0)) => None,
-                Some(Start::Messages(count)) => {
-                    let from = query::number(self.end.messages.saturating_sub(count).saturating_add(1));
-                    query::first_with(connection, range, Rising::Messages, from)?
-                }
-                Some(Start::Since(at)) => query::first_with(connection, range, Rising::At, query::number(at.0))?,
-            };
-            Ok(Known { start, posts, is_all: self.is_complete && self.oldest == Seq(0) })
+        let posts = query::posts(connection, who, instance)?;
+        let start = match start {
+            None | Some(Start::Messages(0)) => None,
+            Some(Start::Messages(count)) => {
+                let from = query::number(self.end.messages.saturating_sub(count).saturating_add(1));
+                query::first_with(connection, range, Rising::Messages, from)?
+            }
+            Some(Start::Since(at)) => query::first_with(connection, range, Rising::At, query::number(at.0))?,
         };
-        find().unwrap_or_else(|err: rusqlite::Error| {
-            log::debug!("looking up: {err}");
-            Known::default()
-        })
+        Ok(Known { start, posts, is_all: self.is_complete && self.oldest == Seq(0) })
+    }
+}
+
+impl Store for Sqlite {
+    fn open(&mut self) -> Opening {
+        Opening { id: self.id, next: self.end.next, oldest: Some(self.oldest), present: self.present() }
+    }
+
+    fn submit(&mut self, draft: &Draft<'_>) {
+        let mut turn = self.turn.take().unwrap_or_else(|| self.begin_turn());
+        match (&self.connection, turn.failed) {
+            (Some(connection), None) => {
+                if let Err(err) = Self::write(connection, &mut turn, &mut self.answers, draft) {
+                    turn.failed = Some(self.why(&err));
+                }
+            }
+            _ => self.answers.write_nothing(draft.id),
+        }
+        self.turn = Some(turn);
+    }
+
+    fn flush(&mut self) {
+        self.commit();
+    }
+
+    fn request(&mut self, request: &Request) {
+        match *request {
+            Request::Page { id, from, to } => {
+                let page = self.read(from, to);
+                self.answers.push_page(id, page);
+            }
+            Request::Known { id, who, instance, start } => {
+                let known = self.look_up(who, instance, start).unwrap_or_else(|err| {
+                    log::debug!("looking up: {err}");
+                    Known::default()
+                });
+                self.answers.push_known(id, self.end.next, known);
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Option<Outcome<'_>> {
+        self.answers.poll()
     }
 
     fn maintain(&mut self, now: Timestamp) -> Option<Duration> {
@@ -502,22 +512,5 @@ impl Store for Sqlite {
         }
         let is_over = self.keep.entries.is_some_and(|entries| self.len() > entries.max(1));
         if is_over { Some(LOOK) } else { self.keep.age.map(|_| LOOK_IDLE) }
-    }
-
-    fn was_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-
-    fn last(&mut self, count: usize, each: &mut dyn FnMut(Seq, &Entry<'_>)) {
-        let Some(connection) = &self.connection else { return };
-        let from = Seq(self.end.next.0.saturating_sub(count as u64)).max(self.oldest);
-        let read = query::rows(connection, from, self.end.next, |stored| {
-            if let Some(entry) = Entry::decode(&stored.entry) {
-                each(stored.seq, &entry);
-            }
-        });
-        if let Err(err) = read {
-            log::debug!("reading the last entries: {err}");
-        }
     }
 }

@@ -6,7 +6,6 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::log::Beginning;
 use crate::wire::entry::Entry;
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{Instance, LogId, Seq, Who};
@@ -172,8 +171,11 @@ pub(super) fn first_with(
 }
 
 /// The newest posts of somebody, in the order of their counters.
-pub(super) fn posts(connection: &Connection, beginning: &Beginning) -> rusqlite::Result<Vec<(u64, Seq)>> {
-    let (Who(who), Instance(instance)) = (beginning.who, beginning.instance);
+pub(super) fn posts(
+    connection: &Connection,
+    Who(who): Who,
+    Instance(instance): Instance,
+) -> rusqlite::Result<Vec<(u64, Seq)>> {
     let mut statement = connection.prepare_cached(
         "SELECT counter, seq FROM entries WHERE who = ?1 AND instance = ?2 AND counter IS NOT NULL
          ORDER BY counter DESC LIMIT ?3",

@@ -12,9 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::server::admission::Prefix;
 use crate::server::admission::rate::{Meter, Rate};
-use crate::server::{BURST_SECONDS, RESTING_MAX};
+use crate::server::admission::{BURST_SECONDS, Prefix, RESTING_MAX};
 use crate::time::Instant;
 use crate::wire::Who;
 use crate::work::{self, Work};
@@ -184,12 +183,9 @@ impl Allowance {
         rate: Option<Rate>,
     ) -> bool {
         let Some(rate) = rate else { return true };
-        let interval = REPEAT_INTERVAL.min(rate.interval() / REPEATS_OF_A_POST);
-        let burst = REPEATS_BURST.saturating_sub(repeats.saturating_sub(1));
-        let may_repeat = repeats == 0 || part.repeats.when(now, interval, burst) <= now;
-        let is_within = may_repeat && self.takes_posts(now, part, posts, rate);
+        let is_within = may_repeat(now, part, repeats, rate) && self.takes_posts(now, part, posts, rate);
         if is_within {
-            part.repeats.take(now, interval * repeats);
+            part.repeats.take(now, repeat_interval(rate) * repeats);
         } else {
             part.held = now + HELD_FOR;
         }
@@ -214,6 +210,16 @@ impl Allowance {
         let Some(budget) = self.budget(part, rate) else { return true };
         let share_burst = (SHARE_BURST + RESTING_MAX).saturating_sub(posts - 1);
         self.prefix_due(now, &budget) <= now || part.share.when(now, budget.share_interval, share_burst) <= now
+    }
+
+    /// A packet that is not taken had so many posts, which will come again: they count as repeats.
+    pub(crate) fn count_repeats(now: Instant, part: &mut Part, posts: u32, rate: Option<Rate>) {
+        let Some(rate) = rate else { return };
+        if may_repeat(now, part, posts, rate) {
+            part.repeats.take(now, repeat_interval(rate) * posts);
+        } else {
+            part.held = now + HELD_FOR;
+        }
     }
 
     /// Takes one post from all of that; when it may have its turn.
@@ -272,6 +278,16 @@ impl Allowance {
         let interval = (Duration::from_secs(1) / burst).max(Duration::from_nanos(1));
         Some(Budget { prefix, interval, burst, share_interval: interval * sessions })
     }
+}
+
+/// Whether so many posts that came before are within what the session may say again.
+fn may_repeat(now: Instant, part: &Part, repeats: u32, rate: Rate) -> bool {
+    let burst = REPEATS_BURST.saturating_sub(repeats.saturating_sub(1));
+    repeats == 0 || part.repeats.when(now, repeat_interval(rate), burst) <= now
+}
+
+fn repeat_interval(rate: Rate) -> Duration {
+    REPEAT_INTERVAL.min(rate.interval() / REPEATS_OF_A_POST)
 }
 
 /// What a prefix may post.

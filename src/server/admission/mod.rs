@@ -10,6 +10,14 @@ pub(crate) mod suspects;
 
 use std::net::{IpAddr, Ipv4Addr};
 
+/// How far a source may be ahead of its rate before it has to wait, in seconds of the rate. Chosen: a script may say
+/// some hundred lines at once.
+pub(crate) const BURST_SECONDS: u32 = 10;
+
+/// How many datagrams of a source that is ahead of its rate wait for it, before more are dropped. Chosen: several times
+/// what our own clients have on their way at once.
+pub(crate) const RESTING_MAX: u32 = 64;
+
 /// With whom the text dialect is spoken. It has no proof of address, so whoever it is spoken with can be made to
 /// receive what others say (PROTOCOL 1, reflection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 //! Owns: for each running client the counters that are settled, under way or held because they came early, and the renames
 //! that it may not have heard of.
 //! Must not know: sessions; an author outlives them, for its client may come back.
-//! Driven by: `sessions`.
+//! Driven by: the server.
 //!
 //! ```text
 //!   counters   settled, known | settled or under way | held or missing | beyond
@@ -12,17 +12,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use arrayvec::ArrayVec;
+use slab::Slab;
+
 use crate::log::Known;
+use crate::server::ids::AuthorId;
 use crate::session::Broken;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::limits::POSTS_MAX;
-use crate::wire::{Instance, Nick, Refusal, Seq, Who};
+use crate::wire::{Instance, Nick, PostId, Refusal, Seq, Who};
 use crate::work::{self, Work};
 
 /// The most bytes that are held of posts which came early, of all authors together. Chosen: of a thousand authors one
 /// long post each.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
+
+/// The most posts of a packet (PROTOCOL 2.6).
+const PLANNED_MAX: usize = 64;
+
+const _: () = assert!(PLANNED_MAX as u64 == POSTS_MAX);
 
 /// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
 const COUNTER_END: u64 = 1 << 62;
@@ -30,10 +39,6 @@ const COUNTER_END: u64 = 1 << 62;
 /// How many authors are looked at when one is to be forgotten. Chosen: all but a few of those that are gone have nothing
 /// under way.
 const LOOKED_AT: usize = 16;
-
-/// Names an author.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct AuthorId(pub(crate) u32);
 
 /// What is to be done with a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +53,37 @@ pub(crate) enum Offer {
     NoPlace,
 }
 
+/// A post that came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offered<'a> {
+    pub(crate) counter: u64,
+    pub(crate) settled_below: u64,
+    pub(crate) kind: PostKind,
+    pub(crate) text: &'a str,
+    pub(crate) offer: Offer,
+}
+
+/// What is to be done with the posts of a packet, if all of it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan<'a> {
+    pub(crate) posts: ArrayVec<Offered<'a>, PLANNED_MAX>,
+    /// How many of them are new, and how long these are.
+    pub(crate) new: u32,
+    pub(crate) bytes: usize,
+    /// There is no place for one of them: none is to be taken.
+    pub(crate) has_no_place: bool,
+    /// How many follow the last that is settled, or the one that does.
+    follows: u64,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Post {
+struct Record {
     outcome: Option<Outcome>,
     said: bool,
 }
 
 /// A post that never became an entry, and its client knows.
-const SKIPPED: Post = Post { outcome: Some(Outcome::Refused(Refusal::Full)), said: true };
+const SKIPPED: Record = Record { outcome: Some(Outcome::Refused(Refusal::Full)), said: true };
 
 /// One running client.
 #[derive(Debug)]
@@ -66,7 +94,7 @@ pub(crate) struct Author {
     base: u64,
     next: u64,
     /// Of the counters from `base` to `next`.
-    posts: VecDeque<Post>,
+    posts: VecDeque<Record>,
     held: BTreeMap<u64, (PostKind, Box<str>)>,
     /// Posts from this one on came in the session that it has: what became of them it can only know from us.
     session_from: u64,
@@ -131,18 +159,18 @@ impl Author {
         }
     }
 
-    fn post(&self, counter: u64) -> Option<&Post> {
+    fn post(&self, counter: u64) -> Option<&Record> {
         self.posts.get(usize::try_from(counter.checked_sub(self.base)?).ok()?)
     }
 
-    fn post_mut(&mut self, counter: u64) -> Option<&mut Post> {
+    fn post_mut(&mut self, counter: u64) -> Option<&mut Record> {
         self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
     }
 
     /// Forgets the last posts as far as they were refused: a client that did not hear that, or is another one with the same
     /// instance, may say them again, and they come behind all that became entries.
     pub(crate) fn reopen(&mut self) {
-        while matches!(self.posts.back(), Some(Post { outcome: Some(Outcome::Refused(_)), .. })) {
+        while matches!(self.posts.back(), Some(Record { outcome: Some(Outcome::Refused(_)), .. })) {
             self.posts.pop_back();
             self.next -= 1;
         }
@@ -157,9 +185,8 @@ impl Author {
 
 /// All authors.
 #[derive(Debug, Default)]
-pub(crate) struct Authors {
-    slots: Vec<Option<Author>>,
-    free: Vec<AuthorId>,
+pub(crate) struct Posts {
+    authors: Slab<Author>,
     by_name: BTreeMap<(Who, Instance), AuthorId>,
     /// Those without a session, by when they last had one, or were last looked at in vain.
     gone: BTreeSet<(Instant, AuthorId)>,
@@ -168,7 +195,12 @@ pub(crate) struct Authors {
     forgot: bool,
 }
 
-impl Authors {
+impl Posts {
+    /// None yet; of an author that is not known something may be in the log, if `forgot`.
+    pub(crate) fn new(forgot: bool) -> Self {
+        Self { forgot, ..Self::default() }
+    }
+
     /// The author of that name, if it is known.
     pub(crate) fn find(&self, who: Who, instance: Instance) -> Option<AuthorId> {
         self.by_name.get(&(who, instance)).copied()
@@ -181,11 +213,7 @@ impl Authors {
         }
         let name = (who, instance);
         let remembered = !self.forgot;
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            AuthorId(u32::try_from(self.slots.len() - 1).expect("fewer authors than addresses"))
-        });
-        self.slots[id.0 as usize] = Some(Author {
+        let author = Author {
             name,
             remembered,
             base: 0,
@@ -195,17 +223,18 @@ impl Authors {
             session_from: 0,
             renames: VecDeque::new(),
             gone: None,
-        });
+        };
+        let id = AuthorId::of(self.authors.insert(author));
         self.by_name.insert(name, id);
         id
     }
 
     pub(crate) fn get(&self, id: AuthorId) -> Option<&Author> {
-        self.slots.get(id.0 as usize)?.as_ref()
+        self.authors.get(id.key())
     }
 
     pub(crate) fn get_mut(&mut self, id: AuthorId) -> Option<&mut Author> {
-        self.slots.get_mut(id.0 as usize)?.as_mut()
+        self.authors.get_mut(id.key())
     }
 
     /// How many there are.
@@ -215,7 +244,7 @@ impl Authors {
 
     /// The author has a session, or has none any more since `gone`.
     pub(crate) fn set_gone(&mut self, id: AuthorId, gone: Option<Instant>) {
-        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(author) = self.authors.get_mut(id.key()) else { return };
         if let Some(before) = std::mem::replace(&mut author.gone, gone) {
             self.gone.remove(&(before, id));
         }
@@ -231,7 +260,7 @@ impl Authors {
         for _ in 0..LOOKED_AT {
             let Some(&(at, id)) = self.gone.first() else { return };
             work::did(Work::Scanned, 1);
-            let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+            let Some(author) = self.authors.get_mut(id.key()) else { return };
             if is_free(id, author.name.0) {
                 return self.remove(id);
             }
@@ -243,20 +272,14 @@ impl Authors {
 
     /// Forgets an author.
     fn remove(&mut self, id: AuthorId) {
-        if let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
+        if let Some(author) = self.authors.try_remove(id.key()) {
             self.forgot = true;
             self.held_bytes -= author.held.values().map(|(_, text)| text.len()).sum::<usize>();
             self.by_name.remove(&author.name);
             if let Some(gone) = author.gone {
                 self.gone.remove(&(gone, id));
             }
-            self.free.push(id);
         }
-    }
-
-    /// Of an author that is not known something may be in the log.
-    pub(crate) const fn set_forgot(&mut self) {
-        self.forgot = true;
     }
 
     /// What the log says of an author was looked up. Returns whether all that it ever posted is known now.
@@ -287,12 +310,44 @@ impl Authors {
         }
         let missing = (counter - author.next).min(POSTS_MAX);
         author.posts.extend((0..missing).map(|_| SKIPPED));
-        author.posts.push_back(Post { outcome: Some(Outcome::Accepted(seq)), said: true });
+        author.posts.push_back(Record { outcome: Some(Outcome::Accepted(seq)), said: true });
         author.next = counter + 1;
         while author.posts.len() as u64 > POSTS_MAX {
             author.posts.pop_front();
         }
         author.base = author.next - author.posts.len() as u64;
+    }
+
+    /// Adds a post to what is planned of its packet. Nothing changes.
+    ///
+    /// # Errors
+    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
+    pub(crate) fn plan<'a>(
+        &self,
+        id: AuthorId,
+        plan: &mut Plan<'a>,
+        (counter, settled_below): (u64, u64),
+        kind: PostKind,
+        text: &'a str,
+    ) -> Result<(), Broken> {
+        let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan.follows)?;
+        let is_planned = |planned: &Offered<'_>| planned.counter == counter && planned.offer != Offer::Known;
+        if offer != Offer::Known && plan.posts.iter().any(is_planned) {
+            // It is in the packet twice.
+            offer = Offer::Known;
+        }
+        work::did(Work::Scanned, plan.posts.len());
+        match offer {
+            Offer::NoPlace => plan.has_no_place = true,
+            Offer::Known => {}
+            Offer::Next | Offer::Early => {
+                plan.new += 1;
+                plan.bytes += text.len();
+                plan.follows += u64::from(offer == Offer::Next);
+            }
+        }
+        let offered = Offered { counter, settled_below, kind, text, offer };
+        plan.posts.try_push(offered).map_err(|_| Broken)
     }
 
     /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
@@ -330,7 +385,7 @@ impl Authors {
 
     /// The client knows what became of all posts below: they need not be remembered.
     pub(crate) fn confirm(&mut self, id: AuthorId, settled_below: u64) {
-        let Some(author) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(author) = self.authors.get_mut(id.key()) else { return };
         while author.base < settled_below
             && author.posts.front().is_some_and(|post| post.outcome.is_some())
             && author.posts.pop_front().is_some()
@@ -364,7 +419,7 @@ impl Authors {
     pub(crate) fn draft(&mut self, id: AuthorId, counter: u64) -> Result<(), Broken> {
         let Some(author) = self.get_mut(id) else { return Ok(()) };
         if counter < author.next {
-            self.settled(id, counter, Post::default());
+            self.settled(id, counter, Record::default());
         } else {
             let missing = counter - author.next;
             let len = author.posts.len() as u64;
@@ -372,7 +427,7 @@ impl Authors {
                 return Err(Broken);
             }
             author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
-            author.posts.push_back(Post::default());
+            author.posts.push_back(Record::default());
             author.next = counter + 1;
         }
         Ok(())
@@ -408,12 +463,23 @@ impl Authors {
         if let (Outcome::Refused(_), Some(author)) = (outcome, self.get_mut(id)) {
             author.renames.retain(|rename| rename.counter != counter);
         }
-        self.settled(id, counter, Post { outcome: Some(outcome), said: false });
+        self.settled(id, counter, Record { outcome: Some(outcome), said: false });
     }
 
-    fn settled(&mut self, id: AuthorId, counter: u64, settled: Post) {
+    fn settled(&mut self, id: AuthorId, counter: u64, settled: Record) {
         if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
             *post = settled;
+        }
+    }
+
+    /// The log has a post of the author's that was made another way than through this server: it is settled, and so is what was
+    /// before it.
+    pub(crate) fn append(&mut self, who: Who, post: PostId, seq: Seq) {
+        let Some(id) = self.find(who, post.instance) else { return };
+        if self.get(id).is_some_and(|author| post.counter >= author.next) {
+            self.recall(id, post.counter, seq);
+        } else {
+            self.settle(id, post.counter, Outcome::Accepted(seq));
         }
     }
 
@@ -429,15 +495,15 @@ impl Authors {
 mod tests {
     use super::*;
 
-    fn author() -> (Authors, AuthorId) {
-        let mut authors = Authors::default();
-        let id = authors.find_or_insert(Who([1; 8]), Instance([2; 8]));
-        (authors, id)
+    fn author() -> (Posts, AuthorId) {
+        let mut posts = Posts::default();
+        let id = posts.find_or_insert(Who([1; 8]), Instance([2; 8]));
+        (posts, id)
     }
 
-    fn news(authors: &mut Authors, id: AuthorId) -> Vec<(u64, Outcome)> {
+    fn news(posts: &mut Posts, id: AuthorId) -> Vec<(u64, Outcome)> {
         let mut news = Vec::new();
-        authors.get_mut(id).unwrap().say(|counter, outcome| {
+        posts.get_mut(id).unwrap().say(|counter, outcome| {
             news.push((counter, outcome));
             true
         });
@@ -446,72 +512,71 @@ mod tests {
 
     #[test]
     fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
-        let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Next));
-        authors.draft(id, 0).unwrap();
-        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "under way");
-        assert_eq!(news(&mut authors, id), []);
-        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(news(&mut authors, id), [(0, Outcome::Accepted(Seq(7)))]);
-        assert_eq!(news(&mut authors, id), [], "once");
-        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "settled");
-        authors.repeat(id, 0);
-        assert_eq!(news(&mut authors, id).len(), 1);
-        authors.confirm(id, 1);
-        authors.repeat(id, 0);
-        assert_eq!(news(&mut authors, id), []);
-        assert_eq!(authors.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "for ever");
+        let (mut posts, id) = author();
+        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Next));
+        posts.draft(id, 0).unwrap();
+        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "under way");
+        assert_eq!(news(&mut posts, id), []);
+        posts.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(news(&mut posts, id), [(0, Outcome::Accepted(Seq(7)))]);
+        assert_eq!(news(&mut posts, id), [], "once");
+        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "settled");
+        posts.repeat(id, 0);
+        assert_eq!(news(&mut posts, id).len(), 1);
+        posts.confirm(id, 1);
+        posts.repeat(id, 0);
+        assert_eq!(news(&mut posts, id), []);
+        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "for ever");
     }
 
     #[test]
     fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
-        let (authors, id) = author();
-        assert_eq!(authors.offer(id, POSTS_MAX - 1, 0, 1, 0), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, POSTS_MAX, 0, 1, 0), Ok(Offer::NoPlace));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early), "the client knows one more");
-        assert_eq!(authors.offer(id, COUNTER_END, COUNTER_END, 1, 0), Err(Broken), "no counter");
-        assert_eq!(authors.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, 0), Ok(Offer::Next));
+        let (posts, id) = author();
+        assert_eq!(posts.offer(id, POSTS_MAX - 1, 0, 1, 0), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, POSTS_MAX, 0, 1, 0), Ok(Offer::NoPlace));
+        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early), "the client knows one more");
+        assert_eq!(posts.offer(id, COUNTER_END, COUNTER_END, 1, 0), Err(Broken), "no counter");
+        assert_eq!(posts.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, 0), Ok(Offer::Next));
     }
 
     #[test]
     fn who_says_that_a_post_is_settled_that_is_under_way_does_not_keep_to_the_protocol() {
-        let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 0, 1, 1, 0), Err(Broken), "not even the post itself");
-        authors.draft(id, 0).unwrap();
-        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Err(Broken));
-        assert_eq!(authors.offer(id, 1, 1, 1, 0), Err(Broken));
-        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(authors.offer(id, 1 << 61, 1 << 61, 1, 0), Ok(Offer::Next), "it knows");
+        let (mut posts, id) = author();
+        assert_eq!(posts.offer(id, 0, 1, 1, 0), Err(Broken), "not even the post itself");
+        posts.draft(id, 0).unwrap();
+        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, 0), Err(Broken));
+        assert_eq!(posts.offer(id, 1, 1, 1, 0), Err(Broken));
+        posts.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, 0), Ok(Offer::Next), "it knows");
         // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
-        let (mut authors, id) = author();
-        authors.draft(id, 0).unwrap();
-        authors.get_mut(id).unwrap().reopen();
-        assert_eq!(authors.offer(id, 1, 1, 1, 0), Ok(Offer::Next));
-        assert_eq!(authors.offer(id, POSTS_MAX - 1, 1, 1, 0), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::NoPlace), "not before the first is settled");
-        authors.confirm(id, 1);
-        authors.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(authors.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early));
+        let (mut posts, id) = author();
+        posts.draft(id, 0).unwrap();
+        posts.get_mut(id).unwrap().reopen();
+        assert_eq!(posts.offer(id, 1, 1, 1, 0), Ok(Offer::Next));
+        assert_eq!(posts.offer(id, POSTS_MAX - 1, 1, 1, 0), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::NoPlace), "not before the first is settled");
+        posts.confirm(id, 1);
+        posts.settle(id, 0, Outcome::Accepted(Seq(7)));
+        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early));
     }
 
     #[test]
     fn a_post_that_cannot_be_the_next_one_is_the_end_of_its_session_only() {
-        let (mut authors, id) = author();
-        assert_eq!(authors.draft(id, POSTS_MAX), Err(Broken));
-        assert_eq!(authors.draft(id, u64::MAX), Err(Broken));
-        assert_eq!(authors.draft(id, 0), Ok(()));
+        let (mut posts, id) = author();
+        assert_eq!(posts.draft(id, POSTS_MAX), Err(Broken));
+        assert_eq!(posts.draft(id, u64::MAX), Err(Broken));
+        assert_eq!(posts.draft(id, 0), Ok(()));
     }
 
     #[test]
     fn when_there_are_too_many_the_one_that_is_gone_for_longest_is_forgotten_and_few_are_looked_at() {
-        let mut authors = Authors::default();
-        let ids: Vec<_> =
-            (0..100).map(|number| authors.find_or_insert(Who([number; 8]), Instance::default())).collect();
+        let mut posts = Posts::default();
+        let ids: Vec<_> = (0..100).map(|number| posts.find_or_insert(Who([number; 8]), Instance::default())).collect();
         let at = |millis| Instant::from_millis(millis);
         for (millis, &id) in (0..).zip(&ids) {
-            authors.set_gone(id, Some(at(millis)));
+            posts.set_gone(id, Some(at(millis)));
         }
-        authors.set_gone(ids[0], None);
+        posts.set_gone(ids[0], None);
         let looked = std::cell::Cell::new(0);
         let is_free = |free: fn(u8) -> bool| {
             let looked = &looked;
@@ -520,101 +585,101 @@ mod tests {
                 free(who.0[0])
             }
         };
-        authors.forget_longest_gone(at(1000), is_free(|number| number != 1));
-        assert!(authors.get(ids[0]).is_some() && authors.get(ids[1]).is_some() && authors.get(ids[2]).is_none());
+        posts.forget_longest_gone(at(1000), is_free(|number| number != 1));
+        assert!(posts.get(ids[0]).is_some() && posts.get(ids[1]).is_some() && posts.get(ids[2]).is_none());
         assert_eq!(looked.take(), 2);
-        authors.forget_longest_gone(at(1001), is_free(|_| false));
-        assert_eq!((looked.take(), authors.len()), (LOOKED_AT, 99));
-        authors.forget_longest_gone(at(1002), is_free(|_| true));
-        assert_eq!((looked.take(), authors.get(ids[3 + LOOKED_AT]).is_some()), (1, false), "the next in turn");
+        posts.forget_longest_gone(at(1001), is_free(|_| false));
+        assert_eq!((looked.take(), posts.len()), (LOOKED_AT, 99));
+        posts.forget_longest_gone(at(1002), is_free(|_| true));
+        assert_eq!((looked.take(), posts.get(ids[3 + LOOKED_AT]).is_some()), (1, false), "the next in turn");
     }
 
     #[test]
     fn who_did_not_hear_of_renames_is_called_as_they_leave_it() {
-        let (mut authors, id) = author();
+        let (mut posts, id) = author();
         let nick = |nick: &str| nick.parse::<Nick>().unwrap();
         for (counter, from, to) in [(0, "jill", "jane"), (1, "jane", "joan"), (2, "joan", "jill")] {
-            authors.draft(id, counter).unwrap();
-            authors.rename(id, counter, nick(from), nick(to));
+            posts.draft(id, counter).unwrap();
+            posts.rename(id, counter, nick(from), nick(to));
         }
-        let renamed = |authors: &Authors, from| authors.get(id).unwrap().renamed(&nick(from));
-        assert_eq!(["jill", "jane", "joan"].map(|from| renamed(&authors, from)), ["jill", "jill", "jill"].map(nick));
-        authors.settle(id, 2, Outcome::Refused(Refusal::Full));
-        assert_eq!(["jill", "jane", "jack"].map(|from| renamed(&authors, from)), ["joan", "joan", "jack"].map(nick));
-        authors.settle(id, 0, Outcome::Accepted(Seq(0)));
-        authors.settle(id, 1, Outcome::Accepted(Seq(1)));
-        authors.confirm(id, 2);
-        assert_eq!(renamed(&authors, "jill"), nick("jill"), "it knows of them");
+        let renamed = |posts: &Posts, from| posts.get(id).unwrap().renamed(&nick(from));
+        assert_eq!(["jill", "jane", "joan"].map(|from| renamed(&posts, from)), ["jill", "jill", "jill"].map(nick));
+        posts.settle(id, 2, Outcome::Refused(Refusal::Full));
+        assert_eq!(["jill", "jane", "jack"].map(|from| renamed(&posts, from)), ["joan", "joan", "jack"].map(nick));
+        posts.settle(id, 0, Outcome::Accepted(Seq(0)));
+        posts.settle(id, 1, Outcome::Accepted(Seq(1)));
+        posts.confirm(id, 2);
+        assert_eq!(renamed(&posts, "jill"), nick("jill"), "it knows of them");
     }
 
     #[test]
     fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
-        let (mut authors, id) = author();
-        assert_eq!(authors.offer(id, 7, 7, 1, 0), Ok(Offer::Next), "the first six were settled in another log");
-        authors.confirm(id, 7);
-        authors.draft(id, 7).unwrap();
-        authors.settle(id, 7, Outcome::Accepted(Seq(0)));
-        assert_eq!(news(&mut authors, id), [(7, Outcome::Accepted(Seq(0)))]);
-        assert_eq!(authors.offer(id, 6, 6, 1, 0), Ok(Offer::Known));
+        let (mut posts, id) = author();
+        assert_eq!(posts.offer(id, 7, 7, 1, 0), Ok(Offer::Next), "the first six were settled in another log");
+        posts.confirm(id, 7);
+        posts.draft(id, 7).unwrap();
+        posts.settle(id, 7, Outcome::Accepted(Seq(0)));
+        assert_eq!(news(&mut posts, id), [(7, Outcome::Accepted(Seq(0)))]);
+        assert_eq!(posts.offer(id, 6, 6, 1, 0), Ok(Offer::Known));
     }
 
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
-        let (mut authors, id) = author();
-        authors.hold(id, 1, PostKind::Act, "b");
-        assert_eq!(authors.offer(id, 1, 0, 1, 0), Ok(Offer::Known));
-        assert_eq!(authors.unhold(id), None);
-        authors.draft(id, 0).unwrap();
-        assert_eq!(authors.unhold(id), Some((1, (PostKind::Act, "b".into()))));
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX, 0), Ok(Offer::Early));
-        assert_eq!(authors.offer(id, 5, 0, HELD_BYTES_MAX + 1, 0), Ok(Offer::NoPlace));
-        authors.hold(id, 7, PostKind::Say, "x");
-        authors.set_gone(id, Some(Instant::ZERO));
-        assert_eq!(authors.held_bytes, 0);
+        let (mut posts, id) = author();
+        posts.hold(id, 1, PostKind::Act, "b");
+        assert_eq!(posts.offer(id, 1, 0, 1, 0), Ok(Offer::Known));
+        assert_eq!(posts.unhold(id), None);
+        posts.draft(id, 0).unwrap();
+        assert_eq!(posts.unhold(id), Some((1, (PostKind::Act, "b".into()))));
+        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX, 0), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX + 1, 0), Ok(Offer::NoPlace));
+        posts.hold(id, 7, PostKind::Say, "x");
+        posts.set_gone(id, Some(Instant::ZERO));
+        assert_eq!(posts.held_bytes, 0);
     }
 
     #[test]
     fn who_comes_back_may_say_again_what_was_refused_unless_something_later_became_an_entry() {
-        let (mut authors, id) = author();
+        let (mut posts, id) = author();
         let refused = Outcome::Refused(Refusal::Busy);
         for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
-            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Next));
-            authors.draft(id, counter).unwrap();
-            authors.settle(id, counter, outcome);
+            assert_eq!(posts.offer(id, counter, 0, 1, 0), Ok(Offer::Next));
+            posts.draft(id, counter).unwrap();
+            posts.settle(id, counter, outcome);
         }
-        authors.get_mut(id).unwrap().reopen();
-        let offers = [0, 1, 2].map(|counter| authors.offer(id, counter, 0, 1, 0).unwrap());
+        posts.get_mut(id).unwrap().reopen();
+        let offers = [0, 1, 2].map(|counter| posts.offer(id, counter, 0, 1, 0).unwrap());
         assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
     }
 
     #[test]
     fn of_what_the_log_has_forgotten_nobody_is_told_that_it_was_refused() {
-        let (mut authors, id) = author();
-        authors.get_mut(id).unwrap().remembered = false;
-        let posts = vec![(3, Seq(30)), (5, Seq(50))];
-        assert!(!authors.learn(id, &Known { start: None, posts, is_all: false }), "0, 1 and 2 may have been entries");
-        assert_eq!(authors.offer(id, 2, 0, 1, 0), Ok(Offer::Known));
+        let (mut posts, id) = author();
+        posts.get_mut(id).unwrap().remembered = false;
+        let known = Known { start: None, posts: vec![(3, Seq(30)), (5, Seq(50))], is_all: false };
+        assert!(!posts.learn(id, &known), "0, 1 and 2 may have been entries");
+        assert_eq!(posts.offer(id, 2, 0, 1, 0), Ok(Offer::Known));
         let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
-        assert_eq!(news(&mut authors, id), all);
+        assert_eq!(news(&mut posts, id), all);
         let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
-        let other = authors.find_or_insert(Who([1; 8]), Instance([3; 8]));
-        authors.get_mut(other).unwrap().remembered = false;
-        assert!(authors.learn(other, &Known { start: None, posts: many, is_all: false }), "no more can be open");
+        let other = posts.find_or_insert(Who([1; 8]), Instance([3; 8]));
+        posts.get_mut(other).unwrap().remembered = false;
+        assert!(posts.learn(other, &Known { start: None, posts: many, is_all: false }), "no more can be open");
     }
 
     #[test]
     fn what_the_log_had_before_the_server_began_is_not_drafted_again() {
-        let (mut authors, id) = author();
-        authors.recall(id, 3, Seq(30));
-        authors.recall(id, 5, Seq(50));
-        assert_eq!(authors.get(id).unwrap().next, 6);
+        let (mut posts, id) = author();
+        posts.recall(id, 3, Seq(30));
+        posts.recall(id, 5, Seq(50));
+        assert_eq!(posts.get(id).unwrap().next, 6);
         for counter in 0..6 {
-            assert_eq!(authors.offer(id, counter, 0, 1, 0), Ok(Offer::Known));
-            authors.repeat(id, counter);
+            assert_eq!(posts.offer(id, counter, 0, 1, 0), Ok(Offer::Known));
+            posts.repeat(id, counter);
         }
         let refused = |counter| (counter, Outcome::Refused(Refusal::Full));
         let accepted = |counter, seq| (counter, Outcome::Accepted(Seq(seq)));
         let all = [refused(0), refused(1), refused(2), accepted(3, 30), refused(4), accepted(5, 50)];
-        assert_eq!(news(&mut authors, id), all);
+        assert_eq!(news(&mut posts, id), all);
     }
 }

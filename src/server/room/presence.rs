@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::server::room::posts::AuthorId;
+use crate::server::ids::AuthorId;
 use crate::session::DEAD_AFTER;
 use crate::time::Instant;
+use crate::wire::entry::Entry;
 use crate::wire::{CloseReason, Nick, Who};
 
 /// How long a key may be without a session before it has left (PROTOCOL 2.10). Chosen: longer than coming back takes,
@@ -44,20 +45,31 @@ pub(crate) struct Notice {
 /// A key under a nick.
 type Name = (Who, Nick);
 
+/// Who told the log that a key is present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Teller {
+    /// This server, in the name of this author.
+    Us(AuthorId),
+    /// Another one that writes to the same log.
+    Other,
+}
+
 #[derive(Debug, Default)]
-struct Presence {
+struct Status {
     /// Its sessions that asked for presence.
     sessions: usize,
-    /// By which author `joined` was told, and not yet `left`.
-    joined: Option<AuthorId>,
+    /// Who told `joined`, if `left` was not told since.
+    joined: Option<Teller>,
     /// Why it went, and which leaving that was.
     leaving: Option<(CloseReason, u64)>,
+    /// It is present by what another server told, and holds the nick for that.
+    holds_elsewhere: bool,
 }
 
 /// The keys that are or were just here.
 #[derive(Debug, Default)]
-pub(crate) struct Roster {
-    presences: BTreeMap<Name, Presence>,
+pub(crate) struct Presence {
+    presences: BTreeMap<Name, Status>,
     /// Who holds a nick, with how many sessions.
     nicks: BTreeMap<Nick, (Who, usize)>,
     /// Presences that will have ended, by when.
@@ -68,7 +80,7 @@ pub(crate) struct Roster {
     tell_again: Option<Instant>,
 }
 
-impl Roster {
+impl Presence {
     /// Whether no other key holds the nick.
     pub(crate) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
         self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
@@ -115,7 +127,7 @@ impl Roster {
     /// The log says that the key was present when the server ended: it has left unless it comes back soon.
     pub(crate) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
         let name = (who, nick);
-        self.presences.insert(name.clone(), Presence { joined: Some(author), ..Presence::default() });
+        self.presences.insert(name.clone(), Status { joined: Some(Teller::Us(author)), ..Status::default() });
         self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
     }
 
@@ -131,7 +143,7 @@ impl Roster {
         if presence.joined.is_some() {
             return None;
         }
-        presence.joined = Some(author);
+        presence.joined = Some(Teller::Us(author));
         self.news(Notice { who, nick: nick.clone(), author, news: News::Joined })
     }
 
@@ -148,7 +160,7 @@ impl Roster {
         let name = (who, nick.clone());
         let presence = self.presences.get_mut(&name).filter(|_| present)?;
         presence.sessions -= 1;
-        if presence.sessions > 0 {
+        if presence.sessions > 0 || presence.joined == Some(Teller::Other) {
             return None;
         }
         if matches!(why, CloseReason::Left | CloseReason::TimedOut) {
@@ -156,6 +168,57 @@ impl Roster {
         }
         self.leave_later(&name, now + GRACE, why);
         None
+    }
+
+    /// An entry that came another way than through this server says who is present. Returns what is to be told again, because
+    /// here it is not so.
+    pub(crate) fn append(&mut self, entry: &Entry<'_>) -> Option<Notice> {
+        match *entry {
+            Entry::Joined { who, nick } => {
+                self.joined_elsewhere(who, nick.parse().ok()?);
+                None
+            }
+            Entry::Left { who, nick, .. } => self.left_elsewhere(who, nick.parse().ok()?),
+            Entry::Renamed { who, nick, to } => {
+                let notice = self.left_elsewhere(who, nick.parse().ok()?);
+                self.joined_elsewhere(who, to.parse().ok()?);
+                notice
+            }
+            Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => None,
+        }
+    }
+
+    fn joined_elsewhere(&mut self, who: Who, nick: Nick) {
+        let is_held = self.nicks.contains_key(&nick);
+        let status = self.presences.entry((who, nick.clone())).or_default();
+        if status.joined.is_some() {
+            return;
+        }
+        status.joined = Some(Teller::Other);
+        if !is_held {
+            status.holds_elsewhere = true;
+            self.hold(who, &nick);
+        }
+    }
+
+    fn left_elsewhere(&mut self, who: Who, nick: Nick) -> Option<Notice> {
+        let name = (who, nick);
+        let status = self.presences.get_mut(&name)?;
+        let told = status.joined.take();
+        let is_here = status.sessions > 0;
+        if std::mem::take(&mut status.holds_elsewhere) {
+            self.release(&name.1);
+        }
+        match told {
+            Some(Teller::Us(author)) if is_here => {
+                self.presences.get_mut(&name)?.joined = told;
+                Some(Notice { who, nick: name.1, author, news: News::Joined })
+            }
+            Some(Teller::Us(_) | Teller::Other) | None => {
+                self.forget_if_nothing(&name);
+                None
+            }
+        }
     }
 
     /// What is to be told of the next presence whose grace is over.
@@ -195,7 +258,7 @@ impl Roster {
         untold.into_iter().map(|((who, nick), (author, news))| Notice { who, nick, author, news }).collect()
     }
 
-    /// When [`Roster::expired`] or [`Roster::untold`] is worth a call.
+    /// When [`Presence::expired`] or [`Presence::untold`] is worth a call.
     pub(crate) fn expiry(&self) -> Option<Instant> {
         let leaving = self.leaving.first_key_value().map(|(&(at, _), _)| at);
         [leaving, self.tell_again].into_iter().flatten().min()
@@ -212,7 +275,8 @@ impl Roster {
         let from = (who, Nick::least());
         let mut presences = self.presences.range(from.clone()..).take_while(|(name, _)| of_key(name));
         let mut untold = self.untold.range(from..).take_while(|(name, _)| of_key(name));
-        presences.any(|(_, presence)| presence.joined == Some(author)) || untold.any(|(_, &(other, _))| other == author)
+        presences.any(|(_, presence)| presence.joined == Some(Teller::Us(author)))
+            || untold.any(|(_, &(other, _))| other == author)
     }
 
     /// What is to be told, unless it cancels out what the log would not take.
@@ -239,10 +303,11 @@ impl Roster {
     fn left(&mut self, name: Name, why: CloseReason) -> Option<Notice> {
         let presence = self.presences.get_mut(&name)?;
         presence.leaving = None;
-        let author = presence.joined.take();
+        let told = presence.joined.take();
         self.forget_if_nothing(&name);
+        let Some(Teller::Us(author)) = told else { return None };
         let (who, nick) = name;
-        self.news(Notice { who, nick, author: author?, news: News::Left(why) })
+        self.news(Notice { who, nick, author, news: News::Left(why) })
     }
 
     fn forget_if_nothing(&mut self, name: &Name) {
@@ -270,37 +335,37 @@ mod tests {
 
     #[test]
     fn joined_comes_with_the_first_session_and_left_with_the_last() {
-        let mut roster = Roster::default();
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
-        assert!(roster.arrive(JILL, &nick("cron"), false, AUTHOR).is_none(), "without presence");
-        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left), None);
-        let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        let mut presence = Presence::default();
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert!(presence.arrive(JILL, &nick("cron"), false, AUTHOR).is_none(), "without presence");
+        assert_eq!(presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left), None);
+        let left = presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
         assert_eq!((left.who, left.nick, left.news), (JILL, nick("jill"), News::Left(CloseReason::Left)));
-        assert_eq!(roster.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
-        assert!(roster.presences.is_empty() && roster.nicks.is_empty());
+        assert_eq!(presence.depart(at(0), JILL, &nick("cron"), false, CloseReason::Left), None);
+        assert!(presence.presences.is_empty() && presence.nicks.is_empty());
     }
 
     #[test]
     fn a_reconnect_within_the_grace_makes_no_noise_and_one_after_it_does() {
-        let mut roster = Roster::default();
-        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        assert_eq!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Broken), None);
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
-        assert_eq!(roster.expired(at(10)), None);
-        assert_eq!(roster.depart(at(20), JILL, &nick("jill"), true, CloseReason::Broken), None);
-        assert_eq!((roster.expired(at(29)), roster.expiry()), (None, Some(at(30))));
-        assert_eq!(roster.expired(at(30)).map(|notice| notice.news), Some(News::Left(CloseReason::Broken)));
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        let mut presence = Presence::default();
+        presence.arrive(JILL, &nick("jill"), true, AUTHOR);
+        assert_eq!(presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Broken), None);
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert_eq!(presence.expired(at(10)), None);
+        assert_eq!(presence.depart(at(20), JILL, &nick("jill"), true, CloseReason::Broken), None);
+        assert_eq!((presence.expired(at(29)), presence.expiry()), (None, Some(at(30))));
+        assert_eq!(presence.expired(at(30)).map(|notice| notice.news), Some(News::Left(CloseReason::Broken)));
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
     }
 
     #[test]
     fn who_said_bye_or_was_silent_for_too_long_has_left_at_once() {
-        let mut roster = Roster::default();
+        let mut presence = Presence::default();
         for why in [CloseReason::Left, CloseReason::TimedOut] {
-            roster.arrive(JILL, &nick("jill"), true, AUTHOR);
+            presence.arrive(JILL, &nick("jill"), true, AUTHOR);
             assert_eq!(
-                roster.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.news),
+                presence.depart(at(0), JILL, &nick("jill"), true, why).map(|notice| notice.news),
                 Some(News::Left(why))
             );
         }
@@ -308,87 +373,108 @@ mod tests {
 
     #[test]
     fn two_nicks_of_one_key_are_two_presences() {
-        let mut roster = Roster::default();
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
-        assert!(roster.arrive(JILL, &nick("jane"), true, AUTHOR).is_some());
-        assert_eq!(roster.present_after(None).count(), 2);
-        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        let mut presence = Presence::default();
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_some());
+        assert!(presence.arrive(JILL, &nick("jane"), true, AUTHOR).is_some());
+        assert_eq!(presence.present_after(None).count(), 2);
+        let left = presence.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
         assert_eq!(left.nick, nick("jane"));
-        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jill"))]);
+        assert_eq!(presence.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jill"))]);
     }
 
     #[test]
     fn a_presence_that_is_renamed_beside_another_window_of_the_old_nick_is_one_more() {
-        let mut roster = Roster::default();
-        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        roster.renamed(JILL, &nick("jill"), &nick("jane"));
-        assert_eq!(roster.present_after(None).count(), 2);
-        assert!(roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).is_some());
-        assert!(roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).is_some());
+        let mut presence = Presence::default();
+        presence.arrive(JILL, &nick("jill"), true, AUTHOR);
+        presence.arrive(JILL, &nick("jill"), true, AUTHOR);
+        presence.renamed(JILL, &nick("jill"), &nick("jane"));
+        assert_eq!(presence.present_after(None).count(), 2);
+        assert!(presence.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).is_some());
+        assert!(presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).is_some());
     }
 
     #[test]
     fn a_nick_that_is_held_twice_is_free_when_it_is_let_go_twice() {
-        let mut roster = Roster::default();
-        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        roster.hold(JILL, &nick("jane"));
-        assert!(!roster.is_free_for(JACK, &nick("jill")) && !roster.is_free_for(JACK, &nick("jane")));
-        roster.renamed(JILL, &nick("jill"), &nick("jane"));
-        roster.release(&nick("jill"));
-        assert!(roster.is_free_for(JACK, &nick("jill")));
-        assert_eq!(roster.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jane"))]);
-        assert_eq!(roster.present_after(Some(JILL)).count(), 0);
-        let left = roster.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
+        let mut presence = Presence::default();
+        presence.arrive(JILL, &nick("jill"), true, AUTHOR);
+        presence.hold(JILL, &nick("jane"));
+        assert!(!presence.is_free_for(JACK, &nick("jill")) && !presence.is_free_for(JACK, &nick("jane")));
+        presence.renamed(JILL, &nick("jill"), &nick("jane"));
+        presence.release(&nick("jill"));
+        assert!(presence.is_free_for(JACK, &nick("jill")));
+        assert_eq!(presence.present_after(None).collect::<Vec<_>>(), [(JILL, &nick("jane"))]);
+        assert_eq!(presence.present_after(Some(JILL)).count(), 0);
+        let left = presence.depart(at(0), JILL, &nick("jane"), true, CloseReason::Left).unwrap();
         assert_eq!(left.nick, nick("jane"));
-        assert!(roster.nicks.is_empty());
+        assert!(presence.nicks.is_empty());
     }
 
     #[test]
     fn who_was_present_when_the_server_ended_comes_back_without_noise_or_has_left() {
-        let mut roster = Roster::default();
-        roster.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
-        roster.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
-        assert!(roster.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
-        assert_eq!(roster.expired(at(59)), None);
-        assert_eq!(roster.expired(at(60)).map(|notice| notice.who), Some(JACK));
-        assert_eq!(roster.expired(at(60)), None);
+        let mut presence = Presence::default();
+        presence.recall_joined(at(0), JILL, nick("jill"), AUTHOR);
+        presence.recall_joined(at(0), JACK, nick("jack"), AUTHOR);
+        assert!(presence.arrive(JILL, &nick("jill"), true, AUTHOR).is_none());
+        assert_eq!(presence.expired(at(59)), None);
+        assert_eq!(presence.expired(at(60)).map(|notice| notice.who), Some(JACK));
+        assert_eq!(presence.expired(at(60)), None);
     }
 
     #[test]
     fn a_nick_is_its_holders_until_its_last_session_ends() {
-        let mut roster = Roster::default();
-        roster.arrive(JILL, &nick("jill"), true, AUTHOR);
-        assert!(!roster.is_free_for(JACK, &nick("jill")));
-        assert!(roster.is_free_for(JILL, &nick("jill")));
-        roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut);
-        assert!(roster.is_free_for(JACK, &nick("jill")), "no ghost holds it");
+        let mut presence = Presence::default();
+        presence.arrive(JILL, &nick("jill"), true, AUTHOR);
+        assert!(!presence.is_free_for(JACK, &nick("jill")));
+        assert!(presence.is_free_for(JILL, &nick("jill")));
+        presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut);
+        assert!(presence.is_free_for(JACK, &nick("jill")), "no ghost holds it");
     }
 
     #[test]
     fn what_the_log_would_not_take_is_told_later_unless_it_is_over_by_then() {
-        let mut roster = Roster::default();
-        let rejected = |roster: &mut Roster, notice| roster.told(at(0), notice, false);
-        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
-        rejected(&mut roster, joined.clone());
-        assert_eq!((roster.expiry(), roster.untold(at(0)).len()), (Some(at(1)), 0));
-        assert_eq!(roster.untold(at(1)), std::slice::from_ref(&joined));
+        let mut presence = Presence::default();
+        let rejected = |presence: &mut Presence, notice| presence.told(at(0), notice, false);
+        let joined = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        rejected(&mut presence, joined.clone());
+        assert_eq!((presence.expiry(), presence.untold(at(0)).len()), (Some(at(1)), 0));
+        assert_eq!(presence.untold(at(1)), std::slice::from_ref(&joined));
         // Still not; and then she leaves, so that there is nothing to tell.
-        rejected(&mut roster, joined);
-        assert_eq!(roster.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
-        assert_eq!((roster.untold(at(9)).len(), roster.expiry()), (0, None));
-        assert!(!roster.names(JILL, AUTHOR));
+        rejected(&mut presence, joined);
+        assert_eq!(presence.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
+        assert_eq!((presence.untold(at(9)).len(), presence.expiry()), (0, None));
+        assert!(!presence.names(JILL, AUTHOR));
         // The other way round.
-        roster.arrive(JACK, &nick("jack"), true, AUTHOR).unwrap();
-        let left = roster.depart(at(0), JACK, &nick("jack"), true, CloseReason::Left).unwrap();
-        rejected(&mut roster, left);
-        assert!(roster.arrive(JACK, &nick("jack"), true, AUTHOR).is_none());
-        assert_eq!(roster.untold(at(9)).len(), 0);
+        presence.arrive(JACK, &nick("jack"), true, AUTHOR).unwrap();
+        let left = presence.depart(at(0), JACK, &nick("jack"), true, CloseReason::Left).unwrap();
+        rejected(&mut presence, left);
+        assert!(presence.arrive(JACK, &nick("jack"), true, AUTHOR).is_none());
+        assert_eq!(presence.untold(at(9)).len(), 0);
         // Both under way: the first is not taken, the second is.
-        let joined = roster.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
-        let left = roster.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
-        rejected(&mut roster, joined);
-        roster.told(at(0), left, true);
-        assert_eq!(roster.untold(at(9)).len(), 0);
+        let joined = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        let left = presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        rejected(&mut presence, joined);
+        presence.told(at(0), left, true);
+        assert_eq!(presence.untold(at(9)).len(), 0);
+    }
+
+    #[test]
+    fn what_another_server_tells_of_presence_is_so_and_its_nicks_are_taken() {
+        let mut presence = Presence::default();
+        let (jill, jane) = (nick("jill"), nick("jane"));
+        assert_eq!(presence.append(&Entry::Joined { who: JILL, nick: "jill" }), None);
+        assert!(!presence.is_free_for(JACK, &jill) && presence.is_free_for(JILL, &jill));
+        assert!(presence.arrive(JILL, &jill, true, AUTHOR).is_none(), "the log says so already");
+        assert!(presence.depart(at(0), JILL, &jill, true, CloseReason::Left).is_none(), "she is still there");
+        assert_eq!(presence.append(&Entry::Renamed { who: JILL, nick: "jill", to: "jane" }), None);
+        assert_eq!(presence.present_after(None).collect::<Vec<_>>(), [(JILL, &jane)]);
+        assert!(presence.is_free_for(JACK, &jill) && !presence.is_free_for(JACK, &jane));
+        assert_eq!(presence.append(&Entry::Left { who: JILL, nick: "jane", why: CloseReason::Left }), None);
+        assert!(presence.presences.is_empty() && presence.nicks.is_empty());
+        // Who is here is told to be again, when another server says that it left.
+        assert!(presence.arrive(JACK, &jill, true, AUTHOR).is_some());
+        let told = presence.append(&Entry::Left { who: JACK, nick: "jill", why: CloseReason::TimedOut });
+        assert_eq!(told.map(|notice| notice.news), Some(News::Joined));
+        assert!(presence.append(&Entry::Joined { who: JACK, nick: "jill" }).is_none());
+        assert!(presence.depart(at(0), JACK, &jill, true, CloseReason::Left).is_some(), "it was ours to tell");
     }
 }

@@ -1,33 +1,25 @@
-//! Old entries for those who are behind the window, and what is to be known of them.
+//! What is asked of the log for sessions.
 //!
-//! Owns: the pages that were read, who waits for which, what is to be asked of the log's backend.
-//! Must not know: how the backend answers, sessions themselves.
-//! Driven by: `sessions`; the driver takes requests out and answers them, one by one, so that nobody is held up by a long
-//! way back.
+//! Owns: who waits for which page of old entries, of whom something is to be known before its session begins; what of that was
+//! asked and is not answered.
+//! Must not know: how a backend answers, sessions themselves; the pages are in the [`Window`].
+//! Driven by: `sessions`; the driver takes requests out and brings the answers, so that nobody is held up by a long way back.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::log::Page;
-use crate::server::sessions::peer::PeerId;
+use crate::log::{PAGE, Page, Request, RequestId, Window};
+use crate::server::ids::PeerId;
 use crate::time::Instant;
 use crate::wire::{Seq, SessionId};
-use crate::work::{self, Work};
-
-/// Pages that are kept. Chosen: enough for many who come back at once to find each other's; some MiB at the most.
-const PAGES_MAX: usize = 32;
 
 /// How often a page is read that cannot be before that is said, and the pause between. Chosen: a disk that hiccups is given
 /// a moment, a reader is not held up for long.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
-struct Kept {
-    page: Page,
-    /// Those who waited for it and were not served since.
-    unserved: Vec<PeerId>,
-}
+/// Pages that are asked for at a time. Chosen: a backend that is far away has something to do, and few come at once.
+const ASKED_MAX: usize = 4;
 
 #[derive(Debug, Default)]
 struct Wanted {
@@ -39,36 +31,45 @@ struct Wanted {
     asked: bool,
 }
 
-/// The pages and the questions.
+/// What a request was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// The page that begins there, for sessions.
+    Page(Seq),
+    /// One of the newest pages, which are to be here.
+    Newest,
+    /// Who begins a session.
+    Known(SessionId),
+}
+
+/// The questions; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
-    /// The oldest entry that the backend still has; `None`: it reads nothing back.
-    oldest: Option<Seq>,
-    pages: VecDeque<Kept>,
     wanted: BTreeMap<Seq, Wanted>,
     turns: u64,
+    /// Those who waited for a page that was read, and were not served since.
+    unserved: BTreeMap<Seq, Vec<PeerId>>,
+    /// All who wait for a page, or are not served.
+    waiting: BTreeSet<PeerId>,
     /// Sessions that begin, of which something is to be known.
     beginning: VecDeque<SessionId>,
+    asked: BTreeMap<RequestId, Asked>,
+    requests: u64,
 }
 
 impl Archive {
-    pub(crate) const fn oldest(&self) -> Option<Seq> {
-        self.oldest
-    }
-
-    pub(crate) const fn set_oldest(&mut self, oldest: Seq) {
-        self.oldest = Some(oldest);
-    }
-
-    /// The page with that entry, if it is here.
-    pub(crate) fn page(&self, seq: Seq) -> Option<&Page> {
-        work::did(Work::Scanned, self.pages.len());
-        self.pages.iter().map(|kept| &kept.page).find(|page| page.first() <= seq && seq < page.end())
-    }
-
     /// `peer` is being served: no page is kept for it any longer.
-    pub(crate) fn serve(&mut self, peer: PeerId) {
-        self.pages.iter_mut().for_each(|kept| kept.unserved.retain(|&other| other != peer));
+    pub(crate) fn serve(&mut self, peer: PeerId, window: &mut Window) {
+        if !self.waiting.remove(&peer) {
+            return;
+        }
+        self.unserved.retain(|&first, unserved| {
+            unserved.retain(|&other| other != peer);
+            if unserved.is_empty() {
+                window.release(first);
+            }
+            !unserved.is_empty()
+        });
     }
 
     /// `peer` cannot go on without the page that `seq` is on.
@@ -80,64 +81,16 @@ impl Archive {
         if !wanted.by.contains(&peer) {
             wanted.by.push(peer);
         }
+        self.waiting.insert(peer);
     }
 
     /// `peer` is gone.
-    pub(crate) fn forget(&mut self, peer: PeerId) {
-        self.serve(peer);
+    pub(crate) fn forget(&mut self, peer: PeerId, window: &mut Window) {
+        self.serve(peer, window);
         self.wanted.retain(|_, wanted| {
             wanted.by.retain(|&other| other != peer);
             !wanted.by.is_empty()
         });
-    }
-
-    /// The log was changed by others: what was read of it is old.
-    pub(crate) fn clear(&mut self) {
-        self.pages.clear();
-    }
-
-    /// The next page to be read.
-    pub(crate) fn poll_page(&mut self, now: Instant) -> Option<Seq> {
-        let first = self.next_page(now)?;
-        self.wanted.entry(first).or_default().asked = true;
-        Some(first)
-    }
-
-    fn next_page(&self, now: Instant) -> Option<Seq> {
-        // Each that is read has its place until those are served who wait for it.
-        let has_place = self.pages.len() < PAGES_MAX || self.pages.iter().any(|kept| kept.unserved.is_empty());
-        let wanted = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.not_before <= now);
-        wanted.min_by_key(|(_, wanted)| wanted.turn).filter(|_| has_place).map(|(&first, _)| first)
-    }
-
-    /// Whether there is anything to be asked.
-    pub(crate) fn has_requests(&self, now: Instant) -> bool {
-        !self.beginning.is_empty() || self.next_page(now).is_some()
-    }
-
-    /// When there is a page to be read again.
-    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.not_before).filter(|&at| at > now).min()
-    }
-
-    /// A page was read. Those who wait for it are to be served, unless it is to be tried again.
-    pub(crate) fn insert(&mut self, now: Instant, page: Page) -> Vec<PeerId> {
-        let Some(mut wanted) = self.wanted.remove(&page.first()) else { return Vec::new() };
-        wanted.tries += 1;
-        if page.is_unreadable() && wanted.tries < TRIES {
-            (wanted.not_before, wanted.asked) = (now + PAUSE, false);
-            self.wanted.insert(page.first(), wanted);
-            return Vec::new();
-        }
-        self.pages.retain(|kept| kept.page.first() != page.first());
-        if self.pages.len() >= PAGES_MAX
-            && let Some(oldest) = self.pages.iter().position(|kept| kept.unserved.is_empty())
-        {
-            self.pages.remove(oldest);
-        }
-        self.pages.push_back(Kept { page, unserved: wanted.by.clone() });
-        debug_assert!(self.pages.len() <= PAGES_MAX + 1);
-        wanted.by
     }
 
     /// Something of that session is to be looked up.
@@ -149,6 +102,85 @@ impl Archive {
     pub(crate) fn poll_beginning(&mut self) -> Option<SessionId> {
         self.beginning.pop_front()
     }
+
+    /// Names the request of what is to be known of that session.
+    pub(crate) fn ask_known(&mut self, session: SessionId) -> RequestId {
+        self.ask(Asked::Known(session))
+    }
+
+    /// The next page to be asked for.
+    pub(crate) fn poll_page(&mut self, now: Instant, window: &Window) -> Option<Request> {
+        if let Some((from, to)) = window.lacking().filter(|_| self.wants_newest(window)) {
+            return Some(Request::Page { id: self.ask(Asked::Newest), from, to });
+        }
+        let from = self.next_page(now, window)?;
+        self.wanted.entry(from).or_default().asked = true;
+        Some(Request::Page { id: self.ask(Asked::Page(from)), from, to: window.end().min(from + PAGE) })
+    }
+
+    fn ask(&mut self, asked: Asked) -> RequestId {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.asked.insert(id, asked);
+        id
+    }
+
+    fn next_page(&self, now: Instant, window: &Window) -> Option<Seq> {
+        // Each that is read has its place until those are served who wait for it.
+        let asked = self.asked.values().filter(|asked| matches!(asked, Asked::Page(_))).count();
+        if !window.has_place() || asked >= ASKED_MAX {
+            return None;
+        }
+        let wanted = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.not_before <= now);
+        wanted.min_by_key(|(_, wanted)| wanted.turn).map(|(&first, _)| first)
+    }
+
+    /// Whether one of the newest pages is to be asked for.
+    pub(crate) fn wants_newest(&self, window: &Window) -> bool {
+        window.lacking().is_some() && !self.asked.values().any(|&asked| asked == Asked::Newest)
+    }
+
+    /// Whether there is anything to be asked.
+    pub(crate) fn has_requests(&self, now: Instant, window: &Window) -> bool {
+        !self.beginning.is_empty() || self.wants_newest(window) || self.next_page(now, window).is_some()
+    }
+
+    /// When there is a page to be read again.
+    pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.not_before).filter(|&at| at > now).min()
+    }
+
+    /// The session of which something is known now.
+    pub(crate) fn answer_known(&mut self, id: RequestId) -> Option<SessionId> {
+        match self.asked.remove(&id)? {
+            Asked::Known(session) => Some(session),
+            Asked::Page(_) | Asked::Newest => None,
+        }
+    }
+
+    /// A page was read. Those who wait for it are to be served, unless it is to be tried again.
+    pub(crate) fn answer_page(&mut self, now: Instant, id: RequestId, page: Page, window: &mut Window) -> Vec<PeerId> {
+        let first = match self.asked.remove(&id) {
+            Some(Asked::Page(first)) if first == page.first() => first,
+            Some(Asked::Newest) => {
+                window.insert(page, false);
+                return Vec::new();
+            }
+            Some(Asked::Page(_) | Asked::Known(_)) | None => return Vec::new(),
+        };
+        let Some(mut wanted) = self.wanted.remove(&first) else { return Vec::new() };
+        wanted.tries += 1;
+        if page.is_unreadable() && wanted.tries < TRIES {
+            wanted.not_before = now + PAUSE;
+            wanted.asked = false;
+            self.wanted.insert(first, wanted);
+            return Vec::new();
+        }
+        window.insert(page, !wanted.by.is_empty());
+        self.waiting.extend(&wanted.by);
+        self.unserved.insert(first, wanted.by.clone());
+        wanted.by
+    }
 }
 
 #[cfg(test)]
@@ -156,68 +188,101 @@ mod tests {
     use super::*;
     use crate::wire::frame::GapReason;
 
-    fn page(first: u64, why: GapReason) -> Page {
-        let mut page = Page::new(Seq(first));
-        page.skip_to(Seq(first + 128), why);
+    const JILL: PeerId = PeerId(1);
+    const JACK: PeerId = PeerId(2);
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn window() -> Window {
+        Window::new(Seq(100_000), Some(Seq(0)), 1, 0)
+    }
+
+    fn next(archive: &mut Archive, now: Instant, window: &Window) -> Option<(RequestId, Seq)> {
+        match archive.poll_page(now, window)? {
+            Request::Page { id, from, .. } => Some((id, from)),
+            known @ Request::Known { .. } => panic!("{known:?}"),
+        }
+    }
+
+    fn read(first: Seq, why: GapReason) -> Page {
+        let mut page = Page::new(first);
+        page.skip_to(first + 1, why);
         page
     }
 
     #[test]
-    fn a_page_is_read_once_for_all_who_want_it_and_kept_until_they_are_served() {
-        let mut archive = Archive::default();
-        let (now, one, other) = (Instant::ZERO, PeerId(1), PeerId(2));
-        archive.want(Seq(130), one);
-        archive.want(Seq(200), other);
-        assert_eq!(archive.poll_page(now), Some(Seq(128)));
-        assert_eq!(archive.poll_page(now), None, "asked already");
-        assert_eq!(archive.insert(now, page(128, GapReason::Gone)), [one, other]);
-        for number in 0..PAGES_MAX as u64 - 1 {
-            archive.want(Seq(1024 + number * 128), one);
-            let first = archive.poll_page(now).unwrap();
-            archive.insert(now, page(first.0, GapReason::Gone));
-        }
-        archive.want(Seq(0), one);
-        assert_eq!(archive.poll_page(now), None, "all of them wait to be served");
-        archive.serve(one);
-        assert_eq!(archive.poll_page(now), Some(Seq(0)));
-        archive.insert(now, page(0, GapReason::Gone));
-        assert!(archive.page(Seq(130)).is_some(), "the other was not served yet");
-        assert!(archive.page(Seq(1024)).is_none(), "the oldest that nobody waits for made place");
+    fn pages_are_read_in_the_order_in_which_they_are_wanted_and_each_once() {
+        let (mut archive, mut window) = (Archive::default(), window());
+        archive.want(Seq(700), JILL);
+        archive.want(Seq(5), JACK);
+        archive.want(Seq(640), JACK);
+        let (id, first) = next(&mut archive, at(0), &window).unwrap();
+        assert_eq!(first, Seq(640), "jill wanted first, and jack wants the same");
+        assert_eq!(next(&mut archive, at(0), &window).map(|(_, first)| first), Some(Seq(0)));
+        assert_eq!(next(&mut archive, at(0), &window), None);
+        archive.want(Seq(650), JILL);
+        assert_eq!(next(&mut archive, at(0), &window), None, "it is asked for already");
+        assert_eq!(archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window), [JILL, JACK]);
+        assert!(archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window).is_empty(), "answered once");
     }
 
     #[test]
-    fn what_cannot_be_read_is_tried_three_times_and_then_said() {
-        let mut archive = Archive::default();
-        archive.want(Seq(5), PeerId(1));
-        let mut now = Instant::ZERO;
-        for _ in 0..2 {
-            assert_eq!(archive.poll_page(now), Some(Seq(0)));
-            assert!(archive.insert(now, page(0, GapReason::Unreadable)).is_empty());
-            assert_eq!(archive.poll_page(now), None);
-            now = archive.poll_timeout(now).unwrap();
+    fn a_page_that_cannot_be_read_is_tried_three_times() {
+        let (mut archive, mut window) = (Archive::default(), window());
+        archive.want(Seq(0), JILL);
+        for tries in 1..3 {
+            let now = at(1000 * (tries - 1));
+            let (id, first) = next(&mut archive, now, &window).unwrap();
+            let waiting = archive.answer_page(now, id, read(first, GapReason::Unreadable), &mut window);
+            assert!(waiting.is_empty(), "try {tries}");
+            assert_eq!(next(&mut archive, now, &window), None);
+            assert_eq!(archive.poll_timeout(now), Some(at(1000 * tries)));
         }
-        assert_eq!(archive.poll_page(now), Some(Seq(0)));
-        assert_eq!(archive.insert(now, page(0, GapReason::Unreadable)), [PeerId(1)]);
-        assert!(archive.page(Seq(5)).is_some());
+        let (id, first) = next(&mut archive, at(2000), &window).unwrap();
+        let waiting = archive.answer_page(at(2000), id, read(first, GapReason::Unreadable), &mut window);
+        assert_eq!(waiting, [JILL], "it is said then");
+    }
+
+    #[test]
+    fn no_more_is_read_than_can_be_kept_for_those_who_wait() {
+        let (mut archive, mut window) = (Archive::default(), window());
+        let mut peers = 0;
+        while window.has_place() {
+            archive.want(Seq(u64::from(peers) * PAGE), PeerId(peers));
+            let (id, first) = next(&mut archive, at(0), &window).unwrap();
+            archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window);
+            peers += 1;
+        }
+        archive.want(Seq(90_000), JILL);
+        assert_eq!(next(&mut archive, at(0), &window), None);
+        archive.serve(PeerId(7), &mut window);
+        assert!(next(&mut archive, at(0), &window).is_some());
+        assert!(window.lacks(Seq(90_000)) && !window.lacks(Seq(7 * PAGE)), "it stays until its place is needed");
+        archive.forget(JACK, &mut window);
+        assert!(!archive.waiting.contains(&JACK));
     }
 
     #[test]
     fn a_reader_of_everything_and_one_of_the_end_have_turns() {
-        let mut archive = Archive::default();
+        let (mut archive, window) = (Archive::default(), Window::new(Seq(1 << 40), Some(Seq(0)), 1, 0));
         let mut read = Vec::new();
         for page in 0..3 {
             archive.want(Seq(page * 128), PeerId(1));
             archive.want(Seq(100_000 * 128 + page * 128), PeerId(2));
-            read.extend(archive.poll_page(Instant::ZERO));
+            read.extend(next(&mut archive, at(0), &window).map(|(_, first)| first));
         }
         assert_eq!(read, [Seq(0), Seq(100_000 * 128), Seq(128)]);
     }
 
     #[test]
-    fn who_is_gone_wants_nothing() {
-        let mut archive = Archive::default();
-        archive.want(Seq(5), PeerId(1));
-        archive.forget(PeerId(1));
-        assert_eq!(archive.poll_page(Instant::ZERO), None);
+    fn what_is_asked_for_somebody_who_is_gone_is_answered_to_nobody() {
+        let (mut archive, mut window) = (Archive::default(), window());
+        archive.want(Seq(0), JILL);
+        let (id, first) = next(&mut archive, at(0), &window).unwrap();
+        archive.forget(JILL, &mut window);
+        assert!(archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window).is_empty());
+        assert!(window.lacks(Seq(0)));
     }
 }

@@ -4,15 +4,13 @@
 //! Must not know: what is in packets.
 //! Driven by: `intake`, which hands it what came, and by `room` once a turn.
 
+use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
+use super::peer::{self, Identity, Peer, Turn};
+use super::{Context, Sessions, push_reply};
 use crate::server::admission::Prefix;
 use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
 use crate::server::counters::DropReason;
-use crate::server::queue::{Queue, Source};
-use crate::server::sessions::intake::Intake;
-use crate::server::sessions::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
-use crate::server::sessions::peer::{self, Identity, Peer, PeerId};
-use crate::server::sessions::{Sessions, push_reply};
-use crate::server::text::members::Path;
+use crate::server::ids::{Path, PeerId, Source};
 use crate::session::{PublicKey, Responder, Role, Session};
 use crate::time::Instant;
 use crate::wire::frame::{History, Join, ServerHello, Welcome};
@@ -59,10 +57,9 @@ impl Sessions {
     }
 
     /// Does the public-key work of one turn of the loop, for those whose turn it is. True if there is more.
-    pub(crate) fn shake_hands(
+    pub(in crate::server) fn shake_hands(
         &mut self,
-        now: Instant,
-        intake: &mut Intake<'_>,
+        cx: &mut Context<'_>,
         is_busy: bool,
         mut dropped: impl FnMut(DropReason),
     ) -> bool {
@@ -72,8 +69,8 @@ impl Sessions {
             let Some(job) = self.lobby.next_job() else { return false };
             done += job.cost();
             let worked = match job {
-                Job::Answer(id) => self.answer(now, id),
-                Job::Finish(id, finishing) => self.begin(now, id, *finishing, intake),
+                Job::Answer(id) => self.answer(cx.now, id),
+                Job::Finish(id, finishing) => self.begin(cx, id, *finishing),
             };
             worked.unwrap_or_else(&mut dropped);
         }
@@ -99,13 +96,8 @@ impl Sessions {
     }
 
     /// Reads a finish: the session stands, or its client is told why not.
-    fn begin(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        mut finishing: Finishing,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), DropReason> {
+    fn begin(&mut self, cx: &mut Context<'_>, id: SessionId, mut finishing: Finishing) -> Result<(), DropReason> {
+        let now = cx.now;
         let Some((payload, key)) = finishing.responder.read_finish(&self.key, &finishing.noise) else {
             self.lobby.put_back(now, id, finishing);
             return Err(DropReason::Forged);
@@ -113,10 +105,10 @@ impl Sessions {
         self.in_hand = Some(key.who());
         let Finishing { half_open, responder, round_trip, .. } = finishing;
         let (path, client) = (half_open.path, half_open.client);
-        let admitted = self.admit(now, key, &payload, intake);
+        let admitted = self.admit(cx, key, &payload);
         let mut session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
         match admitted {
-            Ok((identity, start)) => self.join(now, id, session, identity, &start, intake.queue),
+            Ok((identity, start)) => self.join(cx, id, session, identity, &start),
             Err(why) => {
                 let mut bye = Vec::new();
                 session.bye(why, &mut bye);
@@ -131,26 +123,25 @@ impl Sessions {
     /// Whether the client may come in, and as what. Nothing is remembered of one that may not.
     fn admit(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         key: PublicKey,
         payload: &[u8],
-        intake: &mut Intake<'_>,
     ) -> Result<(Identity, Place), CloseReason> {
         let join: Join<'_> = postcard::take_from_bytes(payload).map_err(|_| CloseReason::Broken)?.0;
         let nick: Nick = join.nick.parse().map_err(|_| CloseReason::Broken)?;
         let who = key.who();
-        if self.suspects.refuses(now, who) {
+        if self.suspects.refuses(cx.now, who) {
             return Err(CloseReason::Refused);
         }
-        let known = self.authors.find(who, join.instance);
-        let nick = match known.and_then(|id| self.authors.get(id)) {
+        let known = cx.room.posts.find(who, join.instance);
+        let nick = match known.and_then(|id| cx.room.posts.get(id)) {
             Some(author) => author.renamed(&nick),
             None => nick,
         };
-        if !self.roster.is_free_for(who, &nick) {
+        if !cx.room.presence.is_free_for(who, &nick) {
             return Err(CloseReason::NickTaken);
         }
-        if join.present && self.roster.nicks_of(who) >= NICKS_OF_A_KEY {
+        if join.present && cx.room.presence.nicks_of(who) >= NICKS_OF_A_KEY {
             return Err(CloseReason::TooManySessions);
         }
         let older = known.and_then(|id| self.by_author.get(&id)).copied();
@@ -159,19 +150,20 @@ impl Sessions {
             return Err(CloseReason::TooManySessions);
         }
         match older {
-            Some(older) => self.close(now, older, CloseReason::Replaced, intake.queue),
-            None if self.by_id.len() + intake.members.len() >= intake.members_max => return Err(CloseReason::RoomFull),
+            Some(older) => self.close(cx, older, CloseReason::Replaced),
+            None if self.by_id.len() + cx.texts.len() >= cx.members_max => return Err(CloseReason::RoomFull),
             None => {}
         }
-        self.make_place_for_an_author(now, intake);
-        let author = self.authors.find_or_insert(who, join.instance);
-        let end = self.recent.end();
+        make_place_for_an_author(cx);
+        let author = cx.room.posts.find_or_insert(who, join.instance);
+        let window = &cx.room.window;
+        let end = window.end();
         let start = match join.place {
-            Some((log, next)) if log == self.log && next <= end => Place::At(next),
-            _ => match (self.recent.start(join.history, self.wall), self.archive.oldest()) {
-                (Some(start), oldest) => Place::At(oldest.map_or(start, |oldest| start.max(oldest))),
-                (None, None) => Place::At(self.recent.first()),
-                (None, Some(_)) => Place::Before(join.history),
+            Some((log, next)) if log == cx.room.log && next <= end => Place::At(next),
+            _ => match window.start(join.history, cx.wall) {
+                Some(start) => Place::At(start.max(window.oldest())),
+                None if window.reads_back() => Place::Before(join.history),
+                None => Place::At(window.first()),
             },
         };
         Ok((Identity { who, instance: join.instance, nick, present: join.present, author }, start))
@@ -179,55 +171,51 @@ impl Sessions {
 
     fn join(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         id: SessionId,
         session: Session<Path, peer::Cargo>,
         identity: Identity,
         start: &Place,
-        queue: &mut Queue,
     ) {
         let (who, author) = (identity.who, identity.author);
-        self.authors.set_gone(author, None);
-        let remembers = self.authors.get_mut(author).is_some_and(|author| {
+        cx.room.posts.set_gone(author, None);
+        let remembers = cx.room.posts.get_mut(author).is_some_and(|author| {
             author.reopen();
             author.say_again();
             author.is_remembered()
         });
-        let end = self.recent.end();
+        let end = cx.room.window.end();
         let (start, history) = match *start {
             Place::At(start) => (start, None),
             Place::Before(history) => (end, Some(history)),
         };
-        let welcome = Welcome { log: self.log, start, end, remembers };
-        let notice = self.roster.arrive(who, &identity.nick, identity.present, author);
+        let welcome = Welcome { log: cx.room.log, start, end, remembers };
+        let notice = cx.room.presence.arrive(who, &identity.nick, identity.present, author);
         let prefix = Prefix::of(session.path().peer.ip());
-        let allowed = self.allowance.arrive(now, who, prefix);
+        let allowed = self.allowance.arrive(cx.now, who, prefix);
         if let Some(notice) = notice {
-            self.tell(now, &notice, allowed.young(), queue);
+            self.tell(cx, &notice, allowed.young());
         }
         let mut peer = Peer::new(id, session, identity, welcome, allowed);
-        if history.is_some() || (self.archive.oldest().is_some() && !remembers) {
-            (peer.begins, peer.history) = (true, history);
+        if history.is_some() || (cx.room.window.reads_back() && !remembers) {
+            peer.turn = Turn::Beginning(history);
             self.archive.begin(id);
         }
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.peers.push(None);
-            PeerId(u32::try_from(self.peers.len() - 1).expect("fewer sessions than addresses"))
-        });
-        self.peers[place.0 as usize] = Some(Box::new(peer));
+        let place = PeerId::of(self.peers.insert(Box::new(peer)));
         self.by_id.insert(id, place);
         self.by_author.insert(author, place);
         self.wake(place);
         self.arm(place);
     }
+}
 
-    /// Forgets an author that is without a session, if there are too many.
-    fn make_place_for_an_author(&mut self, now: Instant, intake: &Intake<'_>) {
-        if self.authors.len() < AUTHORS_OF_A_MEMBER * intake.members_max.max(AUTHORS_LEAST / AUTHORS_OF_A_MEMBER) {
-            return;
-        }
-        let roster = &self.roster;
-        let is_free = |id, who| !intake.queue.holds(Source::author(id)) && !roster.names(who, id);
-        self.authors.forget_longest_gone(now, is_free);
+/// Forgets an author that is without a session, if there are too many.
+fn make_place_for_an_author(cx: &mut Context<'_>) {
+    let least = AUTHORS_LEAST / AUTHORS_OF_A_MEMBER;
+    if cx.room.posts.len() < AUTHORS_OF_A_MEMBER * cx.members_max.max(least) {
+        return;
     }
+    let (queue, presence) = (&*cx.queue, &cx.room.presence);
+    let is_free = |id, who| !queue.holds(Source::Session(id)) && !presence.names(who, id);
+    cx.room.posts.forget_longest_gone(cx.now, is_free);
 }

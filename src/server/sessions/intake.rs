@@ -6,21 +6,19 @@
 
 use std::time::Duration;
 
-use crate::log::EntryKind;
+use super::lobby::Hello;
+use super::{Context, Sessions};
 use crate::server::admission::Prefix;
-use crate::server::admission::rate::Rate;
+use crate::server::admission::allowance::Allowance;
 use crate::server::counters::DropReason;
-use crate::server::queue::{Item, Queue, Source};
-use crate::server::room::posts::Offer;
-use crate::server::room::presence::Roster;
-use crate::server::sessions::Sessions;
-use crate::server::sessions::lobby::Hello;
-use crate::server::sessions::peer::PeerId;
-use crate::server::text::members::{MemberId, Members, Path};
+use crate::server::ids::{AuthorId, MemberId, Path, PeerId, Source};
+use crate::server::queue::{Item, ItemKind};
+use crate::server::room::posts::{Offer, Offered, Plan};
+use crate::server::room::presence::Presence;
+use crate::server::text::members::Members;
 use crate::session::Broken;
 use crate::time::Instant;
-use crate::wire::entry::{ACT_MAX, is_text};
-use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, PostKind, encode_person, frames};
+use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, encode_person, frames};
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, SessionId};
@@ -31,14 +29,6 @@ const UNKNOWN_RATE: u32 = 100;
 const UNKNOWN_INTERVAL: Duration = Duration::from_millis(10);
 
 const _: () = assert!(UNKNOWN_INTERVAL.as_millis() * UNKNOWN_RATE as u128 == 1000);
-
-/// A post that came in.
-#[derive(Clone, Copy, Debug)]
-struct Post<'a> {
-    counter: u64,
-    kind: PostKind,
-    text: &'a str,
-}
 
 /// How many frames of the kinds that cost something are in a packet (PROTOCOL 2.6).
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,50 +52,39 @@ impl Counts {
     }
 }
 
-/// What of the room a datagram may need.
-pub(crate) struct Intake<'a> {
-    pub(crate) queue: &'a mut Queue,
-    pub(crate) rate: Option<Rate>,
-    /// The most members.
-    pub(crate) members_max: usize,
-    /// The members over text.
-    pub(crate) members: &'a Members,
-}
-
 impl Sessions {
     /// Somebody asked with a probe: the answer is a token.
-    pub(crate) fn probed(&mut self, now: Instant, path: Path) {
-        let token = self.minter.token(now, path.peer);
+    pub(in crate::server) fn probed(&mut self, now: Instant, path: Path) {
+        let token = self.tokens.token(now, path.peer);
         self.reply(path, &token);
     }
 
     /// A datagram of the session protocol came in.
-    pub(crate) fn receive(
+    pub(in crate::server) fn receive(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         path: Path,
         bytes: &[u8],
-        intake: &mut Intake<'_>,
     ) -> Result<(), DropReason> {
         match packet::parse(bytes).ok_or(DropReason::NoDatagram)? {
             Datagram::Hello { version, client, token, prologue, noise } => {
                 if self.lobby.is_behind(path) {
                     return Err(DropReason::HalfOpen);
                 }
-                if !self.minter.is_good(now, path.peer, token) {
-                    self.probed(now, path);
+                if !self.tokens.is_good(cx.now, path.peer, token) {
+                    self.probed(cx.now, path);
                     return Err(DropReason::Token);
                 }
                 if version != packet::VERSION {
                     self.reply(path, &packet::other_version(client));
                     return Ok(());
                 }
-                self.greet(now, path, &Hello { client, prologue, noise })
+                self.greet(cx.now, path, &Hello { client, prologue, noise })
             }
-            Datagram::Finish { server, noise } => self.finish(now, path, server, noise),
+            Datagram::Finish { server, noise } => self.finish(cx.now, path, server, noise),
             Datagram::Packet { receiver, number, sealed } => {
-                let Some(&id) = self.by_id.get(&receiver) else { return self.unknown(now, path, receiver, number) };
-                self.packet(now, path, id, number, sealed, intake)
+                let Some(&id) = self.by_id.get(&receiver) else { return self.unknown(cx.now, path, receiver, number) };
+                self.packet(cx, path, id, number, sealed)
             }
             Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. } => {
                 Err(DropReason::NoDatagram)
@@ -115,116 +94,91 @@ impl Sessions {
 
     fn packet(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         path: Path,
         id: PeerId,
         number: u64,
         sealed: &[u8],
-        intake: &mut Intake<'_>,
     ) -> Result<(), DropReason> {
-        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else {
-            return Err(DropReason::UnknownSession);
-        };
-        if !peer.allowed.opens(now) {
+        let Some(peer) = self.peers.get_mut(id.key()) else { return Err(DropReason::UnknownSession) };
+        if !peer.allowed.opens(cx.now) {
             return Err(DropReason::Rate);
         }
         let mut plain = [0; DATAGRAM_MAX];
         let plain = peer.session.open(number, sealed, &mut plain)?;
         self.in_hand = Some(peer.who);
-        let taken = self.take_packet(now, path, id, number, sealed.len(), plain, intake);
+        let taken = self.take_packet(cx, path, id, (number, packet::PACKET_HEAD + sealed.len()), plain);
         self.in_hand = None;
+        if let Err(DropReason::Broken) = taken {
+            self.close(cx, id, CloseReason::Broken);
+        }
         taken
     }
 
-    /// Takes an authentic packet, whole or not at all.
-    #[allow(clippy::too_many_arguments)] // it is one step of another function
+    /// Takes an authentic packet of that number and length, whole or not at all.
     fn take_packet(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         path: Path,
         id: PeerId,
-        number: u64,
-        sealed: usize,
+        (number, len): (u64, usize),
         plain: &[u8],
-        intake: &mut Intake<'_>,
     ) -> Result<(), DropReason> {
-        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else {
-            return Err(DropReason::UnknownSession);
-        };
-        let mut draws_ack = false;
-        let (mut posts, mut bytes) = (0, 0);
-        // The next posts that are in front of a post: what follows them is next.
-        let mut follows = 0;
+        let Some(peer) = self.peers.get_mut(id.key()) else { return Err(DropReason::UnknownSession) };
+        let mut plan = Plan::default();
         let mut counts = Counts::default();
+        let mut draws_ack = false;
         for frame in frames(plain) {
-            let offered = match frame.and_then(|frame| counts.count(frame)) {
-                Ok(Frame::Post { counter, settled_below, text, .. }) => {
-                    draws_ack = true;
-                    self.authors
-                        .offer(peer.author, counter, settled_below, bytes + text.len(), follows)
-                        .map(|offer| (offer, text))
-                }
-                Ok(frame) => {
-                    draws_ack |= frame.draws_ack();
-                    continue;
-                }
-                Err(_) => Err(Broken),
-            };
-            match offered {
-                Ok((Offer::NoPlace, _)) => {
+            let frame = frame.and_then(|frame| counts.count(frame)).map_err(|Malformed| DropReason::Broken)?;
+            draws_ack |= frame.draws_ack();
+            if let Frame::Post { counter, settled_below, kind, text } = frame {
+                let planned = cx.room.posts.plan(peer.author, &mut plan, (counter, settled_below), kind, text);
+                planned.map_err(|Broken| DropReason::Broken)?;
+                if plan.has_no_place {
                     // It comes again, like what came before.
-                    let _is_held = !self.allowance.takes(now, &mut peer.allowed, 0, counts.posts, intake.rate);
+                    Allowance::count_repeats(cx.now, &mut peer.allowed, counts.posts, cx.rate);
                     return Err(DropReason::NoPlace);
                 }
-                Ok((Offer::Known, _)) => {}
-                Ok((offer @ (Offer::Next | Offer::Early), text)) => {
-                    (posts, bytes) = (posts + 1, bytes + text.len());
-                    follows += u64::from(offer == Offer::Next);
-                }
-                Err(Broken) => {
-                    self.close(now, id, CloseReason::Broken, intake.queue);
-                    return Err(DropReason::Broken);
-                }
             }
         }
-        let author = Source::author(peer.author);
-        if posts > 0 && peer.begins {
+        if plan.new > 0 && peer.begins().is_some() {
             return Err(DropReason::NoPlace);
         }
-        let new = u32::try_from(posts).unwrap_or(u32::MAX);
-        let repeats = counts.posts.saturating_sub(new);
-        if counts.posts > 0 && !self.allowance.takes(now, &mut peer.allowed, new, repeats, intake.rate) {
+        let repeats = counts.posts.saturating_sub(plan.new);
+        if counts.posts > 0 && !self.allowance.takes(cx.now, &mut peer.allowed, plan.new, repeats, cx.rate) {
             return Err(DropReason::Rate);
         }
-        if posts > 0 && !intake.queue.takes(author, posts, bytes) {
+        if plan.new > 0 && !cx.queue.takes(Source::Session(peer.author), plan.new as usize, plan.bytes) {
             return Err(DropReason::NoPlace);
         }
-        let len = packet::PACKET_HEAD + sealed;
-        peer.session.accept(now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);
+        peer.session.accept(cx.now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);
+        let mut posts = plan.posts.iter();
         for frame in frames(plain).flatten() {
-            if let Err(why) = self.frame(now, path, id, &frame, intake) {
-                self.close(now, id, why, intake.queue);
-                return if why == CloseReason::Broken { Err(DropReason::Broken) } else { Ok(()) };
+            let handled = if let Frame::Post { .. } = frame {
+                posts.next().map_or(Ok(()), |post| self.post(cx, id, post)).map_err(|Broken| CloseReason::Broken)
+            } else {
+                self.frame(cx, path, id, &frame)
+            };
+            match handled {
+                Ok(()) => {}
+                Err(CloseReason::Broken) => return Err(DropReason::Broken),
+                Err(why) => {
+                    self.close(cx, id, why);
+                    return Ok(());
+                }
             }
         }
-        self.challenge(now, id);
+        self.challenge(cx.now, id);
         self.wake(id);
         self.arm(id);
         Ok(())
     }
 
-    /// Does what one frame asks for.
-    fn frame(
-        &mut self,
-        now: Instant,
-        path: Path,
-        id: PeerId,
-        frame: &Frame<'_>,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), CloseReason> {
-        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
-        if peer.session.handle(now, path, frame).map_err(|_| CloseReason::Broken)? {
-            self.take_back_lost(id);
+    /// Does what one frame asks for, that is no post.
+    fn frame(&mut self, cx: &mut Context<'_>, path: Path, id: PeerId, frame: &Frame<'_>) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
+        if peer.session.handle(cx.now, path, frame).map_err(|_| CloseReason::Broken)? {
+            self.take_back_lost(cx, id);
             return Ok(());
         }
         match *frame {
@@ -235,12 +189,8 @@ impl Sessions {
                     return Ok(());
                 }
                 // A bug of ours, and of this session alone: it ends, and the others go on.
-                ::log::warn!("the cursor of a session is broken, please report this: {:?} {have:?}", peer.cursor);
+                log::warn!("the cursor of a session is broken, please report this: {:?} {have:?}", peer.cursor);
                 Err(CloseReason::Broken)
-            }
-            Frame::Post { counter, settled_below, kind, text } => {
-                let post = Post { counter, kind, text };
-                self.post(now, id, settled_below, post, intake).map_err(|Broken| CloseReason::Broken)
             }
             Frame::Ask { after } => {
                 // One is outstanding, the newest: a client asks for one list after the other.
@@ -248,90 +198,76 @@ impl Sessions {
                 Ok(())
             }
             Frame::Bye(_) => Err(CloseReason::Left),
-            // Only servers say these; the session's own are done with.
+            // Only servers say these.
             Frame::Welcome { .. }
             | Frame::Entries(_)
             | Frame::Gap { .. }
             | Frame::Settled { .. }
             | Frame::People(_) => Err(CloseReason::Broken),
-            Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {
-                Ok(())
-            }
+            // Done with: the session's own, and posts.
+            Frame::Ack(_)
+            | Frame::Ping { .. }
+            | Frame::Pong { .. }
+            | Frame::Challenge(_)
+            | Frame::Response(_)
+            | Frame::Post { .. } => Ok(()),
         }
     }
 
-    /// Takes a post for which there is place.
+    /// Takes a post as it was planned.
     ///
     /// # Errors
-    /// No client that keeps to the protocol says that behind what came before it in the packet.
-    fn post(
-        &mut self,
-        now: Instant,
-        id: PeerId,
-        settled_below: u64,
-        post: Post<'_>,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), Broken> {
-        let counter = post.counter;
-        let Some(author) = self.peer_mut(id).map(|peer| peer.author) else { return Ok(()) };
-        let offer = self.authors.offer(author, counter, settled_below, post.text.len(), 0)?;
-        self.authors.confirm(author, settled_below);
-        match offer {
-            Offer::Known => self.authors.repeat(author, counter),
-            Offer::Early => self.authors.hold(author, counter, post.kind, post.text),
-            Offer::Next => self.draft(now, id, post, intake)?,
-            // Looked at before: there was place, and what its own packet changed leaves it to each honest client.
+    /// The session's own state is at fault.
+    fn post(&mut self, cx: &mut Context<'_>, id: PeerId, post: &Offered<'_>) -> Result<(), Broken> {
+        let Some(author) = self.peer(id).map(|peer| peer.author) else { return Ok(()) };
+        cx.room.posts.confirm(author, post.settled_below);
+        match post.offer {
+            Offer::Known => cx.room.posts.repeat(author, post.counter),
+            Offer::Early => cx.room.posts.hold(author, post.counter, post.kind, post.text),
+            Offer::Next => self.draft(cx, id, post)?,
+            // Of a packet that is not taken.
             Offer::NoPlace => return Err(Broken),
         }
-        while let Some((counter, (kind, text))) = self.authors.unhold(author) {
-            self.draft(now, id, Post { counter, kind, text: &text }, intake)?;
+        while let Some((counter, (kind, text))) = cx.room.posts.unhold(author) {
+            let offer = Offer::Next;
+            self.draft(cx, id, &Offered { counter, settled_below: post.settled_below, kind, text: &text, offer })?;
         }
         Ok(())
     }
 
-    fn draft(&mut self, now: Instant, id: PeerId, post: Post<'_>, intake: &mut Intake<'_>) -> Result<(), Broken> {
-        let Post { counter, text, .. } = post;
-        let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
-        self.authors.draft(peer.author, counter)?;
-        let kind = match post.kind {
-            PostKind::Say if is_text(text) => Ok(EntryKind::Said),
-            PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(EntryKind::Did),
-            PostKind::Say | PostKind::Act => Err(Refusal::Malformed),
-            PostKind::Rename => match text.parse() {
-                // One after the other: what the second is renamed from would be in the air if the first were refused.
-                Ok(_) if self.authors.is_renaming(peer.author) => Err(Refusal::Busy),
-                Ok(to) if self.roster.is_free_for(peer.who, &to) => Ok(EntryKind::Renamed),
-                Ok(_) => Err(Refusal::NickTaken),
-                Err(_) => Err(Refusal::Malformed),
-            },
-            PostKind::Other(_) => Err(Refusal::Unsupported),
-        };
-        let author = peer.author;
-        let kind = match kind {
+    fn draft(&mut self, cx: &mut Context<'_>, id: PeerId, post: &Offered<'_>) -> Result<(), Broken> {
+        let Offered { counter, text, .. } = *post;
+        let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
+        let (author, who) = (peer.author, peer.who);
+        cx.room.posts.draft(author, counter)?;
+        let kind = match cx.room.permits(who, author, post.kind, text) {
             Ok(kind) => kind,
             Err(why) => {
-                self.authors.settle(author, counter, Outcome::Refused(why));
+                cx.room.posts.settle(author, counter, Outcome::Refused(why));
                 return Ok(());
             }
         };
-        let due = self.allowance.take(now, &mut peer.allowed, intake.rate);
-        let (who, nick) = (peer.who, peer.nick.clone());
+        let due = self.allowance.take(cx.now, &mut peer.allowed, cx.rate);
+        let source = Source::Session(author);
         let post = Some(PostId { instance: peer.instance, counter });
-        let item = Item { source: Source::author(author), kind, nick: nick.as_str(), text, who, post, due };
-        if !self.push(now, intake.queue, item) {
-            self.authors.settle(author, counter, Outcome::Refused(Refusal::Busy));
-        } else if let (EntryKind::Renamed, Ok(to)) = (kind, text.parse::<Nick>()) {
-            // What it says from now on comes behind that in the log; both nicks are its own until then.
-            self.roster.hold(who, &to);
-            if let Some(peer) = self.peers.get_mut(id.0 as usize).and_then(Option::as_mut) {
-                if peer.present {
-                    self.roster.renamed(who, &peer.nick, &to);
-                }
-                let from = std::mem::replace(&mut peer.nick, to.clone());
-                self.authors.rename(author, counter, from, to);
-            }
+        if !cx.queue.push(Item { source, kind, nick: peer.nick.as_str(), text, who, post, due }) {
+            cx.room.posts.settle(author, counter, Outcome::Refused(Refusal::Busy));
+        } else if let (ItemKind::Renamed, Ok(to)) = (kind, text.parse()) {
+            self.rename(cx, id, (author, counter), to);
         }
         Ok(())
+    }
+
+    /// What the session says from now on is said under another nick, and comes behind that in the log; both nicks are its own
+    /// until then.
+    fn rename(&mut self, cx: &mut Context<'_>, id: PeerId, (author, counter): (AuthorId, u64), to: Nick) {
+        let Some(peer) = self.peers.get_mut(id.key()) else { return };
+        cx.room.presence.hold(peer.who, &to);
+        if peer.present {
+            cx.room.presence.renamed(peer.who, &peer.nick, &to);
+        }
+        let from = std::mem::replace(&mut peer.nick, to.clone());
+        cx.room.posts.rename(author, counter, from, to);
     }
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {
@@ -348,7 +284,7 @@ impl Sessions {
 
 /// Who is here behind `after`, as many as are said at once: first the keys that are present, then the members over text.
 /// Whether there are more, and the list, encoded.
-pub(crate) fn people(roster: &Roster, after: Option<PersonId>, members: &Members) -> (bool, Vec<u8>) {
+pub(super) fn people(presence: &Presence, after: Option<PersonId>, members: &Members) -> (bool, Vec<u8>) {
     let (key, member) = match after {
         None => (Some(None), None),
         Some(PersonId::Key(who)) => (Some(Some(who)), None),
@@ -356,7 +292,7 @@ pub(crate) fn people(roster: &Roster, after: Option<PersonId>, members: &Members
         // Nobody comes behind somebody whom nobody knows.
         Some(PersonId::Other(_)) => (None, Some(MemberId(u32::MAX))),
     };
-    let keys = key.into_iter().flat_map(|after| roster.present_after(after));
+    let keys = key.into_iter().flat_map(|after| presence.present_after(after));
     let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
     let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
     let (mut encoded, mut last) = (Vec::new(), None);

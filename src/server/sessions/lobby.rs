@@ -20,7 +20,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use crate::server::admission::Prefix;
-use crate::server::text::members::Path;
+use crate::server::ids::Path;
 use crate::session::{FINISH_COST, HELLO_COST, KEY_LEN, REDO_COST, Responder};
 use crate::time::Instant;
 use crate::wire::SessionId;
@@ -407,7 +407,7 @@ impl Lobby {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::text::members::SocketId;
+    use crate::server::ids::SocketId;
     use crate::session::{Entropy, Initiator, StaticKey};
     use crate::wire::packet;
 

@@ -15,9 +15,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::server::outgoing::{Datagrams, Transmits};
-use crate::server::text::members::MemberId;
-use crate::server::text::ring::{Log, Run, SEGMENTS_MAX};
+use crate::server::ids::MemberId;
+use crate::server::text::ring::{Ring, Run, SEGMENTS_MAX};
 use crate::wire::Seq;
 
 /// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
@@ -62,6 +61,22 @@ impl Fanout {
     /// Every entry below it has been sent to every peer that was to get it.
     pub(crate) const fn floor(&self) -> Seq {
         self.run.start
+    }
+
+    /// Nothing before `end` is owed to anybody, for there is nobody.
+    pub(crate) fn skip_to(&mut self, end: Seq) {
+        debug_assert!(self.peers.is_empty());
+        self.run = Run { start: end, end, segment: 0 };
+        self.next = 0;
+    }
+
+    /// The numbers begin anew: everybody is sent what comes from `next` on.
+    pub(crate) fn begin_anew(&mut self, next: Seq) {
+        self.run = Run { start: next, end: next, segment: 0 };
+        self.next = 0;
+        for peer in &mut self.peers {
+            peer.cursor = next;
+        }
     }
 
     /// How many peers it serves.
@@ -111,7 +126,7 @@ impl Fanout {
     }
 
     /// Begins the next sweep where the last is done; false when there is nothing to send.
-    pub(crate) fn advance(&mut self, log: &Log) -> bool {
+    pub(crate) fn advance(&mut self, ring: &Ring) -> bool {
         loop {
             self.skip_served();
             if self.next < self.peers.len() {
@@ -121,10 +136,10 @@ impl Fanout {
                 self.refused = 0;
             }
             self.run = if self.peers.is_empty() {
-                Run { start: log.end(), end: log.end(), segment: 0 }
+                Run { start: ring.end(), end: ring.end(), segment: 0 }
             } else {
                 let segments_max = if self.unsegmented > 0 { 1 } else { SEGMENTS_MAX };
-                log.run(self.run.end, segments_max)
+                ring.run(self.run.end, segments_max)
             };
             self.next = 0;
             if self.run.is_empty() {
@@ -135,12 +150,10 @@ impl Fanout {
     }
 
     /// The next datagrams to send, as long as they leave from the same address; call [`Fanout::advance`] first.
-    pub(crate) fn transmits<'a>(&'a self, log: &'a Log) -> Transmits<'a> {
+    pub(crate) fn transmits<'a>(&'a self, ring: &'a Ring) -> Sweep<'a> {
         let rest = self.peers.get(self.next..).unwrap_or_default();
-        let segments = self.run.len() > 1;
         let from = rest.first().and_then(|peer| peer.from);
-        let source = Datagrams::Sweep(Sweep { rest, log, run: self.run, from });
-        Transmits { from, segment: segments.then_some(self.run.segment), source }
+        Sweep { rest, ring, run: self.run, from }
     }
 
     /// The first `count` transmits are done with: the system has taken them, or never will. Returns how many datagrams
@@ -164,13 +177,25 @@ impl Fanout {
     }
 }
 
-/// The rest of a sweep.
+/// The rest of a sweep, as far as it leaves from one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Sweep<'a> {
     rest: &'a [Peer],
-    log: &'a Log,
+    ring: &'a Ring,
     run: Run,
     from: Option<IpAddr>,
+}
+
+impl Sweep<'_> {
+    /// The address to send from, where it is not the socket's only one.
+    pub(crate) const fn from(&self) -> Option<IpAddr> {
+        self.from
+    }
+
+    /// Into datagrams of which length the bytes are to be cut, if they are several.
+    pub(crate) fn segment(&self) -> Option<usize> {
+        (self.run.len() > 1).then_some(self.run.segment)
+    }
 }
 
 impl<'a> Iterator for Sweep<'a> {
@@ -187,7 +212,7 @@ impl<'a> Iterator for Sweep<'a> {
                 return None;
             }
             self.rest = rest;
-            return Some((peer.to, self.log.run_bytes(self.run, peer.cursor)));
+            return Some((peer.to, self.ring.run_bytes(self.run, peer.cursor)));
         }
     }
 }
@@ -205,53 +230,53 @@ mod tests {
 
     #[test]
     fn who_joins_during_a_sweep_gets_its_own_entry_and_nothing_before() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         let mut fanout = Fanout::new(Seq(0));
         fanout.insert(peer(1, Seq(0)));
         fanout.insert(peer(2, Seq(0)));
-        log.append("a", "");
-        assert!(fanout.advance(&log));
+        ring.append("a");
+        assert!(fanout.advance(&ring));
         fanout.sent(1);
-        let seq = log.append("c", "");
+        let seq = ring.append("c");
         fanout.insert(peer(3, seq));
-        let to: Vec<_> = fanout.transmits(&log).map(|(to, bytes)| (to.port(), bytes)).collect();
+        let to: Vec<_> = fanout.transmits(&ring).map(|(to, bytes)| (to.port(), bytes)).collect();
         assert_eq!(to, [(2, &b"a"[..])]);
         fanout.sent(1);
-        assert!(fanout.advance(&log));
-        let to: Vec<_> = fanout.transmits(&log).map(|(to, bytes)| (to.port(), bytes)).collect();
+        assert!(fanout.advance(&ring));
+        let to: Vec<_> = fanout.transmits(&ring).map(|(to, bytes)| (to.port(), bytes)).collect();
         assert_eq!(to, [(1, &b"c"[..]), (2, b"c"), (3, b"c")]);
         assert_eq!(fanout.sent(3), 3);
-        assert!(!fanout.advance(&log));
-        assert_eq!(fanout.floor(), log.end());
+        assert!(!fanout.advance(&ring));
+        assert_eq!(fanout.floor(), ring.end());
     }
 
     #[test]
     fn transmits_stop_where_the_source_address_changes() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         let mut fanout = Fanout::new(Seq(0));
         let other = Some("10.0.0.2".parse().unwrap());
         fanout.insert(peer(1, Seq(0)));
         fanout.insert(Peer { from: other, ..peer(2, Seq(0)) });
-        log.append("a", "");
-        assert!(fanout.advance(&log));
-        assert_eq!((fanout.transmits(&log).from(), fanout.transmits(&log).count()), (None, 1));
+        ring.append("a");
+        assert!(fanout.advance(&ring));
+        assert_eq!((fanout.transmits(&ring).from(), fanout.transmits(&ring).count()), (None, 1));
         fanout.sent(1);
-        assert!(fanout.advance(&log));
-        assert_eq!((fanout.transmits(&log).from(), fanout.transmits(&log).count()), (other, 1));
+        assert!(fanout.advance(&ring));
+        assert_eq!((fanout.transmits(&ring).from(), fanout.transmits(&ring).count()), (other, 1));
     }
 
     #[test]
     fn a_system_that_never_segments_is_asked_now_and_then_only() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         let mut fanout = Fanout::new(Seq(0));
         fanout.insert(peer(1, Seq(0)));
         let mut refusals = 0;
         for _ in 0..SWEEPS_UNSEGMENTED {
-            log.release(fanout.floor());
-            log.append("a", "");
-            log.append("b", "");
-            while fanout.advance(&log) {
-                if fanout.transmits(&log).segment().is_some() {
+            ring.release(fanout.floor());
+            ring.append("a");
+            ring.append("b");
+            while fanout.advance(&ring) {
+                if fanout.transmits(&ring).segment().is_some() {
                     refusals += 1;
                     fanout.unsegment();
                 } else {
@@ -285,14 +310,14 @@ mod tests {
         /// Whatever happens in between, every peer gets every entry from its first one on, once and in order.
         #[test]
         fn every_peer_gets_every_entry_once_and_in_order(steps in prop::collection::vec(step(), 1..400)) {
-            let mut log = Log::new(Seq(0));
+            let mut ring = Ring::new(Seq(0));
             let mut fanout = Fanout::new(Seq(0));
             let mut places: BTreeMap<u32, u32> = BTreeMap::new();
             let mut got: BTreeMap<u16, (u64, Vec<u8>)> = BTreeMap::new();
             let (mut said, mut joined) = (Vec::new(), 0u16);
-            let drain = |fanout: &mut Fanout, log: &Log, got: &mut BTreeMap<u16, (u64, Vec<u8>)>, most: usize| {
+            let drain = |fanout: &mut Fanout, ring: &Ring, got: &mut BTreeMap<u16, (u64, Vec<u8>)>, most: usize| {
                 let mut count = 0;
-                for (to, bytes) in fanout.transmits(log).take(most) {
+                for (to, bytes) in fanout.transmits(ring).take(most) {
                     got.get_mut(&to.port()).unwrap().1.extend_from_slice(bytes);
                     count += 1;
                 }
@@ -302,13 +327,13 @@ mod tests {
                 match step {
                     Step::Append(len) => {
                         let line = [b'a' + (said.len() % 26) as u8].repeat(len);
-                        log.append(std::str::from_utf8(&line).unwrap(), "");
+                        ring.append(std::str::from_utf8(&line).unwrap());
                         said.push(line);
                     }
                     Step::Join => {
                         joined += 1;
-                        places.insert(joined.into(), fanout.insert(peer(joined, log.end())));
-                        got.insert(joined, (log.end().0, Vec::new()));
+                        places.insert(joined.into(), fanout.insert(peer(joined, ring.end())));
+                        got.insert(joined, (ring.end().0, Vec::new()));
                     }
                     Step::Leave(nth) => {
                         if let Some((&member, &place)) = places.iter().nth(nth) {
@@ -317,7 +342,7 @@ mod tests {
                             got.remove(&u16::try_from(member).unwrap());
                         }
                     }
-                    Step::Send(most) => if fanout.advance(&log) { drain(&mut fanout, &log, &mut got, most) },
+                    Step::Send(most) => if fanout.advance(&ring) { drain(&mut fanout, &ring, &mut got, most) },
                     Step::Refuse => fanout.unsegment(),
                 }
                 prop_assert_eq!(fanout.len(), places.len());
@@ -325,10 +350,10 @@ mod tests {
                     prop_assert_eq!(fanout.peers[place as usize].member, MemberId(member));
                 }
             }
-            while fanout.advance(&log) {
-                drain(&mut fanout, &log, &mut got, usize::MAX);
+            while fanout.advance(&ring) {
+                drain(&mut fanout, &ring, &mut got, usize::MAX);
             }
-            prop_assert_eq!(fanout.floor(), log.end());
+            prop_assert_eq!(fanout.floor(), ring.end());
             for (peer, (first, bytes)) in got {
                 prop_assert_eq!(bytes, said[first as usize..].concat(), "peer {}", peer);
             }

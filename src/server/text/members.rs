@@ -12,32 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use slab::Slab;
+
 use crate::server::admission::Prefix;
 use crate::server::admission::rate::Meter;
+use crate::server::ids::{MemberId, Path, SocketId};
 use crate::time::Instant;
 use crate::wire::text::PREFIX_MAX;
 
-/// Slots that are kept when nobody takes them. Chosen: as many as a small room needs.
-const SLOTS_KEPT: usize = 64;
-
-/// One of the sockets of the driver, by its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct SocketId(pub usize);
-
-/// The way a datagram came, and so the way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Path {
-    /// The socket that it came through.
-    pub socket: SocketId,
-    /// Who sent it.
-    pub peer: SocketAddr,
-    /// The address of ours that it was sent to, where the driver knows it: replies leave from there.
-    pub local: Option<IpAddr>,
-}
-
-/// Names a member as long as it is here; may be given to another one afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct MemberId(pub(crate) u32);
+/// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
+const PLACES_KEPT: usize = 64;
 
 /// Somebody in the room.
 #[derive(Debug)]
@@ -73,8 +57,9 @@ impl Member {
 /// The members; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    slots: Vec<Option<Member>>,
-    free: Vec<MemberId>,
+    slots: Slab<Member>,
+    /// No place from here on is taken.
+    places: usize,
     by_address: BTreeMap<(SocketId, SocketAddr), MemberId>,
     by_silence: BTreeSet<(Instant, MemberId)>,
     by_prefix: BTreeSet<(Prefix, Instant, MemberId)>,
@@ -92,30 +77,26 @@ impl Members {
     }
 
     pub(crate) fn get(&self, id: MemberId) -> Option<&Member> {
-        self.slots.get(id.0 as usize)?.as_ref()
+        self.slots.get(id.key())
     }
 
     pub(crate) fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
-        self.slots.get_mut(id.0 as usize)?.as_mut()
+        self.slots.get_mut(id.key())
     }
 
     /// Those who are here behind `after`, in an order that does not change, and what they signed up as.
     pub(crate) fn after(&self, after: Option<MemberId>) -> impl Iterator<Item = (MemberId, &str)> {
-        let from = after.map_or(0, |MemberId(id)| id.saturating_add(1));
-        let slots = self.slots.iter().enumerate().skip(from as usize);
-        let members = slots.filter_map(|(id, slot)| Some((MemberId(u32::try_from(id).ok()?), slot.as_ref()?)));
-        members.filter(|(_, member)| !member.gone).map(|(id, member)| (id, &*member.nick))
+        let from = after.map_or(0, |id| id.key().saturating_add(1));
+        let members = (from..self.places).filter_map(|key| Some((key, self.slots.get(key)?)));
+        members.filter(|(_, member)| !member.gone).map(|(key, member)| (MemberId::of(key), &*member.nick))
     }
 
     /// Takes in somebody new, reached by `path`.
     pub(crate) fn insert(&mut self, now: Instant, path: Path) -> MemberId {
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            MemberId(u32::try_from(self.slots.len() - 1).expect("fewer members than addresses"))
-        });
         let (nick, meter) = (Box::default(), Meter::default());
         let member = Member { path, nick, heard: now, place: None, meter, unreached: 0, indexed: now, gone: false };
-        self.slots[id.0 as usize] = Some(member);
+        let id = MemberId::of(self.slots.insert(member));
+        self.places = self.places.max(id.key() + 1);
         let before = self.by_address.insert((path.socket, path.peer), id);
         debug_assert!(before.is_none(), "an address is one member");
         self.by_silence.insert((now, id));
@@ -127,11 +108,9 @@ impl Members {
     /// Lets a member go: its address is free at once. Its name stays taken until [`Members::forget`], for what it said
     /// may still be under way.
     pub(crate) fn remove(&mut self, id: MemberId) {
-        let Some(member) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut).filter(|member| !member.gone)
-        else {
-            return;
-        };
-        (member.gone, member.place) = (true, None);
+        let Some(member) = self.slots.get_mut(id.key()).filter(|member| !member.gone) else { return };
+        member.gone = true;
+        member.place = None;
         self.by_address.remove(&(member.path.socket, member.path.peer));
         self.by_silence.remove(&(member.indexed, id));
         self.by_prefix.remove(&(Prefix::of(member.path.peer.ip()), member.indexed, id));
@@ -140,24 +119,19 @@ impl Members {
 
     /// Gives the name of a member that is gone free again; does nothing for one that is here.
     pub(crate) fn forget(&mut self, id: MemberId) {
-        let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
-        if slot.take_if(|member| member.gone).is_some() {
-            self.free.push(id);
+        if self.slots.get(id.key()).is_some_and(|member| member.gone) {
+            self.slots.remove(id.key());
             self.give_back();
         }
     }
 
-    /// Gives memory back when a crowd has left: each time when only a quarter of the slots is taken.
+    /// Gives memory back when a crowd has left: each time when only a quarter of the places is taken.
     fn give_back(&mut self) {
-        let taken = self.slots.len() - self.free.len();
-        if self.slots.capacity() <= SLOTS_KEPT.max(4 * taken) {
+        if self.slots.capacity() <= PLACES_KEPT.max(4 * self.slots.len()) {
             return;
         }
-        let end = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        self.slots.truncate(end);
-        self.slots.shrink_to(SLOTS_KEPT);
-        self.free.retain(|id| (id.0 as usize) < end);
-        self.free.shrink_to(SLOTS_KEPT);
+        self.slots.shrink_to_fit();
+        self.places = self.slots.iter().next_back().map_or(0, |(key, _)| key + 1);
     }
 
     /// Whether the member is in the room.
@@ -199,7 +173,7 @@ impl Members {
 
     /// Puts a member where it belongs in the indices; false if it stood there already.
     fn reindex(&mut self, id: MemberId) -> bool {
-        let Some(member) = self.slots[id.0 as usize].as_mut() else {
+        let Some(member) = self.slots.get_mut(id.key()) else {
             debug_assert!(false, "indexed but gone");
             return false;
         };
@@ -218,7 +192,7 @@ impl Members {
     fn check(&self) {
         debug_assert_eq!(self.by_address.len(), self.by_silence.len());
         debug_assert_eq!(self.by_address.len(), self.by_prefix.len());
-        debug_assert!(self.by_address.len() + self.free.len() <= self.slots.len());
+        debug_assert!(self.by_address.len() <= self.slots.len());
     }
 }
 
@@ -288,7 +262,7 @@ mod tests {
             members.forget(id);
         }
         assert_eq!(members.len(), 2);
-        assert!(members.slots.capacity() + members.free.capacity() <= 2 * SLOTS_KEPT, "{}", members.slots.capacity());
+        assert!(members.slots.capacity() <= PLACES_KEPT, "{}", members.slots.capacity());
         assert!(members.get(crowd[1]).is_some());
     }
 }

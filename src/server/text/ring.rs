@@ -1,8 +1,8 @@
-//! The window of the log that is kept in memory.
+//! The send buffer of the members over text: what each of them is sent, as it is sent.
 //!
-//! Owns: the bytes of the newest entries, ready to be sent, and their numbers.
+//! Owns: the rendered bytes of the newest entries, while there are such members, and their numbers.
 //! Must not know: who has seen what; it is told up to which number entries may be forgotten.
-//! Driven by: `room` (append, release) and `fanout` (runs).
+//! Driven by: `text` (append, release) and `fanout` (runs).
 //!
 //! Entries lie one behind the other in a ring of bytes, each whole, so that entries of equal length that follow each
 //! other are one slice: what one `UDP_SEGMENT` call carries.
@@ -65,7 +65,7 @@ impl Run {
 
 /// The newest entries; see the module.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct Ring {
     bytes: Box<[u8]>,
     write: usize,
     spans: VecDeque<Span>,
@@ -74,7 +74,7 @@ pub(crate) struct Log {
     floor: Seq,
 }
 
-impl Log {
+impl Ring {
     /// An empty window whose next entry gets the number `next`.
     pub(crate) fn new(next: Seq) -> Self {
         Self {
@@ -102,11 +102,18 @@ impl Log {
         self.end().0 - self.floor.0
     }
 
-    /// Appends one entry of `head` and `tail`, at most [`LINE_MAX`] long together, and gives its number.
-    /// Forgets released entries as it needs their place: no more may be held
-    /// than fits, which is its caller's to see to.
-    pub(crate) fn append(&mut self, head: &str, tail: &str) -> Seq {
-        let len = head.len() + tail.len();
+    /// Nobody is to be sent the next entries up to `end`, nor any before them.
+    pub(crate) fn skip_to(&mut self, end: Seq) {
+        self.spans.clear();
+        self.write = 0;
+        self.first = end;
+        self.floor = end;
+    }
+
+    /// Appends one entry, at most [`LINE_MAX`] long, and gives its number. Forgets released entries as it needs their place: no
+    /// more may be held than fits, which is its caller's to see to.
+    pub(crate) fn append(&mut self, line: &str) -> Seq {
+        let len = line.len();
         assert!(len <= LINE_MAX, "a line is cut before it comes here");
         if self.bytes.len() - self.write < len {
             self.forget_from(self.write);
@@ -116,9 +123,7 @@ impl Log {
         while self.spans.len() == ENTRIES_MAX || self.oldest_lies_in(self.write, end) {
             self.forget();
         }
-        let place = &mut self.bytes[self.write..end];
-        place[..head.len()].copy_from_slice(head.as_bytes());
-        place[head.len()..].copy_from_slice(tail.as_bytes());
+        self.bytes[self.write..end].copy_from_slice(line.as_bytes());
         let seq = self.end();
         let (Ok(offset), Ok(len)) = (u32::try_from(self.write), u16::try_from(len)) else {
             unreachable!("an entry and the ring are small")
@@ -206,75 +211,75 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn said(log: &mut Log, line: &str) -> Seq {
-        log.append(line, "")
+    fn said(ring: &mut Ring, line: &str) -> Seq {
+        ring.append(line)
     }
 
     /// The bytes of the entry `seq`.
-    fn entry(log: &Log, seq: Seq) -> Option<&[u8]> {
-        log.span(seq).map(|span| log.slice(span, span))
+    fn entry(ring: &Ring, seq: Seq) -> Option<&[u8]> {
+        ring.span(seq).map(|span| ring.slice(span, span))
     }
 
     #[test]
     fn entries_are_numbered_one_by_one_from_where_the_log_begins() {
-        let mut log = Log::new(Seq(7));
-        assert_eq!(said(&mut log, "a"), Seq(7));
-        assert_eq!(log.append("jill", " joined!"), Seq(8));
-        assert_eq!(entry(&log, Seq(8)), Some(&b"jill joined!"[..]));
-        assert_eq!(entry(&log, Seq(6)), None);
-        assert_eq!(entry(&log, Seq(9)), None);
+        let mut ring = Ring::new(Seq(7));
+        assert_eq!(said(&mut ring, "a"), Seq(7));
+        assert_eq!(ring.append("jill joined!"), Seq(8));
+        assert_eq!(entry(&ring, Seq(8)), Some(&b"jill joined!"[..]));
+        assert_eq!(entry(&ring, Seq(6)), None);
+        assert_eq!(entry(&ring, Seq(9)), None);
     }
 
     #[test]
     fn entries_of_equal_length_are_one_run_and_the_last_may_be_shorter() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         for line in ["aaaa", "bbbb", "cc", "dd", "eeeeee"] {
-            said(&mut log, line);
+            said(&mut ring, line);
         }
-        let run = log.run(Seq(0), SEGMENTS_MAX);
+        let run = ring.run(Seq(0), SEGMENTS_MAX);
         assert_eq!(run, Run { start: Seq(0), end: Seq(3), segment: 4 });
-        assert_eq!(log.run_bytes(run, Seq(0)), b"aaaabbbbcc");
-        assert_eq!(log.run_bytes(run, Seq(2)), b"cc");
-        assert_eq!(log.run_bytes(run, Seq(3)), b"");
-        assert_eq!(log.run(Seq(3), SEGMENTS_MAX).len(), 1, "a longer one does not fit behind a shorter");
-        assert!(log.run(Seq(5), SEGMENTS_MAX).is_empty());
+        assert_eq!(ring.run_bytes(run, Seq(0)), b"aaaabbbbcc");
+        assert_eq!(ring.run_bytes(run, Seq(2)), b"cc");
+        assert_eq!(ring.run_bytes(run, Seq(3)), b"");
+        assert_eq!(ring.run(Seq(3), SEGMENTS_MAX).len(), 1, "a longer one does not fit behind a shorter");
+        assert!(ring.run(Seq(5), SEGMENTS_MAX).is_empty());
     }
 
     #[test]
     fn a_run_has_64_entries_and_not_one_more() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         for _ in 0..SEGMENTS_MAX + 1 {
-            said(&mut log, "x");
+            said(&mut ring, "x");
         }
-        assert_eq!(log.run(Seq(0), usize::MAX).len(), SEGMENTS_MAX as u64);
-        assert_eq!(log.run(Seq(0), 1).len(), 1);
+        assert_eq!(ring.run(Seq(0), usize::MAX).len(), SEGMENTS_MAX as u64);
+        assert_eq!(ring.run(Seq(0), 1).len(), 1);
     }
 
     #[test]
     fn a_run_carries_no_more_than_the_largest_datagram() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         for _ in 0..SEGMENTS_MAX {
-            said(&mut log, &"x".repeat(LINE_MAX));
+            said(&mut ring, &"x".repeat(LINE_MAX));
         }
-        let run = log.run(Seq(0), SEGMENTS_MAX);
+        let run = ring.run(Seq(0), SEGMENTS_MAX);
         assert_eq!(run.len(), (RUN_BYTES_MAX / LINE_MAX) as u64);
     }
 
     #[test]
     fn the_window_holds_as_many_entries_as_it_says_and_not_one_more() {
-        let mut log = Log::new(Seq(0));
+        let mut ring = Ring::new(Seq(0));
         for _ in 0..ENTRIES_MAX {
-            assert!(log.has_place());
-            said(&mut log, "x");
+            assert!(ring.has_place());
+            said(&mut ring, "x");
         }
-        assert!(!log.has_place());
-        log.release(Seq(1));
-        assert!(log.has_place());
-        said(&mut log, "y");
-        assert_eq!(log.first, Seq(1), "the oldest is forgotten when its place is needed, not before");
+        assert!(!ring.has_place());
+        ring.release(Seq(1));
+        assert!(ring.has_place());
+        said(&mut ring, "y");
+        assert_eq!(ring.first, Seq(1), "the oldest is forgotten when its place is needed, not before");
     }
 
-    impl Log {
+    impl Ring {
         /// The ring's bytes from the oldest held entry to the write position.
         fn held_bytes(&self) -> usize {
             match self.span(self.floor) {
@@ -295,29 +300,29 @@ mod tests {
         fn what_is_held_is_read_back_whatever_the_lengths_and_releases(
             steps in prop::collection::vec((0usize..=LINE_MAX, 0u64..40), 1..3000)
         ) {
-            let mut log = Log::new(Seq(0));
+            let mut ring = Ring::new(Seq(0));
             let mut model: Vec<String> = Vec::new();
             let mut floor = 0;
             for (index, (len, release)) in steps.into_iter().enumerate() {
                 let line = format!("{index:08}{}", "x".repeat(len.saturating_sub(8)));
-                if !log.has_place() {
+                if !ring.has_place() {
                     floor = (floor + release + 1).min(model.len() as u64);
-                    log.release(Seq(floor));
+                    ring.release(Seq(floor));
                     continue;
                 }
-                prop_assert_eq!(said(&mut log, &line), Seq(model.len() as u64));
+                prop_assert_eq!(said(&mut ring, &line), Seq(model.len() as u64));
                 model.push(line);
                 let mut seq = Seq(floor);
-                while seq < log.end() && floor + 200 > model.len() as u64 {
-                    let run = log.run(seq, SEGMENTS_MAX);
+                while seq < ring.end() && floor + 200 > model.len() as u64 {
+                    let run = ring.run(seq, SEGMENTS_MAX);
                     prop_assert!(!run.is_empty());
                     let expected: String = (run.start.0..run.end.0).map(|n| model[n as usize].as_str()).collect();
-                    prop_assert_eq!(log.run_bytes(run, run.start), expected.as_bytes());
+                    prop_assert_eq!(ring.run_bytes(run, run.start), expected.as_bytes());
                     seq = run.end;
                 }
             }
             for seq in floor..model.len() as u64 {
-                prop_assert_eq!(entry(&log, Seq(seq)), Some(model[seq as usize].as_bytes()));
+                prop_assert_eq!(entry(&ring, Seq(seq)), Some(model[seq as usize].as_bytes()));
             }
         }
     }
