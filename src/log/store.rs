@@ -114,8 +114,8 @@ pub enum State {
     Ready,
     /// They are rejected, and why; each turn it is tried again.
     Failing(Rejection),
-    /// There is nobody to take them: none are to be submitted until that changes. What was submitted before may still be
-    /// answered.
+    /// There is nobody to take them: none are to be submitted until that changes. What was submitted before, or crossed this, is
+    /// answered when there is somebody again.
     Away,
 }
 

@@ -18,6 +18,13 @@ const KNOWN: usize = 16;
 /// said to `transcript`, as tag and text.
 pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut transcript: impl FnMut(&str, &str)) {
     loop {
+        let mut is_told = false;
+        while server.takes_outcomes()
+            && let Some(outcome) = log.poll()
+        {
+            is_told = true;
+            server.handle_outcome(now, outcome, &mut transcript);
+        }
         let mut is_submitted = false;
         while let Some(draft) = server.poll_draft() {
             log.submit(&draft);
@@ -26,14 +33,7 @@ pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut tra
         if is_submitted {
             log.flush();
         }
-        let mut is_told = false;
-        while server.takes_outcomes()
-            && let Some(outcome) = log.poll()
-        {
-            is_told = true;
-            server.handle_outcome(now, outcome, &mut transcript);
-        }
-        if !is_told {
+        if !is_told && !is_submitted {
             return;
         }
     }

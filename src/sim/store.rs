@@ -304,7 +304,6 @@ impl Store for Backend {
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {
-        assert!(!self.is_away, "nothing is submitted to who is away");
         let mut parts = Vec::new();
         draft.for_each(|entry, _| parts.push(encoded(entry)));
         let at = self.some_time();

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::common::world::{Slow, memory};
 use udpchat::client::member::{Config as MemberConfig, Event, Member};
-use udpchat::log::{Memory, Store};
+use udpchat::log::{Memory, Opening, Outcome as Committing, State, Store};
 use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
 use udpchat::wire::frame::{History, Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{CloseReason, Instance, Refusal, Seq, SessionId};
+use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Who};
 
 const SOCKET: SocketId = SocketId(0);
 
@@ -241,6 +241,75 @@ fn the_backend_gives_the_order() {
     assert_eq!((jill.shown(), jack.shown()), (order.map(String::from).to_vec(), order.map(String::from).to_vec()));
     assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(3)))]);
     assert_eq!(jack.settled(), [(0, Outcome::Accepted(Seq(0)))]);
+}
+
+#[test]
+fn entries_that_came_another_way_are_shown_and_a_post_that_did_is_not_made_twice() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    let elsewhere = Who([9; 8]);
+    world.store.append_foreign(&Entry::Joined { who: elsewhere, nick: "jack" }, None);
+    let said = Entry::Said { who: elsewhere, nick: "jack", text: "from afar" };
+    world.store.append_foreign(&said, Some((elsewhere, PostId { instance: Instance([9; 8]), counter: 0 })));
+    world.run(&mut [&mut jill]);
+    assert_eq!(jill.shown(), ["jack joined!", "jack: from afar"]);
+    jill.member.ask(world.now);
+    world.run(&mut [&mut jill]);
+    assert!(jill.events.iter().any(|event| matches!(event, Event::People { people, .. } if people.len() == 2)));
+    // Jill's own, that got into the log through another server: this one settles it, and drafts it no more.
+    let MemberConfig { key, instance, .. } = Peer::config("jill", 1, 1);
+    let who = key.public().who();
+    let own = Entry::Said { who, nick: "jill", text: "by another way" };
+    world.store.append_foreign(&own, Some((who, PostId { instance, counter: 0 })));
+    world.run(&mut [&mut jill]);
+    let asked = world.store.asked();
+    world.say(0, "by another way", &mut [&mut jill]);
+    assert_eq!(jill.settled(), [(0, Outcome::Accepted(Seq(2)))]);
+    assert_eq!(world.store.asked(), asked);
+}
+
+#[test]
+fn while_the_log_is_away_what_is_said_waits_and_nothing_of_it_is_lost() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.store.tell(Committing::State(State::Away));
+    world.run(&mut [&mut jill]);
+    let before = world.store.asked();
+    world.say(0, "are you there?", &mut [&mut jill]);
+    world.wait(Duration::from_secs(30), &mut [&mut jill]);
+    assert_eq!((world.store.asked(), jill.settled().len()), (before, 0), "nothing is submitted, nothing refused");
+    world.store.tell(Committing::State(State::Ready));
+    world.run(&mut [&mut jill]);
+    while world.store.asked() > 0 {
+        world.store.commit(0);
+        world.run(&mut [&mut jill]);
+    }
+    assert_eq!(jill.shown(), ["jill joined!", "jill: are you there?"]);
+}
+
+#[test]
+fn another_log_is_another_room_and_the_server_goes_on() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.store.commit(0);
+    world.say(0, "lost with the log", &mut [&mut jill]);
+    let id = LogId([7; 16]);
+    world.store.tell(Committing::NewLog(Opening { id, ..Opening::default() }));
+    world.run(&mut [&mut jill]);
+    assert!(!jill.member.is_here(), "its session ended with the log");
+    world.wait(Duration::from_secs(1), &mut [&mut jill]);
+    assert!(jill.events.contains(&Event::AnotherLog));
+    assert!(jill.events.iter().any(|event| matches!(event, Event::Unconfirmed { counter: 0, .. })));
+    world.say(0, "in the new one", &mut [&mut jill]);
+    while world.store.asked() > 0 {
+        world.store.commit(0);
+        world.run(&mut [&mut jill]);
+    }
+    assert_eq!(jill.shown().last().map(String::as_str), Some("jill: in the new one"));
+    assert_eq!(jill.member.place(), Some((id, world.room.end())));
 }
 
 #[test]

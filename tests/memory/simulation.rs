@@ -117,3 +117,32 @@ fn whatever_the_weather_everything_is_as_promised() {
     }
     assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_SIM_SEED");
 }
+
+#[test]
+fn a_log_that_others_write_to_that_goes_away_or_becomes_another_one_keeps_every_promise() {
+    let seeds = match number("UDPCHAT_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("UDPCHAT_SIM_SEEDS").unwrap_or(SEEDS / 4),
+    };
+    let is_one = seeds.end - seeds.start == 1;
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let pick = |of: usize| usize::try_from(seed).unwrap() / 7 % of;
+        let scenario = Scenario {
+            foreign: [0.0, 0.1, 0.5][usize::try_from(seed).unwrap() % 3],
+            log_away: [None, Some(ms(200)), Some(ms(2_000)), Some(ms(20_000))][pick(4)],
+            new_log: seed % 5 == 0,
+            commit_late: ms([0, 5, 50, 500][pick(4)]),
+            ..scenario(seed)
+        };
+        let report = sim::run(&scenario, is_one);
+        if is_one {
+            println!("{}", report.trace.text());
+        }
+        if !report.violations.is_empty() {
+            println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds {failed:?}");
+}
