@@ -9,12 +9,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::client::Identity;
+use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
-use udpchat::wire::frame::{History, PostKind};
+use udpchat::wire::frame::PostKind;
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -65,20 +66,10 @@ impl Hall {
         let room = Server::new(Instant::ZERO, config, 1, store.open());
         let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new() };
         for number in 0..members {
-            let config = MemberConfig {
-                server: server(),
-                nick: format!("m{number}").parse().unwrap(),
-                key: StaticKey::generate(&mut entropy),
-                instance: Instance(entropy.bytes()),
-                present: false,
-                unnamed: false,
-                repeats: false,
-                place: None,
-                history: History::NONE,
-                pinned: None,
-                seed: entropy.bytes(),
-            };
-            hall.members.push(Member::new(hall.now, config));
+            let nick = format!("m{number}").parse().unwrap();
+            let (key, instance) = (StaticKey::generate(&mut entropy), Instance(entropy.bytes()));
+            let identity = Identity { present: false, ..Identity::new(key, instance, entropy.bytes()) };
+            hall.members.push(Member::new(hall.now, server(), nick, identity));
             while hall.hear(number) {
                 hall.send();
             }

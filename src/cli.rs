@@ -5,23 +5,26 @@
 //! Must not know: what the commands do.
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
+mod manual;
+mod values;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use regex::Regex;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::bench::Sizes;
-use crate::log::sqlite;
 use crate::net::HostPort;
-use crate::server::{Rate, TextPolicy};
-use crate::sim::{BitRate, Percent, Preset};
+use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
 use crate::wire::frame::History;
+pub use manual::{Manual, manual};
+pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
+use values::{bind_address, clients, count, duration, history, rate, text_history};
 
 /// A chat room over UDP: server, client and one-shot sender
 ///
@@ -139,70 +142,6 @@ pub struct Serve {
     /// Write no transcript to stdout
     #[arg(short, long)]
     pub quiet: bool,
-}
-
-/// Where a log is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Db {
-    /// Nowhere but in memory.
-    Memory,
-    /// In this file.
-    File(PathBuf),
-}
-
-impl FromStr for Db {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "" => Err("the name of a file, or ':memory:'".into()),
-            ":memory:" => Ok(Self::Memory),
-            name => Ok(Self::File(name.into())),
-        }
-    }
-}
-
-/// The values of `--sync`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Sync {
-    /// But for the last seconds
-    Normal,
-    /// At once: every message waits for the disk
-    Full,
-}
-
-impl From<Sync> for sqlite::Sync {
-    fn from(sync: Sync) -> Self {
-        match sync {
-            Sync::Normal => Self::Normal,
-            Sync::Full => Self::Full,
-        }
-    }
-}
-
-/// A rate, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateArg(pub Option<Rate>);
-
-/// The values of `--text`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Text {
-    /// Loopback, private, link-local, shared (100.64/10) and unique-local addresses
-    Private,
-    /// Every address; makes the server a reflector for whoever forges a source address
-    Any,
-    /// Nobody
-    Off,
-}
-
-impl From<Text> for TextPolicy {
-    fn from(text: Text) -> Self {
-        match text {
-            Text::Private => Self::Private,
-            Text::Any => Self::Any,
-            Text::Off => Self::Off,
-        }
-    }
 }
 
 /// Which server, and how long to wait for it.
@@ -419,15 +358,6 @@ pub struct Bench {
     pub json: bool,
 }
 
-/// The values of `bench --dialect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BenchDialect {
-    /// The original's protocol
-    Text,
-    /// Sessions: encrypted and acknowledged
-    Session,
-}
-
 /// `udpchat sim`
 #[derive(Args, Debug)]
 pub struct Sim {
@@ -506,280 +436,6 @@ pub struct Sim {
     /// Tell the story too, datagram by datagram
     #[arg(long)]
     pub trace: bool,
-}
-
-/// The values of `--dialect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SimDialect {
-    /// The original's protocol
-    Text,
-    /// Sessions
-    Session,
-    /// One after the other in the same weather
-    Both,
-}
-
-/// The values of `--restart-server`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RestartArg {
-    /// What was committed is still there
-    SameLog,
-    /// The log is another one, and empty
-    NewLog,
-}
-
-/// The values of `--weather`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WeatherArg {
-    /// A busy radio network at home: 2 % loss, 3 ms
-    Wifi,
-    /// A telephone on a train: 5 % loss, 45 ms, 5 Mbit, addresses change
-    Mobile,
-    /// A geostationary satellite: 1 % loss, 280 ms, 2 Mbit
-    Satellite,
-    /// Everything at once: 30 % loss, 100 ms, doubles, disorder, a cut of 5 s, addresses change
-    Storm,
-}
-
-impl WeatherArg {
-    /// The weather of that name.
-    pub const fn preset(self) -> Preset {
-        match self {
-            Self::Wifi => Preset::Wifi,
-            Self::Mobile => Preset::Mobile,
-            Self::Satellite => Preset::Satellite,
-            Self::Storm => Preset::Storm,
-        }
-    }
-}
-
-fn clients(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| (1..=100).contains(count)).ok_or_else(|| "a number from 1 to 100".into())
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
-}
-
-fn history(text: &str) -> Result<History, String> {
-    let wrong = || "write it like 50, 1h or all".to_owned();
-    match text.parse() {
-        _ if text == "all" => Ok(History::ALL),
-        Ok(messages) => Ok(History::Last(messages)),
-        Err(_) => humantime::parse_duration(text).map(|within| History::Within(within.as_secs())).map_err(|_| wrong()),
-    }
-}
-
-fn text_history(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
-}
-
-fn bind_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into())
-}
-
-fn rate(text: &str) -> Result<RateArg, String> {
-    if text == "off" { Ok(RateArg(None)) } else { text.parse().map(|rate| RateArg(Some(rate))) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
-    if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
-}
-
-/// What a man page says beyond the options.
-#[derive(Clone, Copy, Debug)]
-pub struct Manual {
-    /// Codes and what they mean.
-    pub exit_status: &'static [(&'static str, &'static str)],
-    /// Variables and what they do.
-    pub environment: &'static [(&'static str, &'static str)],
-    /// Paths and what they are for.
-    pub files: &'static [(&'static str, &'static str)],
-    /// What the command does, and the command.
-    pub examples: &'static [(&'static str, &'static str)],
-}
-
-const RUST_LOG: (&str, &str) =
-    ("RUST_LOG", "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::room=trace'.");
-const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if none is named.");
-const NICK: (&str, &str) = ("UDPCHAT_NICK", "The nick, if --nick is not given.");
-const STDOUT: (&str, &str) = ("stdout", "What is said in the room; control characters are escaped.");
-
-const DONE: (&str, &str) = ("0", "Done.");
-const FAILURE: (&str, &str) = ("1", "The system failed us, or a line of the input could not be sent.");
-const USAGE: (&str, &str) = ("2", "The command line is wrong.");
-const UNREACHABLE: (&str, &str) = (
-    "3",
-    "Unreachable: nothing listens there, there is no way there, the name does not resolve, or there is no answer.",
-);
-const REFUSED: (&str, &str) = (
-    "4",
-    "Refused: the nick is taken, the room is full, a message is not accepted, the server's key has changed, or it speaks \
-     only text and that is not wanted.",
-);
-const NOT_CONFIRMED: (&str, &str) =
-    ("5", "Not confirmed: nothing is known of a line, or for send of the server, in time; it may have arrived.");
-const SYSTEM: (&str, &str) = ("1", "The system failed us; what it said is on stderr.");
-const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was done.");
-
-const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, REFUSED, NOT_CONFIRMED, INTERRUPTED];
-const NO_FILE: (&str, &str) = ("none", "No file is read or written.");
-const STATE: (&str, &str) =
-    ("XDG_STATE_HOME", "Keys and logs are kept in its folder udpchat; without it in ~/.local/state/udpchat.");
-const CLIENT_KEY: (&str, &str) =
-    ("$XDG_STATE_HOME/udpchat/client.key", "Your key, made on first use. Who has it is you: keep it to yourself.");
-const SERVER_KEY: (&str, &str) =
-    ("$XDG_STATE_HOME/udpchat/server.key", "The key of your server, unless --key is given.");
-const REFUSED_KEYS: (&str, &str) = (
-    "$XDG_STATE_HOME/udpchat/server.key.refused",
-    "Keys that are refused for ten minutes, for what they had sent broke the server.",
-);
-const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
-const LOG: (&str, &str) = (
-    "$XDG_STATE_HOME/udpchat/room-ADDR:PORT.db",
-    "The room's log (SQLite), unless --db is given; more addresses have commas between them.",
-);
-const PLACES: (&str, &str) = (
-    "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N",
-    "How far you have read there; one for each that runs at a time.",
-);
-
-/// The manual of a subcommand, or of the whole for any other name.
-#[allow(clippy::too_many_lines)] // a table
-pub fn manual(subcommand: &str) -> Manual {
-    let overview = Manual {
-        exit_status: CLIENT_STATUS,
-        environment: &[SERVER, NICK, STATE, RUST_LOG],
-        files: &[CLIENT_KEY, SERVER_KEY, PINS],
-        examples: &[
-            ("Serve a room for this machine:", "udpchat serve"),
-            ("Join it from another terminal:", "udpchat join --nick jack"),
-            ("Say something from a script:", "udpchat send --nick bot 'the build is done'"),
-        ],
-    };
-    match subcommand {
-        "serve" => Manual {
-            exit_status: &[
-                ("0", "Ended by a signal."),
-                SYSTEM,
-                USAGE,
-                ("101", "It broke, told its members and said so on stderr: start it again."),
-            ],
-            environment: &[STATE, RUST_LOG],
-            files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, REFUSED_KEYS, LOG],
-            examples: &[
-                (
-                    "Serve the local network, over IPv4 and IPv6:",
-                    "udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999'",
-                ),
-                ("Forget what is older than a month:", "udpchat serve --keep 30d"),
-                ("Keep nothing on disk but the transcript:", "udpchat serve --db :memory: >transcript.txt"),
-                ("See how many members there are:", "pkill -USR1 -x udpchat"),
-            ],
-        },
-        "join" => Manual {
-            environment: &[SERVER, NICK, STATE, RUST_LOG],
-            files: &[STDOUT, CLIENT_KEY, PINS, PLACES],
-            examples: &[
-                ("Be asked for the nick, as by the original:", "udpchat join"),
-                ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
-                (
-                    "Say some lines and wait until they are confirmed:",
-                    "printf 'hey\\nbye\\n' | udpchat join --nick jack",
-                ),
-                ("Never speak plain text:", "udpchat join --nick jack --secure"),
-                ("For a program:", "udpchat join --nick jack --json"),
-            ],
-            ..overview
-        },
-        "send" => Manual {
-            environment: &[SERVER, NICK, STATE, RUST_LOG],
-            files: &[CLIENT_KEY, PINS],
-            examples: &[
-                (
-                    "Tell the room, and know whether it was told:",
-                    "udpchat send --nick bot 'the build is done' || echo not told",
-                ),
-                (
-                    "Try until it is told, and tell it once:",
-                    "until udpchat send --nick bot --id build-42 'the build is done'; do sleep 10; done",
-                ),
-                ("Send each line of a file:", "udpchat send --nick bot - <README.md"),
-            ],
-            ..overview
-        },
-        "ping" => Manual {
-            exit_status: &[
-                ("0", "At least one ping came back."),
-                SYSTEM,
-                USAGE,
-                ("3", "Unreachable, or none came back."),
-                ("4", "Refused: the server's key has changed, or it speaks only text and that is not wanted."),
-                INTERRUPTED,
-            ],
-            environment: &[SERVER, STATE, RUST_LOG],
-            files: &[("stdout", "What is found out."), PINS],
-            examples: &[
-                ("Is it there?", "udpchat ping --count 1 127.0.0.1:9999"),
-                ("Every 200 ms, for a program:", "udpchat ping --count 10 --interval 200ms --json"),
-            ],
-        },
-        "history" => Manual {
-            exit_status: &[DONE, ("1", "There is no log, or it cannot be read."), USAGE],
-            environment: &[("TZ", "The time zone that times are shown and read in."), STATE, RUST_LOG],
-            files: &[("stdout", "What was said, unless --export is given."), LOG],
-            examples: &[
-                ("What was said today and yesterday:", "udpchat history --since 48h"),
-                (
-                    "The last ten messages of a nick, then what it says from now on:",
-                    "udpchat history --from jack -n 10 --follow",
-                ),
-                ("Everything with a number in it, for a program:", "udpchat history --grep '[0-9]+' --json"),
-                ("A copy of the log, as JSON:", "udpchat history --export room.jsonl"),
-            ],
-        },
-        "key" => Manual {
-            exit_status: &[DONE, ("1", "There is no such key, or it cannot be read or removed."), USAGE],
-            environment: &[STATE, RUST_LOG],
-            files: &[CLIENT_KEY, SERVER_KEY, PINS],
-            examples: &[
-                ("Show fingerprints, to compare them with somebody else's:", "udpchat key"),
-                ("Take the next key of a server for its own:", "udpchat key forget 127.0.0.1:9999"),
-            ],
-        },
-        "bench" => Manual {
-            exit_status: &[DONE, SYSTEM, USAGE, UNREACHABLE],
-            environment: &[SERVER, RUST_LOG],
-            files: &[NO_FILE],
-            examples: &[
-                (
-                    "A server without limits, and 100 members on it:",
-                    "udpchat serve --quiet --rate off --signup-rate off --db :memory:",
-                ),
-                ("", "udpchat bench --members 100 --duration 5s"),
-                ("The same with sessions:", "udpchat bench --dialect session --members 100 --duration 5s"),
-                (
-                    "Lines of mixed lengths at a steady pace, the server watched:",
-                    "udpchat bench --size 20-256 --rate 200 --pid $(pgrep -x -n udpchat)",
-                ),
-            ],
-        },
-        "sim" => Manual {
-            exit_status: &[DONE, ("1", "What the protocol promises did not hold in this run."), USAGE],
-            environment: &[RUST_LOG],
-            files: &[("none", "No file is read or written, and nothing is sent.")],
-            examples: &[
-                ("See what loss does to both protocols:", "udpchat sim --loss 10% --delay 40ms"),
-                (
-                    "Read how a lost datagram is repaired:",
-                    "udpchat sim --clients 2 --messages 20 --loss 20% --dialect session --trace",
-                ),
-                ("Kill the server in a storm:", "udpchat sim --weather storm --restart-server --seed 7 --json"),
-            ],
-        },
-        _ => overview,
-    }
 }
 
 #[cfg(test)]

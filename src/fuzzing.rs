@@ -13,7 +13,8 @@ use arbitrary::Unstructured;
 use crate::adversary;
 use crate::adversary::limits::{Limits, SERVER_DATAGRAM};
 use crate::adversary::member::Adversary;
-use crate::client::member::{Config as MemberConfig, Event, Member};
+use crate::client::member::Member;
+use crate::client::{Event, Identity};
 use crate::log::{Memory, Store};
 use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
@@ -146,7 +147,7 @@ impl Server {
         let mut entropy = Entropy::new([7; 32]);
         let key = StaticKey::generate(&mut entropy);
         let config = Config::new(key, [2; 32]);
-        let honest = Member::new(Instant::ZERO, member(&mut entropy));
+        let honest = member(&mut entropy);
         let mut store = Memory::new(LogId([1; 16]));
         let room = server::Server::new(Instant::ZERO, config, 1, store.open());
         let mut server = Self { now: Instant::ZERO, room, store, honest, mallory: None, shown: 0 };
@@ -260,20 +261,9 @@ impl Server {
     }
 }
 
-fn member(entropy: &mut Entropy) -> MemberConfig {
-    MemberConfig {
-        server: address(1),
-        nick: "jill".parse().expect("a nick"),
-        key: StaticKey::generate(entropy),
-        instance: Instance(entropy.bytes()),
-        present: true,
-        unnamed: false,
-        repeats: false,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: entropy.bytes(),
-    }
+fn member(entropy: &mut Entropy) -> Member {
+    let identity = Identity::new(StaticKey::generate(entropy), Instance(entropy.bytes()), entropy.bytes());
+    Member::new(Instant::ZERO, address(1), "jill".parse().expect("a nick"), identity)
 }
 
 /// A member and a server that says anything.
@@ -288,7 +278,7 @@ impl Client {
         let mut entropy = Entropy::new([8; 32]);
         let key = StaticKey::generate(&mut entropy);
         let now = Instant::ZERO;
-        let mut client = Self { now, member: Member::new(now, member(&mut entropy)), server: None };
+        let mut client = Self { now, member: member(&mut entropy), server: None };
         client.server = client.shake_hands(&key, &mut entropy);
         client
     }

@@ -3,12 +3,13 @@
 
 use std::net::SocketAddr;
 
-use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::client::Identity;
+use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
-use udpchat::wire::frame::{History, PostKind};
+use udpchat::wire::frame::PostKind;
 use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
@@ -73,20 +74,10 @@ impl Hall {
         let (aside, datagrams) = (Vec::new(), Vec::new());
         let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new(), aside, datagrams };
         for number in 0..members {
-            let config = MemberConfig {
-                server: path(0).peer,
-                nick: format!("m{number}").parse().unwrap(),
-                key: StaticKey::generate(&mut entropy),
-                instance: Instance(entropy.bytes()),
-                present: false,
-                unnamed: false,
-                repeats: false,
-                place: None,
-                history: History::NONE,
-                pinned: None,
-                seed: entropy.bytes(),
-            };
-            hall.members.push(Member::new(hall.now, config));
+            let nick = format!("m{number}").parse().unwrap();
+            let (key, instance) = (StaticKey::generate(&mut entropy), Instance(entropy.bytes()));
+            let identity = Identity { present: false, ..Identity::new(key, instance, entropy.bytes()) };
+            hall.members.push(Member::new(hall.now, path(0).peer, nick, identity));
         }
         hall.settle();
         hall

@@ -16,7 +16,7 @@ use super::limits::{CLIENT_DATAGRAM, Limits};
 use crate::client::{Client, Config, Event, Identity};
 use crate::session::{Entropy, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
-use crate::wire::frame::{Ack, Frame, History, Outcome, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Ack, Frame, Outcome, ServerHello, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
 
@@ -187,17 +187,8 @@ fn meet<'a, 'b>(
 }
 
 fn config(entropy: &mut Entropy, server: SocketAddr, stays: bool) -> Config {
-    let identity = Identity {
-        key: StaticKey::generate(entropy),
-        instance: Instance(entropy.bytes()),
-        repeats: false,
-        present: stays,
-        unnamed: false,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: entropy.bytes(),
-    };
+    let identity = Identity::new(StaticKey::generate(entropy), Instance(entropy.bytes()), entropy.bytes());
+    let identity = Identity { present: stays, ..identity };
     let nick = "jill".parse().expect("a nick");
     Config { nick, servers: vec![server], timeout: TIMEOUT, stays, identity: Some(identity), is_secure: true }
 }

@@ -72,9 +72,23 @@ pub enum Over {
     Closed(CloseReason),
 }
 
-/// What the user is to know.
+/// What happened, for the user or whoever stands in between.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
+    /// There is a session: with a server of this key, of this log. Only [`super::member::Member`] says that; [`super::Client`]
+    /// makes [`Event::Joined`], [`Event::Begins`] and [`Event::Back`] of it.
+    Here {
+        /// The server's key.
+        key: PublicKey,
+        /// What program the server is.
+        software: Box<str>,
+        /// Which log.
+        log: LogId,
+        /// The first number that will come of it.
+        from: Seq,
+        /// The number behind the last that there is.
+        to: Seq,
+    },
     /// The server has answered: the client is in the room.
     Joined(Dialect),
     /// A datagram of the room, in the text dialect.
@@ -106,10 +120,17 @@ pub enum Event {
         /// Why not.
         why: GapReason,
     },
-    /// A line is in the log, or came back: as this entry, if it has a number.
-    Confirmed(Option<Seq>),
+    /// A line is in the log, or came back.
+    Confirmed {
+        /// Which post of a session it was.
+        post: Option<u64>,
+        /// Which entry it is, if it has a number.
+        seq: Option<Seq>,
+    },
     /// The server will not have a line.
     NotTaken {
+        /// Which post it was, if it came to that.
+        post: Option<u64>,
         /// What it was to be.
         kind: PostKind,
         /// The line.
@@ -117,8 +138,13 @@ pub enum Event {
         /// Why.
         why: Refusal,
     },
-    /// It is not known, and will not be, what became of this line.
-    Lost(String),
+    /// It is not known, and will not be, what became of a line.
+    Lost {
+        /// Which post it was, if it came to that.
+        post: Option<u64>,
+        /// The line, as sent.
+        line: String,
+    },
     /// The client is called so from now on.
     Renamed(Nick),
     /// The server is not there any more; the client tries to come back.

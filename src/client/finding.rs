@@ -1,17 +1,21 @@
 //! Looking for the server at one of its addresses: what does it speak?
 //!
-//! Owns: the probe, through a [`Member`] that begins with one; what came in text meanwhile, and how long a token is waited for.
+//! Owns: the probe, through a [`Member`] that begins with one, or the signup where only text is spoken; what came in text
+//! meanwhile, and how long a token is waited for.
 //! Must not know: other addresses, what is to be said.
 //! Driven by: `client`.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::member::{self, Member};
-use super::{Config, Identity, Unreachable};
+use super::config::Config;
+use super::event::{Event, Over, Unreachable};
+use super::member::Member;
+use super::{Client, State, text};
 use crate::time::Instant;
-use crate::wire::CloseReason;
-use crate::wire::packet;
+use crate::wire::frame::PostKind;
+use crate::wire::{CloseReason, Nick, packet};
 
 /// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: a server of ours answers a
 /// probe before anything else; a path's jitter is shorter than this.
@@ -20,10 +24,19 @@ const TOKEN_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 /// Text answers that are kept until the dialect is known. Chosen: a lively room's, for as long as that takes.
 const ANSWERS_MAX: usize = 256;
 
+/// How an address is asked.
+#[derive(Debug)]
+pub(super) enum Asking {
+    /// With a probe: it may speak sessions.
+    Session(Box<Member>),
+    /// With a signup: only text is to be spoken.
+    Text(Box<text::Client>),
+}
+
 /// One address that is looked at.
 #[derive(Debug)]
 pub(super) struct Finding {
-    pub(super) member: Member,
+    pub(super) asking: Asking,
     /// When this address was first asked.
     pub(super) since: Instant,
     /// What came in text, until when a token is waited for, and whether it was told that text is ignored.
@@ -38,29 +51,24 @@ pub(super) struct Finding {
 
 impl Finding {
     /// Begins with the address of that number.
-    pub(super) fn new(now: Instant, config: &Config, identity: &Identity, server: usize) -> Self {
-        let member = member::Config {
-            server: config.servers[server],
-            nick: config.nick.clone(),
-            unnamed: identity.unnamed,
-            key: identity.key.clone(),
-            instance: identity.instance,
-            repeats: identity.repeats,
-            present: identity.present,
-            place: identity.place,
-            history: identity.history,
-            pinned: identity.pinned,
-            seed: identity.seed,
+    pub(super) fn new(now: Instant, config: &Config, server: usize) -> Self {
+        let (server, nick) = (config.servers[server], config.nick.clone());
+        let asking = match &config.identity {
+            Some(identity) => Asking::Session(Box::new(Member::new(now, server, nick, identity.clone()))),
+            None => Asking::Text(Box::new(text::Client::new(now, text_config(config, server)))),
         };
-        let (member, answers) = (Member::new(now, member), Vec::new());
-        Self { member, since: now, answers, token_wait: None, ignores_text: false, hint: None, ended: None }
+        Self { asking, since: now, answers: Vec::new(), token_wait: None, ignores_text: false, hint: None, ended: None }
     }
 
     /// A datagram came from there.
     pub(super) fn take(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        let member = match &mut self.asking {
+            Asking::Session(member) => member,
+            Asking::Text(text) => return text.handle_datagram(now, from, bytes),
+        };
         let text = if packet::is_session(bytes) { None } else { std::str::from_utf8(bytes).ok() };
         if let Some(text) = text.filter(|text| !text.is_empty() && packet::token(bytes).is_none()) {
-            if self.member.is_seeking() && self.answers.len() < ANSWERS_MAX {
+            if member.is_seeking() && self.answers.len() < ANSWERS_MAX {
                 self.answers.push(text.to_owned());
                 let (least, most) = TOKEN_WAIT;
                 let wait = now.saturating_since(self.since).clamp(least, most);
@@ -68,21 +76,108 @@ impl Finding {
             }
             return;
         }
-        self.member.handle_datagram(now, from, bytes);
-        if !self.member.is_seeking() {
+        member.handle_datagram(now, from, bytes);
+        if !member.is_seeking() {
             // A server of ours: what came in text was for somebody who had this address before.
-            (self.token_wait, self.answers) = (None, Vec::new());
+            self.token_wait = None;
+            self.answers.clear();
         }
     }
 
     /// Why nothing came of it in time.
     pub(super) fn why_not(&self) -> Unreachable {
-        match self.hint.or_else(|| self.ended.map(Unreachable::Ended)) {
-            Some(why) => why,
-            None if self.member.are_tokens_refused() => Unreachable::NewTokens,
-            None if !self.member.is_seeking() => Unreachable::NoHandshake,
-            None if self.ignores_text => Unreachable::OnlyText,
-            None => Unreachable::NoAnswer,
+        if let Some(why) = self.hint.or_else(|| self.ended.map(Unreachable::Ended)) {
+            return why;
+        }
+        match &self.asking {
+            Asking::Session(member) if member.are_tokens_refused() => Unreachable::NewTokens,
+            Asking::Session(member) if !member.is_seeking() => Unreachable::NoHandshake,
+            Asking::Session(_) if self.ignores_text => Unreachable::OnlyText,
+            Asking::Session(_) | Asking::Text(_) => Unreachable::NoAnswer,
+        }
+    }
+}
+
+/// What a client of the text dialect is told of this one.
+pub(super) fn text_config(config: &Config, server: SocketAddr) -> text::Config {
+    let (nick, timeout, stays) = (config.nick.clone(), config.timeout, config.stays);
+    text::Config { nick, server, patience: config.patience(), timeout, stays }
+}
+
+impl Client {
+    /// Looks what came of looking for the server.
+    pub(super) fn find(&mut self, now: Instant) {
+        let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
+        if finding.token_wait.take_if(|at| *at <= now).is_some() {
+            if may_speak_text {
+                return self.speak_text(now);
+            }
+            if !std::mem::replace(&mut finding.ignores_text, true) {
+                self.events.push_back(Event::TextIgnored);
+            }
+        }
+        let (State::Finding(finding), addresses) = (&self.state, self.config.servers.len()) else { return };
+        if self.address_deadline(finding) <= now {
+            let why = finding.why_not();
+            log::debug!("{}: {why:?}, address {} of {addresses}", self.server(), self.server + 1);
+            self.try_next(why);
+        }
+    }
+
+    /// The server speaks text only, and was asked by a probe.
+    pub(super) fn speak_text(&mut self, now: Instant) {
+        let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let config = text_config(&self.config, self.config.servers[self.server]);
+        self.speak_text_with(now, text::Client::answered(now, config, finding.answers));
+    }
+
+    pub(super) fn speak_text_with(&mut self, now: Instant, mut text: text::Client) {
+        if std::mem::take(&mut self.asks) {
+            self.events.push_back(Event::NoPeople { in_text: true });
+        }
+        for (kind, line) in std::mem::take(&mut self.held) {
+            text_post(&mut text, &mut self.config.nick, kind, &line, &mut self.events);
+        }
+        if self.ends {
+            text.finish(now);
+        }
+        self.state = State::Text(Box::new(text));
+    }
+
+    pub(super) fn address_deadline(&self, finding: &Finding) -> Instant {
+        finding.since + self.config.patience()
+    }
+
+    pub(super) fn try_next(&mut self, why: Unreachable) {
+        self.events.push_back(Event::Failed(self.server(), why));
+        if self.server + 1 < self.config.servers.len() {
+            self.server += 1;
+            self.state = State::Finding(Box::new(Finding::new(self.now, &self.config, self.server)));
+        } else {
+            self.end(Over::Unreachable);
+        }
+    }
+}
+
+/// Says it in the text dialect, as far as that has words for it.
+pub(super) fn text_post(
+    text: &mut text::Client,
+    nick: &mut Nick,
+    kind: PostKind,
+    line: &str,
+    events: &mut VecDeque<Event>,
+) -> usize {
+    match kind {
+        PostKind::Say => text.say(line),
+        PostKind::Act => text.act(line),
+        PostKind::Other(_) => 0,
+        PostKind::Rename => {
+            if let Ok(to) = line.parse::<Nick>() {
+                text.rename(to.clone());
+                nick.clone_from(&to);
+                events.push_back(Event::Renamed(to));
+            }
+            0
         }
     }
 }

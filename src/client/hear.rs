@@ -1,108 +1,142 @@
-//! What the dialects have to tell, put into the one form that the user of a client is told things in.
+//! What happened below, on its way to the user of a client.
 //!
-//! Owns: which of the two queues an event goes to, what became of lines.
+//! Owns: which of the two queues an event goes to, what is remembered of it.
 //! Must not know: addresses, datagrams.
 //! Driven by: `client`, after whatever happened.
 
-use super::{Away, Client, Dialect, Event, Over, State, member, text};
-use crate::wire::frame::{Outcome, PostKind};
+use super::finding::Asking;
+use super::{Away, Client, Dialect, Event, Over, State, member};
 use crate::wire::{LogId, Seq};
 
 impl Client {
     /// Takes up what happened below.
     pub(super) fn absorb(&mut self) {
-        loop {
-            let member = match &mut self.state {
-                State::Text(_) => return self.absorb_text(),
-                State::Finding(finding) => &mut finding.member,
-                State::Session(member) => member,
-                State::Over => return,
-            };
-            let Some(event) = member.poll_untaken() else { break };
-            if matches!(event, member::Event::Here { .. }) {
-                self.state = match std::mem::replace(&mut self.state, State::Over) {
-                    State::Finding(finding) => State::Session(Box::new(finding.member)),
-                    state @ (State::Session(_) | State::Text(_) | State::Over) => state,
-                };
-            }
-            self.translate(event);
+        while let Some(event) = self.poll_below() {
+            self.take(event);
         }
         self.feed();
     }
 
-    fn absorb_text(&mut self) {
-        let State::Text(text) = &mut self.state else { return };
-        while let Some(event) = text.poll_event() {
-            let event = translate_text(event);
-            let is_entry = matches!(event, Event::Received(_));
-            if is_entry { &mut self.entries } else { &mut self.events }.push_back(event);
+    fn poll_below(&mut self) -> Option<Event> {
+        match &mut self.state {
+            State::Text(text) => text.poll_event(),
+            State::Session(member) => member.poll_untaken(),
+            State::Finding(finding) => match &mut finding.asking {
+                Asking::Session(member) => member.poll_untaken(),
+                Asking::Text(text) => text.poll_event(),
+            },
+            State::Over => None,
         }
     }
 
-    fn translate(&mut self, event: member::Event) {
-        let event = match event {
-            member::Event::Here { server, software, log, from, to } => {
-                match self.begin(Dialect::Session { key: server, software }, log, (from, to)) {
-                    Some(event) => event,
-                    None => return,
-                }
+    /// Remembers what there is to be remembered of an event, and hands it on to where the user takes it.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Here { key, software, log, from, to } => {
+                self.become_member();
+                self.begin(Dialect::Session { key, software }, log, (from, to));
             }
-            member::Event::Away(why) if !self.has_joined => {
+            Event::Joined(_) => {
+                self.become_text();
+                self.events.push_back(event);
+            }
+            Event::Failed(_, why) if matches!(self.state, State::Finding(_)) => self.try_next(why),
+            Event::Away(why) if matches!(self.state, State::Finding(_)) => {
                 // It is looked for still; what it said is for when nothing comes of that.
                 if let State::Finding(finding) = &mut self.state {
-                    finding.ended = why;
+                    finding.ended = if let Away::Closed(why) = why { Some(why) } else { None };
                 }
-                return;
             }
-            member::Event::Away(why) => {
-                (self.is_away, self.is_quiet) = (true, false);
-                if self.here_since + member::STOOD <= self.now {
-                    self.away_since = None;
-                }
-                self.away_since.get_or_insert(self.now);
-                Event::Away(why.map_or(Away::Silent, Away::Closed))
+            Event::Away(_) => {
+                self.go_away();
+                self.events.push_back(event);
             }
-            member::Event::Quiet(since) => {
+            Event::Quiet(_) => {
                 self.is_quiet = true;
-                Event::Quiet(since)
+                self.events.push_back(event);
             }
-            member::Event::Heard if std::mem::take(&mut self.is_quiet) => Event::Back,
-            member::Event::Heard => return,
-            member::Event::AnotherLog => {
-                (self.shown_to, self.to_be_shown) = (Seq(0), Seq(0));
-                return self.entries.push_back(Event::AnotherLog);
+            // Of a session: only who was told that it is quiet is told that it is not.
+            Event::Back if matches!(self.state, State::Session(_)) && !std::mem::take(&mut self.is_quiet) => {}
+            Event::AnotherLog => {
+                self.shown_to = Seq(0);
+                self.to_be_shown = Seq(0);
+                self.entries.push_back(event);
             }
-            member::Event::Entry { seq, encoded } => {
+            Event::Entry { .. } => {
                 if self.outstanding() == 0 && self.is_present() {
                     self.progress = self.now;
                 }
-                return self.entries.push_back(Event::Entry { seq, encoded });
+                self.entries.push_back(event);
             }
-            member::Event::Gap { first, count, why } => {
-                return self.entries.push_back(Event::Gap { first, count, why });
+            Event::Received(_) | Event::Gap { .. } => self.entries.push_back(event),
+            Event::Confirmed { post: Some(_), seq } => {
+                self.progress = self.now;
+                self.confirmed += 1;
+                if let Some(seq) = seq.filter(|_| self.is_present()) {
+                    self.to_be_shown = self.to_be_shown.max(seq + 1);
+                }
+                self.events.push_back(event);
             }
-            member::Event::Settled { counter, outcome } => return self.settled(counter, outcome),
-            member::Event::Unconfirmed { counter, .. } => {
-                let Some((_, line)) = self.under_way.remove(&counter) else { return };
+            Event::NotTaken { .. } => self.refused(event),
+            Event::Lost { post: Some(_), .. } => {
                 self.lost += 1;
-                Event::Lost(line)
+                self.events.push_back(event);
             }
-            member::Event::TextAnswer => return,
-            member::Event::Pong { stamp } => Event::Pong { stamp },
-            member::Event::People { people, more } => {
+            Event::People { more, .. } => {
                 self.awaits_people &= more;
-                Event::People { people, more }
+                self.events.push_back(event);
             }
-            member::Event::KeyChanged(key) => return self.end(Over::KeyChanged(key)),
-            member::Event::OtherVersion(version) => return self.end(Over::OtherVersion(version)),
-            member::Event::Over(_) if self.is_leaving => return,
-            member::Event::Over(why) => return self.end(Over::Closed(why)),
-        };
-        self.events.push_back(event);
+            Event::Over(Over::Closed(_)) if self.is_leaving => {}
+            Event::Over(why) if !self.is_text() => self.end(why),
+            Event::Confirmed { post: None, .. }
+            | Event::Lost { post: None, .. }
+            | Event::Back
+            | Event::Begins { .. }
+            | Event::Renamed(_)
+            | Event::TextIgnored
+            | Event::Pong { .. }
+            | Event::NoPeople { .. }
+            | Event::Failed(..)
+            | Event::Over(_) => self.events.push_back(event),
+        }
     }
 
-    /// A session stands, of a log from one number to another. What the user is told of that.
-    fn begin(&mut self, dialect: Dialect, log: LogId, (from, to): (Seq, Seq)) -> Option<Event> {
+    /// What was looked for is found: it speaks sessions.
+    fn become_member(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Finding(finding) => match finding.asking {
+                Asking::Session(member) => State::Session(member),
+                Asking::Text(text) => State::Text(text),
+            },
+            state @ (State::Session(_) | State::Text(_) | State::Over) => state,
+        };
+    }
+
+    /// What was looked for is found, and only text was to be spoken.
+    fn become_text(&mut self) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Finding(finding) => match finding.asking {
+                Asking::Text(text) => self.speak_text_with(self.now, *text),
+                Asking::Session(member) => self.state = State::Session(member),
+            },
+            state @ (State::Session(_) | State::Text(_) | State::Over) => self.state = state,
+        }
+    }
+
+    fn go_away(&mut self) {
+        self.is_quiet = false;
+        if !matches!(self.state, State::Session(_)) {
+            return;
+        }
+        self.is_away = true;
+        if self.here_since + member::STOOD <= self.now {
+            self.away_since = None;
+        }
+        self.away_since.get_or_insert(self.now);
+    }
+
+    /// A session stands, of a log from one number to another.
+    fn begin(&mut self, dialect: Dialect, log: LogId, (from, to): (Seq, Seq)) {
         // Only the first time: a session that ends as soon as it begins is no reason to wait longer.
         if !self.has_joined {
             self.progress = self.now;
@@ -113,7 +147,8 @@ impl Client {
         self.here_since = self.now;
         if self.log.replace(log) != Some(log) {
             let place = self.config.identity.as_ref().and_then(|identity| identity.place);
-            let (count, resumed) = (to.since(from), place == Some((log, from)) && !self.has_joined);
+            let count = to.since(from);
+            let resumed = place == Some((log, from)) && !self.has_joined;
             self.entries.push_back(Event::Begins { log, from, count, resumed });
             if count > 0 && self.is_present() {
                 // Whoever wants to see it does, also if nothing is to be said.
@@ -121,51 +156,24 @@ impl Client {
             }
         }
         let was_gone = std::mem::take(&mut self.is_away) | std::mem::take(&mut self.is_quiet);
-        match std::mem::replace(&mut self.has_joined, true) {
-            false => Some(Event::Joined(dialect)),
-            true if was_gone => Some(Event::Back),
-            // Another session beside the old one: nobody noticed.
-            true => None,
+        if !std::mem::replace(&mut self.has_joined, true) {
+            self.events.push_back(Event::Joined(dialect));
+        } else if was_gone {
+            self.events.push_back(Event::Back);
         }
+        // Else it is another session beside the old one: nobody noticed.
     }
 
-    fn settled(&mut self, counter: u64, outcome: Outcome) {
-        let Some((kind, line)) = self.under_way.remove(&counter) else { return };
+    fn refused(&mut self, event: Event) {
+        let Event::NotTaken { why, .. } = event else { return };
         self.progress = self.now;
-        match outcome {
-            Outcome::Accepted(seq) => {
-                self.confirmed += 1;
-                if self.is_present() {
-                    self.to_be_shown = self.to_be_shown.max(seq + 1);
-                }
-                self.events.push_back(Event::Confirmed(Some(seq)));
-                if kind == PostKind::Rename {
-                    self.events.push_back(Event::Renamed(self.nick().clone()));
-                }
-            }
-            Outcome::Refused(why) => {
-                self.not_taken += 1;
-                self.events.push_back(Event::NotTaken { kind, line, why });
-                if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
-                    // What comes behind it would come before it the next time.
-                    let rest = std::mem::take(&mut self.held);
-                    self.not_taken += rest.len() as u64;
-                    self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { kind, line, why }));
-                }
-            }
+        self.not_taken += 1;
+        self.events.push_back(event);
+        if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
+            // What comes behind it would come before it the next time.
+            let rest = std::mem::take(&mut self.held);
+            self.not_taken += rest.len() as u64;
+            self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { post: None, kind, line, why }));
         }
-    }
-}
-
-fn translate_text(event: text::Event) -> Event {
-    match event {
-        text::Event::Joined(_) => Event::Joined(Dialect::Text),
-        text::Event::Received(text) => Event::Received(text),
-        text::Event::Confirmed => Event::Confirmed(None),
-        text::Event::Away(why) => Event::Away(Away::Unreachable(why)),
-        text::Event::Back => Event::Back,
-        text::Event::Lost(line) => Event::Lost(line),
-        text::Event::Failed(address, why) => Event::Failed(address, why),
-        text::Event::Over => Event::Over(Over::Unreachable),
     }
 }

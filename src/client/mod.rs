@@ -19,70 +19,31 @@
 //!    +--> next address, or over
 //! ```
 
+mod config;
 mod event;
 mod finding;
 mod hear;
 pub mod member;
+mod patience;
 pub mod text;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use config::{Config, Identity};
 pub use event::{Away, Dialect, Event, Over, Unreachable};
 
-use crate::session::{PublicKey, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
-use crate::wire::frame::{History, PostKind};
-use crate::wire::{Instance, LogId, Nick, Seq};
-use finding::Finding;
+use crate::wire::frame::PostKind;
+use crate::wire::text::lines;
+use crate::wire::{LogId, Nick, Seq};
+use finding::{Asking, Finding, text_post};
 use member::Member;
 
 /// Lines that wait or are not settled before no more are asked for: a window under way, and another one.
 const LINES_MAX: usize = 128;
-
-/// What a client is told at its beginning.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What it wants to be called.
-    pub nick: Nick,
-    /// The addresses of the server, in the order in which they are tried; at least one.
-    pub servers: Vec<SocketAddr>,
-    /// The longest wait for the server's first answer, shared out among the addresses, for something to become of a line,
-    /// and, unless it stays, for a server that went away.
-    pub timeout: Duration,
-    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
-    pub stays: bool,
-    /// Who it is in a session; without it only text is spoken.
-    pub identity: Option<Identity>,
-    /// Never to speak text.
-    pub is_secure: bool,
-}
-
-/// What a client is in sessions.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// Its key.
-    pub key: StaticKey,
-    /// Which running client; random, or the same again if it says the same again.
-    pub instance: Instance,
-    /// It says the same again when it is run again: the server is to remember all of it, and lines are said one after
-    /// the other.
-    pub repeats: bool,
-    /// Whether others are to know that it is here.
-    pub present: bool,
-    /// Whether it tells its nick to a server that it does not know yet.
-    pub unnamed: bool,
-    /// The log that it knows and the next number that it wants of it.
-    pub place: Option<(LogId, Seq)>,
-    /// How far back it wants to begin if it has no place.
-    pub history: History,
-    /// The server's key, if it is known: another one is not talked to.
-    pub pinned: Option<PublicKey>,
-    /// All its randomness comes from this.
-    pub seed: [u8; 32],
-}
 
 #[derive(Debug)]
 enum State {
@@ -102,8 +63,6 @@ pub struct Client {
     server: usize,
     /// Lines that wait for the dialect to be known, or for their turn.
     held: VecDeque<(PostKind, String)>,
-    /// Posts that are not settled.
-    under_way: BTreeMap<u64, (PostKind, String)>,
     confirmed: u64,
     not_taken: u64,
     lost: u64,
@@ -142,17 +101,13 @@ impl Client {
     /// If there is no address.
     pub fn new(now: Instant, config: Config) -> Self {
         assert!(!config.servers.is_empty(), "a client needs an address to look at");
-        let state = match &config.identity {
-            Some(identity) => State::Finding(Box::new(Finding::new(now, &config, identity, 0))),
-            None => State::Text(Box::new(text::Client::new(now, text_config(&config, config.servers.clone())))),
-        };
+        let state = State::Finding(Box::new(Finding::new(now, &config, 0)));
         Self {
             config,
             now,
             state,
             server: 0,
             held: VecDeque::new(),
-            under_way: BTreeMap::new(),
             confirmed: 0,
             not_taken: 0,
             lost: 0,
@@ -199,7 +154,7 @@ impl Client {
 
     /// Whether text is spoken.
     pub const fn is_text(&self) -> bool {
-        matches!(self.state, State::Text(_))
+        matches!(self.state, State::Text(_)) || self.config.identity.is_none()
     }
 
     /// Whether a line that comes to nothing is news: the server is known to tell what becomes of lines.
@@ -228,8 +183,12 @@ impl Client {
 
     /// Lines that wait or of which nothing is known yet.
     pub fn outstanding(&self) -> usize {
-        let text = if let State::Text(text) = &self.state { text.outstanding() } else { 0 };
-        self.held.len() + self.under_way.len() + text
+        let under_way = match &self.state {
+            State::Text(text) => text.outstanding(),
+            State::Session(member) => member.outstanding(),
+            State::Finding(_) | State::Over => 0,
+        };
+        self.held.len() + under_way
     }
 
     /// Lines that are in the log, or came back.
@@ -365,7 +324,10 @@ impl Client {
             State::Text(text) => text.handle_timeout(now),
             State::Session(member) => member.handle_timeout(now),
             State::Finding(finding) => {
-                finding.member.handle_timeout(now);
+                match &mut finding.asking {
+                    Asking::Session(member) => member.handle_timeout(now),
+                    Asking::Text(text) => text.handle_timeout(now),
+                }
                 self.find(now);
             }
             State::Over => {}
@@ -419,7 +381,10 @@ impl Client {
         match &mut self.state {
             State::Text(text) => text.poll_transmit(),
             State::Session(member) => member.poll_transmit(),
-            State::Finding(finding) => finding.member.poll_transmit(),
+            State::Finding(finding) => match &mut finding.asking {
+                Asking::Session(member) => member.poll_transmit(),
+                Asking::Text(text) => text.poll_transmit(),
+            },
             State::Over => None,
         }
     }
@@ -430,7 +395,10 @@ impl Client {
         match &mut self.state {
             State::Text(text) => text.transmitted(now),
             State::Session(member) => member.transmitted(now),
-            State::Finding(finding) => finding.member.transmitted(now),
+            State::Finding(finding) => match &mut finding.asking {
+                Asking::Session(member) => member.transmitted(now),
+                Asking::Text(text) => text.transmitted(now),
+            },
             State::Over => {}
         }
     }
@@ -442,8 +410,11 @@ impl Client {
             State::Text(text) => text.poll_timeout(),
             State::Session(member) => member.poll_timeout(),
             State::Finding(finding) => {
-                let mine = [finding.token_wait, Some(self.address_deadline(finding)), finding.member.poll_timeout()];
-                mine.into_iter().flatten().min()
+                let asking = match &finding.asking {
+                    Asking::Session(member) => member.poll_timeout(),
+                    Asking::Text(text) => text.poll_timeout(),
+                };
+                [finding.token_wait, Some(self.address_deadline(finding)), asking].into_iter().flatten().min()
             }
             State::Over => None,
         };
@@ -462,6 +433,12 @@ impl Client {
         if let State::Text(text) = &mut self.state {
             return text_post(text, &mut self.config.nick, kind, line, &mut self.events);
         }
+        if self.config.identity.is_none() {
+            // It is cut when it is said.
+            let count = if kind == PostKind::Say { lines(&self.config.nick, line).len() } else { 1 };
+            self.held.push_back((kind, line.to_owned()));
+            return count;
+        }
         let parts = match kind {
             PostKind::Say => texts(line, TEXT_MAX),
             PostKind::Act => texts(line, ACT_MAX),
@@ -477,135 +454,9 @@ impl Client {
     fn feed(&mut self) {
         let State::Session(member) = &mut self.state else { return };
         let one_by_one = self.config.identity.as_ref().is_some_and(|identity| identity.repeats);
-        while !one_by_one || self.under_way.is_empty() {
+        while !one_by_one || member.outstanding() == 0 {
             let Some((kind, line)) = self.held.pop_front() else { return };
-            let counter = member.post(self.now, kind, &line);
-            self.under_way.insert(counter, (kind, line));
-        }
-    }
-
-    /// Looks what came of looking for the server.
-    fn find(&mut self, now: Instant) {
-        let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
-        if finding.token_wait.take_if(|at| *at <= now).is_some() {
-            if may_speak_text {
-                return self.speak_text(now);
-            }
-            if !std::mem::replace(&mut finding.ignores_text, true) {
-                self.events.push_back(Event::TextIgnored);
-            }
-        }
-        let (State::Finding(finding), addresses) = (&self.state, self.config.servers.len()) else { return };
-        if self.address_deadline(finding) <= now {
-            let why = finding.why_not();
-            log::debug!("{}: {why:?}, address {} of {addresses}", self.server(), self.server + 1);
-            self.try_next(why);
-        }
-    }
-
-    fn speak_text(&mut self, now: Instant) {
-        let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
-        let config = text_config(&self.config, vec![self.config.servers[self.server]]);
-        let mut text = text::Client::answered(now, config, finding.answers);
-        if std::mem::take(&mut self.asks) {
-            self.events.push_back(Event::NoPeople { in_text: true });
-        }
-        for (kind, line) in std::mem::take(&mut self.held) {
-            text_post(&mut text, &mut self.config.nick, kind, &line, &mut self.events);
-        }
-        if self.ends {
-            text.finish(now);
-        }
-        self.state = State::Text(Box::new(text));
-    }
-
-    fn address_deadline(&self, finding: &Finding) -> Instant {
-        let addresses = u32::try_from(self.config.servers.len()).unwrap_or(u32::MAX);
-        finding.since + self.config.timeout / addresses
-    }
-
-    fn try_next(&mut self, why: Unreachable) {
-        self.events.push_back(Event::Failed(self.server(), why));
-        match &self.config.identity {
-            Some(identity) if self.server + 1 < self.config.servers.len() => {
-                self.server += 1;
-                let finding = Finding::new(self.now, &self.config, identity, self.server);
-                self.state = State::Finding(Box::new(finding));
-            }
-            _ => self.end(Over::Unreachable),
-        }
-    }
-
-    /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
-    /// away, if nobody is there who can leave.
-    fn patience_ends(&self) -> Option<Instant> {
-        if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
-            return None;
-        }
-        let is_owed = self.outstanding() > 0 || self.awaits_people;
-        let waits_for_lines = (is_owed && (self.ends || !self.config.stays))
-            || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
-        let waits_for_server = self.is_away && !self.config.stays;
-        let lines = waits_for_lines.then_some(self.progress);
-        let server = self.away_since.filter(|_| waits_for_server);
-        lines.into_iter().chain(server).min().map(|since| since + self.config.timeout)
-    }
-
-    fn give_up(&mut self) {
-        self.lose_all();
-        if std::mem::take(&mut self.awaits_people) {
-            self.events.push_back(Event::NoPeople { in_text: false });
-        }
-        self.to_be_shown = Seq(0);
-        if !self.ends {
-            self.end(Over::GaveUp);
-        }
-    }
-
-    fn lose_all(&mut self) {
-        let lines: Vec<_> = std::mem::take(&mut self.under_way).into_values().chain(self.held.drain(..)).collect();
-        self.lost += lines.len() as u64;
-        self.events.extend(lines.into_iter().map(|(_, line)| Event::Lost(line)));
-    }
-
-    fn end(&mut self, why: Over) {
-        if self.has_joined {
-            self.lose_all();
-        }
-        self.state = State::Over;
-        self.events.push_back(Event::Over(why));
-    }
-}
-
-impl Config {
-    fn may_speak_text(&self) -> bool {
-        !self.is_secure && self.identity.as_ref().is_none_or(|identity| identity.pinned.is_none())
-    }
-}
-
-fn text_config(config: &Config, servers: Vec<SocketAddr>) -> text::Config {
-    text::Config { nick: config.nick.clone(), servers, timeout: config.timeout, stays: config.stays }
-}
-
-/// Says it in the text dialect, as far as that has words for it.
-fn text_post(
-    text: &mut text::Client,
-    nick: &mut Nick,
-    kind: PostKind,
-    line: &str,
-    events: &mut VecDeque<Event>,
-) -> usize {
-    match kind {
-        PostKind::Say => text.say(line),
-        PostKind::Act => text.act(line),
-        PostKind::Other(_) => 0,
-        PostKind::Rename => {
-            if let Ok(to) = line.parse::<Nick>() {
-                text.rename(to.clone());
-                nick.clone_from(&to);
-                events.push_back(Event::Renamed(to));
-            }
-            0
+            member.post(self.now, kind, &line);
         }
     }
 }

@@ -6,8 +6,7 @@ use crate::log::{Memory, Store};
 use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::wire::entry::Entry;
-use crate::wire::frame::History;
-use crate::wire::{LogId, Seq};
+use crate::wire::{Instance, LogId, Seq};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const SOCKET: SocketId = SocketId(0);
@@ -21,17 +20,7 @@ fn key(seed: u8) -> StaticKey {
 }
 
 fn identity() -> Identity {
-    Identity {
-        key: key(1),
-        instance: Instance([1; 8]),
-        repeats: false,
-        present: true,
-        unnamed: false,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: [1; 32],
-    }
+    Identity::new(key(1), Instance([1; 8]), [1; 32])
 }
 
 fn config(servers: &[u16]) -> Config {
@@ -267,8 +256,9 @@ fn a_script_whose_server_falls_silent_gives_up_after_its_timeout_and_names_every
     talk.wait(Duration::from_millis(100), &mut ours());
     ["one", "two"].into_iter().for_each(|line| drop(talk.client.say(talk.now, line).to_string()));
     talk.wait(TIMEOUT, &mut nobody);
-    let lost: Vec<_> = talk.told.iter().filter(|event| matches!(event, Event::Lost(_))).collect();
-    assert_eq!(lost, [&Event::Lost("one".into()), &Event::Lost("two".into())]);
+    let lost = |event: &Event| if let Event::Lost { line, .. } = event { Some(line.clone()) } else { None };
+    let lost: Vec<_> = talk.told.iter().filter_map(lost).collect();
+    assert_eq!(lost, ["one", "two"]);
     assert_eq!((talk.over(), talk.client.lost()), (Some(Over::GaveUp), 2));
 }
 
@@ -318,7 +308,7 @@ fn a_user_who_takes_nothing_stops_entries_and_not_what_became_of_lines() {
         coming.extend(server(talk.now, address(1), &bytes));
     }
     coming.iter().for_each(|bytes| talk.client.handle_datagram(talk.now, address(1), bytes));
-    assert_eq!(talk.client.poll_event(), Some(Event::Confirmed(Some(Seq(1)))));
+    assert_eq!(talk.client.poll_event(), Some(Event::Confirmed { post: Some(0), seq: Some(Seq(1)) }));
     assert!(talk.client.has_entries());
 }
 
@@ -367,4 +357,33 @@ fn who_says_something_and_ends_waits_until_it_has_seen_it_in_the_room() {
     }
     let entries = talk.told.iter().filter(|event| matches!(event, Event::Entry { .. })).count();
     assert_eq!(entries, 3);
+}
+
+#[test]
+fn where_only_text_is_spoken_every_address_is_tried_and_the_first_that_answers_is_the_server() {
+    let mut client = Client::new(Instant::ZERO, Config { identity: None, ..config(&[1, 2, 3]) });
+    let sent = |client: &mut Client, now| {
+        let mut sent = Vec::new();
+        while let Some(bytes) = client.poll_transmit() {
+            sent.push(String::from_utf8(bytes.to_vec()).unwrap());
+            client.transmitted(now);
+        }
+        sent
+    };
+    let ms = Instant::from_millis;
+    assert_eq!(client.say(ms(0), "hey"), 1);
+    assert_eq!(sent(&mut client, ms(0)), ["SIGNUP_TAG:jill"]);
+    client.handle_unreachable(ms(1), Unreachable::Refused);
+    assert_eq!((client.server(), sent(&mut client, ms(1)).len()), (address(2), 1), "refused: at once");
+    client.handle_timeout(ms(1) + TIMEOUT / 3);
+    assert_eq!((client.server(), sent(&mut client, ms(2000)).len()), (address(3), 1), "silent: after its share");
+    client.handle_datagram(ms(2001), address(2), b"too late");
+    client.handle_datagram(ms(2002), address(3), b"jill joined!");
+    assert_eq!(sent(&mut client, ms(2002)), ["jill: hey"], "what was said before follows");
+    let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
+    let failed = [(1, Unreachable::Refused), (2, Unreachable::NoAnswer)];
+    let failed = failed.map(|(port, why)| Event::Failed(address(port), why));
+    assert_eq!(events[..2], failed);
+    assert_eq!(events[2..], [Event::Joined(Dialect::Text)]);
+    assert_eq!(client.poll_entry(), Some(Event::Received("jill joined!".into())));
 }

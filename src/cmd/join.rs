@@ -14,7 +14,7 @@ use super::talk::{Known, Wanted, away, over, prepare, quiet};
 use super::{Exit, Failure, lines, mark};
 use crate::cli::Join;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
-use crate::net::client::{ClientLoop, End, Next, Source, Ticked, UI, Ui};
+use crate::net::client::{ClientLoop, DRIVER, Driver, End, Next, Source, Ticked};
 use crate::net::state::PlaceFile;
 use crate::net::stdio::{Input, Line, Output};
 use crate::time::Instant;
@@ -76,7 +76,7 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
     let end = client.run(&mut ui)?;
     ui.output.finish();
     ui.remember();
-    ui.conclude(&client.client, end, client.input_has_ended())
+    ui.conclude(&client.port.client, end, client.input_has_ended())
 }
 
 fn ask_nick(input: &mut Input) -> io::Result<Option<Nick>> {
@@ -303,15 +303,16 @@ impl LineMode {
             }
             Event::Begins { .. }
             | Event::Joined(_)
-            | Event::Confirmed(_)
+            | Event::Confirmed { .. }
             | Event::Pong { .. }
+            | Event::Here { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
-            Event::NotTaken { kind: PostKind::Rename, line, why } => {
+            Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
                 notice(format_args!("you are not called {}: {why}", sanitize::escaped(&line)));
             }
             Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
-            Event::Lost(line) => {
+            Event::Lost { line, .. } => {
                 // A server that never returns lines would make this said of every one.
                 if !self.interactive || client.tells_of_lines() || !client.is_here() {
                     notice(format_args!("not confirmed: {}", sanitize::escaped(&line)));
@@ -401,13 +402,13 @@ fn without_probe(line: &str) -> [&str; 2] {
     nick.map_or([line, ""], |nick| [nick, JOINED])
 }
 
-impl Ui for LineMode {
+impl Driver for LineMode {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
         self.tell(client, event);
         Ok(())
     }
 
-    fn line(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+    fn input(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
         let next = match line {
             Line::Text(line) => self.carry_out(now, client, &line),
             Line::NotUtf8(number) => {
@@ -434,7 +435,7 @@ impl Ui for LineMode {
         if ready {
             self.output.set_writable(registry);
         }
-        self.output.flush(registry, UI).map_err(|err| {
+        self.output.flush(registry, DRIVER).map_err(|err| {
             let message = format!("cannot write to stdout: {err}");
             io::Error::new(err.kind(), message)
         })?;

@@ -81,9 +81,9 @@ impl<'a> Told<'a> {
                 };
                 Self::Gap { first: first.0, count: *count, why }
             }
-            Event::Confirmed(seq) => Self::Confirmed { seq: seq.map(|seq| seq.0) },
+            Event::Confirmed { seq, .. } => Self::Confirmed { seq: seq.map(|seq| seq.0) },
             Event::NotTaken { line, why, .. } => Self::Refused { text: line, why: why.to_string() },
-            Event::Lost(line) => Self::Lost { text: line },
+            Event::Lost { line, .. } => Self::Lost { text: line },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
             Event::Away(Away::Silent) => Self::Away { why: CloseReason::TimedOut.to_string() },
@@ -96,7 +96,11 @@ impl<'a> Told<'a> {
                 Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
             }
             Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
-            Event::Begins { .. } | Event::Pong { .. } | Event::NoPeople { .. } | Event::Over(_) => return None,
+            Event::Here { .. }
+            | Event::Begins { .. }
+            | Event::Pong { .. }
+            | Event::NoPeople { .. }
+            | Event::Over(_) => return None,
         })
     }
 }

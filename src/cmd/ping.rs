@@ -14,7 +14,7 @@ use super::talk::{Known, Wanted, over, prepare};
 use super::{Exit, Failure};
 use crate::cli::{Ping, Target};
 use crate::client::{Client, Dialect, Event, Unreachable};
-use crate::net::client::{ClientLoop, End, Next, Source, Ticked, Ui};
+use crate::net::client::{ClientLoop, Driver, End, Next, Source, Ticked};
 use crate::net::state::make_key;
 use crate::net::stdio::Line;
 use crate::time::Instant;
@@ -69,13 +69,13 @@ pub(super) fn run(args: Ping) -> Result<(), Failure> {
     };
     let end = client.run(&mut ui)?;
     if ui.dialect.is_some() {
-        ui.conclude(client.client.server())?;
+        ui.conclude(client.port.client.server())?;
     }
     match end {
-        End::Over(why) => Err(over(why, &ui.known, client.client.nick(), &ui.failed, args.timeout)),
+        End::Over(why) => Err(over(why, &ui.known, client.port.client.nick(), &ui.failed, args.timeout)),
         End::Interrupted if ui.answered.is_empty() => Err(Failure::silent(Exit::Interrupted)),
         End::Done | End::Quit | End::Interrupted if ui.answered.is_empty() => {
-            let (server, within) = (client.client.server(), humantime::format_duration(args.timeout));
+            let (server, within) = (client.port.client.server(), humantime::format_duration(args.timeout));
             Err(Failure::new(Exit::Unreachable, format!("no ping came back from {server} within {within}")))
         }
         End::Done | End::Quit | End::Interrupted => Ok(()),
@@ -169,7 +169,7 @@ fn in_ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
-impl Ui for Pinger {
+impl Driver for Pinger {
     fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()> {
         match event {
             Event::Joined(dialect) => {
@@ -188,9 +188,9 @@ impl Ui for Pinger {
             Event::Received(_)
             | Event::Entry { .. }
             | Event::Gap { .. }
-            | Event::Confirmed(_)
+            | Event::Confirmed { .. }
             | Event::NotTaken { .. }
-            | Event::Lost(_)
+            | Event::Lost { .. }
             | Event::Renamed(_)
             | Event::Away(_)
             | Event::Back
@@ -199,12 +199,13 @@ impl Ui for Pinger {
             | Event::Begins { .. }
             | Event::People { .. }
             | Event::NoPeople { .. }
+            | Event::Here { .. }
             | Event::Over(_) => {}
         }
         Ok(())
     }
 
-    fn line(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
+    fn input(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
         Next::Continue
     }
 

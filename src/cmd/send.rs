@@ -13,7 +13,7 @@ use super::talk::{Known, Wanted, over, prepare};
 use super::{Exit, Failure, lines};
 use crate::cli::Send;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
-use crate::net::client::{ClientLoop, End, Next, Source, Ui};
+use crate::net::client::{ClientLoop, Driver, End, Next, Source};
 use crate::net::stdio::{Input, Line};
 use crate::time::Instant;
 use crate::ui::{notice, sanitize};
@@ -42,7 +42,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
     if !many {
         let now = client.now();
-        let parts: usize = message_lines(&args.message).map(|line| client.client.say(now, line)).sum();
+        let parts: usize = message_lines(&args.message).map(|line| client.port.client.say(now, line)).sum();
         if parts > 1 {
             notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
         }
@@ -52,7 +52,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     let mut ui = Script { known, needs_session, is_forced, refusal: None, failed: Vec::new(), not_sent: 0 };
     let end = client.run(&mut ui)?;
     let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
-    let client = &client.client;
+    let client = &client.port.client;
     if many {
         let total = client.confirmed() + client.lost() + client.not_taken() + client.outstanding() as u64 + ui.not_sent;
         notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
@@ -126,11 +126,11 @@ struct Script {
     not_sent: u64,
 }
 
-impl Ui for Script {
+impl Driver for Script {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
         match event {
             Event::Failed(address, why) => self.failed.push((address, why)),
-            Event::Lost(line) => log::info!("not confirmed: {}", sanitize::escaped(&line)),
+            Event::Lost { line, .. } => log::info!("not confirmed: {}", sanitize::escaped(&line)),
             Event::NotTaken { line, why, .. } => {
                 log::info!("refused, {why}: {}", sanitize::escaped(&line));
                 self.refusal = Some(why);
@@ -151,7 +151,7 @@ impl Ui for Script {
             | Event::Received(_)
             | Event::Entry { .. }
             | Event::Gap { .. }
-            | Event::Confirmed(_)
+            | Event::Confirmed { .. }
             | Event::Renamed(_)
             | Event::Away(_)
             | Event::Back
@@ -161,12 +161,13 @@ impl Ui for Script {
             | Event::Pong { .. }
             | Event::People { .. }
             | Event::NoPeople { .. }
+            | Event::Here { .. }
             | Event::Over(_) => {}
         }
         Ok(())
     }
 
-    fn line(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+    fn input(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
         match line {
             Line::Text(line) => {
                 let parts = client.say(now, &line);

@@ -15,7 +15,6 @@ use crate::net::HostPort;
 use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::notice;
-use crate::wire::frame::History;
 use crate::wire::{CloseReason, Instance, Nick};
 
 /// A server as its user named it, and what is known of its key.
@@ -102,17 +101,11 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
     let identity = if dialects.text {
         None
     } else {
-        Some(Identity {
-            key: key.map_or_else(|| known.own_key(), Ok)?,
-            repeats: instance.is_some(),
-            instance: instance.unwrap_or_else(|| Instance(random())),
-            present,
-            unnamed,
-            place: None,
-            history: History::NONE,
-            pinned: known.pinned(),
-            seed: random(),
-        })
+        let key = key.map_or_else(|| known.own_key(), Ok)?;
+        let repeats = instance.is_some();
+        let instance = instance.unwrap_or_else(|| Instance(random()));
+        let identity = Identity::new(key, instance, random());
+        Some(Identity { repeats, present, unnamed, pinned: known.pinned(), ..identity })
     };
     let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
     Ok((config, known))

@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 use mio::net::UdpSocket;
 
 use super::state::{make_key, random};
-use crate::client::member::{Config, Event, Member};
+use crate::client::member::Member;
+use crate::client::{Event, Identity};
 use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{History, PostKind};
+use crate::wire::frame::PostKind;
 
 /// See the module.
 pub(super) struct Crowd {
@@ -35,21 +36,11 @@ impl Crowd {
     /// One more, who begins to look for the server.
     pub(super) fn add(&mut self, now: Instant) {
         let number = self.members.len();
-        let config = Config {
-            server: self.server,
-            nick: format!("b{number}").parse().expect("it is short and plain"),
-            unnamed: true,
-            key: make_key(),
-            instance: Instance(random()),
-            repeats: false,
-            // A thousand announcements to a thousand members are not what is measured.
-            present: false,
-            place: None,
-            history: History::NONE,
-            pinned: None,
-            seed: random(),
-        };
-        self.members.push(Member::new(now, config));
+        let nick = format!("b{number}").parse().expect("it is short and plain");
+        let identity = Identity::new(make_key(), Instance(random()), random());
+        // A thousand announcements to a thousand members are not what is measured.
+        let identity = Identity { unnamed: true, present: false, ..identity };
+        self.members.push(Member::new(now, self.server, nick, identity));
         self.armed.push(None);
     }
 

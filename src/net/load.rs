@@ -13,8 +13,8 @@ use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Clock;
-use super::client::open;
 use super::crowd::Crowd;
+use super::port::open;
 use super::udp::Inbox;
 use crate::bench::tally::{GIVEN_UP, Tally};
 use crate::bench::{Line, Report, Sizes};

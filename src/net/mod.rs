@@ -9,6 +9,7 @@
 pub mod client;
 mod crowd;
 pub mod load;
+mod port;
 pub mod refused;
 pub mod server;
 pub mod state;

@@ -17,6 +17,7 @@
 //! ```
 
 mod admission;
+mod config;
 mod counters;
 mod drive;
 mod ids;
@@ -26,14 +27,15 @@ mod room;
 mod sessions;
 mod text;
 mod timers;
+mod transmit;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub use admission::allowance::SESSIONS_OF_A_KEY;
 pub use admission::rate::Rate;
 pub use admission::suspects::REFUSED_FOR;
 pub use admission::{TextPolicy, is_private};
+pub use config::Config;
 pub use counters::{Counters, DropReason};
 pub use drive::{ask, exchange};
 pub use ids::{Path, SocketId, Unreachable};
@@ -42,7 +44,7 @@ pub use sessions::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 pub use text::ring::SEGMENTS_MAX;
 
 use crate::log::{Appended, Draft, DraftId, Opening, Outcome as Told, Rejection, Request, State};
-use crate::session::{StaticKey, Transport};
+use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
@@ -50,7 +52,6 @@ use crate::wire::text as dialect;
 use crate::wire::{Refusal, Seq, SessionId, Timestamp, Who, packet};
 use admission::rate::Meters;
 use ids::Source;
-use outgoing::{Datagrams, Origin};
 use queue::{ItemKind, Queue, Slot};
 use room::Room;
 use sessions::{Context, Sessions};
@@ -71,46 +72,6 @@ const ENTRIES_OF_A_DRAFT: u64 = (dialect::RENDERED_MAX / (dialect::LINE_MAX - di
 const _: () = assert!(BACKLOG_MAX + ENTRIES_OF_A_DRAFT < TOLD_MAX);
 const _: () = assert!(TOLD_MAX + ENTRIES_OF_A_DRAFT < text::ring::ENTRIES_MAX as u64);
 const _: () = assert!((TOLD_MAX + 2) * (dialect::LINE_MAX as u64) < text::ring::BYTES_MAX as u64);
-
-/// What a server is told at its beginning.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The server's key.
-    pub key: StaticKey,
-    /// All the randomness of the sessions comes from this.
-    pub seed: [u8; 32],
-    /// How many bytes of the newest entries are kept in memory. Older ones are read back, where the log can.
-    pub recent_bytes: usize,
-    /// With whom the text dialect is spoken.
-    pub text: TextPolicy,
-    /// The most members; at least 1.
-    pub members_max: usize,
-    /// A text member that is silent for this long is gone.
-    pub text_idle: Duration,
-    /// How many datagrams a second each source may have in the room, beyond a burst of ten seconds' worth.
-    pub rate: Option<Rate>,
-    /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
-    pub signup_rate: Option<Rate>,
-    /// How many of the last entries a new text member is sent.
-    pub text_history: usize,
-}
-
-impl Config {
-    /// What `serve` does without options.
-    pub fn new(key: StaticKey, seed: [u8; 32]) -> Self {
-        Self {
-            key,
-            seed,
-            recent_bytes: 8 * 1024 * 1024,
-            text: TextPolicy::Private,
-            members_max: 10_000,
-            text_idle: Duration::from_secs(12 * 60 * 60),
-            rate: Rate::per_second(100),
-            signup_rate: Rate::per_second(20),
-            text_history: 0,
-        }
-    }
-}
 
 /// A chat server; see the module.
 #[derive(Debug)]
@@ -467,63 +428,6 @@ impl Server {
         self.queue.recycle(slot);
         if let Source::Text(author) = source {
             self.text.done(author, &self.queue);
-        }
-    }
-
-    /// What to send next through `socket`, if anything. The server goes on from what [`Server::transmitted`] is told; what
-    /// the socket did not take stays where it is.
-    #[must_use]
-    pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
-        let gave_to_sessions = *self.gave_to_sessions.get(socket.0)?;
-        let (sessions, mut cx) = self.split();
-        let has_built = sessions.build(&mut cx, socket);
-        self.settle_lost();
-        // What was said before goes before what is said now.
-        let has_history = self.text.histories[socket.0].len() > 0;
-        let has_text = has_history || self.text.advance(socket);
-        // In turn: neither kind of members waits for all of the other.
-        let is_sessions_turn = has_built && (!gave_to_sessions || !has_text);
-        self.gave_to_sessions[socket.0] = is_sessions_turn;
-        let (origin, datagrams) = if is_sessions_turn {
-            (Origin::Sessions, Datagrams::Built(self.sessions.outgoing(socket).transmits()?))
-        } else if has_history {
-            (Origin::History, Datagrams::Built(self.text.histories[socket.0].transmits()?))
-        } else if has_text {
-            (Origin::Sweep, Datagrams::Sweep(self.text.fanouts[socket.0].transmits(&self.text.ring)))
-        } else {
-            return None;
-        };
-        Some(Transmits { token: TransmitToken { socket, origin }, datagrams })
-    }
-
-    /// The socket has taken the first `count` of what [`Server::poll_transmit`] gave. Returns how many datagrams these are.
-    pub fn transmitted(&mut self, token: TransmitToken, count: usize) -> u64 {
-        let datagrams = self.taken(token, count);
-        self.counters.sent += datagrams;
-        self.check();
-        datagrams
-    }
-
-    /// The system will not send the first of what [`Server::poll_transmit`] gave: its peer goes without.
-    pub fn untransmittable(&mut self, token: TransmitToken) {
-        self.counters.unsent += self.taken(token, 1);
-        self.check();
-    }
-
-    /// The system would not segment what [`Server::poll_transmit`] gave: it is given one by one now.
-    pub fn unsegment(&mut self, TransmitToken { socket, origin }: TransmitToken) {
-        match origin {
-            Origin::Sessions => self.sessions.outgoing_mut(socket).unsegment(),
-            Origin::History => self.text.histories[socket.0].unsegment(),
-            Origin::Sweep => self.text.fanouts[socket.0].unsegment(),
-        }
-    }
-
-    fn taken(&mut self, TransmitToken { socket, origin }: TransmitToken, count: usize) -> u64 {
-        match origin {
-            Origin::Sessions => self.sessions.outgoing_mut(socket).sent(count),
-            Origin::History => self.text.histories[socket.0].sent(count),
-            Origin::Sweep => self.text.fanouts[socket.0].sent(count),
         }
     }
 

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Restart;
+use super::cast::{Action, Kind, SOCKETS, address, message_text, open_server, server, text_config};
 use super::hostile::Sent;
 use super::network::Datagram;
-use super::world::{Action, Kind, SOCKETS, World, address, message_text, open_server, server, text_config};
+use super::world::World;
 use crate::client::text;
 use crate::server::SocketId;
 use crate::time::Instant;

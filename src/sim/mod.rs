@@ -9,11 +9,13 @@
 //! The same seed gives the same run to the byte.
 
 mod agenda;
+mod cast;
 mod hostile;
 mod network;
 mod oracle;
 mod store;
 mod tally;
+mod told;
 mod trace;
 mod units;
 mod world;

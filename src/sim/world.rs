@@ -8,29 +8,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::cast::{Action, Client, EPOCH, Kind, SOCKETS, address, old_entry, open_server, server, text_config};
 use super::hostile::{Hostile, Step};
 use super::network::{Datagram, Fate, Network, Way};
-use super::oracle::{self, Oracle, Told};
+use super::oracle::Oracle;
 use super::store::{Backend, Kept, Manner};
 use super::tally::Tally;
 use super::trace::Trace;
-use super::{Dialect, Report, Restart, Scenario};
-use crate::client::{member, text};
-use crate::log::Store;
+use super::{Dialect, Report, Scenario};
+use crate::client::{Identity, member, text};
 use crate::server::{self, Path, Server, SocketId};
-use crate::session::{DEAD_AFTER, Entropy, StaticKey};
+use crate::session::{Entropy, StaticKey};
 use crate::time::Instant;
-use crate::wire::entry::Entry;
-use crate::wire::frame::{History, Outcome};
+use crate::wire::frame::History;
 use crate::wire::packet::{Datagram::Packet, parse, unknown};
 use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
-
-/// The sockets of the server. All have one address for the clients: something on the way says whose datagrams come through
-/// which, and only through that one something comes back.
-pub(super) const SOCKETS: usize = 2;
-
-/// What time it is when a run begins. Chosen: the day on which this was written.
-const EPOCH: Timestamp = Timestamp(1_795_392_000_000);
 
 /// How long it is waited for the last text, which nobody promises. Chosen: longer than any datagram is under way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -44,55 +36,8 @@ const CAPTURED_MAX: usize = 500;
 /// Which part of a client's packets draw an *unknown* of somebody on the way, if there is an adversary.
 const FORGED: f64 = 0.02;
 
-/// How long an honest client may need to come in, if there is an adversary. Chosen: where a tenth is lost each way, one of a
-/// thousand needs half as long.
-const JOINS_WITHIN: Duration = Duration::from_secs(15);
-
 /// Before that whatever times out may time out: dead sessions, and then their grace.
 const SETTLE: Duration = Duration::from_secs(75);
-
-/// What is to happen at some time.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Action {
-    Start(usize),
-    /// The talk begins, when all are there.
-    Begin,
-    Say(u64),
-    Cut(bool),
-    Rebind,
-    RestartServer(Restart),
-    RestartClients,
-    /// The log takes nothing, or something again.
-    LogAway(bool),
-    /// The log is another one, and the server goes on.
-    NewLog,
-    Attack(u32),
-    Hostile,
-    /// The adversary leaves.
-    Part,
-    Calm,
-}
-
-pub(super) enum Kind {
-    Session(Box<member::Member>),
-    Text(Box<text::Client>),
-}
-
-pub(super) struct Client {
-    pub(super) kind: Kind,
-    pub(super) nick: String,
-    pub(super) key: StaticKey,
-    pub(super) address: SocketAddr,
-    pub(super) socket: SocketId,
-    pub(super) started: bool,
-    /// When it was started, and has not been in the room since.
-    pub(super) waits_since: Option<Instant>,
-    /// It has been in the room: from then on it is to get everything.
-    pub(super) joined: bool,
-    pub(super) instance: Instance,
-    /// It has had so many other addresses.
-    pub(super) moves: u16,
-}
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
@@ -227,20 +172,12 @@ impl<'a> World<'a> {
     pub(super) fn new_member(&mut self, index: usize, place: Option<(LogId, Seq)>) -> Kind {
         let seed = self.entropy.bytes();
         let client = &self.clients[index];
-        let config = member::Config {
-            server: server(),
-            nick: client.nick.parse().expect("our own nicks are nicks"),
-            key: client.key.clone(),
-            instance: client.instance,
-            present: true,
-            unnamed: false,
-            repeats: false,
-            place,
-            history: if index < self.scenario.replayers { History::Last(self.scenario.replay) } else { History::NONE },
-            pinned: Some(self.server_key.public()),
-            seed,
-        };
-        Kind::Session(Box::new(member::Member::new(self.now, config)))
+        let history = if index < self.scenario.replayers { History::Last(self.scenario.replay) } else { History::NONE };
+        let pinned = Some(self.server_key.public());
+        let identity = Identity::new(client.key.clone(), client.instance, seed);
+        let nick = client.nick.parse().expect("our own nicks are nicks");
+        let member = member::Member::new(self.now, server(), nick, Identity { place, history, pinned, ..identity });
+        Kind::Session(Box::new(member))
     }
 
     /// Runs until the last action has happened and everybody has everything; `None` if that takes too long.
@@ -492,136 +429,10 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What the client tells its user.
-    fn hear(&mut self, index: usize) {
-        loop {
-            let client = &mut self.clients[index];
-            let event = match &mut client.kind {
-                Kind::Session(member) => member.poll_event(),
-                Kind::Text(text) => {
-                    let Some(event) = text.poll_event() else { return };
-                    client.joined |= matches!(event, text::Event::Joined(_));
-                    if let text::Event::Received(line) = event
-                        && let Some(message) = message_in(&line)
-                    {
-                        self.tally.shown(self.now, index, message);
-                    }
-                    continue;
-                }
-            };
-            let Some(event) = event else { return };
-            self.tell(index, event);
-        }
-    }
-
-    fn tell(&mut self, index: usize, event: member::Event) {
-        let (instance, nick) = (self.clients[index].instance.0, self.clients[index].nick.clone());
-        match event {
-            member::Event::Here { log, from, .. } => {
-                self.clients[index].joined = true;
-                let waited = self.clients[index].waits_since.take().map(|since| self.now.saturating_since(since));
-                if let Some(waited) = waited.filter(|&waited| self.scenario.adversary && waited > JOINS_WITHIN) {
-                    self.oracle.violation(format!("{nick} needed {waited:?} to come in"));
-                }
-                self.oracle.reads(index, log.0, from.0);
-                self.trace.tell(self.now, &nick, || "is here: the session stands".into());
-            }
-            member::Event::Entry { seq, encoded } => {
-                self.oracle.shown(index, seq.0, &encoded);
-                match oracle::said(&encoded).or_else(|| oracle::line(&encoded)).and_then(message_in) {
-                    Some(message) if index >= self.scenario.replayers => self.tally.shown(self.now, index, message),
-                    _ => self.tally.replayed(self.now, index),
-                }
-                self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
-            }
-            member::Event::Gap { first, count, .. } => self.oracle.gap(index, first.0, count),
-            member::Event::Settled { counter, outcome } => {
-                let told = match outcome {
-                    Outcome::Accepted(seq) => Told::Accepted(seq.0),
-                    Outcome::Refused(_) => Told::Refused,
-                };
-                self.oracle.told(index, (instance, counter), told);
-                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is {outcome:?}"));
-            }
-            member::Event::Unconfirmed { counter, .. } => {
-                self.oracle.told(index, (instance, counter), Told::Unconfirmed);
-                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
-            }
-            member::Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
-            member::Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
-            member::Event::Heard => self.trace.tell(self.now, &nick, || "hears the server again".into()),
-            member::Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
-            odd @ (member::Event::TextAnswer
-            | member::Event::KeyChanged(_)
-            | member::Event::OtherVersion(_)
-            | member::Event::Pong { .. }
-            | member::Event::People { .. }
-            | member::Event::Over(_)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
-        }
-    }
-
     pub(super) fn place(&self, index: usize) -> Option<(LogId, Seq)> {
         match &self.clients[index].kind {
             Kind::Session(member) => member.place(),
             Kind::Text(_) => None,
         }
     }
-}
-
-pub(super) fn open_server(
-    scenario: &Scenario,
-    key: &StaticKey,
-    backend: &mut Backend,
-    entropy: &mut Entropy,
-    now: Instant,
-) -> Server {
-    let mut config = server::Config::new(key.clone(), entropy.bytes());
-    config.recent_bytes = scenario.recent_bytes;
-    if !scenario.adversary {
-        config.rate = None;
-        config.signup_rate = None;
-    }
-    Server::new(now, config, SOCKETS, backend.open())
-}
-
-pub(super) fn server() -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 1], 9999))
-}
-
-/// The address of a client after so many moves.
-pub(super) fn address(index: usize, moves: u16) -> SocketAddr {
-    let [high, low] = u16::try_from(index).unwrap_or_default().to_be_bytes();
-    SocketAddr::from(([10, 1, high, low], 40_000 + moves))
-}
-
-pub(super) fn text_config(nick: &str) -> text::Config {
-    text::Config {
-        nick: nick.parse().expect("our own nicks are nicks"),
-        servers: vec![server()],
-        timeout: DEAD_AFTER,
-        stays: true,
-    }
-}
-
-/// `m17 xxxx`, of `size` bytes.
-pub(super) fn message_text(message: u64, size: usize) -> String {
-    let mut text = format!("m{message} ");
-    text.extend(std::iter::repeat_n('x', size.saturating_sub(text.len())));
-    text
-}
-
-/// The number of the message in a line, wherever it begins.
-fn message_in(line: &str) -> Option<u64> {
-    let text = line.split_once(": ").map_or(line, |(_, text)| text);
-    text.strip_prefix('m')?.split(' ').next()?.parse().ok()
-}
-
-/// What was in the log before the run: it was said by nobody who is here.
-fn old_entry(number: u64, size: usize) -> Kept {
-    let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
-    let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];
-    let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
-    let len = entry.encode(EPOCH, &mut encoded).expect("an old entry is as long as it may be");
-    encoded.truncate(len);
-    Kept { entry: encoded.into(), post: None, at: EPOCH }
 }

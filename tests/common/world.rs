@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use udpchat::client::Unreachable;
-use udpchat::client::text::{Client, Config as ClientConfig, Event};
+use udpchat::client::text::{Client, Config as ClientConfig};
+use udpchat::client::{Event, Unreachable};
 use udpchat::log::{Appended, Draft, DraftId, Memory, Opening, Outcome, Rejection, Request, Store};
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
@@ -248,8 +248,8 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(now: Instant, nick: &str, address: &str, timeout: Duration) -> Self {
-        let config =
-            ClientConfig { nick: nick.parse().unwrap(), servers: vec![server_address()], timeout, stays: true };
+        let nick = nick.parse().unwrap();
+        let config = ClientConfig { nick, server: server_address(), patience: timeout, timeout, stays: true };
         let client = Client::new(now, config);
         Self { client, address: address.parse().unwrap(), shown: Vec::new(), events: Vec::new(), heard: 0 }
     }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::common::world::memory;
-use udpchat::client::member::{Config as MemberConfig, Event, Member};
+use udpchat::client::member::Member;
+use udpchat::client::{Event, Identity};
 use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, DropReason, Path, Rate, Server, SocketId};
 use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
@@ -222,20 +223,8 @@ fn handshakes_that_are_refused_hold_no_place_and_lock_nobody_out() {
 #[test]
 fn a_member_moves_from_one_socket_of_the_server_to_another() {
     let mut world = World::new(None);
-    let config = MemberConfig {
-        server: server(),
-        nick: "jill".parse().unwrap(),
-        key: key(1),
-        instance: Instance([1; 8]),
-        present: true,
-        unnamed: false,
-        repeats: false,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: [1; 32],
-    };
-    let mut jill = Member::new(world.now, config);
+    let identity = Identity::new(key(1), Instance([1; 8]), [1; 32]);
+    let mut jill = Member::new(world.now, server(), "jill".parse().unwrap(), identity);
     let mut shown = Vec::new();
     for round in 0..200 {
         // Half-way her datagrams come through another socket, and only through that one anything comes back.

@@ -6,6 +6,7 @@
 mod common;
 
 mod adversary;
+mod architecture;
 mod corpus;
 mod cost;
 mod generated;

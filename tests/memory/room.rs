@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::common::world::{Peer, SOCKET, Slow, World, run};
 use proptest::prelude::*;
-use udpchat::client::Unreachable;
-use udpchat::client::text::Event;
+use udpchat::client::{Away, Event, Unreachable};
 use udpchat::server::Unreachable as Unreached;
 use udpchat::server::{Config, DropReason, Rate, TextPolicy};
 use udpchat::wire::{packet, text};
@@ -424,7 +423,10 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     jill.client.handle_timeout(world.now);
     run(&mut world, &mut [&mut jill]);
     assert_eq!(jill.shown, ["jill joined!", "jill: are you there?"]);
-    assert!(jill.events.contains(&Event::Away(Unreachable::Refused)) && jill.events.contains(&Event::Back));
+    assert!(
+        jill.events.contains(&Event::Away(Away::Unreachable(Unreachable::Refused)))
+            && jill.events.contains(&Event::Back)
+    );
 }
 
 /// What is answered in other words than text's.

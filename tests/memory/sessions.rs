@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::common::world::{Slow, memory};
-use udpchat::client::member::{Config as MemberConfig, Event, Member};
+use udpchat::client::member::Member;
+use udpchat::client::{Away, Event, Identity, Over};
 use udpchat::log::{Memory, Opening, Outcome as Committing, State, Store};
 use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
-use udpchat::wire::frame::{History, Outcome, PersonId, PostKind};
+use udpchat::wire::frame::{Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
 use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Who};
 
@@ -44,29 +45,18 @@ struct Peer {
 }
 
 impl Peer {
-    fn config(nick: &str, key_seed: u8, instance: u8) -> MemberConfig {
-        MemberConfig {
-            server: server(),
-            nick: nick.parse().unwrap(),
-            key: key(key_seed),
-            instance: Instance([instance; 8]),
-            present: true,
-            unnamed: false,
-            repeats: false,
-            place: None,
-            history: History::NONE,
-            pinned: None,
-            seed: [instance; 32],
-        }
+    fn identity(seed: u8) -> Identity {
+        Identity::new(key(seed), Instance([seed; 8]), [seed; 32])
     }
 
     fn new(nick: &str, seed: u8) -> Self {
-        Self::with(Self::config(nick, seed, seed), seed)
+        Self::with(nick, Self::identity(seed), seed)
     }
 
-    fn with(config: MemberConfig, port: u8) -> Self {
+    fn with(nick: &str, identity: Identity, port: u8) -> Self {
         let address = SocketAddr::from(([10, 0, 1, 1], 1000 + u16::from(port)));
-        Self { member: Member::new(Instant::ZERO, config), address, events: Vec::new() }
+        let member = Member::new(Instant::ZERO, server(), nick.parse().unwrap(), identity);
+        Self { member, address, events: Vec::new() }
     }
 
     /// What it was shown, as lines.
@@ -84,14 +74,15 @@ impl Peer {
 
     fn settled(&self) -> Vec<(u64, Outcome)> {
         let settled = |event: &Event| match event {
-            Event::Settled { counter, outcome } => Some((*counter, *outcome)),
+            Event::Confirmed { post: Some(counter), seq: Some(seq) } => Some((*counter, Outcome::Accepted(*seq))),
+            Event::NotTaken { post: Some(counter), why, .. } => Some((*counter, Outcome::Refused(*why))),
             _ => None,
         };
         self.events.iter().filter_map(settled).collect()
     }
 
     fn over(&self) -> Option<CloseReason> {
-        self.events.iter().find_map(|event| if let Event::Over(why) = event { Some(*why) } else { None })
+        self.events.iter().find_map(|event| if let Event::Over(Over::Closed(why)) = event { Some(*why) } else { None })
     }
 }
 
@@ -258,7 +249,7 @@ fn entries_that_came_another_way_are_shown_and_a_post_that_did_is_not_made_twice
     world.run(&mut [&mut jill]);
     assert!(jill.events.iter().any(|event| matches!(event, Event::People { people, .. } if people.len() == 2)));
     // Jill's own, that got into the log through another server: this one settles it, and drafts it no more.
-    let MemberConfig { key, instance, .. } = Peer::config("jill", 1, 1);
+    let Identity { key, instance, .. } = Peer::identity(1);
     let who = key.public().who();
     let own = Entry::Said { who, nick: "jill", text: "by another way" };
     world.store.append_foreign(&own, Some((who, PostId { instance, counter: 0 })));
@@ -302,7 +293,7 @@ fn another_log_is_another_room_and_the_server_goes_on() {
     assert!(!jill.member.is_here(), "its session ended with the log");
     world.wait(Duration::from_secs(1), &mut [&mut jill]);
     assert!(jill.events.contains(&Event::AnotherLog));
-    assert!(jill.events.iter().any(|event| matches!(event, Event::Unconfirmed { counter: 0, .. })));
+    assert!(jill.events.iter().any(|event| matches!(event, Event::Lost { post: Some(0), .. })));
     world.say(0, "in the new one", &mut [&mut jill]);
     while world.store.asked() > 0 {
         world.store.commit(0);
@@ -384,7 +375,10 @@ fn a_room_has_as_many_members_as_it_may_and_not_one_more() {
 fn a_key_may_have_several_sessions_and_is_announced_once() {
     let mut world = World::new();
     let mut peers: Vec<_> = (0..=u8::try_from(SESSIONS_OF_A_KEY).unwrap())
-        .map(|instance| Peer::with(Peer::config("jill", 1, instance), instance))
+        .map(|instance| {
+            let identity = Identity { instance: Instance([instance; 8]), ..Peer::identity(1) };
+            Peer::with("jill", Identity { seed: [instance; 32], ..identity }, instance)
+        })
         .collect();
     world.run(&mut peers.iter_mut().collect::<Vec<_>>());
     assert_eq!(peers[0].shown(), ["jill joined!"]);
@@ -399,9 +393,9 @@ fn a_key_may_have_several_sessions_and_is_announced_once() {
 #[test]
 fn the_same_client_replaces_its_older_session_without_noise() {
     let mut world = World::new();
-    let mut older = Peer::with(Peer::config("jill", 1, 1), 1);
+    let mut older = Peer::with("jill", Peer::identity(1), 1);
     world.run(&mut [&mut older]);
-    let mut newer = Peer::with(Peer::config("jill", 1, 1), 2);
+    let mut newer = Peer::with("jill", Peer::identity(1), 2);
     world.run(&mut [&mut older, &mut newer]);
     world.say(1, "still me", &mut [&mut older, &mut newer]);
     assert_eq!(older.over(), Some(CloseReason::Replaced));
@@ -413,7 +407,7 @@ fn the_same_client_replaces_its_older_session_without_noise() {
 fn who_only_sends_is_not_announced() {
     let mut world = World::new();
     let mut jill = Peer::new("jill", 1);
-    let mut bot = Peer::with(MemberConfig { present: false, ..Peer::config("bot", 2, 2) }, 2);
+    let mut bot = Peer::with("bot", Identity { present: false, ..Peer::identity(2) }, 2);
     world.run(&mut [&mut jill]);
     world.run(&mut [&mut jill, &mut bot]);
     world.say(1, "the build is done", &mut [&mut jill, &mut bot]);
@@ -449,7 +443,10 @@ fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
     while let Some(event) = jill.member.poll_event() {
         jill.events.push(event);
     }
-    assert_eq!((jill.events.last(), jill.member.is_here()), (Some(&Event::Away(Some(CloseReason::ServerEnds))), false));
+    assert_eq!(
+        (jill.events.last(), jill.member.is_here()),
+        (Some(&Event::Away(Away::Closed(CloseReason::ServerEnds))), false)
+    );
     let mut world = World { now: world.now, ..World::new() };
     jill.events.clear();
     world.wait(Duration::from_secs(5), &mut [&mut jill]);
@@ -459,9 +456,9 @@ fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
 #[test]
 fn a_server_with_another_key_than_the_pinned_one_is_not_talked_to() {
     let mut world = World::new();
-    let mut jill = Peer::with(MemberConfig { pinned: Some(key(7).public()), ..Peer::config("jill", 1, 1) }, 1);
+    let mut jill = Peer::with("jill", Identity { pinned: Some(key(7).public()), ..Peer::identity(1) }, 1);
     world.run(&mut [&mut jill]);
-    assert_eq!(jill.events, [Event::KeyChanged(key(100).public()), Event::Over(CloseReason::Broken)]);
+    assert_eq!(jill.events, [Event::Over(Over::KeyChanged(key(100).public()))]);
     assert_eq!(world.room.members(), 0);
 }
 
@@ -476,7 +473,7 @@ fn a_server_of_another_version_says_which() {
     let mut other = packet::other_version(client);
     *other.last_mut().unwrap() = 3;
     jill.member.handle_datagram(Instant::ZERO, server(), &other);
-    assert_eq!(jill.member.poll_event(), Some(Event::OtherVersion(3)));
+    assert_eq!(jill.member.poll_event(), Some(Event::Over(Over::OtherVersion(3))));
 }
 
 #[test]
@@ -486,7 +483,7 @@ fn an_original_server_is_told_from_one_of_ours() {
     assert_eq!(probe, b"SIGNUP_TAG:jill\x06");
     jill.member.transmitted(Instant::ZERO);
     jill.member.handle_datagram(Instant::ZERO, server(), b"jill\x06 joined!");
-    assert_eq!(jill.member.poll_event(), Some(Event::TextAnswer));
+    assert_eq!((jill.member.poll_event(), jill.member.is_seeking()), (None, true));
     assert_eq!(jill.member.poll_transmit(), None, "an original is never sent what is not text");
 }
 
@@ -731,7 +728,7 @@ fn who_asks_is_told_everybody_who_is_here_however_many() {
     for number in 0..5 {
         world.receive(SocketAddr::from(([10, 0, 0, 9], 7 + number)), format!("SIGNUP_TAG:al{number}").as_bytes());
     }
-    let mut jill = Peer::with(MemberConfig { present: false, ..Peer::config("jill", 99, 99) }, 99);
+    let mut jill = Peer::with("jill", Identity { present: false, ..Peer::identity(99) }, 99);
     world.run(&mut [&mut jill]);
     jill.member.ask(world.now);
     world.wait(Duration::from_secs(1), &mut [&mut jill]);
@@ -827,8 +824,8 @@ fn a_server_that_owes_a_word_for_five_seconds_is_quiet_until_it_is_heard_again()
         jill.member.handle_timeout(world.now);
     }
     world.wait(Duration::from_secs(5), &mut [&mut jill]);
-    let told: Vec<_> = jill.events.iter().filter(|event| matches!(event, Event::Quiet(_) | Event::Heard)).collect();
-    assert_eq!(told, [&Event::Quiet(Duration::from_secs(5)), &Event::Heard]);
+    let told: Vec<_> = jill.events.iter().filter(|event| matches!(event, Event::Quiet(_) | Event::Back)).collect();
+    assert_eq!(told, [&Event::Quiet(Duration::from_secs(5)), &Event::Back]);
     assert_eq!(jill.shown(), ["jill joined!", "jill: hey"]);
 }
 
@@ -845,7 +842,7 @@ fn a_ping_comes_back_with_its_stamp() {
 #[test]
 fn a_message_under_the_same_instance_is_one_message_and_one_that_was_refused_may_be_said_again() {
     let mut world = World::with(config(), Slow::default());
-    let bot = || Peer::with(MemberConfig { present: false, ..Peer::config("bot", 2, 2) }, 2);
+    let bot = || Peer::with("bot", Identity { present: false, ..Peer::identity(2) }, 2);
     let mut outcomes = Vec::new();
     for answer in [false, true, true] {
         let mut bot = bot();

@@ -16,7 +16,8 @@ use snow::Builder;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
-use udpchat::client::member::{Config as MemberConfig, Member};
+use udpchat::client::Identity;
+use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
@@ -133,20 +134,9 @@ fn make() -> Vectors {
     room.set_wall(AT);
     // In the third minute of the server's.
     let mut now = Instant::from_millis(125_000);
-    let config = MemberConfig {
-        server: server_address,
-        nick: "jill".parse().unwrap(),
-        unnamed: false,
-        key: StaticKey::from_secret(Zeroizing::new(CLIENT_SECRET)),
-        instance: Instance(INSTANCE),
-        repeats: false,
-        present: true,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: CLIENT_SEED,
-    };
-    let mut member = Member::new(now, config);
+    let key = StaticKey::from_secret(Zeroizing::new(CLIENT_SECRET));
+    let identity = Identity::new(key, Instance(INSTANCE), CLIENT_SEED);
+    let mut member = Member::new(now, server_address, "jill".parse().unwrap(), identity);
     let (mut datagrams, mut keys) = (Vec::new(), BTreeMap::new());
     let mut talk = |now: Instant, member: &mut Member| loop {
         let before = datagrams.len();

@@ -13,14 +13,14 @@ use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
 
 use udpchat::log::{Draft, Memory, Opening, Outcome, Request, Store};
-use udpchat::net::client::{ClientLoop, Next, Source, Ui};
+use udpchat::net::client::{ClientLoop, Driver, Next, Source};
 use udpchat::net::server::ServerLoop;
 use udpchat::net::state::{make_key, random};
 use udpchat::net::stdio::Line;
 use udpchat::net::udp::ServerSocket;
 use udpchat::server::{self};
 use udpchat::time::Instant;
-use udpchat::wire::frame::History;
+
 use udpchat::wire::{Instance, LogId};
 
 #[track_caller]
@@ -92,7 +92,7 @@ fn every_way_of_ending_says_goodbye_at_once() {
 /// A user interface that breaks at the first thing that it is told.
 struct Breaks;
 
-impl Ui for Breaks {
+impl Driver for Breaks {
     fn event(&mut self, _: Instant, _: &Client, event: Event) -> io::Result<()> {
         match event {
             Event::Entry { .. } => panic!("a bug in what shows entries"),
@@ -100,7 +100,7 @@ impl Ui for Breaks {
         }
     }
 
-    fn line(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
+    fn input(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
         Next::Continue
     }
 
@@ -112,17 +112,7 @@ impl Ui for Breaks {
 #[test]
 fn who_breaks_says_goodbye_too() {
     let server = Server::start(&[]);
-    let identity = Identity {
-        key: make_key(),
-        instance: Instance(random()),
-        repeats: false,
-        present: true,
-        unnamed: false,
-        place: None,
-        history: History::NONE,
-        pinned: None,
-        seed: random(),
-    };
+    let identity = Identity::new(make_key(), Instance(random()), random());
     let config = Config {
         nick: "jill".parse().unwrap(),
         servers: vec![server.address],

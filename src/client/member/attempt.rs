@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Cargo, Config};
+use super::{Cargo, Ends};
 use crate::session::{Entropy, Initiator, PublicKey, Role, Session};
 use crate::time::Instant;
 use crate::wire::frame::{Join, ServerHello};
@@ -67,7 +67,7 @@ pub(super) struct Attempt {
 
 /// What came of a datagram.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Heard {
     /// Nothing to tell.
     Nothing,
     /// The server's key; the attempt goes on with [`Attempt::finish`] if it is the right one.
@@ -78,13 +78,13 @@ pub(super) enum Outcome {
 
 impl Attempt {
     /// An attempt that begins with the probe, at once.
-    pub(super) fn new(now: Instant, config: &Config) -> Self {
-        Self { waits: true, has_begun: true, ..Self::later(now, now, config) }
+    pub(super) fn new(now: Instant, ends: &Ends) -> Self {
+        Self { waits: true, has_begun: true, ..Self::later(now, now, ends) }
     }
 
     /// An attempt that begins with the probe, at `due`.
-    pub(super) fn later(now: Instant, due: Instant, config: &Config) -> Self {
-        let nick = if config.unnamed { "" } else { config.nick.as_str() };
+    pub(super) fn later(now: Instant, due: Instant, ends: &Ends) -> Self {
+        let nick = if ends.identity.unnamed { "" } else { ends.nick.as_str() };
         Self {
             stage: Stage::Seeking { probe: text::probe(nick) },
             waits: false,
@@ -125,7 +125,7 @@ impl Attempt {
     }
 
     /// Repeats the message, or begins again.
-    pub(super) fn handle_timeout(&mut self, now: Instant, config: &Config) {
+    pub(super) fn handle_timeout(&mut self, now: Instant, ends: &Ends) {
         if self.waits || self.due > now {
             return;
         }
@@ -134,15 +134,15 @@ impl Attempt {
         if self.repeats > REPEATS && !self.is_seeking() {
             // The server may have been started anew, or the address may be another one by now: the token is not good.
             let pause = self.pause;
-            *self = Self { pause, ..Self::new(now, config) };
+            *self = Self { pause, ..Self::new(now, ends) };
         }
     }
 
     /// A token came.
-    pub(super) fn greet(&mut self, config: &Config, entropy: &mut Entropy, token: &Token) {
+    pub(super) fn greet(&mut self, ends: &Ends, entropy: &mut Entropy, token: &Token) {
         (self.token, self.greetings) = (Some(*token), self.greetings + 1);
         let id = SessionId(entropy.next_u32());
-        let initiator = Initiator::new(&config.key, entropy, &packet::prologue(id, token));
+        let initiator = Initiator::new(&ends.identity.key, entropy, &packet::prologue(id, token));
         self.enter(Stage::Greeting { id, initiator: Box::new(initiator), server: None });
     }
 
@@ -155,47 +155,47 @@ impl Attempt {
     }
 
     /// An answer or its like came.
-    pub(super) fn handle(&mut self, datagram: &Datagram<'_>) -> Outcome {
-        let Stage::Greeting { id, initiator, server } = &mut self.stage else { return Outcome::Nothing };
+    pub(super) fn handle(&mut self, datagram: &Datagram<'_>) -> Heard {
+        let Stage::Greeting { id, initiator, server } = &mut self.stage else { return Heard::Nothing };
         match *datagram {
             Datagram::Answer { client, noise } if client == *id => {
-                let Some((payload, key)) = initiator.read_answer(noise) else { return Outcome::Nothing };
+                let Some((payload, key)) = initiator.read_answer(noise) else { return Heard::Nothing };
                 let Ok((hello, _)) = postcard::take_from_bytes::<ServerHello>(&payload) else {
-                    return Outcome::Nothing;
+                    return Heard::Nothing;
                 };
                 *server = Some(SessionId(hello.id));
-                Outcome::Answered(key)
+                Heard::Answered(key)
             }
             Datagram::OtherVersion { client, version } if client == *id && version != packet::VERSION => {
-                Outcome::OtherVersion(version)
+                Heard::OtherVersion(version)
             }
             Datagram::Answer { .. }
             | Datagram::OtherVersion { .. }
             | Datagram::Hello { .. }
             | Datagram::Finish { .. }
             | Datagram::Packet { .. }
-            | Datagram::Unknown { .. } => Outcome::Nothing,
+            | Datagram::Unknown { .. } => Heard::Nothing,
         }
     }
 
     /// The answer was the right server's.
-    pub(super) fn finish(&mut self, now: Instant, config: &Config, server: SocketAddr, place: Option<(LogId, Seq)>) {
+    pub(super) fn finish(&mut self, now: Instant, ends: &Ends, place: Option<(LogId, Seq)>) {
         let join = Join {
-            instance: config.instance,
-            nick: config.nick.as_str(),
-            present: config.present,
+            instance: ends.identity.instance,
+            nick: ends.nick.as_str(),
+            present: ends.identity.present,
             place,
-            history: config.history,
+            history: ends.identity.history,
         };
         let mut payload = [0; JOIN_MAX];
         let payload = postcard::to_slice(&join, &mut payload).expect("a nick is short");
         let round_trip = now.saturating_since(self.sent);
-        let seeking = Self::new(now, config).stage;
+        let seeking = Self::new(now, ends).stage;
         let Stage::Greeting { id, initiator, server: Some(peer) } = std::mem::replace(&mut self.stage, seeking) else {
             return;
         };
         let (noise, transport) = initiator.finish(payload);
-        let session = Session::new(now, Role::Client, peer, transport, server, round_trip);
+        let session = Session::new(now, Role::Client, peer, transport, ends.server, round_trip);
         self.enter(Stage::Finishing { id, session: Box::new(session), finish: packet::finish(peer, &noise) });
     }
 

@@ -7,7 +7,8 @@
 use std::net::SocketAddr;
 
 use super::attempt::{self, Attempt};
-use super::{Cargo, Event, Link, Member};
+use super::{Cargo, Link, Member};
+use crate::client::event::{Event, Over};
 use crate::session::{PACKETS_MAX, Session};
 use crate::wire::frame::{Frame, Outcome, People, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
@@ -16,35 +17,29 @@ use crate::wire::{CloseReason, Nick, SessionId};
 impl Member {
     pub(super) fn handle_text(&mut self, bytes: &[u8]) {
         let Some(attempt) = &mut self.attempt else { return };
-        if let Some(token) = packet::token(bytes) {
-            if attempt.may_greet(token) {
-                // The first is asked for; another one says that a hello came, and that its token is not taken.
-                self.are_tokens_refused |= !attempt.is_seeking();
-                attempt.greet(&self.config, &mut self.entropy, token);
-                self.forget_built();
-            }
-        } else if attempt.is_seeking() && self.link.is_none() && std::str::from_utf8(bytes).is_ok() {
-            self.events.push_back(Event::TextAnswer);
-        }
+        let Some(token) = packet::token(bytes).filter(|token| attempt.may_greet(token)) else { return };
+        // The first is asked for; another one says that a hello came, and that its token is not taken.
+        self.are_tokens_refused |= !attempt.is_seeking();
+        attempt.greet(&self.ends, &mut self.entropy, token);
+        self.forget_built();
     }
 
     pub(super) fn handle_handshake(&mut self, datagram: &Datagram<'_>) {
         let (now, Some(attempt)) = (self.now, &mut self.attempt) else { return };
         match attempt.handle(datagram) {
-            attempt::Outcome::Nothing => {}
-            attempt::Outcome::Answered(key) if self.config.pinned.is_some_and(|pinned| pinned != key) => {
-                self.events.push_back(Event::KeyChanged(key));
-                self.end(CloseReason::Broken);
+            attempt::Heard::Nothing => {}
+            attempt::Heard::Answered(key) if self.ends.identity.pinned.is_some_and(|pinned| pinned != key) => {
+                self.end(Over::KeyChanged(key));
             }
-            attempt::Outcome::Answered(key) => {
+            attempt::Heard::Answered(key) => {
                 // For as long as this client runs, at least, it is the one that it met first.
-                (self.config.pinned, self.server) = (Some(key), Some(key));
-                attempt.finish(now, &self.config, self.config.server, self.view.place());
+                self.ends.identity.pinned = Some(key);
+                self.server = Some(key);
+                attempt.finish(now, &self.ends, self.view.place());
                 self.forget_built();
             }
-            attempt::Outcome::OtherVersion(version) => {
-                self.events.push_back(Event::OtherVersion(version));
-                self.end(CloseReason::Broken);
+            attempt::Heard::OtherVersion(version) => {
+                self.end(Over::OtherVersion(version));
             }
         }
     }
@@ -57,7 +52,7 @@ impl Member {
             return;
         }
         if self.leaving.is_some() {
-            self.end(CloseReason::Left);
+            self.end(Over::Closed(CloseReason::Left));
         } else {
             self.seek();
         }
@@ -76,9 +71,11 @@ impl Member {
         let mut plain = [0; DATAGRAM_MAX];
         let Some(session) = self.session_named(receiver) else { return };
         let Ok(plain) = session.open(number, sealed, &mut plain) else { return };
-        let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else { return self.end(CloseReason::Broken) };
+        let Ok(frames) = frames(plain).collect::<Result<Vec<_>, _>>() else {
+            return self.end(Over::Closed(CloseReason::Broken));
+        };
         if frames.iter().filter(|frame| matches!(frame, Frame::Ack(_))).count() > 1 {
-            return self.end(CloseReason::Broken);
+            return self.end(Over::Closed(CloseReason::Broken));
         }
         if is_new {
             // A session begins with the welcome, or with bye; what overtook that has to come again.
@@ -95,9 +92,9 @@ impl Member {
         let len = packet::PACKET_HEAD + sealed.len();
         let entropy = &mut self.entropy;
         let challenges = || [entropy.bytes(), entropy.bytes()];
-        link.session.accept(self.now, self.config.server, number, len, draws_ack, challenges);
+        link.session.accept(self.now, self.ends.server, number, len, draws_ack, challenges);
         if link.quiet.take().is_some() {
-            self.events.push_back(Event::Heard);
+            self.events.push_back(Event::Back);
         }
         for frame in &frames {
             self.handle_frame(frame);
@@ -110,16 +107,16 @@ impl Member {
         if let Frame::Pong { stamp: stamp @ 1.. } = *frame {
             self.events.push_back(Event::Pong { stamp });
         }
-        match link.session.handle(self.now, self.config.server, frame) {
+        match link.session.handle(self.now, self.ends.server, frame) {
             Ok(true) => return,
             Ok(false) => {}
-            Err(_) => return self.end(CloseReason::Broken),
+            Err(_) => return self.end(Over::Closed(CloseReason::Broken)),
         }
         match *frame {
             Frame::Welcome { welcome, nick, software } => self.handle_welcome(&welcome, nick, software),
             Frame::Entries(entries) => {
                 for (offset, encoded) in entries.iter().enumerate() {
-                    let Ok(encoded) = encoded else { return self.end(CloseReason::Broken) };
+                    let Ok(encoded) = encoded else { return self.end(Over::Closed(CloseReason::Broken)) };
                     self.view.entry(entries.first + offset as u64, encoded, &mut self.events);
                 }
             }
@@ -128,7 +125,7 @@ impl Member {
             Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),
             // Only clients say these; the session's own are done with.
-            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(CloseReason::Broken),
+            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
@@ -141,12 +138,13 @@ impl Member {
             if counter >= link.first_post {
                 link.nick = Some(nick.clone());
             }
-            self.config.nick = nick;
+            self.ends.nick = nick.clone();
+            self.events.push_back(Event::Renamed(nick));
         }
         // A session that began before its client heard of a rename is under the new nick already, as the welcome said; or the
         // server did not know of it.
         let is_decided = counter < link.first_post && !self.posts.has_renames_below(link.first_post);
-        if is_decided && link.nick.as_ref().is_some_and(|nick| *nick != self.config.nick) {
+        if is_decided && link.nick.as_ref().is_some_and(|nick| *nick != self.ends.nick) {
             self.seek();
         }
     }
@@ -162,7 +160,7 @@ impl Member {
 
     fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str) {
         let Some(link) = self.link.as_mut().filter(|link| !link.welcomed) else { return };
-        let Ok(nick) = nick.parse() else { return self.end(CloseReason::Broken) };
+        let Ok(nick) = nick.parse() else { return self.end(Over::Closed(CloseReason::Broken)) };
         (link.welcomed, link.nick) = (true, Some(nick));
         let before = self.view.place().map(|(log, _)| log);
         let is_another = self.view.welcome(welcome.log, welcome.start);
@@ -176,21 +174,15 @@ impl Member {
         } else {
             self.posts.give_up_sent(&mut self.events);
         }
-        if let Some(server) = self.server {
-            let software = software.into();
-            self.events.push_back(Event::Here {
-                server,
-                log: welcome.log,
-                from: welcome.start,
-                to: welcome.end,
-                software,
-            });
+        if let Some(key) = self.server {
+            let Welcome { log, start: from, end: to, .. } = *welcome;
+            self.events.push_back(Event::Here { key, software: software.into(), log, from, to });
         }
     }
 
     fn handle_bye(&mut self, why: CloseReason) {
         match why {
-            _ if self.leaving.is_some() => self.end(CloseReason::Left),
+            _ if self.leaving.is_some() => self.end(Over::Closed(CloseReason::Left)),
             // By ourselves: the new session is about to stand.
             CloseReason::Replaced if self.attempt.is_some() => self.link = None,
             CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(Some(why)),
@@ -202,7 +194,7 @@ impl Member {
             | CloseReason::NickTaken
             | CloseReason::RoomFull
             | CloseReason::TooManySessions
-            | CloseReason::Broken => self.end(why),
+            | CloseReason::Broken => self.end(Over::Closed(why)),
         }
     }
 }

@@ -26,11 +26,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::session::{Entropy, PublicKey, Session, StaticKey, Transport};
+use super::config::Identity;
+use super::event::{Away, Event, Over};
+use crate::session::{Entropy, PublicKey, Session, Transport};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, GapReason, History, Outcome, PersonId, PostKind, Writer};
+use crate::wire::frame::{Frame, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
-use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId};
+use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
 use posts::Posts;
 use view::View;
@@ -54,108 +56,12 @@ const COMEBACK_MAX: Duration = Duration::from_secs(15);
 /// A session that stood for so long came to something: the pauses begin anew with the next one (PROTOCOL 2.4).
 pub(super) const STOOD: Duration = Duration::from_secs(10);
 
-/// What a client is told at its beginning.
+/// Who talks to whom.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// Where the server is.
-    pub server: SocketAddr,
-    /// What the client wants to be called.
-    pub nick: Nick,
-    /// Whether the probe names nobody: an original shows it to the room.
-    pub unnamed: bool,
-    /// Who it is.
-    pub key: StaticKey,
-    /// Which running client; random.
-    pub instance: Instance,
-    /// It says the same again when it is run again: the server is to remember what became of all of it, which it does of
-    /// the last 64.
-    pub repeats: bool,
-    /// Whether others are to know that it is here.
-    pub present: bool,
-    /// The log that it knows and the next number that it wants of it.
-    pub place: Option<(LogId, Seq)>,
-    /// How far back it wants to begin if it has no place.
-    pub history: History,
-    /// The server's key, if it is known: another one is not talked to.
-    pub pinned: Option<PublicKey>,
-    /// All the randomness of the client comes from this.
-    pub seed: [u8; 32],
-}
-
-/// What the user is to know.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// There is a session with the server that has this key; the log is this.
-    Here {
-        /// The server's key.
-        server: PublicKey,
-        /// Which log.
-        log: LogId,
-        /// The first number that will come of it.
-        from: Seq,
-        /// The number behind the last that there is.
-        to: Seq,
-        /// What program the server is.
-        software: Box<str>,
-    },
-    /// It is not the log that was there before.
-    AnotherLog,
-    /// The session is over, and a new one is tried again and again: the server said why, or nothing for too long.
-    Away(Option<CloseReason>),
-    /// The server owes a word and was not heard for so long; the session goes on.
-    Quiet(Duration),
-    /// It is heard again.
-    Heard,
-    /// A ping came back.
-    Pong {
-        /// Its stamp.
-        stamp: u64,
-    },
-    /// Some of those who are here, as [`Member::ask`] asked.
-    People {
-        /// Who, and what they call themselves.
-        people: Vec<(PersonId, Box<str>)>,
-        /// There are more: they will come.
-        more: bool,
-    },
-    /// An entry of the log, encoded ([`crate::wire::entry::Entry::decode`]).
-    Entry {
-        /// Its number.
-        seq: Seq,
-        /// The entry.
-        encoded: Box<[u8]>,
-    },
-    /// Entries that will not come.
-    Gap {
-        /// The first.
-        first: Seq,
-        /// How many.
-        count: u64,
-        /// Why not.
-        why: GapReason,
-    },
-    /// What became of a post.
-    Settled {
-        /// Which.
-        counter: u64,
-        /// That.
-        outcome: Outcome,
-    },
-    /// It is not known, and will not be, what became of a post.
-    Unconfirmed {
-        /// Which.
-        counter: u64,
-        /// What it said.
-        text: Box<str>,
-    },
-    /// Something answered the probe in the text dialect: an original server.
-    TextAnswer,
-    /// The server has another key than the pinned one; the client does not talk to it.
-    KeyChanged(PublicKey),
-    /// The server speaks this version of the protocol and no other.
-    OtherVersion(u8),
-    /// The session is over, and no new one is tried.
-    Over(CloseReason),
+struct Ends {
+    server: SocketAddr,
+    nick: Nick,
+    identity: Identity,
 }
 
 /// What a packet carried.
@@ -186,7 +92,7 @@ struct Link {
 /// One client; see the module.
 #[derive(Debug)]
 pub struct Member {
-    config: Config,
+    ends: Ends,
     entropy: Entropy,
     now: Instant,
     attempt: Option<Attempt>,
@@ -213,18 +119,19 @@ pub struct Member {
 }
 
 impl Member {
-    /// A client that begins to look for its server.
-    pub fn new(now: Instant, config: Config) -> Self {
+    /// A client that begins to look for a server at this address, and wants to be called so.
+    pub fn new(now: Instant, server: SocketAddr, nick: Nick, identity: Identity) -> Self {
+        let ends = Ends { server, nick, identity };
         Self {
-            entropy: Entropy::new(config.seed),
+            entropy: Entropy::new(ends.identity.seed),
             now,
-            attempt: Some(Attempt::new(now, &config)),
+            attempt: Some(Attempt::new(now, &ends)),
             comebacks: 0,
             are_tokens_refused: false,
             link: None,
             server: None,
-            view: View::at(config.place),
-            posts: Posts::new(config.repeats),
+            view: View::at(ends.identity.place),
+            posts: Posts::new(ends.identity.repeats),
             takes: false,
             ask: None,
             events: VecDeque::new(),
@@ -232,13 +139,13 @@ impl Member {
             out_is_attempts: false,
             leaving: None,
             over: false,
-            config,
+            ends,
         }
     }
 
     /// The address that datagrams go to and are taken from.
     pub const fn server(&self) -> SocketAddr {
-        self.config.server
+        self.ends.server
     }
 
     /// Whether there is a session.
@@ -271,9 +178,14 @@ impl Member {
         self.over
     }
 
-    /// Posts that are not settled.
+    /// Posts of which it is not known what becomes of them.
     pub fn outstanding(&self) -> usize {
-        self.posts.len()
+        self.posts.unsettled()
+    }
+
+    /// Nobody waits any more for what becomes of posts: [`Event::Lost`] tells of each.
+    pub fn give_up(&mut self) {
+        self.posts.give_up(&mut self.events);
     }
 
     /// The log and the next wanted number, if there is one: to be remembered for the next time.
@@ -290,7 +202,7 @@ impl Member {
 
     /// What it is called; changes when a [`PostKind::Rename`] is accepted.
     pub const fn nick(&self) -> &Nick {
-        &self.config.nick
+        &self.ends.nick
     }
 
     /// Asks who is here; [`Event::People`] tells.
@@ -321,7 +233,7 @@ impl Member {
         self.now = self.now.max(now);
         self.attempt = None;
         if self.link.is_none() {
-            self.end(CloseReason::Left);
+            self.end(Over::Closed(CloseReason::Left));
         } else {
             self.leaving.get_or_insert((0, now));
         }
@@ -330,7 +242,7 @@ impl Member {
     /// A datagram came in. Those of others than the server are ignored, and whatever is none.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         self.now = self.now.max(now);
-        if from != self.config.server || self.over {
+        if from != self.ends.server || self.over {
             return;
         }
         if !packet::is_session(bytes) {
@@ -349,7 +261,7 @@ impl Member {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if let Some(attempt) = &mut self.attempt {
-            attempt.handle_timeout(now, &self.config);
+            attempt.handle_timeout(now, &self.ends);
         }
         self.posts.handle_timeout(now);
         if let Some(link) = &mut self.link
@@ -360,7 +272,7 @@ impl Member {
         self.become_quiet();
         self.take_back_lost();
         if self.leaving.is_some_and(|(byes, at)| byes >= BYES && at <= now) {
-            self.end(CloseReason::Left);
+            self.end(Over::Closed(CloseReason::Left));
         }
     }
 
@@ -422,11 +334,11 @@ impl Member {
 
     fn go_away(&mut self, why: Option<CloseReason>) {
         if self.leaving.is_some() {
-            return self.end(CloseReason::Left);
+            return self.end(Over::Closed(CloseReason::Left));
         }
         self.seek();
         self.link = None;
-        self.events.push_back(Event::Away(why));
+        self.events.push_back(Event::Away(why.map_or(Away::Silent, Away::Closed)));
     }
 
     /// Begins an attempt at a session after, or beside, the one that there is; later and later if sessions come to nothing.
@@ -440,7 +352,7 @@ impl Member {
         let pause = COMEBACK.saturating_mul(1 << self.comebacks.min(10)).min(COMEBACK_MAX);
         let pause = self.entropy.jittered(pause);
         self.comebacks = self.comebacks.saturating_add(1);
-        self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.config));
+        self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.ends));
     }
 
     fn become_quiet(&mut self) {
@@ -453,8 +365,11 @@ impl Member {
         }
     }
 
-    fn end(&mut self, why: CloseReason) {
-        (self.link, self.attempt, self.leaving, self.over) = (None, None, None, true);
+    fn end(&mut self, why: Over) {
+        self.link = None;
+        self.attempt = None;
+        self.leaving = None;
+        self.over = true;
         self.forget_built();
         self.events.push_back(Event::Over(why));
     }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Event;
+use crate::client::event::Event;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::limits::POSTS_MAX;
@@ -20,7 +20,7 @@ const REPEAT: Duration = Duration::from_secs(1);
 const REPEAT_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
-struct Post {
+struct Pending {
     kind: PostKind,
     text: Box<str>,
     /// It is to be sent now.
@@ -35,7 +35,7 @@ struct Post {
 pub(super) struct Posts {
     /// The counter of the first.
     base: u64,
-    posts: VecDeque<Post>,
+    posts: VecDeque<Pending>,
     repeat: Option<Instant>,
     pause: Duration,
     /// The server is not told that any are settled, so that it goes on remembering them.
@@ -48,14 +48,14 @@ impl Posts {
         Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps }
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.posts.len()
+    /// Of how many it is not known what becomes of them.
+    pub(super) fn unsettled(&self) -> usize {
+        self.posts.iter().filter(|post| post.outcome.is_none()).count()
     }
 
     /// One more; returns its counter.
     pub(super) fn push(&mut self, kind: PostKind, text: &str) -> u64 {
-        self.posts.push_back(Post { kind, text: text.into(), due: true, sent: false, outcome: None });
+        self.posts.push_back(Pending { kind, text: text.into(), due: true, sent: false, outcome: None });
         self.end() - 1
     }
 
@@ -119,9 +119,14 @@ impl Posts {
     ) -> Option<Box<str>> {
         let post = self.get_mut(counter).filter(|post| post.outcome.is_none())?;
         (post.outcome, post.due) = (Some(outcome), false);
+        let line = String::from(&*post.text);
         let is_renamed = post.kind == PostKind::Rename && matches!(outcome, Outcome::Accepted(_));
         let renamed = is_renamed.then(|| post.text.clone());
-        events.extend([Event::Settled { counter, outcome }]);
+        let (post, kind) = (Some(counter), post.kind);
+        events.extend([match outcome {
+            Outcome::Accepted(seq) => Event::Confirmed { post, seq: Some(seq) },
+            Outcome::Refused(why) => Event::NotTaken { post, kind, line, why },
+        }]);
         while self.posts.front().is_some_and(|post| post.outcome.is_some()) {
             self.posts.pop_front();
             self.base += 1;
@@ -143,11 +148,21 @@ impl Posts {
             && let Some(post) = self.posts.pop_front()
         {
             if post.outcome.is_none() {
-                events.extend([Event::Unconfirmed { counter: self.base, text: post.text }]);
+                events.extend([Event::Lost { post: Some(self.base), line: post.text.into() }]);
             }
             self.base += 1;
         }
         self.resume();
+    }
+
+    /// Nobody waits for any of them any more.
+    pub(super) fn give_up(&mut self, events: &mut impl Extend<Event>) {
+        let base = self.base;
+        self.base = self.end();
+        self.repeat = None;
+        for (counter, post) in (base..).zip(self.posts.drain(..)).filter(|(_, post)| post.outcome.is_none()) {
+            events.extend([Event::Lost { post: Some(counter), line: post.text.into() }]);
+        }
     }
 
     /// When [`Posts::handle_timeout`] is to be called.
@@ -166,11 +181,11 @@ impl Posts {
         }
     }
 
-    fn window(&self) -> impl Iterator<Item = (u64, &Post)> {
+    fn window(&self) -> impl Iterator<Item = (u64, &Pending)> {
         (self.base..self.base.saturating_add(POSTS_MAX)).zip(&self.posts)
     }
 
-    fn get_mut(&mut self, counter: u64) -> Option<&mut Post> {
+    fn get_mut(&mut self, counter: u64) -> Option<&mut Pending> {
         self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use arrayvec::ArrayVec;
 
-use super::Event;
+use crate::client::event::Event;
 use crate::wire::frame::{GapReason, Have};
 use crate::wire::{LogId, Seq};
 

@@ -1,8 +1,8 @@
 //! The client of the text dialect: sign up, send lines, know which of them came back.
 //!
-//! Owns: where the conversation with the server stands, which address is tried, the lines that wait (`outbox`).
-//! Must not know: sockets, clocks, terminals, how a line is shown.
-//! Driven by: `net` for `join` and `send`, and the tests:
+//! Owns: where the conversation with the server stands, the lines that wait (`outbox`).
+//! Must not know: other addresses, sockets, clocks, terminals, how a line is shown.
+//! Driven by: `client`, the simulator and the tests:
 //!
 //! 1. `handle_*`, [`Client::say`], [`Client::finish`] as things happen;
 //! 2. [`Client::poll_event`] until it has none;
@@ -12,10 +12,10 @@
 //! ```text
 //!             any answer                 refused, or a line did not come back
 //!   signing up ---------> here ------------------------------------> away
-//!    |  ^ next address     ^                                          | signs up again and again,
-//!    |  |                  +------------------------------------------+ with growing pauses
-//!    v  |                                 any answer
-//!   out of time, or refused at every address: over
+//!    |                     ^                                          | signs up again and again,
+//!    |                     +------------------------------------------+ with growing pauses
+//!    v                                    any answer
+//!   out of time, or refused: over
 //! ```
 
 mod outbox;
@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Unreachable;
+use super::event::{Away, Dialect, Event, Over, Unreachable};
 use crate::time::Instant;
 use crate::wire::{Nick, text};
 use outbox::Outbox;
@@ -42,34 +42,14 @@ const SIGNUP_PAUSE_MAX: Duration = Duration::from_secs(15);
 pub struct Config {
     /// Who signs up.
     pub nick: Nick,
-    /// The addresses of the server, in the order in which they are tried; at least one.
-    pub servers: Vec<SocketAddr>,
-    /// The longest wait for the server's first answer, shared out among the addresses, for a line to come back, and,
-    /// unless it stays, for a server that went away.
+    /// The address of the server.
+    pub server: SocketAddr,
+    /// The longest wait for its first answer.
+    pub patience: Duration,
+    /// The longest wait for a line to come back, and, unless it stays, for a server that went away.
     pub timeout: Duration,
     /// Whether to wait for ever for a server that went away: somebody is there who can leave.
     pub stays: bool,
-}
-
-/// What the user is to know.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server at this address has answered: the client is in the room.
-    Joined(SocketAddr),
-    /// A datagram of the room.
-    Received(String),
-    /// A line came back.
-    Confirmed,
-    /// The server is not there any more; the client tries to come back.
-    Away(Unreachable),
-    /// It is there again.
-    Back,
-    /// This line, as sent, has not come back and will not be waited for any more.
-    Lost(String),
-    /// An address does not answer; the next one is tried, if there is one.
-    Failed(SocketAddr, Unreachable),
-    /// No address has answered, or the server stays away: nothing more will happen.
-    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +65,7 @@ enum State {
 pub struct Client {
     config: Config,
     state: State,
-    /// Which of the addresses is the server now.
-    server: usize,
-    /// When signing up at this address began.
+    /// When signing up began.
     since: Instant,
     /// When the server was last heard.
     heard: Instant,
@@ -107,14 +85,9 @@ pub struct Client {
 
 impl Client {
     /// A client that begins to sign up.
-    ///
-    /// # Panics
-    /// If there is no address.
     pub fn new(now: Instant, config: Config) -> Self {
-        assert!(!config.servers.is_empty(), "a client needs an address to sign up at");
         let mut client = Self {
             state: State::SigningUp,
-            server: 0,
             since: now,
             heard: now,
             away: None,
@@ -132,21 +105,19 @@ impl Client {
         client
     }
 
-    /// A client that has signed up already, at its only address, and was answered with these.
-    ///
-    /// # Panics
-    /// If there is no address.
+    /// A client that has signed up already and was answered with these.
     pub fn answered(now: Instant, config: Config, answers: Vec<String>) -> Self {
         let mut client = Self::new(now, config);
-        (client.signup_waits, client.signup_due) = (false, None);
+        client.signup_waits = false;
+        client.signup_due = None;
         let server = client.server();
         answers.iter().for_each(|answer| client.handle_datagram(now, server, answer.as_bytes()));
         client
     }
 
     /// The address that datagrams go to and are taken from.
-    pub fn server(&self) -> SocketAddr {
-        self.config.servers[self.server]
+    pub const fn server(&self) -> SocketAddr {
+        self.config.server
     }
 
     /// Whether the server has answered and is not known to be away.
@@ -228,17 +199,20 @@ impl Client {
             return;
         }
         match self.state {
-            State::SigningUp => self.events.push_back(Event::Joined(from)),
+            State::SigningUp => self.events.push_back(Event::Joined(Dialect::Text)),
             State::Away => self.events.push_back(Event::Back),
             State::Here => {}
             State::Over => return,
         }
-        (self.state, self.signup_due, self.signup_waits) = (State::Here, None, false);
-        (self.heard, self.away) = (now, None);
+        self.state = State::Here;
+        self.signup_due = None;
+        self.signup_waits = false;
+        self.heard = now;
+        self.away = None;
         if self.outbox.confirm(now, bytes) {
             self.returns = true;
             self.ends = self.ends.map(|_| now + self.config.timeout);
-            self.events.push_back(Event::Confirmed);
+            self.events.push_back(Event::Confirmed { post: None, seq: None });
         }
         self.events.push_back(Event::Received(text.to_owned()));
     }
@@ -246,7 +220,7 @@ impl Client {
     /// The system says that nothing gets through to the server.
     pub fn handle_unreachable(&mut self, now: Instant, why: Unreachable) {
         match self.state {
-            State::SigningUp => self.try_next(now, why),
+            State::SigningUp => self.give_up(why),
             State::Here => self.go_away(now, why),
             // This signup goes nowhere; a refusal is of an earlier one.
             State::Away if why == Unreachable::NoRoute => self.signup_waits = false,
@@ -256,8 +230,8 @@ impl Client {
 
     /// The deadline has passed; afterwards [`Client::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.state == State::SigningUp && now >= self.address_deadline() {
-            self.try_next(now, Unreachable::NoAnswer);
+        if self.state == State::SigningUp && now >= self.since + self.config.patience {
+            self.give_up(Unreachable::NoAnswer);
         }
         let gone = self.away.filter(|&(_, since)| !self.config.stays && since + self.config.timeout <= now);
         let ended = self.ends.is_some_and(|ends| ends <= now) && self.state != State::SigningUp;
@@ -268,7 +242,7 @@ impl Client {
         };
         // It returned lines before and says nothing any more: it may have been started anew and have forgotten us.
         let silent = !lost.is_empty() && self.returns && self.heard + self.config.timeout <= now;
-        self.events.extend(lost.into_iter().map(Event::Lost));
+        self.lose(lost);
         if let Some((why, _)) = gone {
             self.give_up(why);
         } else if self.state == State::Here && silent && !ended {
@@ -306,15 +280,10 @@ impl Client {
     /// When [`Client::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let address = (self.state == State::SigningUp).then(|| self.address_deadline());
+        let answer = (self.state == State::SigningUp).then(|| self.since + self.config.patience);
         let ends = self.ends.filter(|_| self.state != State::SigningUp && !self.outbox.is_empty());
         let gone = self.away.filter(|_| !self.config.stays).map(|(_, since)| since + self.config.timeout);
-        [address, self.signup_due, ends, gone, self.outbox.deadline(self.config.timeout)].into_iter().flatten().min()
-    }
-
-    fn address_deadline(&self) -> Instant {
-        let addresses = u32::try_from(self.config.servers.len()).unwrap_or(u32::MAX);
-        self.since + self.config.timeout / addresses
+        [answer, self.signup_due, ends, gone, self.outbox.deadline(self.config.timeout)].into_iter().flatten().min()
     }
 
     fn sign_up(&mut self, now: Instant) {
@@ -323,29 +292,26 @@ impl Client {
         self.pause = (self.pause * 2).min(SIGNUP_PAUSE_MAX);
     }
 
-    fn try_next(&mut self, now: Instant, why: Unreachable) {
-        if self.server + 1 == self.config.servers.len() {
-            self.give_up(why);
-            return;
-        }
-        self.events.push_back(Event::Failed(self.server(), why));
-        self.server += 1;
-        (self.since, self.pause) = (now, SIGNUP_PAUSE);
-        self.sign_up(now);
+    fn lose(&mut self, lines: Vec<String>) {
+        self.events.extend(lines.into_iter().map(|line| Event::Lost { post: None, line }));
     }
 
     fn give_up(&mut self, why: Unreachable) {
-        (self.state, self.signup_due, self.signup_waits, self.away) = (State::Over, None, false, None);
-        self.events.extend([Event::Failed(self.server(), why), Event::Over]);
+        self.state = State::Over;
+        self.signup_due = None;
+        self.signup_waits = false;
+        self.away = None;
+        self.events.extend([Event::Failed(self.server(), why), Event::Over(Over::Unreachable)]);
     }
 
     fn go_away(&mut self, now: Instant, why: Unreachable) {
-        (self.state, self.away) = (State::Away, Some((why, now)));
-        self.events.push_back(Event::Away(why));
+        self.state = State::Away;
+        self.away = Some((why, now));
+        self.events.push_back(Event::Away(Away::Unreachable(why)));
         if why != Unreachable::NoAnswer {
             // A line is sent once: whether it arrived before the server went is not known.
             let lost = self.outbox.give_up_sent();
-            self.events.extend(lost.into_iter().map(Event::Lost));
+            self.lose(lost);
         }
         self.signup_due = Some(now + SIGNUP_PAUSE);
         self.pause = SIGNUP_PAUSE * 2;
@@ -362,11 +328,9 @@ mod tests {
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    fn client(servers: &[SocketAddr]) -> Client {
-        Client::new(
-            Instant::ZERO,
-            Config { nick: "jill".parse().unwrap(), servers: servers.to_vec(), timeout: TIMEOUT, stays: true },
-        )
+    fn client() -> Client {
+        let (nick, server) = ("jill".parse().unwrap(), server(1));
+        Client::new(Instant::ZERO, Config { nick, server, patience: TIMEOUT, timeout: TIMEOUT, stays: true })
     }
 
     fn ms(millis: u64) -> Instant {
@@ -386,9 +350,13 @@ mod tests {
         std::iter::from_fn(|| client.poll_event()).collect()
     }
 
+    fn lost(line: &str) -> Event {
+        Event::Lost { post: None, line: line.into() }
+    }
+
     /// A client that has been answered.
     fn joined() -> Client {
-        let mut client = client(&[server(1)]);
+        let mut client = client();
         sent(&mut client, ms(0));
         client.handle_datagram(ms(1), server(1), b"jill joined!");
         events(&mut client);
@@ -397,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_signup_is_repeated_with_growing_pauses_until_the_time_is_up() {
-        let mut client = client(&[server(1)]);
+        let mut client = client();
         let mut when = vec![(0, sent(&mut client, ms(0)))];
         while let Some(due) = client.poll_timeout() {
             client.handle_timeout(due);
@@ -409,33 +377,15 @@ mod tests {
         }
         let signup = vec!["SIGNUP_TAG:jill".to_owned()];
         assert_eq!(when, [(0, signup.clone()), (500, signup.clone()), (1500, signup.clone()), (3500, signup)]);
-        assert_eq!(events(&mut client), [Event::Failed(server(1), Unreachable::NoAnswer), Event::Over]);
-    }
-
-    #[test]
-    fn every_address_is_tried_and_the_first_that_answers_is_the_server() {
-        let mut client = client(&[server(1), server(2), server(3)]);
-        sent(&mut client, ms(0));
-        client.handle_unreachable(ms(1), Unreachable::Refused);
-        assert_eq!((client.server(), sent(&mut client, ms(1)).len()), (server(2), 1), "refused: at once");
-        client.handle_timeout(ms(1) + TIMEOUT / 3);
-        assert_eq!((client.server(), sent(&mut client, ms(2000)).len()), (server(3), 1), "silent: after its share");
-        client.handle_datagram(ms(2001), server(2), b"too late");
-        client.handle_datagram(ms(2002), server(3), b"jill joined!");
         assert_eq!(
             events(&mut client),
-            [
-                Event::Failed(server(1), Unreachable::Refused),
-                Event::Failed(server(2), Unreachable::NoAnswer),
-                Event::Joined(server(3)),
-                Event::Received("jill joined!".into())
-            ]
+            [Event::Failed(server(1), Unreachable::NoAnswer), Event::Over(Over::Unreachable)]
         );
     }
 
     #[test]
     fn lines_wait_for_the_answer_and_are_confirmed_when_they_come_back() {
-        let mut client = client(&[server(1)]);
+        let mut client = client();
         assert_eq!(client.say("hey"), 1);
         client.finish(ms(0));
         assert_eq!(sent(&mut client, ms(0)), ["SIGNUP_TAG:jill"]);
@@ -457,7 +407,7 @@ mod tests {
         client.handle_timeout(ms(5008));
         assert_eq!(events(&mut client), []);
         client.handle_timeout(ms(5010));
-        assert_eq!(events(&mut client), [Event::Lost("jill: hey".into())]);
+        assert_eq!(events(&mut client), [lost("jill: hey")]);
         assert!(client.is_done() && sent(&mut client, ms(5010)).is_empty());
     }
 
@@ -468,7 +418,7 @@ mod tests {
         sent(&mut client, ms(10));
         client.handle_unreachable(ms(11), Unreachable::Refused);
         client.say("second");
-        assert_eq!(events(&mut client), [Event::Away(Unreachable::Refused), Event::Lost("jill: first".into())]);
+        assert_eq!(events(&mut client), [Event::Away(Away::Unreachable(Unreachable::Refused)), lost("jill: first")]);
         assert!(sent(&mut client, ms(12)).is_empty(), "nothing is said to nobody");
         let due = client.poll_timeout().unwrap();
         client.handle_timeout(due);
@@ -492,7 +442,7 @@ mod tests {
             assert!(due <= ms(12) + TIMEOUT);
         }
         assert!(client.is_done());
-        assert_eq!(events(&mut client).last(), Some(&Event::Lost("jill: hey".into())));
+        assert_eq!(events(&mut client).last(), Some(&lost("jill: hey")));
     }
 
     #[test]
@@ -506,7 +456,10 @@ mod tests {
             assert!(due <= ms(10) + TIMEOUT);
         }
         let events = events(&mut client);
-        assert_eq!(events[events.len() - 2..], [Event::Failed(server(1), Unreachable::Refused), Event::Over]);
+        assert_eq!(
+            events[events.len() - 2..],
+            [Event::Failed(server(1), Unreachable::Refused), Event::Over(Over::Unreachable)]
+        );
         assert_eq!(client.lost(), 100);
     }
 
@@ -521,13 +474,13 @@ mod tests {
         client.handle_datagram(ms(3000), server(1), b"jack: still here");
         client.handle_timeout(ms(5010));
         let events = events(&mut client);
-        assert!(events.contains(&Event::Lost("jill: one".into())), "{events:?}");
+        assert!(events.contains(&lost("jill: one")), "{events:?}");
         assert!(client.is_here() && !events.iter().any(|event| matches!(event, Event::Away(_))), "{events:?}");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_not_shown_and_are_no_answer() {
-        let mut client = client(&[server(1)]);
+        let mut client = client();
         client.handle_datagram(ms(1), server(1), b"");
         client.handle_datagram(ms(1), server(1), b"\xf8\xff");
         client.handle_datagram(ms(1), server(2), b"jack: from elsewhere");
@@ -544,7 +497,7 @@ mod tests {
         client.say("two");
         sent(&mut client, ms(20));
         client.handle_timeout(ms(5020));
-        assert!(events(&mut client).contains(&Event::Away(Unreachable::NoAnswer)));
+        assert!(events(&mut client).contains(&Event::Away(Away::Unreachable(Unreachable::NoAnswer))));
         client.handle_timeout(client.poll_timeout().unwrap());
         assert_eq!(sent(&mut client, ms(6000)), ["SIGNUP_TAG:jill"]);
     }
@@ -555,7 +508,7 @@ mod tests {
         client.say("one");
         sent(&mut client, ms(10));
         client.handle_timeout(ms(5010));
-        assert_eq!(events(&mut client), [Event::Lost("jill: one".into())]);
+        assert_eq!(events(&mut client), [lost("jill: one")]);
         assert_eq!(client.poll_timeout(), None);
     }
 }

@@ -1,0 +1,169 @@
+//! The values of options, and how they are read.
+//!
+//! Owns: enums of the command line and what they become, the sentences about values that are none.
+//! Must not know: which option has which value.
+//! Driven by: `cli`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::log::sqlite;
+use crate::server::{Rate, TextPolicy};
+use crate::sim::Preset;
+use crate::wire::frame::History;
+
+/// Where a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Db {
+    /// Nowhere but in memory.
+    Memory,
+    /// In this file.
+    File(PathBuf),
+}
+
+impl FromStr for Db {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "" => Err("the name of a file, or ':memory:'".into()),
+            ":memory:" => Ok(Self::Memory),
+            name => Ok(Self::File(name.into())),
+        }
+    }
+}
+
+/// The values of `--sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sync {
+    /// But for the last seconds
+    Normal,
+    /// At once: every message waits for the disk
+    Full,
+}
+
+impl From<Sync> for sqlite::Sync {
+    fn from(sync: Sync) -> Self {
+        match sync {
+            Sync::Normal => Self::Normal,
+            Sync::Full => Self::Full,
+        }
+    }
+}
+
+/// A rate, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateArg(pub Option<Rate>);
+
+/// The values of `--text`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Text {
+    /// Loopback, private, link-local, shared (100.64/10) and unique-local addresses
+    Private,
+    /// Every address; makes the server a reflector for whoever forges a source address
+    Any,
+    /// Nobody
+    Off,
+}
+
+impl From<Text> for TextPolicy {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Private => Self::Private,
+            Text::Any => Self::Any,
+            Text::Off => Self::Off,
+        }
+    }
+}
+
+/// The values of `bench --dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchDialect {
+    /// The original's protocol
+    Text,
+    /// Sessions: encrypted and acknowledged
+    Session,
+}
+
+/// The values of `--dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SimDialect {
+    /// The original's protocol
+    Text,
+    /// Sessions
+    Session,
+    /// One after the other in the same weather
+    Both,
+}
+
+/// The values of `--restart-server`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RestartArg {
+    /// What was committed is still there
+    SameLog,
+    /// The log is another one, and empty
+    NewLog,
+}
+
+/// The values of `--weather`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeatherArg {
+    /// A busy radio network at home: 2 % loss, 3 ms
+    Wifi,
+    /// A telephone on a train: 5 % loss, 45 ms, 5 Mbit, addresses change
+    Mobile,
+    /// A geostationary satellite: 1 % loss, 280 ms, 2 Mbit
+    Satellite,
+    /// Everything at once: 30 % loss, 100 ms, doubles, disorder, a cut of 5 s, addresses change
+    Storm,
+}
+
+impl WeatherArg {
+    /// The weather of that name.
+    pub const fn preset(self) -> Preset {
+        match self {
+            Self::Wifi => Preset::Wifi,
+            Self::Mobile => Preset::Mobile,
+            Self::Satellite => Preset::Satellite,
+            Self::Storm => Preset::Storm,
+        }
+    }
+}
+
+pub(super) fn clients(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=100).contains(count)).ok_or_else(|| "a number from 1 to 100".into())
+}
+
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
+}
+
+pub(super) fn history(text: &str) -> Result<History, String> {
+    let wrong = || "write it like 50, 1h or all".to_owned();
+    match text.parse() {
+        _ if text == "all" => Ok(History::ALL),
+        Ok(messages) => Ok(History::Last(messages)),
+        Err(_) => humantime::parse_duration(text).map(|within| History::Within(within.as_secs())).map_err(|_| wrong()),
+    }
+}
+
+pub(super) fn text_history(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
+}
+
+pub(super) fn bind_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into())
+}
+
+pub(super) fn rate(text: &str) -> Result<RateArg, String> {
+    if text == "off" { Ok(RateArg(None)) } else { text.parse().map(|rate| RateArg(Some(rate))) }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
+    if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
+}

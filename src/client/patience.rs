@@ -1,0 +1,55 @@
+//! When something has to have become of what is waited for, and what is given up when nothing has.
+//!
+//! Owns: how long that is, and the end.
+//! Must not know: what is waited for, beyond that it is.
+//! Driven by: `client`.
+
+use super::{Client, Event, Over, State};
+use crate::time::Instant;
+use crate::wire::Seq;
+
+impl Client {
+    /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
+    /// away, if nobody is there who can leave.
+    pub(super) fn patience_ends(&self) -> Option<Instant> {
+        if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
+            return None;
+        }
+        let is_owed = self.outstanding() > 0 || self.awaits_people;
+        let waits_for_lines = (is_owed && (self.ends || !self.config.stays))
+            || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
+        let waits_for_server = self.is_away && !self.config.stays;
+        let lines = waits_for_lines.then_some(self.progress);
+        let server = self.away_since.filter(|_| waits_for_server);
+        lines.into_iter().chain(server).min().map(|since| since + self.config.timeout)
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.lose_all();
+        if std::mem::take(&mut self.awaits_people) {
+            self.events.push_back(Event::NoPeople { in_text: false });
+        }
+        self.to_be_shown = Seq(0);
+        if !self.ends {
+            self.end(Over::GaveUp);
+        }
+    }
+
+    pub(super) fn lose_all(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if let State::Session(member) = &mut self.state {
+            member.give_up();
+            self.absorb();
+        }
+        self.lost += held.len() as u64;
+        self.events.extend(held.into_iter().map(|(_, line)| Event::Lost { post: None, line }));
+    }
+
+    pub(super) fn end(&mut self, why: Over) {
+        if self.has_joined {
+            self.lose_all();
+        }
+        self.state = State::Over;
+        self.events.push_back(Event::Over(why));
+    }
+}

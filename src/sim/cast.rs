@@ -1,0 +1,126 @@
+//! Who is in a run, where, and what may happen to them.
+//!
+//! Owns: the clients and their addresses, the server's making, the words of messages.
+//! Must not know: when anything happens.
+//! Driven by: `world` and `agenda`.
+
+use std::net::SocketAddr;
+
+use super::store::{Backend, Kept};
+use super::{Restart, Scenario};
+use crate::client::{member, text};
+use crate::log::Store;
+use crate::server::{self, Server, SocketId};
+use crate::session::{DEAD_AFTER, Entropy, StaticKey};
+use crate::time::Instant;
+use crate::wire::entry::Entry;
+use crate::wire::{Instance, Timestamp, Who};
+
+/// The sockets of the server. All have one address for the clients: something on the way says whose datagrams come through
+/// which, and only through that one something comes back.
+pub(super) const SOCKETS: usize = 2;
+
+/// What time it is when a run begins. Chosen: the day on which this was written.
+pub(super) const EPOCH: Timestamp = Timestamp(1_795_392_000_000);
+
+/// What is to happen at some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Start(usize),
+    /// The talk begins, when all are there.
+    Begin,
+    Say(u64),
+    Cut(bool),
+    Rebind,
+    RestartServer(Restart),
+    RestartClients,
+    /// The log takes nothing, or something again.
+    LogAway(bool),
+    /// The log is another one, and the server goes on.
+    NewLog,
+    Attack(u32),
+    Hostile,
+    /// The adversary leaves.
+    Part,
+    Calm,
+}
+
+pub(super) enum Kind {
+    Session(Box<member::Member>),
+    Text(Box<text::Client>),
+}
+
+pub(super) struct Client {
+    pub(super) kind: Kind,
+    pub(super) nick: String,
+    pub(super) key: StaticKey,
+    pub(super) address: SocketAddr,
+    pub(super) socket: SocketId,
+    pub(super) started: bool,
+    /// When it was started, and has not been in the room since.
+    pub(super) waits_since: Option<Instant>,
+    /// It has been in the room: from then on it is to get everything.
+    pub(super) joined: bool,
+    pub(super) instance: Instance,
+    /// It has had so many other addresses.
+    pub(super) moves: u16,
+}
+
+pub(super) fn open_server(
+    scenario: &Scenario,
+    key: &StaticKey,
+    backend: &mut Backend,
+    entropy: &mut Entropy,
+    now: Instant,
+) -> Server {
+    let mut config = server::Config::new(key.clone(), entropy.bytes());
+    config.recent_bytes = scenario.recent_bytes;
+    if !scenario.adversary {
+        config.rate = None;
+        config.signup_rate = None;
+    }
+    Server::new(now, config, SOCKETS, backend.open())
+}
+
+pub(super) fn server() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 9999))
+}
+
+/// The address of a client after so many moves.
+pub(super) fn address(index: usize, moves: u16) -> SocketAddr {
+    let [high, low] = u16::try_from(index).unwrap_or_default().to_be_bytes();
+    SocketAddr::from(([10, 1, high, low], 40_000 + moves))
+}
+
+pub(super) fn text_config(nick: &str) -> text::Config {
+    text::Config {
+        nick: nick.parse().expect("our own nicks are nicks"),
+        server: server(),
+        patience: DEAD_AFTER,
+        timeout: DEAD_AFTER,
+        stays: true,
+    }
+}
+
+/// `m17 xxxx`, of `size` bytes.
+pub(super) fn message_text(message: u64, size: usize) -> String {
+    let mut text = format!("m{message} ");
+    text.extend(std::iter::repeat_n('x', size.saturating_sub(text.len())));
+    text
+}
+
+/// The number of the message in a line, wherever it begins.
+pub(super) fn message_in(line: &str) -> Option<u64> {
+    let text = line.split_once(": ").map_or(line, |(_, text)| text);
+    text.strip_prefix('m')?.split(' ').next()?.parse().ok()
+}
+
+/// What was in the log before the run: it was said by nobody who is here.
+pub(super) fn old_entry(number: u64, size: usize) -> Kept {
+    let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
+    let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];
+    let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
+    let len = entry.encode(EPOCH, &mut encoded).expect("an old entry is as long as it may be");
+    encoded.truncate(len);
+    Kept { entry: encoded.into(), post: None, at: EPOCH }
+}

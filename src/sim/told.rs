@@ -1,0 +1,96 @@
+//! What clients tell their users in a run.
+//!
+//! Owns: the way of that to the oracle, the numbers and the story.
+//! Must not know: whether it is right.
+//! Driven by: `world`.
+
+use std::time::Duration;
+
+use super::cast::{Kind, message_in};
+use super::oracle::{self, Told};
+use super::world::World;
+use crate::client::Event;
+use crate::wire::frame::Outcome;
+
+/// How long an honest client may need to come in, if there is an adversary. Chosen: where a tenth is lost each way, one of a
+/// thousand needs half as long.
+const JOINS_WITHIN: Duration = Duration::from_secs(15);
+
+impl World<'_> {
+    /// What the client tells its user.
+    pub(super) fn hear(&mut self, index: usize) {
+        loop {
+            let client = &mut self.clients[index];
+            let event = match &mut client.kind {
+                Kind::Session(member) => member.poll_event(),
+                Kind::Text(text) => {
+                    let Some(event) = text.poll_event() else { return };
+                    client.joined |= matches!(event, Event::Joined(_));
+                    if let Event::Received(line) = event
+                        && let Some(message) = message_in(&line)
+                    {
+                        self.tally.shown(self.now, index, message);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { return };
+            self.tell(index, event);
+        }
+    }
+
+    fn tell(&mut self, index: usize, event: Event) {
+        let (instance, nick) = (self.clients[index].instance.0, self.clients[index].nick.clone());
+        match event {
+            Event::Here { log, from, .. } => {
+                self.clients[index].joined = true;
+                let waited = self.clients[index].waits_since.take().map(|since| self.now.saturating_since(since));
+                if let Some(waited) = waited.filter(|&waited| self.scenario.adversary && waited > JOINS_WITHIN) {
+                    self.oracle.violation(format!("{nick} needed {waited:?} to come in"));
+                }
+                self.oracle.reads(index, log.0, from.0);
+                self.trace.tell(self.now, &nick, || "is here: the session stands".into());
+            }
+            Event::Entry { seq, encoded } => {
+                self.oracle.shown(index, seq.0, &encoded);
+                match oracle::said(&encoded).or_else(|| oracle::line(&encoded)).and_then(message_in) {
+                    Some(message) if index >= self.scenario.replayers => self.tally.shown(self.now, index, message),
+                    _ => self.tally.replayed(self.now, index),
+                }
+                self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
+            }
+            Event::Gap { first, count, .. } => self.oracle.gap(index, first.0, count),
+            Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
+                self.oracle.told(index, (instance, counter), Told::Accepted(seq.0));
+                self.trace
+                    .tell(self.now, &nick, || format!("is told that post {counter} is {:?}", Outcome::Accepted(seq)));
+            }
+            Event::NotTaken { post: Some(counter), why, .. } => {
+                self.oracle.told(index, (instance, counter), Told::Refused);
+                self.trace
+                    .tell(self.now, &nick, || format!("is told that post {counter} is {:?}", Outcome::Refused(why)));
+            }
+            Event::Lost { post: Some(counter), .. } => {
+                self.oracle.told(index, (instance, counter), Told::Unconfirmed);
+                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
+            }
+            Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
+            Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
+            Event::Back => self.trace.tell(self.now, &nick, || "hears the server again".into()),
+            Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
+            odd @ (Event::Pong { .. }
+            | Event::People { .. }
+            | Event::Over(_)
+            | Event::Joined(_)
+            | Event::Received(_)
+            | Event::Begins { .. }
+            | Event::Confirmed { .. }
+            | Event::NotTaken { .. }
+            | Event::Lost { .. }
+            | Event::Renamed(_)
+            | Event::TextIgnored
+            | Event::NoPeople { .. }
+            | Event::Failed(..)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
+        }
+    }
+}
