@@ -355,7 +355,8 @@ impl Client {
         if let Some(end) = entry.end() {
             self.shown_to = end;
         } else if let Event::Begins { log, from, .. } = entry {
-            (self.shown_log, self.shown_to) = (Some(log), from);
+            self.shown_log = Some(log);
+            self.shown_to = from;
         }
         Some(entry)
     }

@@ -50,7 +50,8 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
     let (mut config, known) = prepare(&args.target, args.dialects, wanted)?;
     let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
     if let Some(identity) = &mut config.identity {
-        (identity.place, identity.history) = (place.as_ref().and_then(PlaceFile::get), args.history);
+        identity.place = place.as_ref().and_then(PlaceFile::get);
+        identity.history = args.history;
     }
     let mut ui = LineMode {
         interactive,

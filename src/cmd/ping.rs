@@ -176,7 +176,8 @@ impl Driver for Pinger {
                 if !self.json {
                     self.introduce(client, &dialect);
                 }
-                (self.dialect, self.next) = (Some(dialect), Some(now));
+                self.dialect = Some(dialect);
+                self.next = Some(now);
             }
             Event::Pong { stamp } => self.answer(stamp, now),
             // In text the announcement of the signup is the answer, to the oldest that has none.

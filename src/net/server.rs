@@ -369,7 +369,8 @@ impl<S: Store> ServerLoop<S> {
         let now = self.clock.now();
         if *lines > 0 && now.saturating_since(*told) >= WARN_PAUSE {
             log::warn!("stdout is not read fast enough: {lines} lines of the transcript were left out");
-            (*told, *lines) = (now, 0);
+            *told = now;
+            *lines = 0;
         }
     }
 }

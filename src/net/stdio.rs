@@ -295,7 +295,8 @@ impl Output {
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(err) => {
                 self.state = OutputState::Broken;
-                (self.waiting, self.written) = (Vec::new(), 0);
+                self.waiting = Vec::new();
+                self.written = 0;
                 return Err(err);
             }
         }

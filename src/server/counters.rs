@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Counters`] and the reasons for which datagrams are dropped.
 //! Must not know: who asks for them, how they are shown beyond one line.
-//! Driven by: `room`.
+//! Driven by: `server`.
 
 use std::fmt;
 use std::time::Duration;
@@ -159,7 +159,8 @@ impl Counters {
         let (at, before) = &mut self.logged[reason as usize];
         if *before == 0 || now.saturating_since(*at) >= LOG_PAUSE {
             log::debug!("dropped: {reason}, {} more, {dropped} in all", *dropped - *before);
-            (*at, *before) = (now, *dropped);
+            *at = now;
+            *before = *dropped;
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Transmits`], the one form in which sockets are given datagrams, and [`Outgoing`], datagrams that are built.
 //! Must not know: what is in them.
-//! Driven by: `room`.
+//! Driven by: `server`.
 //!
 //! Built datagrams of full length that follow each other to one peer lie one behind the other and are one item: what one
 //! `UDP_SEGMENT` call carries. The last of them may be shorter.

@@ -2,7 +2,7 @@
 //!
 //! Owns: the queued datagrams, one line of them a source, and whose turn it is; their buffers, which are used again.
 //! Must not know: what the datagrams mean, who the sources are.
-//! Driven by: `room`.
+//! Driven by: `server`.
 //!
 //! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
 //! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue

@@ -1,6 +1,6 @@
 //! How much may be under way, and how fast it goes out.
 //!
-//! Owns: the congestion window (NewReno, RFC 9002 7; slow start's early end, RFC 9406) and the pacer (RFC 9002 7.7).
+//! Owns: the congestion window (NewReno, RFC 9002 7; slow start's early end, RFC 9406), and how fast the pacer is to be.
 //! Must not know: what the packets carry.
 //! Driven by: the session.
 //!
@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use super::pacer::Pacer;
 use crate::time::Instant;
 use crate::wire::packet::DATAGRAM_MAX;
 
@@ -26,9 +27,6 @@ pub const PACKETS_MAX: usize = 256;
 
 const PACKET: u64 = DATAGRAM_MAX as u64;
 const MAX: u64 = PACKETS_MAX as u64 * PACKET;
-
-/// RFC 9002 7.7: "small bursts", as large as the initial window.
-const BURST: u64 = INITIAL;
 
 /// RFC 9406 4.3: samples of a round before its RTT is believed.
 const ROUND_SAMPLES: u32 = 8;
@@ -55,7 +53,7 @@ enum Phase {
 
 /// The window of one direction of a session.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(super) struct Congestion {
     phase: Phase,
     size: u64,
     in_flight: u64,
@@ -68,12 +66,10 @@ pub(super) struct Window {
     round_samples: u32,
     round_rtt: Duration,
     last_round_rtt: Duration,
-    /// What the pacer lets out at once, and when that was true.
-    credit: u64,
-    credited: Instant,
+    pacer: Pacer,
 }
 
-impl Window {
+impl Congestion {
     /// A window at its beginning.
     pub(super) const fn new(now: Instant) -> Self {
         Self {
@@ -86,8 +82,7 @@ impl Window {
             round_samples: 0,
             round_rtt: Duration::MAX,
             last_round_rtt: Duration::MAX,
-            credit: BURST,
-            credited: now,
+            pacer: Pacer::new(now, INITIAL),
         }
     }
 
@@ -108,15 +103,14 @@ impl Window {
 
     /// When the pacer lets the next packet out; `now` if at once.
     pub(super) fn pace(&self, now: Instant, rtt: Duration) -> Instant {
-        let missing = PACKET.saturating_sub(self.credit_at(now, rtt));
-        if missing == 0 { now } else { now + self.time_for(missing, rtt).max(Duration::from_nanos(1)) }
+        self.pacer.next(now, PACKET, self.bytes_a_round_trip(), rtt)
     }
 
     /// A packet of `bytes` goes out.
     pub(super) fn sent(&mut self, now: Instant, bytes: u64, rtt: Duration) {
         self.in_flight += bytes;
-        self.credit = self.credit_at(now, rtt).saturating_sub(bytes);
-        self.credited = now;
+        let rate = self.bytes_a_round_trip();
+        self.pacer.sent(now, bytes, rate, rtt);
     }
 
     /// A packet of `bytes`, sent at `sent_at`, has arrived. `was_full`: the window held sending back (RFC 9002 7.8).
@@ -166,7 +160,9 @@ impl Window {
             return;
         }
         // RFC 9002 7.3.2: half, once for each round trip in which something is lost.
-        (self.recovery, self.phase, self.acked) = (Some(now), Phase::Avoidance, 0);
+        self.recovery = Some(now);
+        self.phase = Phase::Avoidance;
+        self.acked = 0;
         self.size = (self.size / 2).max(MIN);
     }
 
@@ -177,32 +173,25 @@ impl Window {
 
     /// Nothing has come back for several probe timeouts (RFC 9002 7.6.2).
     pub(super) fn collapse(&mut self, now: Instant) {
-        (self.recovery, self.phase, self.acked) = (Some(now), Phase::SlowStart, 0);
+        self.recovery = Some(now);
+        self.phase = Phase::SlowStart;
+        self.acked = 0;
         self.size = MIN;
     }
 
     fn end_round(&mut self, next: u64) {
-        (self.last_round_rtt, self.round_rtt) = (self.round_rtt, Duration::MAX);
-        (self.round_samples, self.round_end) = (0, next);
+        self.last_round_rtt = self.round_rtt;
+        self.round_rtt = Duration::MAX;
+        self.round_samples = 0;
+        self.round_end = next;
         if let Phase::Conservative(baseline, rounds) = self.phase {
             self.phase = if rounds > 1 { Phase::Conservative(baseline, rounds - 1) } else { Phase::Avoidance };
         }
     }
 
-    fn credit_at(&self, now: Instant, rtt: Duration) -> u64 {
-        let since = now.saturating_since(self.credited);
-        let earned = u128::from(self.rate_times_rtt()) * since.as_nanos() / rtt.as_nanos().max(1);
-        self.credit.saturating_add(u64::try_from(earned).unwrap_or(u64::MAX)).min(BURST)
-    }
-
-    fn time_for(&self, bytes: u64, rtt: Duration) -> Duration {
-        let nanos = u128::from(bytes) * rtt.as_nanos() / u128::from(self.rate_times_rtt());
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-
     /// RFC 9002 7.7: "N = 1.25 ... rate = N * congestion_window / smoothed_rtt"; twice the window in slow start, for it
     /// doubles.
-    const fn rate_times_rtt(&self) -> u64 {
+    const fn bytes_a_round_trip(&self) -> u64 {
         match self.phase {
             Phase::SlowStart => self.size * 2,
             Phase::Conservative(..) | Phase::Avoidance => self.size * 5 / 4,
@@ -220,7 +209,7 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    fn fill(window: &mut Window, now: Instant) -> u64 {
+    fn fill(window: &mut Congestion, now: Instant) -> u64 {
         let mut packets = 0;
         while window.is_open() {
             window.sent(now, PACKET, RTT);
@@ -231,7 +220,7 @@ mod tests {
 
     #[test]
     fn ten_packets_at_first_twice_as_many_each_round_then_one_more_each() {
-        let mut window = Window::new(at(0));
+        let mut window = Congestion::new(at(0));
         assert_eq!(fill(&mut window, at(0)), 10, "and not eleven");
         (0..10).for_each(|_| window.acked(PACKET, at(0), true));
         assert_eq!(fill(&mut window, at(100)), 20);
@@ -248,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_window_keeps_within_its_limits() {
-        let mut window = Window::new(at(0));
+        let mut window = Congestion::new(at(0));
         for round in 0..1000 {
             fill(&mut window, at(round));
             while window.in_flight() > 0 {
@@ -265,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_window_that_is_not_used_does_not_grow() {
-        let mut window = Window::new(at(0));
+        let mut window = Congestion::new(at(0));
         window.sent(at(0), PACKET, RTT);
         window.acked(PACKET, at(0), false);
         assert_eq!(window.size(), INITIAL);
@@ -273,7 +262,7 @@ mod tests {
 
     #[test]
     fn slow_start_ends_when_the_rtt_grows_before_anything_is_lost() {
-        let mut window = Window::new(at(0));
+        let mut window = Congestion::new(at(0));
         let mut number = 0;
         for (round, rtt) in [50, 50, 60, 60, 60, 60, 60, 60].into_iter().enumerate() {
             fill(&mut window, at(round as u64 * 100));
@@ -290,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_pacer_lets_a_burst_out_and_then_keeps_to_the_rate() {
-        let mut window = Window::new(at(0));
+        let mut window = Congestion::new(at(0));
         window.size = 100 * PACKET;
         for _ in 0..10 {
             assert_eq!(window.pace(at(0), RTT), at(0));

@@ -2,7 +2,7 @@
 //!
 //! Owns: the two ends of a handshake, and the [`Transport`] keys that come of it.
 //! Must not know: addresses, time, what is done with the payloads.
-//! Driven by: `room` ([`Responder`]) and `client` ([`Initiator`]).
+//! Driven by: `server` ([`Responder`]) and `client` ([`Initiator`]).
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`StaticKey`], [`PublicKey`], [`Entropy`]; secrets are wiped when they go and never printed.
 //! Must not know: where keys are kept, where the seed comes from.
-//! Driven by: `handshake`, `token`, `room` and `client`.
+//! Driven by: `handshake`, `token_key`, `server` and `client`.
 
 use std::fmt;
 

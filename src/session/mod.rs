@@ -1,10 +1,10 @@
 //! One encrypted, reliable conversation; the same code at both ends (PROTOCOL 2.3 to 2.12).
 //!
 //! Owns: keys and packet numbers, what was received and what is under way, round-trip time, window, the other end's
-//! address, when the conversation is dead. Its parts: `keys`, `token`, `handshake`, `replay`, `flight`, `rtt`, `window`,
-//! `path`.
+//! address, when the conversation is dead. Its parts: `keys`, `token_key`, `handshake`, `received`,
+//! `sent_packets`, `rtt`, `congestion`, `pacer`, `path`.
 //! Must not know: rooms, logs, what the cargo of a packet is; it says when cargo may go and hands it back when it is lost.
-//! Driven by: `room` and `client`:
+//! Driven by: `server` and `client`:
 //!
 //! 1. [`Session::open`] a packet, look at its frames, then [`Session::accept`] it, or leave it as if it had not come;
 //! 2. [`Session::handle`] each frame; those that it does not know are the driver's;
@@ -15,6 +15,7 @@
 mod congestion;
 mod handshake;
 mod keys;
+mod pacer;
 mod path;
 mod received;
 mod rtt;
@@ -34,11 +35,11 @@ use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Writer};
 use crate::wire::packet::{self, DATAGRAM_MAX};
 use crate::wire::{CloseReason, SessionId};
-use congestion::Window;
+use congestion::Congestion;
 use path::Paths;
 use received::Received;
 use rtt::Rtt;
-use sent_packets::Flight;
+use sent_packets::SentPackets;
 
 /// The client pings when it has sent nothing for so long that draws an ack (RFC 8085 3.5).
 pub const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -103,8 +104,8 @@ pub struct Session<P, C> {
     /// The first packet that draws an ack and carries the newest one: when it or a later one has arrived, that has.
     ack_carrier: Option<u64>,
     ack_arrived: bool,
-    flight: Flight<C>,
-    window: Window,
+    sent_packets: SentPackets<C>,
+    congestion: Congestion,
     rtt: Rtt,
     /// Probe timeouts in a row, and the packets that one still lets out.
     backoff: u32,
@@ -140,8 +141,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             highest_at: now,
             ack_carrier: None,
             ack_arrived: true,
-            flight: Flight::default(),
-            window: Window::new(now),
+            sent_packets: SentPackets::default(),
+            congestion: Congestion::new(now),
             rtt: Rtt::assume(round_trip),
             backoff: 0,
             probes: 0,
@@ -185,7 +186,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
 
     /// Whether nothing that draws an ack is under way.
     pub fn is_quiet(&self) -> bool {
-        self.flight.is_empty()
+        self.sent_packets.is_empty()
     }
 
     /// Since when the other end owes a word: when the first packet was sent that draws an ack, after it was last heard.
@@ -195,7 +196,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
 
     /// How many packets are under way.
     pub fn in_flight(&self) -> usize {
-        self.flight.len()
+        self.sent_packets.len()
     }
 
     /// Whether cargo may go out now; if only the pacer holds it back, until when.
@@ -203,10 +204,10 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if self.probes > 0 {
             return Ok(());
         }
-        if !self.window.is_open() {
+        if !self.congestion.is_open() {
             return Err(None);
         }
-        let at = self.window.pace(now, self.rtt.smoothed());
+        let at = self.congestion.pace(now, self.rtt.smoothed());
         if at <= now { Ok(()) } else { Err(Some(at)) }
     }
 
@@ -235,19 +236,21 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         from: P,
         number: u64,
         bytes: usize,
-        draws_ack: bool,
+        ack_eliciting: bool,
         challenges: impl FnOnce() -> [[u8; 8]; 2],
     ) {
         let is_highest = self.received.highest().is_none_or(|highest| number > highest);
         let in_order = if is_highest || self.received.is_new(number) { self.received.mark(number) } else { false };
-        (self.heard, self.unanswered) = (now, None);
+        self.heard = now;
+        self.unanswered = None;
         if is_highest {
             self.highest_at = now;
         }
         self.paths.received(now, from, number, bytes as u64, challenges);
-        if draws_ack {
+        if ack_eliciting {
             self.unacked += 1;
-            (self.ack_carrier, self.ack_arrived) = (None, false);
+            self.ack_carrier = None;
+            self.ack_arrived = false;
             self.ack_now |= !in_order || self.unacked >= ACK_EVERY;
             self.ack_due = self.ack_due.or_else(|| Some(now + self.rtt.ack_delay()));
         }
@@ -266,10 +269,13 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             Frame::Response(data) => {
                 if self.paths.responded(now, from, data) {
                     // RFC 9000 9.4: another path, another round-trip time and window.
-                    (self.window, self.rtt) = (Window::new(now), Rtt::default());
-                    (self.backoff, self.probes, self.probed) = (0, 0, Instant::ZERO);
+                    self.congestion = Congestion::new(now);
+                    self.rtt = Rtt::default();
+                    self.backoff = 0;
+                    self.probes = 0;
+                    self.probed = Instant::ZERO;
                     let lost = &mut self.lost;
-                    self.flight.abandon(|cargo| lost.push(cargo));
+                    self.sent_packets.abandon(|cargo| lost.push(cargo));
                 }
             }
             Frame::Bye(_)
@@ -291,13 +297,15 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             return true;
         }
         if self.ack_due.is_some_and(|due| due <= now) {
-            (self.ack_due, self.ack_now) = (None, true);
+            self.ack_due = None;
+            self.ack_now = true;
         }
         self.challenge_now |= self.paths.due().is_some_and(|due| due <= now);
         if self.role == Role::Client && self.spoke + KEEPALIVE <= now {
-            (self.ping, self.spoke) = (self.ping.or(Some(0)), now);
+            self.ping = self.ping.or(Some(0));
+            self.spoke = now;
         }
-        if self.flight.loss_time(self.rtt.loss_delay()).is_some_and(|at| at <= now) {
+        if self.sent_packets.loss_time(self.rtt.loss_delay()).is_some_and(|at| at <= now) {
             self.detect_lost(now);
         }
         if self.probe_time().is_some_and(|at| at <= now) {
@@ -311,7 +319,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let keepalive = (self.role == Role::Client).then(|| self.spoke + KEEPALIVE);
         let ack = self.ack_due.filter(|_| !self.ack_now);
         let challenge = self.paths.due().filter(|_| !self.challenge_now);
-        let loss = self.flight.loss_time(self.rtt.loss_delay());
+        let loss = self.sent_packets.loss_time(self.rtt.loss_delay());
         let all = [keepalive, ack, challenge, loss, self.probe_time()];
         all.into_iter().flatten().fold(self.heard + DEAD_AFTER, Instant::min)
     }
@@ -356,7 +364,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
                 writer.frame(&Frame::Ack(ack));
             }
         }
-        let mut draws_ack = false;
+        let mut ack_eliciting = false;
         // RFC 9000 8.2.2: an answer is as long as the question may have been. A server is asked nothing, so that nobody has it
         // send 1,200 bytes for 40.
         let is_padded = self.response.is_some() && self.role == Role::Client;
@@ -366,32 +374,34 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             self.ping.take().map(|stamp| Frame::Ping { stamp }),
         ];
         for frame in own.into_iter().flatten() {
-            draws_ack |= writer.frame(&frame);
+            ack_eliciting |= writer.frame(&frame);
         }
         let cargo = fill(&mut writer, allowed);
-        draws_ack |= cargo.is_some();
-        if self.probes > 0 && !draws_ack {
+        ack_eliciting |= cargo.is_some();
+        if self.probes > 0 && !ack_eliciting {
             // RFC 9002 6.2.4: "when there is no data to send, the sender SHOULD send a PING".
-            draws_ack |= writer.frame(&Frame::Ping { stamp: 0 });
+            ack_eliciting |= writer.frame(&Frame::Ping { stamp: 0 });
         }
-        if !draws_ack && !self.ack_now {
+        if !ack_eliciting && !self.ack_now {
             return None;
         }
         if is_padded {
             writer.pad();
         }
         if allowed.ack {
-            (self.unacked, self.ack_due, self.ack_now) = (0, None, false);
+            self.unacked = 0;
+            self.ack_due = None;
+            self.ack_now = false;
         }
         let number = self.next_number;
         let bytes = self.seal(writer.plain(), out);
-        if draws_ack {
+        if ack_eliciting {
             self.probes = self.probes.saturating_sub(1);
             self.spoke = now;
             self.unanswered.get_or_insert(now);
-            self.window.sent(now, bytes.into(), self.rtt.smoothed());
-            let was_full = self.window.in_flight() * 2 >= self.window.size();
-            self.flight.push(number, now, bytes, was_full, cargo.unwrap_or_default());
+            self.congestion.sent(now, bytes.into(), self.rtt.smoothed());
+            let was_full = self.congestion.in_flight() * 2 >= self.congestion.size();
+            self.sent_packets.push(number, now, bytes, was_full, cargo.unwrap_or_default());
             if allowed.ack {
                 self.ack_carrier = self.ack_carrier.or(Some(number));
             }
@@ -425,33 +435,35 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if ack.largest >= self.next_number {
             return Err(Broken);
         }
-        let window = &mut self.window;
-        let acked = self.flight.acked(ack, |sent| window.acked(sent.bytes.into(), sent.at, sent.was_full));
+        let congestion = &mut self.congestion;
+        let acked = self.sent_packets.acked(ack, |sent| congestion.acked(sent.bytes.into(), sent.at, sent.was_full));
         if let Some((number, at, is_largest)) = acked.newest {
             self.ack_arrived |= self.ack_carrier.is_some_and(|carrier| number >= carrier);
             if is_largest {
                 // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
                 let sample = now.saturating_since(at);
                 self.rtt.update(sample, Duration::from_micros(ack.delay_us.into()));
-                self.window.sampled(sample, number, self.next_number);
+                self.congestion.sampled(sample, number, self.next_number);
             }
-            (self.backoff, self.probes, self.probed) = (0, 0, Instant::ZERO);
+            self.backoff = 0;
+            self.probes = 0;
+            self.probed = Instant::ZERO;
         }
         self.detect_lost(now);
         Ok(())
     }
 
     fn detect_lost(&mut self, now: Instant) {
-        let (window, lost) = (&mut self.window, &mut self.lost);
-        self.flight.lost(now, self.rtt.loss_delay(), |sent, cargo| {
-            window.lost(now, sent.bytes.into(), sent.at);
+        let (congestion, lost) = (&mut self.congestion, &mut self.lost);
+        self.sent_packets.lost(now, self.rtt.loss_delay(), |sent, cargo| {
+            congestion.lost(now, sent.bytes.into(), sent.at);
             lost.extend(cargo);
         });
     }
 
     /// RFC 9002 6.2.1, but of the oldest packet (PROTOCOL 2.9).
     fn probe_time(&self) -> Option<Instant> {
-        let since = self.flight.oldest().or_else(|| (!self.flight.is_empty()).then_some(self.spoke))?;
+        let since = self.sent_packets.oldest().or_else(|| (!self.sent_packets.is_empty()).then_some(self.spoke))?;
         Some(since.max(self.probed) + self.rtt.probe_timeout(self.backoff))
     }
 
@@ -459,21 +471,22 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let timeout = self.rtt.probe_timeout(self.backoff);
         let lost = &mut self.lost;
         let mut probes = 0;
-        self.flight.probe(now, timeout, PROBES, |cargo| {
+        self.sent_packets.probe(now, timeout, PROBES, |cargo| {
             lost.push(cargo);
             probes += 1;
         });
         self.probes = probes.max(1);
-        (self.spoke, self.probed) = (now, now);
+        self.spoke = now;
+        self.probed = now;
         self.backoff += 1;
         if self.backoff == PERSISTENT {
-            self.window.collapse(now);
+            self.congestion.collapse(now);
         }
-        if self.backoff >= PERSISTENT && self.flight.len() > sent_packets::KEPT - PROBES {
+        if self.backoff >= PERSISTENT && self.sent_packets.len() > sent_packets::KEPT - PROBES {
             // Nobody knows how long this goes on: it is not to take more and more memory.
             let lost = &mut self.lost;
-            self.flight.abandon(|cargo| lost.push(cargo));
-            self.window.abandoned();
+            self.sent_packets.abandon(|cargo| lost.push(cargo));
+            self.congestion.abandoned();
         }
     }
 }
@@ -524,7 +537,7 @@ mod tests {
         let Some(packet::Datagram::Packet { number, sealed, .. }) = packet::parse(bytes) else { panic!("{bytes:?}") };
         let mut plain = [0; DATAGRAM_MAX];
         let frames: Vec<_> = crate::wire::frame::frames(to.open(number, sealed, &mut plain)?).flatten().collect();
-        to.accept(now, path, number, bytes.len(), frames.iter().any(Frame::draws_ack), || [[9; 8], [8; 8]]);
+        to.accept(now, path, number, bytes.len(), frames.iter().any(Frame::is_ack_eliciting), || [[9; 8], [8; 8]]);
         for frame in &frames {
             assert!(to.handle(now, path, frame).is_ok());
         }

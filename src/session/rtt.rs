@@ -48,7 +48,10 @@ impl Rtt {
         self.latest = sample;
         if !self.sampled {
             // RFC 9002 5.3: "smoothed_rtt = latest_rtt; rttvar = latest_rtt / 2"
-            (self.sampled, self.min, self.smoothed, self.variation) = (true, sample, sample, sample / 2);
+            self.sampled = true;
+            self.min = sample;
+            self.smoothed = sample;
+            self.variation = sample / 2;
             return;
         }
         // RFC 9002 5.2

@@ -39,18 +39,18 @@ pub(super) struct Acked {
 
 /// The packets under way, oldest first.
 #[derive(Clone, Debug)]
-pub(super) struct Flight<C> {
+pub(super) struct SentPackets<C> {
     sent: VecDeque<Sent<C>>,
     largest_acked: Option<u64>,
 }
 
-impl<C> Default for Flight<C> {
+impl<C> Default for SentPackets<C> {
     fn default() -> Self {
         Self { sent: VecDeque::new(), largest_acked: None }
     }
 }
 
-impl<C: Copy> Flight<C> {
+impl<C: Copy> SentPackets<C> {
     /// Whether nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.sent.is_empty()
@@ -137,13 +137,13 @@ mod tests {
         Ack { largest, delay_us: 0, run, ranges: [].into_iter().collect() }
     }
 
-    fn flight(packets: u64) -> Flight<u64> {
-        let mut flight = Flight::default();
+    fn flight(packets: u64) -> SentPackets<u64> {
+        let mut flight = SentPackets::default();
         (0..packets).for_each(|number| flight.push(number, at(number), 100, false, number * 10));
         flight
     }
 
-    fn lost(flight: &mut Flight<u64>, now: Instant) -> Vec<Option<u64>> {
+    fn lost(flight: &mut SentPackets<u64>, now: Instant) -> Vec<Option<u64>> {
         let mut lost = Vec::new();
         flight.lost(now, Duration::from_millis(50), |_, cargo| lost.push(cargo));
         lost

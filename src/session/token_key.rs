@@ -2,7 +2,7 @@
 //!
 //! Owns: making tokens and checking them.
 //! Must not know: who asked.
-//! Driven by: `room`.
+//! Driven by: `server`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

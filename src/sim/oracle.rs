@@ -2,7 +2,7 @@
 //!
 //! Owns: what was seen, and the promises (PROTOCOL 2.8 to 2.13).
 //! Must not know: anything of the core. It sees bytes on the wire, what the backend of the log committed and what the ends
-//! told their users, and reads all of it by itself; it uses nothing of `wire`, `session`, `room` and `client`.
+//! told their users, and reads all of it by itself; it uses nothing of `wire`, `session`, `server` and `client`.
 //! Driven by: `world`, which shows it everything as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};

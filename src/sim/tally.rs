@@ -112,7 +112,8 @@ impl Tally {
 
     pub(super) fn replayed(&mut self, now: Instant, reader: usize) {
         let (_, last, count) = self.reading.entry(reader).or_insert((now, now, 0));
-        (*last, *count) = (now, *count + 1);
+        *last = now;
+        *count += 1;
     }
 
     pub(super) fn wire(&mut self, bytes: usize) {

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Entry`] and its limits.
 //! Must not know: numbers, logs.
-//! Driven by: `room` (which encodes an entry once, for all members), `client` and `store`.
+//! Driven by: `server` (which encodes an entry once, for all members), `client` and `log`.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Frame`], reading ([`frames`]) and writing ([`Writer`]), the limits of lists.
 //! Must not know: what a frame does.
-//! Driven by: `session`, `room` and `client`.
+//! Driven by: `session`, `server` and `client`.
 //!
 //! Enums can grow (PROTOCOL 2.6): each of them ends a body whose length is known, or is a plain code, and a code that nobody
 //! knows is read as such and never makes a body malformed.
@@ -123,7 +123,7 @@ pub enum Frame<'a> {
 
 impl Frame<'_> {
     /// Whether a packet with it is to be acknowledged.
-    pub const fn draws_ack(&self) -> bool {
+    pub const fn is_ack_eliciting(&self) -> bool {
         !matches!(self, Self::Ack(_) | Self::Have(_) | Self::Bye(_))
     }
 }

@@ -3,7 +3,7 @@
 //! Owns: the formats of the dialects, [`text`] and [`packet`] with [`frame`] and [`entry`] in it, and the words that they
 //! share ([`Nick`], [`Seq`], [`PostId`] and the like).
 //! Must not know: peers, rooms, time, sockets; nothing here has state.
-//! Driven by: `room`, `client` and `session`.
+//! Driven by: `server`, `client` and `session`.
 
 pub mod entry;
 pub mod frame;

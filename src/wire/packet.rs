@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Datagram`], reading and writing.
 //! Must not know: keys, sessions; what is sealed stays bytes.
-//! Driven by: `room`, `client` and `session`.
+//! Driven by: `server`, `client` and `session`.
 
 use super::SessionId;
 
@@ -158,7 +158,8 @@ fn id(bytes: &[u8]) -> Option<(SessionId, &[u8])> {
 /// The head of a hello, to which the first Noise message and zeros are to be added.
 pub fn prologue(client: SessionId, token: &Token) -> [u8; PROLOGUE_LEN] {
     let mut head = [0; PROLOGUE_LEN];
-    (head[0], head[1]) = (HELLO, VERSION);
+    head[0] = HELLO;
+    head[1] = VERSION;
     head[2..6].copy_from_slice(&client.0.to_be_bytes());
     head[6..].copy_from_slice(token);
     head

@@ -2,7 +2,7 @@
 //!
 //! Owns: what the bytes of the original mean, how a long line is cut.
 //! Must not know: who is in the room, what was sent before.
-//! Driven by: `room` (parse, cut) and `client` (signup, lines).
+//! Driven by: `server` (parse, cut) and `client` (signup, lines).
 
 use super::packet::PROBE;
 use super::{NICK_MAX, Nick};

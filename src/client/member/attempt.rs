@@ -114,7 +114,8 @@ impl Attempt {
 
     /// It was sent.
     pub(super) fn sent(&mut self, now: Instant, entropy: &mut Entropy) {
-        (self.waits, self.sent) = (false, now);
+        self.waits = false;
+        self.sent = now;
         self.due = now + entropy.jittered(self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
@@ -130,7 +131,8 @@ impl Attempt {
             return;
         }
         self.repeats += u32::from(self.has_begun);
-        (self.waits, self.has_begun) = (true, true);
+        self.waits = true;
+        self.has_begun = true;
         if self.repeats > REPEATS && !self.is_seeking() {
             // The server may have been started anew, or the address may be another one by now: the token is not good.
             let pause = self.pause;
@@ -140,7 +142,8 @@ impl Attempt {
 
     /// A token came.
     pub(super) fn greet(&mut self, ends: &Ends, entropy: &mut Entropy, token: &Token) {
-        (self.token, self.greetings) = (Some(*token), self.greetings + 1);
+        self.token = Some(*token);
+        self.greetings += 1;
         let id = SessionId(entropy.next_u32());
         let initiator = Initiator::new(&ends.identity.key, entropy, &packet::prologue(id, token));
         self.enter(Stage::Greeting { id, initiator: Box::new(initiator), server: None });
@@ -216,6 +219,9 @@ impl Attempt {
     }
 
     fn enter(&mut self, stage: Stage) {
-        (self.stage, self.waits, self.pause, self.repeats) = (stage, true, PAUSE, 0);
+        self.stage = stage;
+        self.waits = true;
+        self.pause = PAUSE;
+        self.repeats = 0;
     }
 }

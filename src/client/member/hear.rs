@@ -88,11 +88,11 @@ impl Member {
             self.forget_built();
         }
         let Some(link) = &mut self.link else { return };
-        let draws_ack = frames.iter().any(Frame::draws_ack);
+        let ack_eliciting = frames.iter().any(Frame::is_ack_eliciting);
         let len = packet::PACKET_HEAD + sealed.len();
         let entropy = &mut self.entropy;
         let challenges = || [entropy.bytes(), entropy.bytes()];
-        link.session.accept(self.now, self.ends.server, number, len, draws_ack, challenges);
+        link.session.accept(self.now, self.ends.server, number, len, ack_eliciting, challenges);
         if link.quiet.take().is_some() {
             self.events.push_back(Event::Back);
         }
@@ -161,7 +161,8 @@ impl Member {
     fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str) {
         let Some(link) = self.link.as_mut().filter(|link| !link.welcomed) else { return };
         let Ok(nick) = nick.parse() else { return self.end(Over::Closed(CloseReason::Broken)) };
-        (link.welcomed, link.nick) = (true, Some(nick));
+        link.welcomed = true;
+        link.nick = Some(nick);
         let before = self.view.place().map(|(log, _)| log);
         let is_another = self.view.welcome(welcome.log, welcome.start);
         if is_another {

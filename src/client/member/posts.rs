@@ -92,7 +92,9 @@ impl Posts {
             if !write(first + count, settled_below, post.kind, &post.text) {
                 break;
             }
-            (post.due, post.sent, count) = (false, true, count + 1);
+            post.due = false;
+            post.sent = true;
+            count += 1;
         }
         if count > 0 && self.repeat.is_none() {
             self.repeat = Some(now + self.pause);
@@ -118,7 +120,8 @@ impl Posts {
         events: &mut impl Extend<Event>,
     ) -> Option<Box<str>> {
         let post = self.get_mut(counter).filter(|post| post.outcome.is_none())?;
-        (post.outcome, post.due) = (Some(outcome), false);
+        post.outcome = Some(outcome);
+        post.due = false;
         let line = String::from(&*post.text);
         let is_renamed = post.kind == PostKind::Rename && matches!(outcome, Outcome::Accepted(_));
         let renamed = is_renamed.then(|| post.text.clone());
@@ -139,7 +142,8 @@ impl Posts {
     /// There is a new session of the same log: everything is said again.
     pub(super) fn resume(&mut self) {
         self.posts.iter_mut().for_each(|post| post.due = post.outcome.is_none());
-        (self.repeat, self.pause) = (None, REPEAT);
+        self.repeat = None;
+        self.pause = REPEAT;
     }
 
     /// It is not known, and will not be, what became of those that were sent: they are given up.

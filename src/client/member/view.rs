@@ -62,7 +62,8 @@ impl View {
         }
         if seq == self.next {
             events.extend([Event::Entry { seq, encoded: encoded.into() }]);
-            (self.next, self.waiting) = (seq + 1, self.waiting + 1);
+            self.next = seq + 1;
+            self.waiting += 1;
             self.hand_on(events);
         } else if self.is_wanted(seq) {
             self.early.entry(seq).or_insert_with(|| Early::Entry(encoded.into()));
@@ -123,7 +124,8 @@ impl View {
                 (Some((count, why)), _) => self.skip(seq + count, why, events),
                 (None, Early::Entry(encoded)) if seq == self.next => {
                     events.extend([Event::Entry { seq, encoded }]);
-                    (self.next, self.waiting) = (seq + 1, self.waiting + 1);
+                    self.next = seq + 1;
+                    self.waiting += 1;
                 }
                 (None, _) => {}
             }
@@ -133,7 +135,8 @@ impl View {
     fn skip(&mut self, to: Seq, why: GapReason, events: &mut impl Extend<Event>) {
         if to > self.next {
             events.extend([Event::Gap { first: self.next, count: to.since(self.next), why }]);
-            (self.next, self.waiting) = (to, self.waiting + 1);
+            self.next = to;
+            self.waiting += 1;
         }
     }
 }

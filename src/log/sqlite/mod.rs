@@ -183,7 +183,8 @@ impl Sqlite {
     fn begin_with(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         (self.id, self.is_complete) = query::log(connection)?;
         if let Some((oldest, newest)) = query::ends(connection)? {
-            (self.oldest, self.end) = (oldest.seq, End::behind(&newest));
+            self.oldest = oldest.seq;
+            self.end = End::behind(&newest);
         }
         self.version = query::data_version(connection)?;
         Ok(())

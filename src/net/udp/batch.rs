@@ -179,7 +179,8 @@ impl<A: Address> Batch<A> {
         let mut slices = [[IoSlice::new(&[])]; SEND_BATCH];
         let mut count = 0;
         for (to, bytes) in transmits.take(SEND_BATCH) {
-            (addresses[count], slices[count]) = (A::of(to), [IoSlice::new(bytes)]);
+            addresses[count] = A::of(to);
+            slices[count] = [IoSlice::new(bytes)];
             count += 1;
         }
         let controls: [Option<ControlMessage<'_>>; 2] =

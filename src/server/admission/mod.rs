@@ -2,7 +2,7 @@
 //!
 //! Owns: [`TextPolicy`], [`Prefix`].
 //! Must not know: who is in the room.
-//! Driven by: `room`.
+//! Driven by: `server`.
 
 pub(crate) mod allowance;
 pub(crate) mod rate;

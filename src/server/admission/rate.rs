@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Rate`], [`Meter`], which holds one source to it, and [`Meters`], which hold prefixes to it.
 //! Must not know: what is metered.
-//! Driven by: `room`.
+//! Driven by: `server`.
 //!
 //! The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): all that is remembered of a source is when its
 //! next event would be due if it kept exactly to the rate.

@@ -126,7 +126,8 @@ impl Author {
             if !say(counter, outcome) {
                 break;
             }
-            (post.said, any) = (true, true);
+            post.said = true;
+            any = true;
         }
         any
     }
@@ -287,7 +288,8 @@ impl Posts {
         if self.get(id).is_some_and(|author| !author.remembered && author.posts.is_empty()) {
             if let (false, Some(author), Some(&(first, _))) = (known.is_all, self.get_mut(id), known.posts.first()) {
                 // What was before that is not known, and nobody is to be told that it was refused.
-                (author.base, author.next) = (first, first);
+                author.base = first;
+                author.next = first;
             }
             known.posts.iter().for_each(|&(counter, seq)| self.recall(id, counter, seq));
             if let Some(author) = self.get_mut(id) {
@@ -393,7 +395,8 @@ impl Posts {
             author.base += 1;
         }
         if author.next < settled_below && author.posts.is_empty() {
-            (author.base, author.next) = (settled_below, settled_below);
+            author.base = settled_below;
+            author.next = settled_below;
         }
         while author.renames.front().is_some_and(|rename| rename.counter < author.base) {
             author.renames.pop_front();

@@ -110,7 +110,8 @@ impl Presence {
         self.forget_if_nothing(&name);
         let presence = self.presences.entry((who, to.clone())).or_default();
         presence.sessions += 1;
-        (presence.joined, presence.leaving) = (presence.joined.or(joined), None);
+        presence.joined = presence.joined.or(joined);
+        presence.leaving = None;
         if let Some(news) = self.untold.remove(&name) {
             self.untold.insert((who, to.clone()), news);
         }

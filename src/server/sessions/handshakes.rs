@@ -2,7 +2,7 @@
 //!
 //! Owns: the way of a hello and a finish to a session or to a refusal, what public-key work is done when.
 //! Must not know: what is in packets.
-//! Driven by: `intake`, which hands it what came, and by `room` once a turn.
+//! Driven by: `intake`, which hands it what came, and by `server` once a turn.
 
 use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, Turn};

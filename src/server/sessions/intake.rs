@@ -2,7 +2,7 @@
 //!
 //! Owns: the way of a datagram to what it changes: a handshake (`handshakes`), frames, posts.
 //! Must not know: what is sent, and when.
-//! Driven by: `room`.
+//! Driven by: `server`.
 
 use std::time::Duration;
 
@@ -127,10 +127,10 @@ impl Sessions {
         let Some(peer) = self.peers.get_mut(id.key()) else { return Err(DropReason::UnknownSession) };
         let mut plan = Plan::default();
         let mut counts = Counts::default();
-        let mut draws_ack = false;
+        let mut ack_eliciting = false;
         for frame in frames(plain) {
             let frame = frame.and_then(|frame| counts.count(frame)).map_err(|Malformed| DropReason::Broken)?;
-            draws_ack |= frame.draws_ack();
+            ack_eliciting |= frame.is_ack_eliciting();
             if let Frame::Post { counter, settled_below, kind, text } = frame {
                 let planned = cx.room.posts.plan(peer.author, &mut plan, (counter, settled_below), kind, text);
                 planned.map_err(|Broken| DropReason::Broken)?;
@@ -151,7 +151,7 @@ impl Sessions {
         if plan.new > 0 && !cx.queue.takes(Source::Session(peer.author), plan.new as usize, plan.bytes) {
             return Err(DropReason::NoPlace);
         }
-        peer.session.accept(cx.now, path, number, len, draws_ack, || [self.entropy.bytes(), self.entropy.bytes()]);
+        peer.session.accept(cx.now, path, number, len, ack_eliciting, || [self.entropy.bytes(), self.entropy.bytes()]);
         let mut posts = plan.posts.iter();
         for frame in frames(plain).flatten() {
             let handled = if let Frame::Post { .. } = frame {

@@ -2,7 +2,7 @@
 //!
 //! Owns: the cursors of the peers that a socket serves, and the sweep that moves them.
 //! Must not know: nicks, datagrams received, the socket itself.
-//! Driven by: `room`.
+//! Driven by: `server`.
 //!
 //! A sweep brings every peer to the end of one run of the log, which one call can carry to a peer, so that all its
 //! datagrams are of one form. What is committed meanwhile waits for the next sweep, which takes all of it that fits in
@@ -121,7 +121,8 @@ impl Fanout {
         self.run.end = self.run.end.min(self.run.start + 1);
         self.refused += 1;
         if self.refused >= REFUSALS_MAX {
-            (self.refused, self.unsegmented) = (0, SWEEPS_UNSEGMENTED);
+            self.refused = 0;
+            self.unsegmented = SWEEPS_UNSEGMENTED;
         }
     }
 

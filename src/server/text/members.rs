@@ -3,7 +3,7 @@
 //! Owns: the members of the room, found by address, each with its nick and when it was last heard; who has been
 //! silent longest, in all and of one prefix.
 //! Must not know: entries, cursors, what a member is sent.
-//! Driven by: `room`.
+//! Driven by: `server`.
 //!
 //! Order by silence is kept lazily, so that hearing a member costs nothing: each member stands in the indices at the
 //! time when it was last looked at, and is put back where it belongs when its turn comes.
