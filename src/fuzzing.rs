@@ -101,7 +101,7 @@ pub fn hostile_member(bytes: &[u8]) {
                 under_way.extend(adversary.hear(server.now, to, &bytes));
             }
         }
-        server.settle();
+        server.carry();
         server.pass(Duration::from_millis(20));
     }
     server.is_undisturbed();
@@ -151,7 +151,7 @@ impl Server {
         let mut store = Memory::new(LogId([1; 16]));
         let room = server::Server::new(Instant::ZERO, config, 1, store.open());
         let mut server = Self { now: Instant::ZERO, room, store, honest, mallory: None, shown: 0 };
-        server.settle();
+        server.carry();
         server.mallory = server.shake_hands(&mut entropy);
         server
     }
@@ -187,7 +187,7 @@ impl Server {
     }
 
     /// Carries what the honest member and the room have for each other.
-    fn settle(&mut self) {
+    fn carry(&mut self) {
         while let Some(bytes) = self.honest.poll_transmit().map(<[u8]>::to_vec) {
             self.honest.transmitted(self.now);
             self.receive(address(2), &bytes);
@@ -229,7 +229,7 @@ impl Server {
                 2 => self.pass(pause(step)),
                 _ => drop(self.receive(address(5), step)),
             }
-            self.settle();
+            self.carry();
         }
         self.is_undisturbed();
     }
@@ -247,7 +247,7 @@ impl Server {
 
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        self.settle();
+        self.carry();
         while let Some(at) =
             [self.room.poll_timeout(), self.honest.poll_timeout()].into_iter().flatten().min().filter(|&at| at <= end)
         {
@@ -255,7 +255,7 @@ impl Server {
             self.room.handle_timeout(self.now);
             self.honest.handle_timeout(self.now);
             assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "the room's deadline moves on");
-            self.settle();
+            self.carry();
         }
         self.now = end;
     }

@@ -19,17 +19,17 @@ fn path(port: u16) -> Path {
 }
 
 /// `turns` turns of the loop: three datagrams each, of changing lengths, sent to everybody.
-fn talk(room: &mut Server, store: &mut Memory, turns: u16) -> usize {
+fn talk(server: &mut Server, store: &mut Memory, turns: u16) -> usize {
     let mut shown = 0;
     for turn in 0..turns {
         for datagram in [&b"x: hello"[..], b"x: hello again", b"\xff garbage", b"", &[b'y'; 1024]] {
-            room.handle_datagram(Instant::from_millis(turn.into()), path(1 + turn % 100), datagram);
+            server.handle_datagram(Instant::from_millis(turn.into()), path(1 + turn % 100), datagram);
         }
-        udpchat::server::exchange(Instant::from_millis(turn.into()), room, store, |_, text| shown += text.len());
-        while let Some(transmits) = room.poll_transmit(SOCKET) {
+        udpchat::server::exchange(Instant::from_millis(turn.into()), server, store, |_, text| shown += text.len());
+        while let Some(transmits) = server.poll_transmit(SOCKET) {
             let token = transmits.token();
             let count = transmits.count();
-            room.transmitted(token, count);
+            server.transmitted(token, count);
         }
     }
     shown
@@ -40,23 +40,23 @@ fn a_room_that_has_warmed_up_talks_without_allocating() {
     let mut store = Memory::new(LogId([1; 16]));
     let key = StaticKey::generate(&mut Entropy::new([1; 32]));
     let config = Config { rate: None, signup_rate: None, recent_bytes: 1, ..Config::new(key, [1; 32]) };
-    let mut room = Server::new(Instant::ZERO, config, 1, store.open());
+    let mut server = Server::new(Instant::ZERO, config, 1, store.open());
     for port in 1..=100 {
-        room.handle_datagram(Instant::ZERO, path(port), b"SIGNUP_TAG:x");
+        server.handle_datagram(Instant::ZERO, path(port), b"SIGNUP_TAG:x");
     }
-    talk(&mut room, &mut store, 2000);
-    let sent = room.counters().sent;
+    talk(&mut server, &mut store, 2000);
+    let sent = server.counters().sent;
     let allocated = allocation_counter::measure(|| {
-        assert!(talk(&mut room, &mut store, 2000) > 0);
+        assert!(talk(&mut server, &mut store, 2000) > 0);
     });
-    assert_eq!(room.counters().sent - sent, 2000 * 3 * 100);
+    assert_eq!(server.counters().sent - sent, 2000 * 3 * 100);
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
 }
 
 /// Members with sessions, in memory; what the room has for them is put aside and delivered later.
 struct Hall {
     now: Instant,
-    room: Server,
+    server: Server,
     store: Memory,
     members: Vec<Member>,
     aside: Vec<u8>,
@@ -70,16 +70,16 @@ impl Hall {
         let mut store = Memory::new(LogId([1; 16]));
         let seed = entropy.bytes();
         let config = Config { rate: None, signup_rate: None, recent_bytes: 1, ..Config::new(key, seed) };
-        let room = Server::new(Instant::ZERO, config, 1, store.open());
+        let server = Server::new(Instant::ZERO, config, 1, store.open());
         let (aside, datagrams) = (Vec::new(), Vec::new());
-        let mut hall = Self { now: Instant::ZERO, room, store, members: Vec::new(), aside, datagrams };
+        let mut hall = Self { now: Instant::ZERO, server, store, members: Vec::new(), aside, datagrams };
         for number in 0..members {
             let nick = format!("m{number}").parse().unwrap();
             let (key, instance) = (StaticKey::generate(&mut entropy), Instance(entropy.bytes()));
             let identity = Identity { present: false, ..Identity::new(key, instance, entropy.bytes()) };
             hall.members.push(Member::new(hall.now, path(0).peer, nick, identity));
         }
-        hall.settle();
+        hall.quiet();
         hall
     }
 
@@ -88,7 +88,7 @@ impl Hall {
         let mut any = false;
         for (port, member) in (1..).zip(&mut self.members) {
             while let Some(bytes) = member.poll_transmit() {
-                self.room.handle_datagram(self.now, path(port), bytes);
+                self.server.handle_datagram(self.now, path(port), bytes);
                 member.transmitted(self.now);
                 any = true;
             }
@@ -98,9 +98,9 @@ impl Hall {
 
     /// The room commits and seals what it has.
     fn seal(&mut self) {
-        while self.room.shake_hands(self.now, false) {}
-        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
-        while let Some(transmits) = self.room.poll_transmit(SOCKET) {
+        while self.server.shake_hands(self.now, false) {}
+        udpchat::server::exchange(self.now, &mut self.server, &mut self.store, |_, _| {});
+        while let Some(transmits) = self.server.poll_transmit(SOCKET) {
             let token = transmits.token();
             let mut count = 0;
             for (to, bytes) in transmits {
@@ -108,7 +108,7 @@ impl Hall {
                 self.aside.extend_from_slice(bytes);
                 count += 1;
             }
-            self.room.transmitted(token, count);
+            self.server.transmitted(token, count);
         }
     }
 
@@ -124,13 +124,13 @@ impl Hall {
         self.aside.clear();
     }
 
-    fn settle(&mut self) {
+    fn quiet(&mut self) {
         for _ in 0..200 {
             self.now = self.now + std::time::Duration::from_millis(5);
             self.hear();
             self.seal();
             self.deliver();
-            self.room.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
             self.members.iter_mut().for_each(|member| member.handle_timeout(self.now));
         }
     }
@@ -144,7 +144,7 @@ fn a_room_that_has_warmed_up_seals_for_its_members_without_allocating() {
         hall.members
             .iter_mut()
             .for_each(|member| drop(member.post(hall.now, PostKind::Say, "hello everybody").to_string()));
-        hall.settle();
+        hall.quiet();
     }
     let mut entries = 0;
     let mut allocated = 0;
@@ -153,12 +153,12 @@ fn a_room_that_has_warmed_up_seals_for_its_members_without_allocating() {
             .iter_mut()
             .for_each(|member| drop(member.post(hall.now, PostKind::Say, "hello everybody").to_string()));
         assert!(hall.hear());
-        let before = (hall.room.end(), hall.room.counters().sent);
+        let before = (hall.server.end(), hall.server.counters().sent);
         allocated += allocation_counter::measure(|| hall.seal()).count_total;
-        entries += hall.room.end().since(before.0);
-        assert!(hall.room.counters().sent - before.1 >= 20, "everybody is sent something");
+        entries += hall.server.end().since(before.0);
+        assert!(hall.server.counters().sent - before.1 >= 20, "everybody is sent something");
         hall.deliver();
-        hall.settle();
+        hall.quiet();
     }
     assert_eq!((entries, allocated), (20 * 20, 0));
 }

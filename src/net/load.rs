@@ -43,7 +43,7 @@ const JOIN_AGAIN: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_millis(200);
 
 /// A room that does not get quiet is not waited for longer.
-const SETTLE_MAX: Duration = Duration::from_secs(5);
+const QUIET_MAX: Duration = Duration::from_secs(5);
 
 /// How long before a message is due the generator stops sleeping: the poll counts in whole milliseconds.
 const SPIN: Duration = Duration::from_millis(2);
@@ -138,7 +138,7 @@ impl Load {
                 missing.into_iter().for_each(|member| load.sign_up(member));
             }
         }
-        load.settle().map_err(|err| err.to_string())?;
+        load.wait_until_quiet().map_err(|err| err.to_string())?;
         Ok(load)
     }
 
@@ -168,7 +168,7 @@ impl Load {
         let cpu = cpu.zip(run.server.map(server_cpu)).and_then(|(before, after)| Some(after?.saturating_sub(before?)));
         let idle = self.idle.as_secs_f64() / wall.as_secs_f64();
         let report = Report::new(&tally, idle, cpu, run.server.and_then(server_peak_kib));
-        self.settle()?;
+        self.wait_until_quiet()?;
         Ok(report)
     }
 
@@ -291,11 +291,10 @@ impl Load {
     }
 
     /// Waits until nothing comes any more, within reason: others may be talking.
-    fn settle(&mut self) -> io::Result<()> {
+    fn wait_until_quiet(&mut self) -> io::Result<()> {
         let start = self.clock.now();
         let mut heard = start;
-        while self.clock.now().saturating_since(heard) < QUIET && self.clock.now().saturating_since(start) < SETTLE_MAX
-        {
+        while self.clock.now().saturating_since(heard) < QUIET && self.clock.now().saturating_since(start) < QUIET_MAX {
             self.wait(Some(QUIET))?;
             let now = self.clock.now();
             self.drain(|_, _, _| heard = now)?;

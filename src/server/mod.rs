@@ -188,7 +188,7 @@ impl Server {
         if let Err(reason) = self.receive(path, bytes) {
             self.counters.drop_for(self.now, reason);
         }
-        self.settle_lost();
+        self.refuse_lost();
         self.check();
     }
 
@@ -218,7 +218,7 @@ impl Server {
     }
 
     /// What lost its place in the queue to somebody else is told its author, if that is to be told.
-    fn settle_lost(&mut self) {
+    fn refuse_lost(&mut self) {
         while let Some(slot) = self.queue.poll_lost() {
             self.counters.drop_for(self.now, DropReason::QueueFull);
             self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Refused(Refusal::Busy));
@@ -236,7 +236,7 @@ impl Server {
         for reason in dropped {
             self.counters.drop_for(self.now, reason);
         }
-        self.settle_lost();
+        self.refuse_lost();
         self.check();
         more
     }
@@ -253,7 +253,7 @@ impl Server {
         self.text.expire(now, self.config.text_idle, &self.queue);
         let (sessions, mut cx) = self.split();
         sessions.handle_timeout(&mut cx);
-        self.settle_lost();
+        self.refuse_lost();
         self.check();
     }
 
@@ -341,7 +341,7 @@ impl Server {
             Told::NewLog(opening) => self.begin_anew(opening),
             Told::State(state) => self.log_state = state,
         }
-        self.settle_lost();
+        self.refuse_lost();
         self.check();
     }
 

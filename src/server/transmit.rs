@@ -16,7 +16,7 @@ impl Server {
         let gave_to_sessions = *self.gave_to_sessions.get(socket.0)?;
         let (sessions, mut cx) = self.split();
         let has_built = sessions.build(&mut cx, socket);
-        self.settle_lost();
+        self.refuse_lost();
         // What was said before goes before what is said now.
         let has_history = self.text.histories[socket.0].len() > 0;
         let has_text = has_history || self.text.advance(socket);

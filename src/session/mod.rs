@@ -1,7 +1,7 @@
 //! One encrypted, reliable conversation; the same code at both ends (PROTOCOL 2.3 to 2.12).
 //!
 //! Owns: keys and packet numbers, what was received and what is under way, round-trip time, window, the other end's
-//! address, when the conversation is dead. Its parts: `keys`, `token_key`, `handshake`, `received`,
+//! address, when the conversation is dead. Its parts: `keys`, `token_key`, `handshake`, `received`, `acks`,
 //! `sent_packets`, `rtt`, `congestion`, `pacer`, `path`.
 //! Must not know: rooms, logs, what the cargo of a packet is; it says when cargo may go and hands it back when it is lost.
 //! Driven by: `server` and `client`:
@@ -12,6 +12,7 @@
 //! 4. [`Session::poll_lost`] until it has none;
 //! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] as long as they give something.
 
+mod acks;
 mod congestion;
 mod handshake;
 mod keys;
@@ -35,6 +36,7 @@ use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Writer};
 use crate::wire::packet::{self, DATAGRAM_MAX};
 use crate::wire::{CloseReason, SessionId};
+use acks::Acks;
 use congestion::Congestion;
 use path::Paths;
 use received::Received;
@@ -46,9 +48,6 @@ pub const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Without an authentic packet for so long a session is dead (PROTOCOL 2.9). Chosen: four keepalives.
 pub const DEAD_AFTER: Duration = Duration::from_secs(60);
-
-/// Packets that draw an ack before one is sent at once (RFC 9000 13.2.2).
-const ACK_EVERY: u32 = 2;
 
 /// Packets that a probe timeout sends (RFC 9002 6.2.4).
 const PROBES: usize = 2;
@@ -96,14 +95,7 @@ pub struct Session<P, C> {
     transport: Transport,
     next_number: u64,
     received: Received,
-    /// Packets since the last ack that draw one, when it is due, whether at once, and when the highest came.
-    unacked: u32,
-    ack_due: Option<Instant>,
-    ack_now: bool,
-    highest_at: Instant,
-    /// The first packet that draws an ack and carries the newest one: when it or a later one has arrived, that has.
-    ack_carrier: Option<u64>,
-    ack_arrived: bool,
+    acks: Acks,
     sent_packets: SentPackets<C>,
     congestion: Congestion,
     rtt: Rtt,
@@ -135,12 +127,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             transport,
             next_number: 0,
             received: Received::default(),
-            unacked: 0,
-            ack_due: None,
-            ack_now: false,
-            highest_at: now,
-            ack_carrier: None,
-            ack_arrived: true,
+            acks: Acks::new(now),
             sent_packets: SentPackets::default(),
             congestion: Congestion::new(now),
             rtt: Rtt::assume(round_trip),
@@ -244,15 +231,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.heard = now;
         self.unanswered = None;
         if is_highest {
-            self.highest_at = now;
+            self.acks.highest_came(now);
         }
         self.paths.received(now, from, number, bytes as u64, challenges);
         if ack_eliciting {
-            self.unacked += 1;
-            self.ack_carrier = None;
-            self.ack_arrived = false;
-            self.ack_now |= !in_order || self.unacked >= ACK_EVERY;
-            self.ack_due = self.ack_due.or_else(|| Some(now + self.rtt.ack_delay()));
+            self.acks.elicited(in_order, now + self.rtt.ack_delay());
         }
     }
 
@@ -296,10 +279,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if self.heard + DEAD_AFTER <= now {
             return true;
         }
-        if self.ack_due.is_some_and(|due| due <= now) {
-            self.ack_due = None;
-            self.ack_now = true;
-        }
+        self.acks.handle_timeout(now);
         self.challenge_now |= self.paths.due().is_some_and(|due| due <= now);
         if self.role == Role::Client && self.spoke + KEEPALIVE <= now {
             self.ping = self.ping.or(Some(0));
@@ -317,7 +297,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// When [`Session::handle_timeout`] is to be called.
     pub fn poll_timeout(&self) -> Instant {
         let keepalive = (self.role == Role::Client).then(|| self.spoke + KEEPALIVE);
-        let ack = self.ack_due.filter(|_| !self.ack_now);
+        let ack = self.acks.poll_timeout();
         let challenge = self.paths.due().filter(|_| !self.challenge_now);
         let loss = self.sent_packets.loss_time(self.rtt.loss_delay());
         let all = [keepalive, ack, challenge, loss, self.probe_time()];
@@ -357,12 +337,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         fill: impl FnOnce(&mut Writer, Allowed) -> Option<C>,
     ) -> Option<P> {
         let mut writer = Writer::default();
-        let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: !self.ack_arrived };
-        if allowed.ack {
-            let delay = now.saturating_since(self.highest_at).as_micros();
-            if let Some(ack) = self.received.ack(u32::try_from(delay).unwrap_or(u32::MAX)) {
-                writer.frame(&Frame::Ack(ack));
-            }
+        let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: self.acks.is_wanted() };
+        if allowed.ack
+            && let Some(ack) = self.received.ack(self.acks.delay_us(now))
+        {
+            writer.frame(&Frame::Ack(ack));
         }
         let mut ack_eliciting = false;
         // RFC 9000 8.2.2: an answer is as long as the question may have been. A server is asked nothing, so that nobody has it
@@ -382,16 +361,14 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             // RFC 9002 6.2.4: "when there is no data to send, the sender SHOULD send a PING".
             ack_eliciting |= writer.frame(&Frame::Ping { stamp: 0 });
         }
-        if !ack_eliciting && !self.ack_now {
+        if !ack_eliciting && !self.acks.is_due() {
             return None;
         }
         if is_padded {
             writer.pad();
         }
         if allowed.ack {
-            self.unacked = 0;
-            self.ack_due = None;
-            self.ack_now = false;
+            self.acks.sent();
         }
         let number = self.next_number;
         let bytes = self.seal(writer.plain(), out);
@@ -403,7 +380,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             let was_full = self.congestion.in_flight() * 2 >= self.congestion.size();
             self.sent_packets.push(number, now, bytes, was_full, cargo.unwrap_or_default());
             if allowed.ack {
-                self.ack_carrier = self.ack_carrier.or(Some(number));
+                self.acks.carried_by(number);
             }
         }
         Some(self.path())
@@ -438,7 +415,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let congestion = &mut self.congestion;
         let acked = self.sent_packets.acked(ack, |sent| congestion.acked(sent.bytes.into(), sent.at, sent.was_full));
         if let Some((number, at, is_largest)) = acked.newest {
-            self.ack_arrived |= self.ack_carrier.is_some_and(|carrier| number >= carrier);
+            self.acks.arrived(number);
             if is_largest {
                 // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
                 let sample = now.saturating_since(at);

@@ -37,7 +37,7 @@ const CAPTURED_MAX: usize = 500;
 const FORGED: f64 = 0.02;
 
 /// Before that whatever times out may time out: dead sessions, and then their grace.
-const SETTLE: Duration = Duration::from_secs(75);
+const TIMEOUTS: Duration = Duration::from_secs(75);
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
@@ -74,7 +74,7 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
         world.tally.converged(at.saturating_since(world.last_fault));
         world.tally.close();
         world.trace.close();
-        world.run_to(world.now + SETTLE);
+        world.run_to(world.now + TIMEOUTS);
         if scenario.calms && !scenario.adversary {
             // In other weathers keepalives are lost and repeated.
             world.oracle.begin_quiet();
@@ -183,7 +183,7 @@ impl<'a> World<'a> {
     /// Runs until the last action has happened and everybody has everything; `None` if that takes too long.
     fn run_until_converged(&mut self) -> Option<Instant> {
         loop {
-            self.settle();
+            self.run_all();
             if self.agenda.is_empty() && self.missing().is_none() {
                 return Some(self.now);
             }
@@ -194,10 +194,10 @@ impl<'a> World<'a> {
     }
 
     fn run_to(&mut self, end: Instant) {
-        self.settle();
+        self.run_all();
         while let Some(next) = self.next_time().filter(|&next| next <= end) {
             self.step(next);
-            self.settle();
+            self.run_all();
         }
         self.now = end;
     }
@@ -245,7 +245,7 @@ impl<'a> World<'a> {
     }
 
     /// Everybody does what can be done now.
-    fn settle(&mut self) {
+    fn run_all(&mut self) {
         self.commit();
         self.send_from_server();
         for index in 0..self.clients.len() {
@@ -256,7 +256,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Settles drafts; true if there are new entries, which the oracle is shown.
+    /// Commits drafts; true if there are new entries, which the oracle is shown.
     fn commit(&mut self) -> bool {
         let since_start = self.now.saturating_since(Instant::ZERO);
         self.server.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));

@@ -136,7 +136,7 @@ impl Store for Slow {
 /// A room, driven as the loop drives it.
 pub struct World<S = Memory> {
     pub now: Instant,
-    pub room: Server,
+    pub server: Server,
     pub store: S,
     pub transcript: Vec<String>,
     /// What was sent, to whom, from which address of ours.
@@ -151,8 +151,8 @@ impl World {
 
 impl<S: Store> World<S> {
     pub fn with_store(config: Config, mut store: S) -> Self {
-        let room = Server::new(Instant::ZERO, config, 1, store.open());
-        Self { now: Instant::ZERO, room, store, transcript: Vec::new(), sent: Vec::new() }
+        let server = Server::new(Instant::ZERO, config, 1, store.open());
+        Self { now: Instant::ZERO, server, store, transcript: Vec::new(), sent: Vec::new() }
     }
 
     /// `peer` sends a datagram to the server's only address.
@@ -163,28 +163,28 @@ impl<S: Store> World<S> {
     /// `peer` sends a datagram to this address of the server.
     pub fn receive_at(&mut self, peer: &str, local: Option<IpAddr>, bytes: impl AsRef<[u8]>) {
         let path = Path { socket: SOCKET, peer: peer.parse().unwrap(), local };
-        self.room.handle_datagram(self.now, path, bytes.as_ref());
+        self.server.handle_datagram(self.now, path, bytes.as_ref());
     }
 
-    pub fn settle(&mut self) {
-        while self.room.shake_hands(self.now, false) {}
+    pub fn commit(&mut self) {
+        while self.server.shake_hands(self.now, false) {}
         let transcript = &mut self.transcript;
-        udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |tag, text| {
+        udpchat::server::exchange(self.now, &mut self.server, &mut self.store, |tag, text| {
             transcript.push(format!("{tag}{text}"))
         });
     }
 
     /// Lets the system refuse what comes next.
     pub fn refuse_next(&mut self) {
-        let token = self.room.poll_transmit(SOCKET).unwrap().token();
-        self.room.untransmittable(token);
+        let token = self.server.poll_transmit(SOCKET).unwrap().token();
+        self.server.untransmittable(token);
     }
 
     /// Hands at most `most` transmits to the network; returns how many there were.
     pub fn send(&mut self, most: usize) -> usize {
         let mut count = 0;
         while count < most {
-            let Some(transmits) = self.room.poll_transmit(SOCKET) else { break };
+            let Some(transmits) = self.server.poll_transmit(SOCKET) else { break };
             let token = transmits.token();
             let (from, segment) = (transmits.from(), transmits.segment());
             let mut taken = 0;
@@ -195,16 +195,16 @@ impl<S: Store> World<S> {
                 taken += 1;
             }
             assert!(taken > 0, "the room says that there is something to send, and there is nothing");
-            self.room.transmitted(token, taken);
+            self.server.transmitted(token, taken);
             count += taken;
         }
         count
     }
 
-    /// Settles and sends until nothing is left to do.
+    /// Commits and sends until nothing is left to do.
     pub fn run(&mut self) {
         loop {
-            self.settle();
+            self.commit();
             if self.send(usize::MAX) == 0 {
                 return;
             }
@@ -220,10 +220,10 @@ impl<S: Store> World<S> {
     /// Time passes, up to each of the room's deadlines and then on.
     pub fn wait(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(at) = self.room.poll_timeout().filter(|&at| at <= until) {
+        while let Some(at) = self.server.poll_timeout().filter(|&at| at <= until) {
             self.now = self.now.max(at);
-            self.room.handle_timeout(self.now);
-            assert!(self.room.poll_timeout().is_none_or(|next| next > self.now), "a deadline moves on");
+            self.server.handle_timeout(self.now);
+            assert!(self.server.poll_timeout().is_none_or(|next| next > self.now), "a deadline moves on");
             self.run();
         }
         self.now = until;

@@ -29,7 +29,7 @@ fn key(seed: u8) -> StaticKey {
 /// A room, what it sent, and when.
 struct World {
     now: Instant,
-    room: Server,
+    server: Server,
     store: Memory,
 }
 
@@ -37,12 +37,12 @@ impl World {
     fn new(rate: Option<Rate>) -> Self {
         let config = Config { rate, signup_rate: None, recent_bytes: 1 << 22, ..crate::common::world::config() };
         let mut store = memory();
-        Self { now: Instant::ZERO, room: Server::new(Instant::ZERO, config, SOCKETS, store.open()), store }
+        Self { now: Instant::ZERO, server: Server::new(Instant::ZERO, config, SOCKETS, store.open()), store }
     }
 
     /// A datagram comes through a socket; what is sent then, through which, to whom.
     fn receive_at(&mut self, socket: usize, peer: SocketAddr, bytes: &[u8]) -> Vec<(usize, SocketAddr, Vec<u8>)> {
-        self.room.handle_datagram(self.now, Path { socket: SocketId(socket), peer, local: None }, bytes);
+        self.server.handle_datagram(self.now, Path { socket: SocketId(socket), peer, local: None }, bytes);
         self.sent()
     }
 
@@ -52,13 +52,13 @@ impl World {
     }
 
     fn sent(&mut self) -> Vec<(usize, SocketAddr, Vec<u8>)> {
-        while self.room.shake_hands(self.now, false) {}
+        while self.server.shake_hands(self.now, false) {}
         let mut sent = Vec::new();
         loop {
-            udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
+            udpchat::server::exchange(self.now, &mut self.server, &mut self.store, |_, _| {});
             let before = sent.len();
             for socket in 0..SOCKETS {
-                while let Some(transmits) = self.room.poll_transmit(SocketId(socket)) {
+                while let Some(transmits) = self.server.poll_transmit(SocketId(socket)) {
                     let token = transmits.token();
                     let segment = transmits.segment().unwrap_or(usize::MAX);
                     let batch: Vec<_> = transmits.collect();
@@ -66,7 +66,7 @@ impl World {
                     for (to, bytes) in batch {
                         sent.extend(bytes.chunks(segment).map(|datagram| (socket, to, datagram.to_vec())));
                     }
-                    self.room.transmitted(token, count);
+                    self.server.transmitted(token, count);
                 }
             }
             if sent.len() == before {
@@ -77,7 +77,7 @@ impl World {
 
     fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
-        self.room.handle_timeout(self.now);
+        self.server.handle_timeout(self.now);
     }
 }
 
@@ -205,7 +205,7 @@ fn a_key_that_comes_back_under_new_instances_says_no_more_than_one_that_stays() 
         mallory.say(&mut world, |writer| assert!(writer.frame(&Frame::Bye(CloseReason::Left))));
     }
     // Three seconds: ten seconds' worth at once and what may wait, then a hundred a second, and a packet; who comes and goes.
-    let entries = world.room.end().0;
+    let entries = world.server.end().0;
     assert!((1000..=1064 + 300 + 60 + 40).contains(&entries), "{entries} entries in 3 s");
 }
 
@@ -286,7 +286,7 @@ fn junk_from_elsewhere_does_not_keep_a_member_from_hearing_that_its_session_is_u
         let [_, _, high, low] = number.to_be_bytes();
         world.receive(SocketAddr::from(([8, 8, high, 1], u16::from(low) + 1)), &packet(number));
     }
-    assert!(world.room.counters().dropped(DropReason::UnknownSession) == 5000);
+    assert!(world.server.counters().dropped(DropReason::UnknownSession) == 5000);
     let drawn = world.receive(address(1, 1), &packet(7));
     assert_eq!(drawn, [packet::unknown(SessionId(7), 9).to_vec()]);
 }
@@ -297,7 +297,7 @@ fn more_replies_than_may_wait_for_a_socket_are_dropped() {
     for number in 0..3000_u32 {
         let [_, _, high, low] = number.to_be_bytes();
         let peer = SocketAddr::from(([8, 8, high, 1], u16::from(low) + 1));
-        world.room.handle_datagram(world.now, Path { socket: SocketId(0), peer, local: None }, b"SIGNUP_TAG:\x06");
+        world.server.handle_datagram(world.now, Path { socket: SocketId(0), peer, local: None }, b"SIGNUP_TAG:\x06");
     }
     assert_eq!(world.sent().len(), 1024);
     assert_eq!(world.receive(address(1, 1), b"SIGNUP_TAG:\x06").len(), 1, "then there is place again");

@@ -52,7 +52,7 @@ fn say(world: &mut World<Sqlite>, numbers: std::ops::Range<u64>) {
 }
 
 fn rejected(world: &World<Sqlite>) -> u64 {
-    world.room.counters().dropped(DropReason::Rejected)
+    world.server.counters().dropped(DropReason::Rejected)
 }
 
 /// What the file has: each number and its line; nothing for what is a gap.
@@ -164,7 +164,7 @@ fn times_never_go_back_even_if_the_clock_does() {
     let (_folder, path) = folder();
     let mut world = open(&path);
     for at in [5000, 3000, 7000] {
-        world.room.set_wall(Timestamp(at));
+        world.server.set_wall(Timestamp(at));
         say(&mut world, at..at + 1);
     }
     let reader = Reader::open(&path).unwrap();
@@ -195,7 +195,7 @@ fn what_is_too_old_is_forgotten() {
     let (_folder, path) = folder();
     let mut world = open_with(&path, Keep { entries: None, age: Some(Duration::from_secs(60)) });
     for minute in 0..10 {
-        world.room.set_wall(Timestamp(minute * 60_000));
+        world.server.set_wall(Timestamp(minute * 60_000));
         say(&mut world, minute..minute + 1);
     }
     maintain(&mut world, 9 * 60_000);

@@ -48,7 +48,7 @@ fn a_repeated_signup_is_announced_again_and_makes_no_second_member() {
     let mut world = world();
     world.say(JILL, "SIGNUP_TAG:jill");
     world.say(JILL, "SIGNUP_TAG:jill");
-    assert_eq!(world.room.members(), 1);
+    assert_eq!(world.server.members(), 1);
     assert_eq!(world.sent_to(JILL), ["jill joined!", "jill joined!"]);
 }
 
@@ -81,8 +81,8 @@ fn garbage_is_dropped_and_makes_nobody_a_member() {
     world.say(JILL, b"\x80session");
     world.say(JILL, "x".repeat(4097));
     world.say(JILL, format!("SIGNUP_TAG:{}", "x".repeat(4096)));
-    assert_eq!((world.room.members(), world.sent.len(), world.transcript.len()), (0, 0, 0));
-    let counters = world.room.counters();
+    assert_eq!((world.server.members(), world.sent.len(), world.transcript.len()), (0, 0, 0));
+    let counters = world.server.counters();
     assert_eq!(counters.dropped(DropReason::Empty), 1);
     assert_eq!(counters.dropped(DropReason::NotUtf8), 2);
     assert_eq!(counters.dropped(DropReason::TooLong), 2);
@@ -116,10 +116,10 @@ fn a_public_address_draws_nothing_unless_the_room_is_opened() {
     for (text, private, public) in [(TextPolicy::Private, 1, 0), (TextPolicy::Any, 1, 1), (TextPolicy::Off, 0, 0)] {
         let mut world = World::new(Config { text, ..config() });
         world.say(JILL, "SIGNUP_TAG:jill");
-        assert_eq!(world.room.members(), private, "{text:?}");
+        assert_eq!(world.server.members(), private, "{text:?}");
         let before = world.sent.len();
         world.say("8.8.8.8:53", "SIGNUP_TAG:victim");
-        assert_eq!(world.room.members(), private + public, "{text:?}");
+        assert_eq!(world.server.members(), private + public, "{text:?}");
         assert_eq!(world.sent_to("8.8.8.8:53").len(), public, "{text:?}");
         assert_eq!(world.sent.len() - before, public * (private + public), "{text:?}");
     }
@@ -131,13 +131,13 @@ fn a_full_room_takes_the_longest_silent_of_the_newcomers_prefix_else_refuses() {
     world.say(JILL, "SIGNUP_TAG:jill");
     world.wait(Duration::from_secs(1));
     world.say(JACK, "SIGNUP_TAG:jack");
-    assert_eq!(world.room.members(), 2, "at the limit");
+    assert_eq!(world.server.members(), 2, "at the limit");
     world.say(MARY, "SIGNUP_TAG:mary");
-    assert_eq!(world.room.counters().dropped(DropReason::RoomFull), 1, "one past it, from elsewhere");
+    assert_eq!(world.server.counters().dropped(DropReason::RoomFull), 1, "one past it, from elsewhere");
     world.wait(Duration::from_secs(1));
     world.say(JILL, "jill: still here");
     world.say("10.0.0.9:1000", "SIGNUP_TAG:newcomer");
-    assert_eq!(world.room.members(), 2);
+    assert_eq!(world.server.members(), 2);
     assert_eq!(world.sent_to(JACK).last().unwrap(), "jill: still here", "jack was silent longest and has left");
     assert_eq!(world.sent_to(JILL).last().unwrap(), "newcomer joined!");
 }
@@ -151,9 +151,9 @@ fn who_is_silent_for_too_long_is_gone_and_not_earlier() {
     world.wait(Duration::from_secs(30));
     world.say(JILL, "jill: one");
     world.wait(Duration::from_secs(29));
-    assert_eq!(world.room.members(), 2);
+    assert_eq!(world.server.members(), 2);
     world.wait(Duration::from_secs(1));
-    assert_eq!(world.room.members(), 1, "jack was heard 60 s ago");
+    assert_eq!(world.server.members(), 1, "jack was heard 60 s ago");
     world.say(JILL, "jill: two");
     assert_eq!(world.sent_to(JACK).last().unwrap(), "jill: one");
 }
@@ -163,10 +163,10 @@ fn who_is_reported_unreachable_is_gone_and_may_come_back() {
     let mut world = world();
     world.say(JILL, "SIGNUP_TAG:jill");
     world.say(JACK, "SIGNUP_TAG:jack");
-    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
-    world.room.handle_unreachable(SOCKET, MARY.parse().unwrap(), Unreached::Port);
+    world.server.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
+    world.server.handle_unreachable(SOCKET, MARY.parse().unwrap(), Unreached::Port);
     world.say(JILL, "jill: gone?");
-    assert_eq!((world.room.members(), world.sent_to(JACK).len()), (1, 1));
+    assert_eq!((world.server.members(), world.sent_to(JACK).len()), (1, 1));
     world.say(JACK, "jack: back");
     assert_eq!(world.sent_to(JACK), ["jack joined!", "jack: back"]);
 }
@@ -176,8 +176,8 @@ fn a_host_that_is_not_reached_is_gone_at_the_third_word_unless_it_is_heard_meanw
     let mut world = world();
     world.say(JACK, "SIGNUP_TAG:jack");
     let unreached = |world: &mut World| {
-        world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Host);
-        world.room.members()
+        world.server.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Host);
+        world.server.members()
     };
     assert_eq!([unreached(&mut world), unreached(&mut world)], [1, 1]);
     world.say(JACK, "jack: here again");
@@ -192,13 +192,13 @@ fn a_peer_that_the_system_will_not_send_to_costs_the_others_nothing() {
     }
     let before = [JILL, JACK, MARY].map(|peer| world.sent_to(peer).len());
     world.receive(JILL, "x: hello");
-    world.settle();
+    world.commit();
     world.send(1);
     world.refuse_next();
     world.run();
     let after = [JILL, JACK, MARY].map(|peer| world.sent_to(peer).len());
     assert_eq!([0, 1, 2].map(|peer| after[peer] - before[peer]), [1, 0, 1]);
-    assert_eq!(world.room.counters().unsent, 1);
+    assert_eq!(world.server.counters().unsent, 1);
     world.say(JILL, "x: again");
     assert_eq!(world.sent_to(JACK).last().unwrap(), "x: again");
 }
@@ -207,7 +207,7 @@ fn a_peer_that_the_system_will_not_send_to_costs_the_others_nothing() {
 fn a_datagram_from_port_0_is_dropped_for_it_cannot_be_answered() {
     let mut world = world();
     world.say("10.0.0.2:0", "SIGNUP_TAG:nobody");
-    assert_eq!((world.room.members(), world.room.counters().dropped(DropReason::NoReturn)), (0, 1));
+    assert_eq!((world.server.members(), world.server.counters().dropped(DropReason::NoReturn)), (0, 1));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn who_is_refused_by_the_backend_at_once_leaves_nothing_behind() {
     world.say(JILL, "SIGNUP_TAG:jill");
     world.store.reject(0);
     world.run();
-    assert_eq!(world.room.members(), 0);
+    assert_eq!(world.server.members(), 0);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn what_somebody_said_before_it_went_is_still_said() {
     world.receive(JACK, "SIGNUP_TAG:jack");
     world.receive(JACK, "jack: one");
     world.receive(JACK, "jack: two");
-    world.room.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
+    world.server.handle_unreachable(SOCKET, JACK.parse().unwrap(), Unreached::Port);
     world.run();
     assert_eq!(world.sent_to(JILL)[1..], ["jack joined!", "jack: one", "jack: two"]);
     assert_eq!(world.sent_to(JACK), Vec::<String>::new());
@@ -266,7 +266,7 @@ fn a_socket_that_takes_little_loses_nothing_and_changes_no_order() {
     let lines: Vec<String> = (0..100).map(|number| format!("x: {number}")).collect();
     for line in &lines {
         world.receive(&peers[0], line);
-        world.settle();
+        world.commit();
         world.send(3); // then it would block
     }
     world.run();
@@ -283,12 +283,12 @@ fn equal_lines_share_a_call_and_arrive_as_single_datagrams() {
         world.receive(JILL, format!("jill: {number}"));
     }
     world.receive(JILL, "jill: x");
-    world.settle();
-    let transmits = world.room.poll_transmit(SOCKET).unwrap();
+    world.commit();
+    let transmits = world.server.poll_transmit(SOCKET).unwrap();
     let token = transmits.token();
     assert_eq!(transmits.segment(), Some(8));
     assert_eq!(transmits.map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [10 * 8 + 7]);
-    world.room.unsegment(token);
+    world.server.unsegment(token);
     world.run();
     let expected: Vec<_> = (10..20).map(|number| format!("jill: {number}")).chain(["jill: x".into()]).collect();
     assert_eq!(world.sent_to(JILL)[1..], expected, "also one by one, if the system cannot");
@@ -307,7 +307,7 @@ fn who_floods_does_not_hold_up_who_says_one_line() {
     let shown = world.sent_to(JACK);
     let place = shown.iter().position(|line| line == "jack: hello").unwrap();
     assert!(place <= 3, "jack's line comes at its first turn, not at place {place}");
-    assert!(world.room.counters().dropped(DropReason::QueueFull) > 0, "the flooder loses its own");
+    assert!(world.server.counters().dropped(DropReason::QueueFull) > 0, "the flooder loses its own");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_room_of_a_thousand_members_tells_each_of_them_everything() {
     for peer in &peers {
         world.say(peer, "SIGNUP_TAG:x");
     }
-    assert_eq!(world.room.members(), 1000);
+    assert_eq!(world.server.members(), 1000);
     world.sent.clear();
     for number in 0..100 {
         world.receive(&peers[number * 7], format!("x: {number}"));
@@ -346,9 +346,9 @@ fn who_is_over_its_rate_waits_and_then_loses_its_own() {
     }
     world.run();
     assert_eq!(world.sent_to(JACK).len(), 1 + 100, "more than that waits,");
-    assert_eq!(world.room.counters().dropped_in_all(), 0);
+    assert_eq!(world.server.counters().dropped_in_all(), 0);
     world.say(JILL, "jill: one too many");
-    assert_eq!(world.room.counters().dropped(DropReason::Rate), 1, "and more than 64 that wait are dropped");
+    assert_eq!(world.server.counters().dropped(DropReason::Rate), 1, "and more than 64 that wait are dropped");
     world.wait(Duration::from_secs(1));
     assert_eq!(world.sent_to(JACK).len(), 1 + 110, "ten a second go on");
     world.say(JACK, "jack: hello");
@@ -363,15 +363,15 @@ fn too_many_signups_from_one_prefix_are_refused_and_others_come_in() {
     for port in 1..=64 {
         world.say(&format!("10.0.0.2:{port}"), "SIGNUP_TAG:x");
     }
-    assert_eq!(world.room.members(), 64, "at the limit");
+    assert_eq!(world.server.members(), 64, "at the limit");
     world.say("10.0.0.3:65", "SIGNUP_TAG:x");
-    assert_eq!(world.room.counters().dropped(DropReason::Signups), 1, "one past it, of the same prefix");
+    assert_eq!(world.server.counters().dropped(DropReason::Signups), 1, "one past it, of the same prefix");
     world.say("10.0.0.2:1", "x: members are not concerned");
     world.say(MARY, "SIGNUP_TAG:mary");
-    assert_eq!(world.room.members(), 65);
+    assert_eq!(world.server.members(), 65);
     world.wait(Duration::from_secs(1));
     world.say("10.0.0.3:65", "SIGNUP_TAG:x");
-    assert_eq!(world.room.members(), 66, "a second later there is place for one");
+    assert_eq!(world.server.members(), 66, "a second later there is place for one");
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn nothing_is_shown_to_anybody_before_it_is_committed() {
     world.store.reject(0);
     world.run();
     assert_eq!(world.sent_to(JILL), ["jill joined!"], "what is rejected is never shown");
-    assert_eq!(world.room.counters().dropped(DropReason::Rejected), 1);
+    assert_eq!(world.server.counters().dropped(DropReason::Rejected), 1);
     world.say(JILL, "jill: two");
     world.store.commit(0);
     world.run();
@@ -401,7 +401,7 @@ fn a_backend_that_never_answers_stops_the_talk_but_not_the_server() {
         world.say(JILL, format!("jill: {number}"));
     }
     assert!(world.store.asked() < 1000, "drafts under way are few: {}", world.store.asked());
-    assert!(world.room.counters().dropped(DropReason::QueueFull) > 10_000, "and what waits is bounded");
+    assert!(world.server.counters().dropped(DropReason::QueueFull) > 10_000, "and what waits is bounded");
     for _ in 0..10 {
         world.store.commit(0);
     }
@@ -450,19 +450,19 @@ proptest! {
         for (port, bytes, sends) in steps {
             world.receive(&format!("10.0.0.2:{}", 1000 + port), bytes);
             if sends > 0 {
-                world.settle();
+                world.commit();
                 world.send(sends);
             }
         }
         world.run();
-        let counters = world.room.counters();
+        let counters = world.server.counters();
         prop_assert_eq!(counters.received, world.transcript.len() as u64 + counters.dropped_in_all());
         let mut members: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
         for (to, _, bytes) in &world.sent {
             prop_assert!(bytes.len() <= 1024 && std::str::from_utf8(bytes).is_ok());
             members.entry(to.to_string()).or_default().push(bytes);
         }
-        prop_assert_eq!(members.len(), world.room.members());
+        prop_assert_eq!(members.len(), world.server.members());
         if let Some(longest) = members.values().max_by_key(|seen| seen.len()) {
             for seen in members.values() {
                 prop_assert!(longest.ends_with(seen), "a member sees the log from its first entry to the end");

@@ -32,7 +32,7 @@ fn config() -> Config {
 
 struct World<S> {
     now: Instant,
-    room: Server,
+    server: Server,
     store: S,
     /// What the server sent to addresses where no member of ours is.
     elsewhere: Vec<(SocketAddr, Vec<u8>)>,
@@ -94,21 +94,21 @@ impl World<Memory> {
 
 impl<S: Store> World<S> {
     fn with(config: Config, mut store: S) -> Self {
-        let room = Server::new(Instant::ZERO, config, 1, store.open());
-        Self { now: Instant::ZERO, room, store, elsewhere: Vec::new() }
+        let server = Server::new(Instant::ZERO, config, 1, store.open());
+        Self { now: Instant::ZERO, server, store, elsewhere: Vec::new() }
     }
 
     fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) {
-        self.room.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
+        self.server.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
     }
 
     /// What the server has to send now.
     fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         loop {
-            while self.room.shake_hands(self.now, false) {}
-            udpchat::server::exchange(self.now, &mut self.room, &mut self.store, |_, _| {});
-            let Some(transmits) = self.room.poll_transmit(SOCKET) else { return sent };
+            while self.server.shake_hands(self.now, false) {}
+            udpchat::server::exchange(self.now, &mut self.server, &mut self.store, |_, _| {});
+            let Some(transmits) = self.server.poll_transmit(SOCKET) else { return sent };
             let token = transmits.token();
             let segment = transmits.segment().unwrap_or(usize::MAX);
             let batch: Vec<_> = transmits.collect();
@@ -116,7 +116,7 @@ impl<S: Store> World<S> {
             for (to, bytes) in batch {
                 sent.extend(bytes.chunks(segment).map(|datagram| (to, datagram.to_vec())));
             }
-            self.room.transmitted(token, count);
+            self.server.transmitted(token, count);
         }
     }
 
@@ -155,9 +155,11 @@ impl<S: Store> World<S> {
         self.run(peers);
         loop {
             let deadlines = peers.iter().filter_map(|peer| peer.member.poll_timeout());
-            let Some(next) = deadlines.chain(self.room.poll_timeout()).min().filter(|&next| next <= end) else { break };
+            let Some(next) = deadlines.chain(self.server.poll_timeout()).min().filter(|&next| next <= end) else {
+                break;
+            };
             self.now = self.now.max(next);
-            self.room.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
             peers.iter_mut().for_each(|peer| peer.member.handle_timeout(self.now));
             self.run(peers);
         }
@@ -300,7 +302,7 @@ fn another_log_is_another_room_and_the_server_goes_on() {
         world.run(&mut [&mut jill]);
     }
     assert_eq!(jill.shown().last().map(String::as_str), Some("jill: in the new one"));
-    assert_eq!(jill.member.place(), Some((id, world.room.end())));
+    assert_eq!(jill.member.place(), Some((id, world.server.end())));
 }
 
 #[test]
@@ -368,7 +370,7 @@ fn a_room_has_as_many_members_as_it_may_and_not_one_more() {
     world.run(&mut peers.iter_mut().collect::<Vec<_>>());
     let over: Vec<_> = peers.iter().map(Peer::over).collect();
     assert_eq!(over, [None, None, Some(CloseReason::RoomFull)]);
-    assert_eq!(world.room.members(), 2);
+    assert_eq!(world.server.members(), 2);
 }
 
 #[test]
@@ -400,7 +402,7 @@ fn the_same_client_replaces_its_older_session_without_noise() {
     world.say(1, "still me", &mut [&mut older, &mut newer]);
     assert_eq!(older.over(), Some(CloseReason::Replaced));
     assert_eq!(newer.shown(), ["jill: still me"]);
-    assert_eq!(world.room.members(), 1);
+    assert_eq!(world.server.members(), 1);
 }
 
 #[test]
@@ -436,7 +438,7 @@ fn a_server_that_ends_says_so_and_its_members_come_back_to_the_next_one() {
     let mut world = World::new();
     let mut jill = Peer::new("jill", 1);
     world.run(&mut [&mut jill]);
-    world.room.close();
+    world.server.close();
     for (_, bytes) in world.sent() {
         jill.member.handle_datagram(world.now, server(), &bytes);
     }
@@ -459,7 +461,7 @@ fn a_server_with_another_key_than_the_pinned_one_is_not_talked_to() {
     let mut jill = Peer::with("jill", Identity { pinned: Some(key(7).public()), ..Peer::identity(1) }, 1);
     world.run(&mut [&mut jill]);
     assert_eq!(jill.events, [Event::Over(Over::KeyChanged(key(100).public()))]);
-    assert_eq!(world.room.members(), 0);
+    assert_eq!(world.server.members(), 0);
 }
 
 #[test]
@@ -497,7 +499,7 @@ fn a_packet_of_an_unknown_session_draws_a_shorter_one_a_hundred_times_a_second_a
     world.run(&mut []);
     assert_eq!(world.elsewhere.len(), 100);
     assert!(world.elsewhere.iter().all(|(_, bytes)| *bytes == packet::unknown(SessionId(7), 9)));
-    assert_eq!(world.room.counters().dropped(DropReason::UnknownSession), 101);
+    assert_eq!(world.server.counters().dropped(DropReason::UnknownSession), 101);
 }
 
 #[test]
@@ -508,7 +510,7 @@ fn a_hello_without_a_good_token_draws_a_token_and_leaves_nothing_behind() {
     world.run(&mut []);
     assert_eq!(world.elsewhere.len(), 1);
     assert!(packet::token(&world.elsewhere[0].1).is_some());
-    assert_eq!(world.room.poll_timeout(), None, "no state: nothing to forget later");
+    assert_eq!(world.server.poll_timeout(), None, "no state: nothing to forget later");
 }
 
 #[test]
@@ -613,7 +615,7 @@ fn a_flood_of_text_does_not_keep_a_member_from_speaking() {
     jill.member.transmitted(world.now);
     world.receive(jill.address, &packet);
     world.run(&mut [&mut jill]);
-    assert_eq!(world.room.counters().dropped(DropReason::NoPlace), 0);
+    assert_eq!(world.server.counters().dropped(DropReason::NoPlace), 0);
     assert!(jill.shown().contains(&"jill: can you hear me?".to_owned()));
 }
 
@@ -785,7 +787,7 @@ fn a_client_whose_user_does_not_read_stops_the_room_at_4096_entries_stays_alive_
                 }
             }
             while jack.member.poll_event().is_some() {}
-            world.room.handle_timeout(world.now);
+            world.server.handle_timeout(world.now);
             for (to, bytes) in world.sent() {
                 let peer = if to == jill.address { &mut *jill } else { &mut *jack };
                 peer.member.handle_datagram(world.now, server(), &bytes);
@@ -799,9 +801,9 @@ fn a_client_whose_user_does_not_read_stops_the_room_at_4096_entries_stays_alive_
         }
         carry(&mut world, &mut jill, &mut jack);
     }
-    assert_eq!(world.room.end(), Seq(6002));
+    assert_eq!(world.server.end(), Seq(6002));
     assert_eq!(jill.member.place().unwrap().1, Seq(2 + 4096), "200 s of silence later");
-    assert_eq!(world.room.members(), 2, "it is still here");
+    assert_eq!(world.server.members(), 2, "it is still here");
     read(&mut jill, usize::MAX);
     carry(&mut world, &mut jill, &mut jack);
     read(&mut jill, usize::MAX);
@@ -860,5 +862,5 @@ fn a_message_under_the_same_instance_is_one_message_and_one_that_was_refused_may
     }
     let accepted = (0, Outcome::Accepted(Seq(0)));
     assert_eq!(outcomes, [(0, Outcome::Refused(Refusal::Full)), accepted, accepted]);
-    assert_eq!(world.room.end(), Seq(1));
+    assert_eq!(world.server.end(), Seq(1));
 }
