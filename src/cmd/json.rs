@@ -2,7 +2,7 @@
 //!
 //! Owns: the form of the objects. Fields may be added to them, and objects; none is taken away.
 //! Must not know: when something happens.
-//! Driven by: `cmd::join`.
+//! Driven by: `cmd::join`, `cmd::history`.
 
 use serde::Serialize;
 

@@ -14,9 +14,8 @@ use super::talk::{Known, Wanted, over, prepare};
 use super::{Exit, Failure};
 use crate::cli::{Ping, Target};
 use crate::client::{Client, Dialect, Event, Unreachable};
-use crate::net::client::{ClientLoop, Driver, End, Next, Source, Ticked};
+use crate::net::client::{ClientLoop, Driver, End, Source, Ticked};
 use crate::net::state::make_key;
-use crate::net::stdio::Line;
 use crate::time::Instant;
 use crate::ui::{notice, sanitize};
 use crate::wire::packet::{PROBE, VERSION};
@@ -206,10 +205,6 @@ impl Driver for Pinger {
         Ok(())
     }
 
-    fn input(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
-        Next::Continue
-    }
-
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         let Some(next) = self.next else { return Ticked::Never };
         let sent = self.sent.len() as u64;
@@ -226,9 +221,5 @@ impl Driver for Pinger {
         self.next = Some(now + self.interval);
         // Called again at once: it is known then what to wait for.
         Ticked::At(now)
-    }
-
-    fn flush(&mut self, _: &mio::Registry, _: bool) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use blake2::{Blake2s256, Digest};
 
@@ -14,8 +15,9 @@ use super::{Exit, Failure, lines};
 use crate::cli::Send;
 use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, Driver, End, Next, Source};
-use crate::net::stdio::{Input, Line};
+use crate::net::stdio::Input;
 use crate::time::Instant;
+use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, sanitize};
 use crate::wire::Instance;
 use crate::wire::entry::{TEXT_MAX, texts};
@@ -49,7 +51,15 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         client.finish();
     }
     let is_forced = args.dialects.text;
-    let mut ui = Script { known, needs_session, is_forced, refusal: None, failed: Vec::new(), not_sent: 0 };
+    let mut ui = Script {
+        entered: Lines::default(),
+        known,
+        needs_session,
+        is_forced,
+        refusal: None,
+        failed: Vec::new(),
+        not_sent: 0,
+    };
     let end = client.run(&mut ui)?;
     let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
     let client = &client.port.client;
@@ -57,43 +67,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         let total = client.confirmed() + client.lost() + client.not_taken() + client.outstanding() as u64 + ui.not_sent;
         notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
     }
-    let within = humantime::format_duration(timeout);
-    match end {
-        End::Over(why) => {
-            let failure = over(why, &ui.known, client.nick(), &ui.failed, timeout);
-            let unclear = ui.failed.iter().any(|&(_, why)| is_unclear(why));
-            match client.lost() {
-                0 if why == Over::Unreachable && unclear => Err(failure.not_confirmed("the message is")),
-                0 => Err(failure),
-                lost => Err(failure.not_confirmed(&format!("{} of {}", lost, lines(lost + client.confirmed())))),
-            }
-        }
-        End::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed")),
-        End::Done | End::Quit if client.lost() > 0 => Err(Failure::new(
-            Exit::NotConfirmed,
-            if client.is_text() {
-                format!(
-                    "not confirmed: {} did not come back from {} within {within}",
-                    lines(client.lost()),
-                    client.server()
-                )
-            } else {
-                format!(
-                    "not confirmed: {} of {} is not known to have, within {within}",
-                    lines(client.lost()),
-                    client.server()
-                )
-            },
-        )),
-        End::Done | End::Quit => match ui.refusal {
-            Some(why) => Err(Failure::new(
-                Exit::Refused,
-                format!("{} did not take {}: {why}", client.server(), lines(client.not_taken())),
-            )),
-            None if ui.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
-            None => Ok(()),
-        },
-    }
+    ui.conclude(client, end, timeout)
 }
 
 /// Whether nobody knows what an address that came to nothing has of a message.
@@ -116,6 +90,7 @@ fn instance(id: &str) -> Instance {
 }
 
 struct Script {
+    entered: Lines,
     known: Known,
     /// Only a session knows what was said before.
     needs_session: bool,
@@ -124,6 +99,49 @@ struct Script {
     failed: Vec<(SocketAddr, Unreachable)>,
     /// Lines of the input that could not be sent.
     not_sent: u64,
+}
+
+impl Script {
+    /// What came of it all.
+    fn conclude(&self, client: &Client, end: End, timeout: Duration) -> Result<(), Failure> {
+        let within = humantime::format_duration(timeout);
+        match end {
+            End::Over(why) => {
+                let failure = over(why, &self.known, client.nick(), &self.failed, timeout);
+                let unclear = self.failed.iter().any(|&(_, why)| is_unclear(why));
+                match client.lost() {
+                    0 if why == Over::Unreachable && unclear => Err(failure.not_confirmed("the message is")),
+                    0 => Err(failure),
+                    lost => Err(failure.not_confirmed(&format!("{} of {}", lost, lines(lost + client.confirmed())))),
+                }
+            }
+            End::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted before everything was confirmed")),
+            End::Done | End::Quit if client.lost() > 0 => Err(Failure::new(
+                Exit::NotConfirmed,
+                if client.is_text() {
+                    format!(
+                        "not confirmed: {} did not come back from {} within {within}",
+                        lines(client.lost()),
+                        client.server()
+                    )
+                } else {
+                    format!(
+                        "not confirmed: {} of {} is not known to have, within {within}",
+                        lines(client.lost()),
+                        client.server()
+                    )
+                },
+            )),
+            End::Done | End::Quit => match self.refusal {
+                Some(why) => Err(Failure::new(
+                    Exit::Refused,
+                    format!("{} did not take {}: {why}", client.server(), lines(client.not_taken())),
+                )),
+                None if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
+                None => Ok(()),
+            },
+        }
+    }
 }
 
 impl Driver for Script {
@@ -167,8 +185,16 @@ impl Driver for Script {
         Ok(())
     }
 
-    fn input(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
-        match line {
+    fn feed(&mut self, entered: Option<&[u8]>) {
+        self.entered.feed(entered);
+    }
+
+    fn has_entered(&self) -> bool {
+        !self.entered.is_empty()
+    }
+
+    fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
+        match self.entered.pop()? {
             Line::Text(line) => {
                 let parts = client.say(now, &line);
                 if parts > 1 {
@@ -180,10 +206,6 @@ impl Driver for Script {
                 notice(format_args!("line {number} of the input is not UTF-8: not sent"));
             }
         }
-        Next::Continue
-    }
-
-    fn flush(&mut self, _: &mio::Registry, _: bool) -> io::Result<()> {
-        Ok(())
+        Some(Next::Continue)
     }
 }

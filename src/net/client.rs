@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook_mio::v1_0::Signals;
 
 use super::port::ClientPort;
-use super::stdio::{Input, Line};
+use super::stdio::Input;
 use super::udp::Inbox;
 use super::{Clock, END_SIGNALS};
 use crate::client::{Client, Config, Dialect, Event, Over};
@@ -23,8 +23,8 @@ const SOCKET: Token = Token(2);
 /// What a [`Driver`] may register for itself.
 pub const DRIVER: Token = Token(3);
 
-/// Lines taken from the input before the rest has its turn.
-const LINE_BUDGET: usize = 256;
+/// Things taken from the input before the rest has its turn.
+const INPUT_BUDGET: usize = 256;
 
 /// Entries shown before the rest has its turn.
 const ENTRY_BUDGET: usize = 1024;
@@ -45,8 +45,22 @@ pub trait Driver {
     /// If there is nobody left to tell: the loop ends with [`End::Quit`] for a broken pipe, else with the error.
     fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()>;
 
-    /// The user entered something: say it, or do something else.
-    fn input(&mut self, now: Instant, client: &mut Client, input: Line) -> Next;
+    /// The user entered these bytes, keys or lines or JSON, or `None`, the end: to be kept until [`Driver::take`] asks what
+    /// they mean.
+    fn feed(&mut self, entered: Option<&[u8]>) {
+        let _ = entered;
+    }
+
+    /// Whether [`Driver::take`] has something to do.
+    fn has_entered(&self) -> bool {
+        false
+    }
+
+    /// Does the next thing that the user entered, such as saying a line; `None` if nothing more of it is whole.
+    fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
+        let _ = (now, client);
+        None
+    }
 
     /// Whether it takes more of what is said in the room.
     fn takes_entries(&self) -> bool {
@@ -63,10 +77,13 @@ pub trait Driver {
     ///
     /// # Errors
     /// As for [`Driver::event`].
-    fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()>;
+    fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {
+        let _ = (registry, ready);
+        Ok(())
+    }
 }
 
-/// What a line of the user's means for the loop.
+/// What the user entered means for the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Go on.
@@ -101,9 +118,9 @@ pub enum End {
     Over(Over),
 }
 
-/// Where lines come from.
+/// Where input comes from.
 pub struct Source {
-    /// Stdin, if lines are read from it.
+    /// Stdin, if it is read.
     pub input: Option<Input>,
     /// At the end of input leave at once, and do not wait for lines to come back.
     pub leave_at_end: bool,
@@ -213,7 +230,8 @@ impl ClientLoop {
 
     fn timeout(&self, driver: &impl Driver) -> Option<Duration> {
         let takes = self.port.client.wants_lines() || self.source.leave_at_end;
-        let takes_input = takes && self.lingers.is_none() && self.source.input.as_ref().is_some_and(Input::has_more);
+        let has_input = |input: &Input| input.is_ready() || input.is_ended() || driver.has_entered();
+        let takes_input = takes && self.lingers.is_none() && self.source.input.as_ref().is_some_and(has_input);
         let takes_entries = driver.takes_entries() || self.port.client.is_text();
         if self.port.is_readable() || takes_input || (takes_entries && self.port.client.has_entries()) {
             return Some(Duration::ZERO);
@@ -262,15 +280,15 @@ impl ClientLoop {
     fn read(&mut self, driver: &mut impl Driver) -> io::Result<Option<End>> {
         let Some(input) = self.source.input.as_mut().filter(|_| self.lingers.is_none()) else { return Ok(None) };
         // Somebody who can leave is always listened to.
-        for _ in 0..LINE_BUDGET {
+        for _ in 0..INPUT_BUDGET {
             if !self.port.client.wants_lines() && !self.source.leave_at_end {
                 break;
             }
             let now = self.clock.now();
-            let next = match input.next_line() {
-                Some(line) => driver.input(now, &mut self.port.client, line),
+            let next = match driver.take(now, &mut self.port.client) {
+                Some(next) => next,
                 None if input.is_ready() => {
-                    input.fill(Some((self.poll.registry(), INPUT)))?;
+                    input.read(Some((self.poll.registry(), INPUT)), |bytes| driver.feed(bytes))?;
                     continue;
                 }
                 None if input.is_ended() => Next::EndInput,

@@ -1,14 +1,13 @@
 //! Stdin and stdout in a loop that must not stop.
 //!
-//! Owns: [`Input`], lines from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null`
+//! Owns: [`Input`], bytes from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null`
 //! or closed.
-//! Must not know: what the lines are about.
+//! Must not know: what they are about.
 //! Driven by: the loops.
 //!
 //! The descriptors are shared with whoever started us, so that they are never made non-blocking: the poll, or one look
 //! with poll(2), says first that a read or a short write will not block.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -20,10 +19,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::register_fd;
 use crate::ui::sanitize;
-
-/// The longest line that is read in one piece, in bytes; more is taken for a new line. Chosen: far longer than what
-/// anybody types, short enough to hold.
-pub const LINE_MAX: usize = 64 * 1024;
 
 /// What is read at once, in bytes.
 const READ_MAX: usize = 4096;
@@ -37,22 +32,10 @@ const BEHIND_KEPT: usize = 64 * 1024;
 /// What a pipe that is writable takes without blocking, in bytes: pipe(7), `PIPE_BUF`.
 const WRITE_MAX: usize = 4096;
 
-/// What came from stdin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// A line, without its end.
-    Text(String),
-    /// A line that is not UTF-8, by its number from 1.
-    NotUtf8(u64),
-}
-
-/// Lines from stdin; see the module.
+/// Bytes from stdin; see the module.
 #[derive(Debug)]
 pub struct Input {
     file: File,
-    partial: Vec<u8>,
-    lines: VecDeque<Line>,
-    number: u64,
     ended: bool,
     /// Whether the poll can tell when there is something to read.
     polled: bool,
@@ -65,11 +48,8 @@ impl Input {
     /// # Errors
     /// The system's, if the descriptor cannot be duplicated.
     pub fn stdin() -> io::Result<Self> {
-        Ok(Self::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)))
-    }
-
-    fn new(file: File) -> Self {
-        Self { file, partial: Vec::new(), lines: VecDeque::new(), number: 0, ended: false, polled: false, ready: true }
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        Ok(Self { file, ended: false, polled: false, ready: true })
     }
 
     /// Whether a person is at the other end.
@@ -92,29 +72,31 @@ impl Input {
         self.ready = true;
     }
 
-    /// Whether [`Input::fill`] will not block.
+    /// Whether [`Input::read`] will not block.
     pub const fn is_ready(&self) -> bool {
         self.ready && !self.ended
     }
 
-    /// Whether there is something to take or to read now.
-    pub fn has_more(&self) -> bool {
-        self.is_ready() || !self.lines.is_empty() || self.ended
-    }
-
-    /// Reads once. Blocks only if it is not ready.
+    /// Reads once, and gives `feed` what came, or `None` at the end. Blocks only if it is not ready.
     ///
     /// # Errors
     /// The system's.
-    pub fn fill(&mut self, registry: Option<(&Registry, Token)>) -> io::Result<()> {
+    pub fn read(
+        &mut self,
+        registry: Option<(&Registry, Token)>,
+        mut feed: impl FnMut(Option<&[u8]>),
+    ) -> io::Result<()> {
         let mut buffer = [0; READ_MAX];
         match self.file.read(&mut buffer) {
-            Ok(0) => self.end(),
-            Ok(len) => self.take_in(&buffer[..len]),
+            Ok(0) => self.ended = true,
+            Ok(len) => feed(Some(&buffer[..len])),
             Err(err) if matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             // A terminal that is gone reads as EIO: the end.
-            Err(err) if err.raw_os_error() == Some(nix::libc::EIO) => self.end(),
+            Err(err) if err.raw_os_error() == Some(nix::libc::EIO) => self.ended = true,
             Err(err) => return Err(err),
+        }
+        if self.ended {
+            feed(None);
         }
         if let Some((registry, token)) = registry.filter(|_| self.polled && !self.ended) {
             // The event comes once until all is read, and what is left cannot be known: ask anew (epoll(7), edge).
@@ -124,48 +106,9 @@ impl Input {
         Ok(())
     }
 
-    /// The next line that was read.
-    pub fn next_line(&mut self) -> Option<Line> {
-        self.lines.pop_front()
-    }
-
-    /// Whether everything was read and taken.
-    pub fn is_ended(&self) -> bool {
-        self.ended && self.lines.is_empty()
-    }
-
-    fn take_in(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
-            self.partial.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            if self.partial.last() == Some(&b'\r') {
-                self.partial.pop();
-            }
-            let line = std::mem::take(&mut self.partial);
-            self.push(line);
-        }
-        self.partial.extend_from_slice(bytes);
-        while self.partial.len() > LINE_MAX {
-            // Not in the middle of a character, as long as it is one.
-            let end = (LINE_MAX - 3..=LINE_MAX).rev().find(|&end| self.partial[end] & 0xc0 != 0x80).unwrap_or(LINE_MAX);
-            let rest = self.partial.split_off(end);
-            let line = std::mem::replace(&mut self.partial, rest);
-            self.push(line);
-        }
-    }
-
-    fn push(&mut self, line: Vec<u8>) {
-        self.number += 1;
-        let number = self.number;
-        self.lines.push_back(String::from_utf8(line).map_or(Line::NotUtf8(number), Line::Text));
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        if !self.partial.is_empty() {
-            let line = std::mem::take(&mut self.partial);
-            self.push(line);
-        }
+    /// Whether everything was read.
+    pub const fn is_ended(&self) -> bool {
+        self.ended
     }
 }
 
@@ -365,48 +308,5 @@ impl Write for LogOutput {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(chunks: &[&[u8]]) -> Vec<Line> {
-        let mut input = Input::new(tempfile::tempfile().unwrap());
-        chunks.iter().for_each(|chunk| input.take_in(chunk));
-        input.end();
-        std::iter::from_fn(|| input.next_line()).collect()
-    }
-
-    fn text(line: &str) -> Line {
-        Line::Text(line.into())
-    }
-
-    #[test]
-    fn lines_end_where_they_end_whatever_the_reads() {
-        assert_eq!(lines(&[b"a\nb", b"c\r\n", b"\nd"]), [text("a"), text("bc"), text(""), text("d")]);
-        assert_eq!(lines(&[]), []);
-        assert_eq!(lines(&["ж".as_bytes().split_at(1).0, "ж".as_bytes().split_at(1).1]), [text("ж")]);
-    }
-
-    #[test]
-    fn a_line_that_is_not_utf8_is_told_by_its_number() {
-        assert_eq!(lines(&[b"a\n\xff\nb\n"]), [text("a"), Line::NotUtf8(2), text("b")]);
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_cut_between_characters() {
-        let endless = "ж".repeat(LINE_MAX);
-        let cut = lines(&[b"x", endless.as_bytes()]);
-        assert_eq!(cut.len(), 3);
-        let whole: String = cut
-            .iter()
-            .map(|line| match line {
-                Line::Text(text) => text.as_str(),
-                Line::NotUtf8(number) => panic!("line {number}"),
-            })
-            .collect();
-        assert_eq!(whole, format!("x{endless}"));
     }
 }

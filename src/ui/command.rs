@@ -2,7 +2,7 @@
 //!
 //! Owns: the commands' words.
 //! Must not know: how they are carried out.
-//! Driven by: `cmd::join`.
+//! Driven by: `cmd::join::visit`.
 
 use crate::wire::Nick;
 

@@ -1,11 +1,13 @@
 //! What people see.
 //!
-//! Owns: how strangers' text is made harmless ([`sanitize`], [`json`]), what a user's line means ([`command`]) and how a person is told something ([`notice`]).
+//! Owns: how strangers' text is made harmless ([`sanitize`], [`json`]), what a user enters ([`lines`]) and means ([`command`]),
+//! and how a person is told something ([`notice`]).
 //! Must not know: sockets, the protocol.
 //! Driven by: `net` and `cmd`.
 
 pub mod command;
 pub mod json;
+pub mod lines;
 pub mod sanitize;
 pub mod when;
 

@@ -13,10 +13,9 @@ use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
 
 use udpchat::log::{Draft, Memory, Opening, Outcome, Request, Store};
-use udpchat::net::client::{ClientLoop, Driver, Next, Source};
+use udpchat::net::client::{ClientLoop, Driver, Source};
 use udpchat::net::server::ServerLoop;
 use udpchat::net::state::{make_key, random};
-use udpchat::net::stdio::Line;
 use udpchat::net::udp::ServerSocket;
 use udpchat::server::{self};
 use udpchat::time::Instant;
@@ -98,10 +97,6 @@ impl Driver for Breaks {
             Event::Entry { .. } => panic!("a bug in what shows entries"),
             _ => Ok(()),
         }
-    }
-
-    fn input(&mut self, _: Instant, _: &mut Client, _: Line) -> Next {
-        Next::Continue
     }
 
     fn flush(&mut self, _: &mio::Registry, _: bool) -> io::Result<()> {

@@ -1,0 +1,87 @@
+//! `udpchat join --json`: for a program, which is told each event as an object of a line.
+//!
+//! Owns: when what is told.
+//! Must not know: the form of the objects (`cmd::json`), sockets, when lines are sent.
+//! Driven by: the client's loop.
+
+use std::io;
+
+use super::super::json::Told;
+use super::visit::Visit;
+use crate::client::{Client, Event};
+use crate::net::client::{Driver, Next, Ticked};
+use crate::time::Instant;
+use crate::ui;
+use crate::wire::Seq;
+
+/// See the module.
+pub(super) struct JsonMode {
+    visit: Visit,
+    /// Behind the last of what was said before the client was here, until that is told.
+    seam: Option<Seq>,
+}
+
+impl JsonMode {
+    pub(super) const fn new(visit: Visit) -> Self {
+        Self { visit, seam: None }
+    }
+
+    fn tell(&mut self, told: &Told<'_>) {
+        if let Ok(line) = ui::json::line(told) {
+            self.visit.output.push_plain_line(&line);
+        }
+    }
+}
+
+impl AsMut<Visit> for JsonMode {
+    fn as_mut(&mut self) -> &mut Visit {
+        &mut self.visit
+    }
+}
+
+impl Driver for JsonMode {
+    fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
+        if let Some(why) = self.visit.observe(client, &event) {
+            self.tell(&Told::Wrong { why: &why });
+        }
+        if let Event::Begins { from, count, .. } = event {
+            self.seam = (count > 0).then_some(from + count);
+        }
+        if let Some(told) = Told::of(&event, client.server(), client.nick().as_str()) {
+            self.tell(&told);
+        }
+        if self.seam.take_if(|seam| event.end().is_some_and(|to| to >= *seam)).is_some() {
+            self.tell(&Told::Now);
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, entered: Option<&[u8]>) {
+        self.visit.feed(entered);
+    }
+
+    fn has_entered(&self) -> bool {
+        self.visit.has_entered()
+    }
+
+    fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
+        let next = self.visit.take(now, client)?.unwrap_or_else(|why| {
+            self.tell(&Told::Wrong { why: &why });
+            Next::Continue
+        });
+        Some(next)
+    }
+
+    fn takes_entries(&self) -> bool {
+        self.visit.output.has_place()
+    }
+
+    fn tick(&mut self, _: Instant, client: &mut Client) -> Ticked {
+        self.visit.tick(client);
+        Ticked::Never
+    }
+
+    fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {
+        self.visit.flush(registry, ready)
+    }
+}

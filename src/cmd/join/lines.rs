@@ -1,0 +1,244 @@
+//! `udpchat join` for a person: the original's line mode.
+//!
+//! Owns: its prompt, what is shown and what the user is told.
+//! Must not know: sockets, when lines are sent.
+//! Driven by: the client's loop.
+
+use std::fmt;
+use std::io;
+
+use super::super::mark;
+use super::super::talk::{away, quiet};
+use super::visit::Visit;
+use crate::client::{Client, Dialect, Event};
+use crate::net::client::{Driver, Next, Ticked};
+use crate::time::Instant;
+use crate::ui::when::Calendar;
+use crate::ui::{notice, prompt, sanitize};
+use crate::wire::entry::Entry;
+use crate::wire::frame::{GapReason, PersonId, PostKind};
+use crate::wire::packet::PROBE;
+use crate::wire::text::JOINED;
+use crate::wire::{Seq, Timestamp, Who};
+
+/// The original's prompt.
+const PROMPT: &str = " ";
+
+/// See the module.
+pub(super) struct LineMode {
+    visit: Visit,
+    /// The key of the user.
+    own: Option<Who>,
+    /// The user asked for text.
+    is_forced: bool,
+    /// Where a line is put together; kept for its memory.
+    rendered: String,
+    /// Those who are here, as far as that was told.
+    people: Vec<String>,
+    calendar: Calendar,
+    seam: Option<Seam>,
+}
+
+/// What was said before the client was here.
+#[derive(Clone, Copy, Debug)]
+struct Seam {
+    count: u64,
+    /// Behind the last of it.
+    end: Seq,
+    resumed: bool,
+    is_told: bool,
+}
+
+impl LineMode {
+    /// Shows the first prompt.
+    pub(super) fn new(visit: Visit, own: Option<Who>, is_forced: bool) -> Self {
+        let calendar = Calendar::local();
+        let mode = Self { visit, own, is_forced, rendered: String::new(), people: Vec::new(), calendar, seam: None };
+        mode.prompt();
+        mode
+    }
+
+    fn prompt(&self) {
+        if self.visit.interactive {
+            prompt(PROMPT);
+        }
+    }
+
+    /// Sees to the seam before something is shown. False if that is not to be shown at all.
+    fn begin(&mut self, event: &Event) -> bool {
+        if let Event::Begins { from, count, resumed, .. } = *event {
+            self.seam = (count > 0).then_some(Seam { count, end: from + count, resumed, is_told: false });
+        } else if let Event::Entry { ref encoded, .. } = *event {
+            let entry = Entry::decode_with_time(encoded);
+            if entry.is_some_and(|(entry, _)| self.is_own_leaving(&entry)) {
+                return false;
+            }
+            self.tell_seam(entry.and_then(|(_, at)| at));
+        } else if let Event::Gap { .. } = *event {
+            self.tell_seam(None);
+        }
+        true
+    }
+
+    /// Whether this is that the user left the last time, which is no news: the first that comes then.
+    fn is_own_leaving(&mut self, entry: &Entry<'_>) -> bool {
+        let Some(seam) = self.seam.as_mut().filter(|seam| seam.resumed && !seam.is_told) else {
+            return false;
+        };
+        let is_own = matches!(entry, Entry::Left { who, .. } if Some(*who) == self.own);
+        if is_own {
+            seam.count -= 1;
+            if seam.count == 0 {
+                self.seam = None;
+            }
+        }
+        is_own
+    }
+
+    /// Says that what follows was said before, with the first of it.
+    fn tell_seam(&mut self, at: Option<Timestamp>) {
+        let Some(seam) = self.seam.as_mut().filter(|seam| !seam.is_told) else { return };
+        seam.is_told = true;
+        let (count, resumed) = (seam.count, seam.resumed);
+        let since = at.map_or_else(String::new, |at| format!(", from {}", self.calendar.minute(at)));
+        if resumed {
+            self.notice(format_args!("--- {count} since you were last here{since} ---"));
+        } else {
+            self.notice(format_args!("--- {count} from before{since} ---"));
+        }
+    }
+
+    /// Tells the person something, behind what was shown before.
+    fn notice(&mut self, what: impl fmt::Display) {
+        self.visit.output.flush_some();
+        notice(what);
+    }
+
+    fn show(&mut self, client: &Client, event: Event) {
+        let server = client.server();
+        match event {
+            Event::Received(text) => self.visit.output.push_line(&without_probe(&text)),
+            Event::Entry { encoded, .. } => self.show_entry(&encoded),
+            Event::Gap { count, why, .. } => {
+                let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
+                match why {
+                    GapReason::Gone => self.notice(format_args!("{count} earlier {messages} {are} gone")),
+                    GapReason::Unreadable => self
+                        .notice(format_args!("the server cannot read {count} earlier {messages}: its log is damaged")),
+                    GapReason::Other(_) => {
+                        self.notice(format_args!("the server does not send {count} earlier {messages}"));
+                    }
+                }
+            }
+            Event::Joined(Dialect::Text) if !self.is_forced => {
+                notice("original server: plain text, best effort");
+            }
+            Event::Begins { .. }
+            | Event::Joined(_)
+            | Event::Confirmed { .. }
+            | Event::Pong { .. }
+            | Event::Here { .. }
+            | Event::Failed(..)
+            | Event::Over(_) => {}
+            Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
+                notice(format_args!("you are not called {}: {why}", sanitize::escaped(&line)));
+            }
+            Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
+            Event::Lost { line, .. } => {
+                // A server that never returns lines would make this said of every one.
+                if !self.visit.interactive || client.tells_of_lines() || !client.is_here() {
+                    notice(format_args!("not confirmed: {}", sanitize::escaped(&line)));
+                }
+            }
+            Event::Renamed(nick) => notice(format_args!("you are {nick} now")),
+            Event::Away(why) => notice(away(server, why, self.visit.timeout, &self.visit.known)),
+            Event::Back => notice(format_args!("{server} is back")),
+            Event::Quiet(since) => notice(quiet(server, since)),
+            Event::AnotherLog => {
+                self.notice(format_args!("{server} has begun a new room: what was said before is gone"))
+            }
+            Event::TextIgnored => notice(format_args!("{server} answers in plain text: ignored, a session is wanted")),
+            Event::People { people, more } => self.show_people(&people, more),
+            Event::NoPeople { .. } => {}
+        }
+    }
+
+    fn show_entry(&mut self, encoded: &[u8]) {
+        // What a newer server may say that this client does not know is left out.
+        let Some(entry) = Entry::decode(encoded) else { return };
+        entry.render(&mut self.rendered);
+        self.visit.output.push_line(&[mark(&entry), &self.rendered]);
+    }
+
+    fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {
+        self.people.extend(people.iter().map(|(id, nick)| match id {
+            PersonId::Key(who) => format!("{} ({})", sanitize::escaped(nick), &who.to_string()[..8]),
+            PersonId::Text(_) | PersonId::Other(_) => format!("{} (unverified)", sanitize::escaped(nick)),
+        }));
+        if !more {
+            let people = std::mem::take(&mut self.people);
+            notice(format_args!("{} here: {}", people.len(), people.join(", ")));
+        }
+    }
+}
+
+impl AsMut<Visit> for LineMode {
+    fn as_mut(&mut self) -> &mut Visit {
+        &mut self.visit
+    }
+}
+
+impl Driver for LineMode {
+    fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
+        if let Some(wrong) = self.visit.observe(client, &event) {
+            notice(wrong);
+        }
+        if !self.begin(&event) {
+            return Ok(());
+        }
+        let shown_to = event.end();
+        self.show(client, event);
+        if self.seam.take_if(|seam| shown_to.is_some_and(|to| to >= seam.end)).is_some() {
+            self.notice("--- now ---");
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, entered: Option<&[u8]>) {
+        self.visit.feed(entered);
+    }
+
+    fn has_entered(&self) -> bool {
+        self.visit.has_entered()
+    }
+
+    fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
+        let next = self.visit.take(now, client)?.unwrap_or_else(|wrong| {
+            notice(wrong);
+            Next::Continue
+        });
+        if next == Next::Continue {
+            self.prompt();
+        }
+        Some(next)
+    }
+
+    fn takes_entries(&self) -> bool {
+        self.visit.output.has_place()
+    }
+
+    fn tick(&mut self, _: Instant, client: &mut Client) -> Ticked {
+        self.visit.tick(client);
+        Ticked::Never
+    }
+
+    fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {
+        self.visit.flush(registry, ready)
+    }
+}
+
+/// A line of the text dialect as it is shown: the announcement of who asked for a session in vain looks like any other.
+fn without_probe(line: &str) -> [&str; 2] {
+    let nick = line.strip_suffix(JOINED).and_then(|nick| nick.strip_suffix(PROBE));
+    nick.map_or([line, ""], |nick| [nick, JOINED])
+}

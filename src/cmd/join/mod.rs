@@ -1,0 +1,85 @@
+//! `udpchat join`
+//!
+//! Owns: what is asked before there is a client, and which driver it gets: [`lines`] or [`json`].
+//! Must not know: sockets, when lines are sent, what the user is shown.
+//! Driven by: `cmd`.
+
+mod json;
+mod lines;
+mod visit;
+
+use std::io;
+
+use super::talk::{Wanted, prepare};
+use super::{Exit, Failure};
+use crate::cli::Join;
+use crate::client::Config;
+use crate::net::client::{ClientLoop, Driver, Source};
+use crate::net::state::PlaceFile;
+use crate::net::stdio::{Input, Output};
+use crate::ui::lines::{Line, Lines};
+use crate::ui::{notice, prompt};
+use crate::wire::Nick;
+use json::JsonMode;
+use lines::LineMode;
+use visit::Visit;
+
+/// The original's question for the nick.
+const ASK_NICK: &str = "NICKNAME:";
+
+pub(super) fn run(args: Join) -> Result<(), Failure> {
+    let mut input = Input::stdin()?;
+    let mut entered = Lines::default();
+    let interactive = input.is_terminal();
+    let nick = match args.nick {
+        Some(nick) => nick,
+        None if interactive => match ask_nick(&mut input, &mut entered)? {
+            Some(nick) => nick,
+            None => return Ok(()),
+        },
+        None => {
+            return Err(Failure::new(Exit::Usage, "no nick: give --nick NICK, or set UDPCHAT_NICK"));
+        }
+    };
+    let wanted = Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None };
+    let (mut config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
+    if let Some(identity) = &mut config.identity {
+        identity.place = place.as_ref().and_then(PlaceFile::get);
+        identity.history = args.history;
+    }
+    let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, place);
+    let source = Source { input: Some(input), leave_at_end: interactive };
+    if args.json {
+        return attend(JsonMode::new(visit), config, source);
+    }
+    let own = config.identity.as_ref().map(|identity| identity.key.public().who());
+    attend(LineMode::new(visit, own, args.dialects.text), config, source)
+}
+
+/// From the signup to the last word.
+fn attend(mut driver: impl Driver + AsMut<Visit>, config: Config, source: Source) -> Result<(), Failure> {
+    let mut client = ClientLoop::new(config, source)?;
+    let end = client.run(&mut driver)?;
+    driver.as_mut().conclude(&client.port.client, end, client.input_has_ended())
+}
+
+fn ask_nick(input: &mut Input, entered: &mut Lines) -> io::Result<Option<Nick>> {
+    prompt(ASK_NICK);
+    loop {
+        let wrong = match entered.pop() {
+            Some(Line::Text(line)) => match line.parse() {
+                Ok(nick) => return Ok(Some(nick)),
+                Err(why) => why,
+            },
+            Some(Line::NotUtf8(_)) => "a nick is UTF-8".into(),
+            None if input.is_ended() => return Ok(None),
+            None => {
+                input.read(None, |bytes| entered.feed(bytes))?;
+                continue;
+            }
+        };
+        notice(wrong);
+        prompt(ASK_NICK);
+    }
+}

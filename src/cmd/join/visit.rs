@@ -1,0 +1,205 @@
+//! A visit to a room, however it is shown.
+//!
+//! Owns: what the user enters, and what becomes of it; where stdout and the place file are; what is told at the end.
+//! Must not know: how anything is shown.
+//! Driven by: the drivers of `cmd::join`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::talk::{Known, over};
+use super::super::{Exit, Failure, lines};
+use crate::client::{Client, Dialect, Event, Over, Unreachable};
+use crate::net::client::{DRIVER, End, Next};
+use crate::net::state::PlaceFile;
+use crate::net::stdio::Output;
+use crate::time::Instant;
+use crate::ui::command::{self, Command};
+use crate::ui::lines::{Line, Lines};
+use crate::ui::notice;
+use crate::wire::{LogId, Seq};
+
+/// See the module.
+pub(super) struct Visit {
+    /// A person is at the terminal.
+    pub(super) interactive: bool,
+    pub(super) timeout: Duration,
+    pub(super) known: Known,
+    pub(super) output: Output,
+    entered: Lines,
+    failed: Vec<(SocketAddr, Unreachable)>,
+    /// It was in the room.
+    joined: bool,
+    /// What the user wanted and nothing came of.
+    not_sent: u64,
+    /// Where it is written down what was shown, and what was by now.
+    place: Option<PlaceFile>,
+    seen: Option<(LogId, Seq)>,
+}
+
+impl Visit {
+    pub(super) const fn new(
+        interactive: bool,
+        timeout: Duration,
+        known: Known,
+        entered: Lines,
+        output: Output,
+        place: Option<PlaceFile>,
+    ) -> Self {
+        let failed = Vec::new();
+        Self { interactive, timeout, known, output, entered, failed, joined: false, not_sent: 0, place, seen: None }
+    }
+
+    /// Keeps what is told at the end. Returns what nothing came of with this event, if the user is to be told.
+    pub(super) fn observe(&mut self, client: &Client, event: &Event) -> Option<String> {
+        if let Event::Failed(address, why) = *event {
+            self.failed.push((address, why));
+        }
+        self.joined |= matches!(event, Event::Joined(_));
+        if let Event::Joined(Dialect::Session { key, .. }) = *event {
+            self.known.met(key).iter().for_each(notice);
+        }
+        let Event::NoPeople { in_text } = *event else { return None };
+        self.not_sent += 1;
+        Some(if in_text {
+            "an original server does not tell who is here".into()
+        } else {
+            format!("{} did not tell who is here in time", client.server())
+        })
+    }
+
+    pub(super) fn feed(&mut self, entered: Option<&[u8]>) {
+        self.entered.feed(entered);
+    }
+
+    pub(super) fn has_entered(&self) -> bool {
+        !self.entered.is_empty()
+    }
+
+    /// Does the next thing that the user entered; `None` if nothing more of it is whole.
+    ///
+    /// # Errors
+    /// Nothing came of it, and why: for the user.
+    pub(super) fn take(&mut self, now: Instant, client: &mut Client) -> Option<Result<Next, String>> {
+        let done = match self.entered.pop()? {
+            Line::Text(line) => self.carry_out(now, client, &line),
+            Line::NotUtf8(number) => Err(format!("line {number} of the input is not UTF-8: not sent")),
+        };
+        self.not_sent += u64::from(done.is_err());
+        Some(done)
+    }
+
+    fn carry_out(&self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
+        let command = command::parse(line)?;
+        let parts = match command {
+            Command::Quit if self.interactive => return Ok(Next::Leave),
+            Command::Quit => return Ok(Next::EndInput),
+            Command::Help => {
+                command::HELP.lines().for_each(notice);
+                return Ok(Next::Continue);
+            }
+            Command::Who => {
+                client.ask(now);
+                return Ok(Next::Continue);
+            }
+            _ if !client.wants_lines() => {
+                return Err("not sent: too many lines wait for the server already".into());
+            }
+            Command::Nick(nick) => {
+                client.rename(now, &nick);
+                return Ok(Next::Continue);
+            }
+            Command::Say(text) => client.say(now, text),
+            Command::Act(text) => client.act(now, text),
+        };
+        if parts > 1 {
+            notice(format_args!("the line was long: sent as {parts} lines"));
+        }
+        Ok(Next::Continue)
+    }
+
+    /// Everything up to here was shown, once stdout has it.
+    pub(super) fn tick(&mut self, client: &Client) {
+        self.seen = client.place();
+    }
+
+    /// Writes what stdout takes.
+    ///
+    /// # Errors
+    /// Those of stdout.
+    pub(super) fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {
+        if ready {
+            self.output.set_writable(registry);
+        }
+        self.output.flush(registry, DRIVER).map_err(|err| {
+            let message = format!("cannot write to stdout: {err}");
+            io::Error::new(err.kind(), message)
+        })?;
+        self.remember();
+        match self.output.take_left_out() {
+            0 => {}
+            count => notice(format_args!("stdout is not read fast enough: {} left out", lines(count))),
+        }
+        Ok(())
+    }
+
+    /// Writes down what was shown; only when it was for certain: a crash repeats it rather than loses it.
+    fn remember(&mut self) {
+        if let (Some(place), Some(seen), true) = (&mut self.place, self.seen, self.output.is_flushed())
+            && let Err(err) = place.set(seen)
+        {
+            notice(format_args!("cannot remember what you have seen: {err}"));
+            self.place = None;
+        }
+    }
+
+    /// The loop has ended: what is still to be shown and remembered is, and what came of it all is told.
+    pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
+        self.output.finish();
+        self.remember();
+        let outstanding = client.outstanding() as u64;
+        let unfinished = !self.joined || (!self.interactive && (outstanding > 0 || !input_ended));
+        let not_confirmed = client.lost() + outstanding;
+        match end {
+            End::Over(why) if not_confirmed > 0 && self.joined && !matches!(why, Over::Unreachable | Over::GaveUp) => {
+                let because = over(why, &self.known, client.nick(), &self.failed, self.timeout);
+                Err(because.not_confirmed(&format!("{not_confirmed} of {}", lines(client.confirmed() + not_confirmed))))
+            }
+            End::Over(why)
+                if client.confirmed() + client.lost() == 0 || !matches!(why, Over::Unreachable | Over::GaveUp) =>
+            {
+                Err(over(why, &self.known, client.nick(), &self.failed, self.timeout))
+            }
+            End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
+            // Of text nobody can tell more.
+            End::Quit | End::Interrupted if self.interactive && client.is_text() => Ok(()),
+            End::Quit | End::Interrupted if self.interactive && not_confirmed == 0 => Ok(()),
+            _ if not_confirmed > 0 || !(input_ended || self.interactive) => {
+                Err(self.not_confirmed(client, input_ended))
+            }
+            _ if client.not_taken() > 0 && !self.interactive => Err(Failure::silent(Exit::Refused)),
+            _ if self.not_sent > 0 && !self.interactive => Err(Failure::silent(Exit::Failure)),
+            End::Over(_) | End::Done | End::Quit | End::Interrupted => Ok(()),
+        }
+    }
+
+    fn not_confirmed(&self, client: &Client, input_ended: bool) -> Failure {
+        let missing = client.lost() + client.outstanding() as u64;
+        if missing == 0 {
+            return Failure::new(Exit::NotConfirmed, "not all of the input was read");
+        }
+        let rest = if input_ended || self.interactive { "" } else { ", and not all of the input was read" };
+        let message = if client.is_text() {
+            format!(
+                "{missing} of {} did not come back from {} within {}{rest}",
+                lines(client.confirmed() + missing),
+                client.server(),
+                humantime::format_duration(self.timeout)
+            )
+        } else {
+            format!("{missing} of {} not confirmed by {}{rest}", lines(client.confirmed() + missing), client.server())
+        };
+        Failure::new(Exit::NotConfirmed, message)
+    }
+}
