@@ -214,8 +214,13 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
         }
         4 => {
             // What ended a server once: a post that is under way, and one far behind it that says that it is settled.
+            // And the same the other way round, which had it draft what is behind.
             let far = number(u, 1 << 61)?;
-            for (counter, settled_below) in [(bases.counter, bases.counter.min(u.int_in_range(0..=2)?)), (far, far)] {
+            let mut posts = [(bases.counter, bases.counter.min(u.int_in_range(0..=2)?)), (far, far)];
+            if u.arbitrary()? {
+                posts.reverse();
+            }
+            for (counter, settled_below) in posts {
                 writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" });
             }
         }

@@ -310,7 +310,9 @@ impl Client {
             State::Text(text) => text.handle_unreachable(now, why),
             State::Session(member) => member.handle_refused(now),
             // It may be about one datagram only, and others get through.
-            State::Finding(finding) if why == Unreachable::TooLong => finding.hint = Some(why),
+            State::Finding(finding) if why == Unreachable::TooLong && self.config.identity.is_some() => {
+                finding.hint = Some(why);
+            }
             State::Finding(_) => self.try_next(why),
             State::Over => {}
         }

@@ -136,9 +136,10 @@ impl Window {
         seq >= self.oldest() && seq < self.end && self.page(seq).is_none()
     }
 
-    /// Whether one more page can be read back: each has its place until it is not wanted any more.
-    pub fn has_place(&self) -> bool {
-        self.read_back.len() < READ_BACK_MAX || self.read_back.iter().any(|kept| !kept.is_wanted)
+    /// Whether one more page can be read back beside `asked` that are on their way: each has its place until it is not wanted
+    /// any more.
+    pub fn has_place(&self, asked: usize) -> bool {
+        self.read_back.iter().filter(|kept| kept.is_wanted).count() + asked < READ_BACK_MAX
     }
 
     /// A page was read back. It stays at least until [`Window::release`] if somebody waits for it.
@@ -175,7 +176,7 @@ impl Window {
 
     /// The newest entries from `from` on that are here, encoded.
     pub fn entries(&self, from: Seq) -> impl Iterator<Item = (Seq, &[u8])> {
-        let from = from.max(self.first());
+        let from = from.max(self.first()).max(self.oldest());
         let pages = self.newest.iter().filter(move |page| page.end() > from);
         pages.flat_map(move |page| {
             let numbers = page.first().max(from).0..page.end().0;
@@ -385,13 +386,24 @@ mod tests {
         for number in 0..READ_BACK_MAX as u64 {
             window.insert(page(number * PAGE..number * PAGE + 1), true);
         }
-        assert!(!window.has_place());
+        assert!(!window.has_place(0));
         window.release(Seq(3 * PAGE));
-        assert!(window.has_place());
+        assert!(window.has_place(0) && !window.has_place(1));
         window.insert(page(50 * PAGE..50 * PAGE + 1), true);
         assert!(window.lacks(Seq(3 * PAGE)) && !window.lacks(Seq(2 * PAGE)) && !window.lacks(Seq(50 * PAGE)));
         window.truncate(Seq(10 * PAGE));
         assert!(!window.lacks(Seq(3 * PAGE)), "it is gone");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_shown_to_nobody_though_its_page_is_still_here() {
+        let mut window = Window::new(Seq(0), Some(Seq(0)), 128 * 1024, 0);
+        for number in 0..20 {
+            append(&mut window, number, &Entry::Line { text: &line(number) });
+        }
+        window.truncate(Seq(15));
+        let shown: Vec<_> = window.entries(Seq(0)).map(|(seq, _)| seq.0).collect();
+        assert_eq!(shown, [15, 16, 17, 18, 19]);
     }
 
     #[test]

@@ -277,7 +277,6 @@ impl<S: Store> ServerLoop<S> {
         }
         let is_busy = self.ports.iter().any(|port| port.readable);
         more |= self.server.shake_hands(self.clock.now(), is_busy);
-        self.server.set_wall(wall());
         self.exchange();
         server::ask(&mut self.server, &mut self.log);
         self.exchange();
@@ -311,6 +310,8 @@ impl<S: Store> ServerLoop<S> {
     }
 
     fn exchange(&mut self) {
+        // What is submitted is said now.
+        self.server.set_wall(wall());
         let output = &mut self.output;
         server::exchange(self.clock.now(), &mut self.server, &mut self.log, |tag, text| {
             if let Some(output) = output {

@@ -89,6 +89,8 @@ pub struct Server {
     log_state: State,
     /// The entries of the drafts under way, for which the ring keeps place.
     reserved: u64,
+    /// Entries appended since it was last looked what is to be sent.
+    unsent: u64,
     /// What time it is.
     wall: Timestamp,
     /// The latest time that anybody has told us.
@@ -113,6 +115,7 @@ impl Server {
             gave_to_sessions: vec![false; sockets],
             log_state: State::default(),
             reserved: 0,
+            unsent: 0,
             wall: Timestamp::default(),
             now,
             counters: Counters::default(),
@@ -269,7 +272,8 @@ impl Server {
     /// What is to be submitted to the log next.
     #[must_use]
     pub fn poll_draft(&mut self) -> Option<Draft<'_>> {
-        if self.log_state == State::Away || self.text.ring.held() + self.reserved >= BACKLOG_MAX {
+        let behind = self.text.ring.held().max(self.unsent) + self.reserved;
+        if self.log_state == State::Away || behind >= BACKLOG_MAX {
             return None;
         }
         let slot = self.queue.peek()?;
@@ -312,12 +316,12 @@ impl Server {
 
     /// Whether entries are to be asked for that new members over text are to be sent. Until they are here those go without.
     pub fn wants_newest(&self) -> bool {
-        self.sessions.wants_newest(&self.room)
+        self.sessions.wants_newest(self.now, &self.room)
     }
 
     /// Whether the log is to be asked for more of what it has to tell: not while those over text are too far behind.
     pub fn takes_outcomes(&self) -> bool {
-        self.text.ring.held() < TOLD_MAX
+        self.text.ring.held() + self.reserved < TOLD_MAX
     }
 
     /// The log has something to tell. What is to be in the transcript is given to `transcript`, as tag
@@ -350,6 +354,7 @@ impl Server {
         let Appended { seq, bytes, .. } = *appended;
         assert_eq!(seq, self.room.window.end(), "entries are appended in the order of their numbers");
         self.in_hand = appended.post.map(|(who, _)| who);
+        self.unsent += 1;
         self.room.window.append(bytes);
         self.text.append(seq, bytes);
         self.sessions.log_grew();
@@ -410,6 +415,7 @@ impl Server {
     /// It is another log: sessions end, and begin anew in that; drafts that the one before had will not be answered for.
     fn begin_anew(&mut self, opening: Opening) {
         log::warn!("the log is another one now: every session begins anew");
+        self.log_state = State::Ready;
         self.sessions.close_all(self.now);
         for draft in self.queue.under_way() {
             if let Some(slot) = self.queue.take(draft) {

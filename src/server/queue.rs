@@ -170,9 +170,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Whether anything of `source` waits or is under way.
+    /// Whether anything of `source` waits, is under way, or lost its place and is still to be told.
     pub(super) fn holds(&self, source: Source) -> bool {
         self.backlogs.get(source.key()).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
+            || self.lost.iter().any(|slot| slot.source == source)
     }
 
     /// Lets the sources go on that have rested enough.
@@ -316,13 +317,17 @@ impl Queue {
         let sessions: Vec<_> = all.filter(|source| matches!(source, Source::Session(_))).collect();
         self.turns.retain(|source| matches!(source, Source::Text(_)));
         self.resting.retain(|(_, source)| matches!(source, Source::Text(_)));
+        let mut forgotten = Vec::new();
         for source in sessions {
             while let Some(index) = self.unlink_oldest(source) {
-                let slot = self.slots.remove(index as usize);
-                self.recycle(slot);
+                forgotten.push(self.slots.remove(index as usize));
             }
         }
         self.heaviest = Source::default();
+        // Only now: the last one may give back all the memory.
+        for slot in forgotten {
+            self.recycle(slot);
+        }
         self.check();
     }
 
@@ -422,6 +427,7 @@ mod tests {
 
     const FLOODER: Source = Source::Session(AuthorId(3));
     const JILL: Source = Source::Text(MemberId(0));
+    const JACK: Source = Source::Text(MemberId(1));
 
     /// Members over text and authors in turn.
     fn source(number: usize) -> Source {
@@ -507,6 +513,32 @@ mod tests {
         assert!(all.contains(&(JILL, "hey".into())));
         assert!(!all.iter().any(|(_, text)| text == "one more"));
         assert_eq!(all.len(), WAITING_MAX);
+    }
+
+    #[test]
+    fn a_flood_of_sessions_can_be_forgotten_whole_and_the_queue_goes_on() {
+        let mut queue = Queue::default();
+        for number in 0..WAITING_MAX {
+            let due = Instant::from_millis(number as u64 % 2);
+            said_at(&mut queue, Source::Session(AuthorId(number as u32 % 3)), "x", due);
+        }
+        queue.retain_text();
+        assert_eq!((queue.waiting, queue.bytes, queue.slots.len()), (0, 0, 0));
+        assert_eq!(said(&mut queue, JILL, "hey"), 0);
+        assert_eq!(next(&mut queue), Some((JILL, "hey".into())));
+    }
+
+    #[test]
+    fn who_lost_its_place_is_held_until_that_is_told() {
+        let mut queue = Queue::default();
+        for _ in 0..WAITING_MAX {
+            said(&mut queue, FLOODER, "x");
+        }
+        while next(&mut queue).is_some() {}
+        assert!(!queue.holds(JACK));
+        queue.lost.push_back(Slot { source: JACK, ..Slot::default() });
+        assert!(queue.holds(JACK));
+        assert!(queue.poll_lost().is_some() && !queue.holds(JACK));
     }
 
     #[test]

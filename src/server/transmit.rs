@@ -14,6 +14,7 @@ impl Server {
     #[must_use]
     pub fn poll_transmit(&mut self, socket: SocketId) -> Option<Transmits<'_>> {
         let gave_to_sessions = *self.gave_to_sessions.get(socket.0)?;
+        self.unsent = 0;
         let (sessions, mut cx) = self.split();
         let has_built = sessions.build(&mut cx, socket);
         self.refuse_lost();

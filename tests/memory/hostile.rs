@@ -171,6 +171,28 @@ fn the_packet_that_ended_the_server_ends_the_session_it_came_in_and_no_other() {
 }
 
 #[test]
+fn a_packet_that_jumps_ahead_and_comes_back_gets_nothing_into_the_log_behind_its_jump() {
+    let mut world = World::new(None);
+    let mut mallory = Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).unwrap();
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(0, 0))));
+    assert_eq!(mallory.settled.len(), 1);
+    let end = world.server.end();
+    mallory.say(&mut world, |writer| {
+        for (counter, settled_below) in [(1000, 1000), (1, 0), (2, 0), (1001, 0)] {
+            assert!(writer.frame(&post(counter, settled_below)));
+        }
+    });
+    let settled: Vec<_> = mallory.settled.iter().map(|&(counter, _)| counter).collect();
+    assert_eq!(
+        (settled, world.server.end().since(end)),
+        (vec![0, 1000, 1001], 2),
+        "1 and 2 were given up with the jump"
+    );
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(1002, 0)) && writer.frame(&post(1003, 1003))));
+    assert_eq!((mallory.over, world.server.end().since(end)), (Some(CloseReason::Broken), 2), "it cannot know of 1002");
+}
+
+#[test]
 fn every_counter_and_every_word_of_what_is_settled_has_its_bound() {
     for (counter, settled_below) in [(1 << 62, 1 << 62), (u64::MAX, u64::MAX), (0, 1), (5, u64::MAX), (1 << 62, 0)] {
         let mut world = World::new(None);

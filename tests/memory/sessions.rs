@@ -179,6 +179,28 @@ fn text_lines(world: &World<Memory>, at: &str) -> Vec<String> {
 }
 
 #[test]
+fn no_more_is_submitted_than_is_soon_sent_though_nobody_speaks_text() {
+    let mut world = World::new();
+    let mut peers: Vec<_> = (1..=4).map(|seed| Peer::new(&format!("jill{seed}"), seed)).collect();
+    world.run(&mut peers.iter_mut().collect::<Vec<_>>());
+    let end = world.server.end();
+    for peer in &mut peers {
+        for _ in 0..60 {
+            peer.member.post(world.now, PostKind::Say, "hello");
+        }
+        while let Some(bytes) = peer.member.poll_transmit().map(<[u8]>::to_vec) {
+            peer.member.transmitted(world.now);
+            world.receive(peer.address, &bytes);
+        }
+    }
+    udpchat::server::exchange(world.now, &mut world.server, &mut world.store, |_, _| {});
+    let submitted = world.server.end().since(end);
+    assert!((64..=128).contains(&submitted), "{submitted} of 240");
+    world.run(&mut peers.iter_mut().collect::<Vec<_>>());
+    assert_eq!(world.server.end().since(end), 240);
+}
+
+#[test]
 fn members_and_text_peers_are_in_one_room() {
     let mut world = World::new();
     let mut jill = Peer::new("jill", 1);

@@ -72,8 +72,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) bytes: usize,
     /// There is no place for one of them: none is to be taken.
     pub(crate) has_no_place: bool,
-    /// How many follow the last that is settled, or the one that does.
-    follows: u64,
+    /// Where the author will be when these are taken: below which counter all is settled, and which post is next then.
+    floor: u64,
+    next: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -332,7 +333,11 @@ impl Posts {
         kind: PostKind,
         text: &'a str,
     ) -> Result<(), Broken> {
-        let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan.follows)?;
+        // What comes in this packet cannot be known to be settled.
+        if plan.posts.iter().any(|planned| planned.offer != Offer::Known && planned.counter < settled_below) {
+            return Err(Broken);
+        }
+        let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan)?;
         let is_planned = |planned: &Offered<'_>| planned.counter == counter && planned.offer != Offer::Known;
         if offer != Offer::Known && plan.posts.iter().any(is_planned) {
             // It is in the packet twice.
@@ -345,15 +350,18 @@ impl Posts {
             Offer::Next | Offer::Early => {
                 plan.new += 1;
                 plan.bytes += text.len();
-                plan.follows += u64::from(offer == Offer::Next);
+                if offer == Offer::Next {
+                    plan.next = counter + 1;
+                }
             }
         }
+        plan.floor = plan.floor.max(settled_below);
         let offered = Offered { counter, settled_below, kind, text, offer };
         plan.posts.try_push(offered).map_err(|_| Broken)
     }
 
     /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
-    /// text would be held with it, and so many posts that are next come in front of it.
+    /// text would be held with it, and what is planned comes in front of it.
     ///
     /// # Errors
     /// No client that keeps to the protocol says that (PROTOCOL 2.8).
@@ -363,20 +371,20 @@ impl Posts {
         counter: u64,
         settled_below: u64,
         bytes: usize,
-        follows: u64,
+        plan: &Plan<'_>,
     ) -> Result<Offer, Broken> {
         let Some(author) = self.get(id) else { return Ok(Offer::NoPlace) };
         if counter >= COUNTER_END || settled_below > counter {
             return Err(Broken);
         }
         // What the client knows to be settled is, also where this log knows nothing of it.
-        let floor = author.floor(settled_below)?;
-        let next = author.next.max(floor);
+        let floor = author.floor(settled_below.max(plan.floor))?;
+        let next = author.next.max(floor).max(plan.next);
         if counter < next || author.held.contains_key(&counter) {
             Ok(Offer::Known)
         } else if counter >= floor + POSTS_MAX {
             Ok(Offer::NoPlace)
-        } else if counter <= next + follows {
+        } else if counter == next {
             Ok(Offer::Next)
         } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
             Ok(Offer::Early)
@@ -418,21 +426,17 @@ impl Posts {
     /// The next post is being drafted.
     ///
     /// # Errors
-    /// It is not the next one, and too far ahead to be one that is missing: the session's own state is at fault.
+    /// It was before, or is too far ahead to be one that is missing: the session's own state is at fault.
     pub(crate) fn draft(&mut self, id: AuthorId, counter: u64) -> Result<(), Broken> {
         let Some(author) = self.get_mut(id) else { return Ok(()) };
-        if counter < author.next {
-            self.settled(id, counter, Record::default());
-        } else {
-            let missing = counter - author.next;
-            let len = author.posts.len() as u64;
-            if len + missing >= POSTS_MAX {
-                return Err(Broken);
-            }
-            author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
-            author.posts.push_back(Record::default());
-            author.next = counter + 1;
+        let missing = counter.checked_sub(author.next).ok_or(Broken)?;
+        let len = author.posts.len() as u64;
+        if len + missing >= POSTS_MAX {
+            return Err(Broken);
         }
+        author.posts.extend(std::iter::repeat_n(SKIPPED, usize::try_from(missing).map_err(|_| Broken)?));
+        author.posts.push_back(Record::default());
+        author.next = counter + 1;
         Ok(())
     }
 
@@ -516,51 +520,133 @@ mod tests {
     #[test]
     fn a_post_is_drafted_once_and_what_became_of_it_is_said_again_when_it_comes_again() {
         let (mut posts, id) = author();
-        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Next));
+        assert_eq!(posts.offer(id, 0, 0, 1, &Plan::default()), Ok(Offer::Next));
         posts.draft(id, 0).unwrap();
-        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "under way");
+        assert_eq!(posts.offer(id, 0, 0, 1, &Plan::default()), Ok(Offer::Known), "under way");
         assert_eq!(news(&mut posts, id), []);
         posts.settle(id, 0, Outcome::Accepted(Seq(7)));
         assert_eq!(news(&mut posts, id), [(0, Outcome::Accepted(Seq(7)))]);
         assert_eq!(news(&mut posts, id), [], "once");
-        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "settled");
+        assert_eq!(posts.offer(id, 0, 0, 1, &Plan::default()), Ok(Offer::Known), "settled");
         posts.repeat(id, 0);
         assert_eq!(news(&mut posts, id).len(), 1);
         posts.confirm(id, 1);
         posts.repeat(id, 0);
         assert_eq!(news(&mut posts, id), []);
-        assert_eq!(posts.offer(id, 0, 0, 1, 0), Ok(Offer::Known), "for ever");
+        assert_eq!(posts.offer(id, 0, 0, 1, &Plan::default()), Ok(Offer::Known), "for ever");
     }
 
     #[test]
     fn sixty_four_posts_may_be_unsettled_and_not_one_more() {
         let (posts, id) = author();
-        assert_eq!(posts.offer(id, POSTS_MAX - 1, 0, 1, 0), Ok(Offer::Early));
-        assert_eq!(posts.offer(id, POSTS_MAX, 0, 1, 0), Ok(Offer::NoPlace));
-        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early), "the client knows one more");
-        assert_eq!(posts.offer(id, COUNTER_END, COUNTER_END, 1, 0), Err(Broken), "no counter");
-        assert_eq!(posts.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, 0), Ok(Offer::Next));
+        assert_eq!(posts.offer(id, POSTS_MAX - 1, 0, 1, &Plan::default()), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, POSTS_MAX, 0, 1, &Plan::default()), Ok(Offer::NoPlace));
+        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, &Plan::default()), Ok(Offer::Early), "the client knows one more");
+        assert_eq!(posts.offer(id, COUNTER_END, COUNTER_END, 1, &Plan::default()), Err(Broken), "no counter");
+        assert_eq!(posts.offer(id, COUNTER_END - 1, COUNTER_END - 1, 1, &Plan::default()), Ok(Offer::Next));
     }
 
     #[test]
     fn who_says_that_a_post_is_settled_that_is_under_way_does_not_keep_to_the_protocol() {
         let (mut posts, id) = author();
-        assert_eq!(posts.offer(id, 0, 1, 1, 0), Err(Broken), "not even the post itself");
+        assert_eq!(posts.offer(id, 0, 1, 1, &Plan::default()), Err(Broken), "not even the post itself");
         posts.draft(id, 0).unwrap();
-        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, 0), Err(Broken));
-        assert_eq!(posts.offer(id, 1, 1, 1, 0), Err(Broken));
+        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, &Plan::default()), Err(Broken));
+        assert_eq!(posts.offer(id, 1, 1, 1, &Plan::default()), Err(Broken));
         posts.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, 0), Ok(Offer::Next), "it knows");
+        assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, &Plan::default()), Ok(Offer::Next), "it knows");
         // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
         let (mut posts, id) = author();
         posts.draft(id, 0).unwrap();
         posts.get_mut(id).unwrap().reopen();
-        assert_eq!(posts.offer(id, 1, 1, 1, 0), Ok(Offer::Next));
-        assert_eq!(posts.offer(id, POSTS_MAX - 1, 1, 1, 0), Ok(Offer::Early));
-        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::NoPlace), "not before the first is settled");
+        assert_eq!(posts.offer(id, 1, 1, 1, &Plan::default()), Ok(Offer::Next));
+        assert_eq!(posts.offer(id, POSTS_MAX - 1, 1, 1, &Plan::default()), Ok(Offer::Early));
+        assert_eq!(
+            posts.offer(id, POSTS_MAX, 1, 1, &Plan::default()),
+            Ok(Offer::NoPlace),
+            "not before the first is settled"
+        );
         posts.confirm(id, 1);
         posts.settle(id, 0, Outcome::Accepted(Seq(7)));
-        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, 0), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, POSTS_MAX, 1, 1, &Plan::default()), Ok(Offer::Early));
+    }
+
+    fn plan<'a>(posts: &Posts, id: AuthorId, packet: &[(u64, u64)]) -> Result<Plan<'a>, Broken> {
+        let mut plan = Plan::default();
+        packet.iter().try_for_each(|&post| posts.plan(id, &mut plan, post, PostKind::Say, "x"))?;
+        Ok(plan)
+    }
+
+    /// Does what `server::sessions` does with a post of a plan.
+    fn take(posts: &mut Posts, id: AuthorId, (counter, settled_below): (u64, u64), offer: Offer) -> Result<(), Broken> {
+        posts.confirm(id, settled_below);
+        match offer {
+            Offer::Known => posts.repeat(id, counter),
+            Offer::Early => posts.hold(id, counter, PostKind::Say, "x"),
+            Offer::Next => posts.draft(id, counter)?,
+            Offer::NoPlace => return Err(Broken),
+        }
+        while let Some((counter, _)) = posts.unhold(id) {
+            posts.draft(id, counter)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_packet_that_jumps_ahead_and_comes_back_drafts_nothing_that_is_behind() {
+        let (mut posts, id) = author();
+        posts.draft(id, 0).unwrap();
+        posts.settle(id, 0, Outcome::Accepted(Seq(7)));
+        let plan = plan(&posts, id, &[(1000, 1000), (1, 0), (2, 0), (1001, 0)]).unwrap();
+        let offers: Vec<_> = plan.posts.iter().map(|post| post.offer).collect();
+        assert_eq!(offers, [Offer::Next, Offer::Known, Offer::Known, Offer::Next]);
+    }
+
+    #[test]
+    fn a_packet_cannot_know_what_became_of_what_is_in_it() {
+        let (posts, id) = author();
+        assert_eq!(plan(&posts, id, &[(0, 0), (1, 1)]).err(), Some(Broken));
+        assert_eq!(plan(&posts, id, &[(0, 0), (2, 1)]).err(), Some(Broken));
+        assert_eq!(plan(&posts, id, &[(0, 0), (1, 0), (64, 1)]).err(), Some(Broken));
+        assert!(plan(&posts, id, &[(0, 0), (1, 0), (2, 0)]).is_ok());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_planned_of_a_packet_is_what_would_be_offered_one_post_after_the_other(
+            before in 0u64..4,
+            is_settled in proptest::bool::ANY,
+            packet in proptest::collection::vec((0u64..8, 0u64..8), 0..8),
+        ) {
+            let start = || {
+                let (mut posts, id) = author();
+                for counter in 0..before {
+                    posts.draft(id, counter).unwrap();
+                    if is_settled {
+                        posts.settle(id, counter, Outcome::Accepted(Seq(counter)));
+                    }
+                }
+                (posts, id)
+            };
+            let (mut planned, id) = start();
+            let (mut offered, _) = start();
+            let one_by_one = packet.iter().try_for_each(|&(counter, settled_below)| {
+                let offer = offered.offer(id, counter, settled_below, 1, &Plan::default())?;
+                take(&mut offered, id, (counter, settled_below), offer)
+            });
+            match plan(&planned, id, &packet) {
+                // It may be stricter: it ends whoever says that something is settled that is in the packet.
+                Err(Broken) => {}
+                Ok(plan) => {
+                    for post in &plan.posts {
+                        take(&mut planned, id, (post.counter, post.settled_below), post.offer).unwrap();
+                    }
+                    proptest::prop_assert_eq!(one_by_one, Ok(()));
+                    proptest::prop_assert_eq!(format!("{:?}", planned.get(id)), format!("{:?}", offered.get(id)));
+                    proptest::prop_assert!(plan.posts.iter().filter(|post| post.offer != Offer::Known).count() == plan.new as usize);
+                }
+            }
+        }
     }
 
     #[test]
@@ -618,24 +704,28 @@ mod tests {
     #[test]
     fn who_begins_anew_with_a_later_counter_is_taken_at_its_word() {
         let (mut posts, id) = author();
-        assert_eq!(posts.offer(id, 7, 7, 1, 0), Ok(Offer::Next), "the first six were settled in another log");
+        assert_eq!(
+            posts.offer(id, 7, 7, 1, &Plan::default()),
+            Ok(Offer::Next),
+            "the first six were settled in another log"
+        );
         posts.confirm(id, 7);
         posts.draft(id, 7).unwrap();
         posts.settle(id, 7, Outcome::Accepted(Seq(0)));
         assert_eq!(news(&mut posts, id), [(7, Outcome::Accepted(Seq(0)))]);
-        assert_eq!(posts.offer(id, 6, 6, 1, 0), Ok(Offer::Known));
+        assert_eq!(posts.offer(id, 6, 6, 1, &Plan::default()), Ok(Offer::Known));
     }
 
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
         let (mut posts, id) = author();
         posts.hold(id, 1, PostKind::Act, "b");
-        assert_eq!(posts.offer(id, 1, 0, 1, 0), Ok(Offer::Known));
+        assert_eq!(posts.offer(id, 1, 0, 1, &Plan::default()), Ok(Offer::Known));
         assert_eq!(posts.unhold(id), None);
         posts.draft(id, 0).unwrap();
         assert_eq!(posts.unhold(id), Some((1, (PostKind::Act, "b".into()))));
-        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX, 0), Ok(Offer::Early));
-        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX + 1, 0), Ok(Offer::NoPlace));
+        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX, &Plan::default()), Ok(Offer::Early));
+        assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX + 1, &Plan::default()), Ok(Offer::NoPlace));
         posts.hold(id, 7, PostKind::Say, "x");
         posts.set_gone(id, Some(Instant::ZERO));
         assert_eq!(posts.held_bytes, 0);
@@ -646,12 +736,12 @@ mod tests {
         let (mut posts, id) = author();
         let refused = Outcome::Refused(Refusal::Busy);
         for (counter, outcome) in (0..).zip([refused, Outcome::Accepted(Seq(1)), refused, refused]) {
-            assert_eq!(posts.offer(id, counter, 0, 1, 0), Ok(Offer::Next));
+            assert_eq!(posts.offer(id, counter, 0, 1, &Plan::default()), Ok(Offer::Next));
             posts.draft(id, counter).unwrap();
             posts.settle(id, counter, outcome);
         }
         posts.get_mut(id).unwrap().reopen();
-        let offers = [0, 1, 2].map(|counter| posts.offer(id, counter, 0, 1, 0).unwrap());
+        let offers = [0, 1, 2].map(|counter| posts.offer(id, counter, 0, 1, &Plan::default()).unwrap());
         assert_eq!(offers, [Offer::Known, Offer::Known, Offer::Next]);
     }
 
@@ -661,7 +751,7 @@ mod tests {
         posts.get_mut(id).unwrap().remembered = false;
         let known = Known { start: None, posts: vec![(3, Seq(30)), (5, Seq(50))], is_all: false };
         assert!(!posts.learn(id, &known), "0, 1 and 2 may have been entries");
-        assert_eq!(posts.offer(id, 2, 0, 1, 0), Ok(Offer::Known));
+        assert_eq!(posts.offer(id, 2, 0, 1, &Plan::default()), Ok(Offer::Known));
         let all = [(3, Outcome::Accepted(Seq(30))), (4, SKIPPED.outcome.unwrap()), (5, Outcome::Accepted(Seq(50)))];
         assert_eq!(news(&mut posts, id), all);
         let many = (100..100 + POSTS_MAX).map(|counter| (counter, Seq(counter))).collect();
@@ -677,7 +767,7 @@ mod tests {
         posts.recall(id, 5, Seq(50));
         assert_eq!(posts.get(id).unwrap().next, 6);
         for counter in 0..6 {
-            assert_eq!(posts.offer(id, counter, 0, 1, 0), Ok(Offer::Known));
+            assert_eq!(posts.offer(id, counter, 0, 1, &Plan::default()), Ok(Offer::Known));
             posts.repeat(id, counter);
         }
         let refused = |counter| (counter, Outcome::Refused(Refusal::Full));

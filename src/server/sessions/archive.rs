@@ -54,6 +54,9 @@ pub(crate) struct Archive {
     /// Sessions that begin, of which something is to be known.
     beginning: VecDeque<SessionId>,
     asked: BTreeMap<RequestId, Asked>,
+    /// How often one of the newest pages could not be read, and when it is read again.
+    newest_tries: u32,
+    newest_not_before: Instant,
     requests: u64,
 }
 
@@ -110,7 +113,7 @@ impl Archive {
 
     /// The next page to be asked for.
     pub(crate) fn poll_page(&mut self, now: Instant, window: &Window) -> Option<Request> {
-        if let Some((from, to)) = window.lacking().filter(|_| self.wants_newest(window)) {
+        if let Some((from, to)) = window.lacking().filter(|_| self.wants_newest(now, window)) {
             return Some(Request::Page { id: self.ask(Asked::Newest), from, to });
         }
         let from = self.next_page(now, window)?;
@@ -128,7 +131,7 @@ impl Archive {
     fn next_page(&self, now: Instant, window: &Window) -> Option<Seq> {
         // Each that is read has its place until those are served who wait for it.
         let asked = self.asked.values().filter(|asked| matches!(asked, Asked::Page(_))).count();
-        if !window.has_place() || asked >= ASKED_MAX {
+        if asked >= ASKED_MAX || !window.has_place(asked) {
             return None;
         }
         let wanted = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.not_before <= now);
@@ -136,18 +139,21 @@ impl Archive {
     }
 
     /// Whether one of the newest pages is to be asked for.
-    pub(crate) fn wants_newest(&self, window: &Window) -> bool {
-        window.lacking().is_some() && !self.asked.values().any(|&asked| asked == Asked::Newest)
+    pub(crate) fn wants_newest(&self, now: Instant, window: &Window) -> bool {
+        window.lacking().is_some()
+            && self.newest_not_before <= now
+            && !self.asked.values().any(|&asked| asked == Asked::Newest)
     }
 
     /// Whether there is anything to be asked.
     pub(crate) fn has_requests(&self, now: Instant, window: &Window) -> bool {
-        !self.beginning.is_empty() || self.wants_newest(window) || self.next_page(now, window).is_some()
+        !self.beginning.is_empty() || self.wants_newest(now, window) || self.next_page(now, window).is_some()
     }
 
     /// When there is a page to be read again.
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.not_before).filter(|&at| at > now).min()
+        let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.not_before);
+        wanted.chain([self.newest_not_before]).filter(|&at| at > now).min()
     }
 
     /// The session of which something is known now.
@@ -163,7 +169,13 @@ impl Archive {
         let first = match self.asked.remove(&id) {
             Some(Asked::Page(first)) if first == page.first() => first,
             Some(Asked::Newest) => {
-                window.insert(page, false);
+                self.newest_tries += 1;
+                if page.is_unreadable() && self.newest_tries < TRIES {
+                    self.newest_not_before = now + PAUSE;
+                } else {
+                    self.newest_tries = 0;
+                    window.insert(page, false);
+                }
                 return Vec::new();
             }
             Some(Asked::Page(_) | Asked::Known(_)) | None => return Vec::new(),
@@ -246,10 +258,24 @@ mod tests {
     }
 
     #[test]
+    fn one_of_the_newest_pages_that_cannot_be_read_is_tried_three_times_too() {
+        let mut archive = Archive::default();
+        let mut window = Window::new(Seq(1), Some(Seq(0)), 1, 50);
+        for tries in 1..=3 {
+            let now = at(1000 * (tries - 1));
+            let (id, first) = next(&mut archive, now, &window).unwrap();
+            archive.answer_page(now, id, read(first, GapReason::Unreadable), &mut window);
+            assert_eq!(next(&mut archive, now, &window), None, "try {tries}");
+            assert_eq!(archive.poll_timeout(now), (tries < 3).then_some(at(1000 * tries)));
+        }
+        assert!(window.page(Seq(0)).is_some(), "it is said then");
+    }
+
+    #[test]
     fn no_more_is_read_than_can_be_kept_for_those_who_wait() {
         let (mut archive, mut window) = (Archive::default(), window());
         let mut peers = 0;
-        while window.has_place() {
+        while window.has_place(0) {
             archive.want(Seq(u64::from(peers) * PAGE), PeerId(peers));
             let (id, first) = next(&mut archive, at(0), &window).unwrap();
             archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window);
@@ -262,6 +288,23 @@ mod tests {
         assert!(window.lacks(Seq(90_000)) && !window.lacks(Seq(7 * PAGE)), "it stays until its place is needed");
         archive.forget(JACK, &mut window);
         assert!(!archive.waiting.contains(&JACK));
+    }
+
+    #[test]
+    fn what_is_on_its_way_has_its_place_already() {
+        let (mut archive, mut window) = (Archive::default(), window());
+        let mut asked = Vec::new();
+        for peer in 0..64 {
+            archive.want(Seq(u64::from(peer) * PAGE), PeerId(peer));
+            asked.extend(next(&mut archive, at(0), &window));
+            if asked.len() == ASKED_MAX || peer >= 32 {
+                for (id, first) in asked.drain(..) {
+                    archive.answer_page(at(0), id, read(first, GapReason::Gone), &mut window);
+                }
+            }
+        }
+        assert_eq!(window.read_back(), 32);
+        assert_eq!(next(&mut archive, at(0), &window), None);
     }
 
     #[test]

@@ -198,8 +198,8 @@ impl Sessions {
     }
 
     /// Whether one of the newest pages is to be asked for.
-    pub(super) fn wants_newest(&self, room: &Room) -> bool {
-        self.archive.wants_newest(&room.window)
+    pub(super) fn wants_newest(&self, now: Instant, room: &Room) -> bool {
+        self.archive.wants_newest(now, &room.window)
     }
 
     /// A page was read.
