@@ -274,7 +274,10 @@ impl ClientLoop {
         if end.is_none() && (ticked == Ticked::Done || self.port.client.is_done()) && !self.port.client.has_entries() {
             end = Some(if self.lingers.is_some() { End::Quit } else { End::Done });
         }
-        Ok(end.or_else(|| self.lingers.filter(|&until| until <= now).map(|_| End::Quit)))
+        if end.is_none() && self.lingers.is_some_and(|until| until <= now) {
+            end = Some(End::Quit);
+        }
+        Ok(end)
     }
 
     fn read(&mut self, driver: &mut impl Driver) -> io::Result<Option<End>> {

@@ -273,20 +273,27 @@ impl Backend {
 
     fn look_up(&self, who: Who, instance: Instance, start: Option<Start>) -> Known {
         let mine = |kept: &Kept| kept.post.filter(|(other, post)| (*other, post.instance) == (who, instance));
-        let kept = || (0..).map(Seq).zip(&self.log).filter(|&(seq, _)| seq >= self.oldest);
-        let mut posts: Vec<_> = kept().filter_map(|(seq, kept)| Some((mine(kept)?.1.counter, seq))).collect();
+        let mut posts: Vec<_> = self.kept().filter_map(|(seq, kept)| Some((mine(kept)?.1.counter, seq))).collect();
         posts.drain(..posts.len().saturating_sub(usize::try_from(POSTS_MAX).unwrap_or_default()));
-        let start = start.and_then(|start| match start {
-            Start::Messages(0) => None,
-            Start::Messages(count) => {
-                let is_message = |kept: &Kept| Entry::decode(&kept.entry).is_some_and(|entry| entry.is_message());
-                let messages: Vec<_> = kept().filter(|(_, kept)| is_message(kept)).collect();
-                let skipped = messages.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-                messages.get(skipped).map(|&(seq, _)| seq)
-            }
-            Start::Since(at) => kept().find(|(_, kept)| kept.at >= at).map(|(seq, _)| seq),
-        });
+        let start = match start {
+            None | Some(Start::Messages(0)) => None,
+            Some(Start::Messages(count)) => self.start_of_last(count),
+            Some(Start::Since(at)) => self.kept().find(|(_, kept)| kept.at >= at).map(|(seq, _)| seq),
+        };
         Known { start, posts, is_all: self.oldest == Seq(0) }
+    }
+
+    /// Where the last `count` messages begin.
+    fn start_of_last(&self, count: u64) -> Option<Seq> {
+        let is_message = |kept: &Kept| Entry::decode(&kept.entry).is_some_and(|entry| entry.is_message());
+        let messages: Vec<_> = self.kept().filter(|(_, kept)| is_message(kept)).collect();
+        let skipped = messages.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        messages.get(skipped).map(|&(seq, _)| seq)
+    }
+
+    /// What is not forgotten.
+    fn kept(&self) -> impl Iterator<Item = (Seq, &Kept)> {
+        (0..).map(Seq).zip(&self.log).filter(|&(seq, _)| seq >= self.oldest)
     }
 }
 

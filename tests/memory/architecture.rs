@@ -1,7 +1,7 @@
 //! The house is as docs/ARCHITECTURE.md says: which part may use which, no two files that use each other, each file with its
 //! header and no longer than can be read in one go.
 //!
-//! `UDPCHAT_SHAPE=. cargo test --test memory architecture::shape -- --ignored --nocapture` prints the numbers of a checkout.
+//! `cargo test --test memory architecture::each_file -- --nocapture` prints the numbers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -311,8 +311,10 @@ fn no_two_files_use_each_other() {
 
 #[test]
 fn each_file_says_what_it_owns_and_is_not_too_long() {
+    let sources = sources(&root());
+    print_shape(&sources);
     let mut wrong = Vec::new();
-    for (name, source) in sources(&root()) {
+    for (name, source) in &sources {
         let header: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
         let says = |word: &str| header.contains(word);
         let says_all = says("Owns:") && says("Must not know:") && says("Driven by:");
@@ -366,23 +368,19 @@ fn server_and_client_may_be_moved_to_another_thread() {
     is_send::<udpchat::client::Client>();
 }
 
-/// Prints the numbers of the checkout that `UDPCHAT_SHAPE` names.
-#[test]
-#[ignore = "a report, not a test"]
-fn shape() {
-    let checkout = std::env::var("UDPCHAT_SHAPE").expect("UDPCHAT_SHAPE names a checkout");
-    let sources = sources(Path::new(&checkout));
+/// Prints what can be compared before and after a change.
+fn print_shape(sources: &BTreeMap<String, Source>) {
     let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, source) in &sources {
+    for (name, source) in sources {
         *folders.entry(name.split_once('/').map_or("", |(folder, _)| folder)).or_default() += source.lines;
     }
     let all = || sources.values();
     let functions = all().flat_map(|source| &source.functions).filter(|(_, lines)| *lines > FUNCTION_MAX);
     println!("lines without tests: {folders:?}, in all {}", folders.values().sum::<usize>());
-    println!("circles: {:?}", circles(&file_uses(&sources)));
+    println!("circles: {:?}", circles(&file_uses(sources)));
     println!("functions over {FUNCTION_MAX} lines: {:?}", functions.collect::<Vec<_>>());
     let mut closures = Vec::new();
-    for (name, source) in &sources {
+    for (name, source) in sources {
         let long = source.closures.iter().filter(|(_, lines)| *lines > 5);
         closures.extend(long.map(|(start, lines)| format!("{name}:{start} ({lines})")));
     }

@@ -321,10 +321,11 @@ impl Member {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let attempt = self.attempt.as_ref().and_then(Attempt::poll_timeout);
         let session = self.link.as_ref().map(|link| link.session.poll_timeout());
-        let paced = self.link.as_ref().filter(|_| self.posts.has_due()).and_then(|link| {
-            let paced = link.session.may_send(self.now).err().flatten();
-            paced.filter(|&at| at > self.now)
-        });
+        let paced = match &self.link {
+            Some(link) if self.posts.has_due() => link.session.may_send(self.now).err().flatten(),
+            Some(_) | None => None,
+        };
+        let paced = paced.filter(|&at| at > self.now);
         let leaving = self.leaving.map(|(_, at)| at).filter(|&at| at > self.now);
         let repeat = self.posts.poll_timeout().filter(|_| self.link.is_some());
         let quiet = self.link.as_ref().and_then(Link::quiet_at);

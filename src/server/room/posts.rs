@@ -443,10 +443,8 @@ impl Posts {
     /// Whether a rename of the author is under way.
     pub(crate) fn is_renaming(&self, id: AuthorId) -> bool {
         let Some(author) = self.get(id) else { return false };
-        author
-            .renames
-            .back()
-            .is_some_and(|rename| author.post(rename.counter).is_some_and(|post| post.outcome.is_none()))
+        let Some(rename) = author.renames.back() else { return false };
+        author.post(rename.counter).is_some_and(|post| post.outcome.is_none())
     }
 
     /// The post is a rename, and is not refused so far.

@@ -315,7 +315,9 @@ impl Lobby {
 
     /// Forgets those that are too old.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Some(id) = self.oldest().filter(|&(since, _)| since + KEPT <= now).map(|(_, id)| id) {
+        while let Some((since, id)) = self.oldest()
+            && since + KEPT <= now
+        {
             self.take(id);
         }
     }
