@@ -1,7 +1,7 @@
 //! The command line: what the user typed, and nothing else.
 //!
 //! Owns: the clap definition, from which the help texts, the man pages and the completions are made, and what the man
-//! pages say beyond it ([`manual`]).
+//! pages say beyond it ([`manual()`]).
 //! Must not know: what the commands do.
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
