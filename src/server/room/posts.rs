@@ -75,6 +75,8 @@ pub(crate) struct Plan<'a> {
     /// Where the author will be when these are taken: below which counter all is settled, and which post is next then.
     floor: u64,
     next: u64,
+    /// The lowest counter of those that are new.
+    lowest_new: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -334,7 +336,7 @@ impl Posts {
         text: &'a str,
     ) -> Result<(), Broken> {
         // What comes in this packet cannot be known to be settled.
-        if plan.posts.iter().any(|planned| planned.offer != Offer::Known && planned.counter < settled_below) {
+        if plan.lowest_new.is_some_and(|lowest| lowest < settled_below) {
             return Err(Broken);
         }
         let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan)?;
@@ -350,6 +352,7 @@ impl Posts {
             Offer::Next | Offer::Early => {
                 plan.new += 1;
                 plan.bytes += text.len();
+                plan.lowest_new = Some(plan.lowest_new.unwrap_or(counter).min(counter));
                 if offer == Offer::Next {
                     plan.next = counter + 1;
                 }
