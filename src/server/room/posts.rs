@@ -67,16 +67,15 @@ pub(crate) struct Offered<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan<'a> {
     pub(crate) posts: ArrayVec<Offered<'a>, PLANNED_MAX>,
-    /// How many of them are new, and how long these are.
+    /// How many of them are new, how long these are, and the lowest counter of them.
     pub(crate) new: u32,
     pub(crate) bytes: usize,
+    lowest_new: Option<u64>,
     /// There is no place for one of them: none is to be taken.
     pub(crate) has_no_place: bool,
     /// Where the author will be when these are taken: below which counter all is settled, and which post is next then.
     floor: u64,
     next: u64,
-    /// The lowest counter of those that are new.
-    lowest_new: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
