@@ -10,9 +10,10 @@
 //!                             ^ base                 ^ next            ^ base + 64
 //! ```
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use arrayvec::ArrayVec;
 use slab::Slab;
 
 use crate::log::Known;
@@ -24,14 +25,11 @@ use crate::wire::limits::POSTS_MAX;
 use crate::wire::{Instance, Nick, PostId, Refusal, Seq, Who};
 use crate::work::{self, Work};
 
+pub(crate) use plan::{Offer, Offered, Plan};
+
 /// The most bytes that are held of posts which came early, of all authors together. Chosen: of a thousand authors one
 /// long post each.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
-
-/// The most posts of a packet (PROTOCOL 2.6).
-const PLANNED_MAX: usize = 64;
-
-const _: () = assert!(PLANNED_MAX as u64 == POSTS_MAX);
 
 /// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
 const COUNTER_END: u64 = 1 << 62;
@@ -39,44 +37,6 @@ const COUNTER_END: u64 = 1 << 62;
 /// How many authors are looked at when one is to be forgotten. Chosen: all but a few of those that are gone have nothing
 /// under way.
 const LOOKED_AT: usize = 16;
-
-/// What is to be done with a post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// It came before; what becomes of it is said again.
-    Known,
-    /// It is the next one.
-    Next,
-    /// Others come before it.
-    Early,
-    /// There is no place for it now.
-    NoPlace,
-}
-
-/// A post that came in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Offered<'a> {
-    pub(crate) counter: u64,
-    pub(crate) settled_below: u64,
-    pub(crate) kind: PostKind,
-    pub(crate) text: &'a str,
-    pub(crate) offer: Offer,
-}
-
-/// What is to be done with the posts of a packet, if all of it is.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Plan<'a> {
-    pub(crate) posts: ArrayVec<Offered<'a>, PLANNED_MAX>,
-    /// How many of them are new, how long these are, and the lowest counter of them.
-    pub(crate) new: u32,
-    pub(crate) bytes: usize,
-    lowest_new: Option<u64>,
-    /// There is no place for one of them: none is to be taken.
-    pub(crate) has_no_place: bool,
-    /// Where the author will be when these are taken: below which counter all is settled, and which post is next then.
-    floor: u64,
-    next: u64,
-}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Record {
@@ -320,79 +280,6 @@ impl Posts {
             author.posts.pop_front();
         }
         author.base = author.next - author.posts.len() as u64;
-    }
-
-    /// Adds a post to what is planned of its packet. Nothing changes.
-    ///
-    /// # Errors
-    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
-    pub(crate) fn plan<'a>(
-        &self,
-        id: AuthorId,
-        plan: &mut Plan<'a>,
-        (counter, settled_below): (u64, u64),
-        kind: PostKind,
-        text: &'a str,
-    ) -> Result<(), Broken> {
-        // What comes in this packet cannot be known to be settled.
-        if plan.lowest_new.is_some_and(|lowest| lowest < settled_below) {
-            return Err(Broken);
-        }
-        let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan)?;
-        let is_planned = |planned: &Offered<'_>| planned.counter == counter && planned.offer != Offer::Known;
-        if offer != Offer::Known && plan.posts.iter().any(is_planned) {
-            // It is in the packet twice.
-            offer = Offer::Known;
-        }
-        work::did(Work::Scanned, plan.posts.len());
-        match offer {
-            Offer::NoPlace => plan.has_no_place = true,
-            Offer::Known => {}
-            Offer::Next | Offer::Early => {
-                plan.new += 1;
-                plan.bytes += text.len();
-                plan.lowest_new = Some(plan.lowest_new.unwrap_or(counter).min(counter));
-                if offer == Offer::Next {
-                    plan.next = counter + 1;
-                }
-            }
-        }
-        plan.floor = plan.floor.max(settled_below);
-        let offered = Offered { counter, settled_below, kind, text, offer };
-        plan.posts.try_push(offered).map_err(|_| Broken)
-    }
-
-    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
-    /// text would be held with it, and what is planned comes in front of it.
-    ///
-    /// # Errors
-    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
-    pub(crate) fn offer(
-        &self,
-        id: AuthorId,
-        counter: u64,
-        settled_below: u64,
-        bytes: usize,
-        plan: &Plan<'_>,
-    ) -> Result<Offer, Broken> {
-        let Some(author) = self.get(id) else { return Ok(Offer::NoPlace) };
-        if counter >= COUNTER_END || settled_below > counter {
-            return Err(Broken);
-        }
-        // What the client knows to be settled is, also where this log knows nothing of it.
-        let floor = author.floor(settled_below.max(plan.floor))?;
-        let next = author.next.max(floor).max(plan.next);
-        if counter < next || author.held.contains_key(&counter) {
-            Ok(Offer::Known)
-        } else if counter >= floor + POSTS_MAX {
-            Ok(Offer::NoPlace)
-        } else if counter == next {
-            Ok(Offer::Next)
-        } else if self.held_bytes + bytes <= HELD_BYTES_MAX {
-            Ok(Offer::Early)
-        } else {
-            Ok(Offer::NoPlace)
-        }
     }
 
     /// The client knows what became of all posts below: they need not be remembered.
