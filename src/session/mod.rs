@@ -324,7 +324,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             writer.pad();
         }
         self.seal(writer.plain(), out);
-        self.paths.challenged(challenge.is_full, now + self.rtt.probe_timeout(0));
+        self.paths.challenged(now, challenge.is_full);
         Some(challenge.to)
     }
 

@@ -4,6 +4,8 @@
 //! Must not know: sockets; a path is whatever the driver names them by.
 //! Driven by: the session.
 
+use std::time::Duration;
+
 use crate::time::Instant;
 use crate::wire::packet::{DATAGRAM_MAX, PACKET_HEAD, TAG_LEN};
 
@@ -12,6 +14,13 @@ const AMPLIFICATION: u64 = 3;
 
 /// How often a challenge is sent at most for each newer packet that comes from there (PROTOCOL 2.12).
 const CHALLENGES_MAX: u32 = 3;
+
+/// The pause before a challenge is sent again, twice as long each time. What is known of the old path says nothing of the new
+/// one: as for any path without a sample (RFC 9002 6.2.2).
+const AGAIN: Duration = Duration::from_millis(333);
+
+/// The pause if a newer packet has come from there meanwhile. Chosen: a lost challenge costs a lively room a tenth of a second.
+const AGAIN_IF_HEARD: Duration = Duration::from_millis(100);
 
 /// The length of a packet with nothing but a challenge.
 pub(super) const SHORT: u64 = (PACKET_HEAD + 3 + 8 + TAG_LEN) as u64;
@@ -29,8 +38,9 @@ struct Candidate<P> {
     challenges: Challenges,
     received: u64,
     sent: u64,
-    /// How many challenges were sent since a newer packet came.
+    /// How many challenges were sent since a newer packet came, and when the last was.
     tries: u32,
+    asked: Option<Instant>,
     due: Instant,
     /// A short challenge was answered: somebody is there, so that it may be sent more.
     is_answered: bool,
@@ -80,9 +90,11 @@ impl<P: Copy + PartialEq> Paths<P> {
         }
         if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == from) {
             candidate.received += bytes;
-            if is_newest && candidate.tries >= CHALLENGES_MAX {
-                // Still there, and all challenges so far were lost.
+            if is_newest {
+                // Still there: whatever was asked so far may be lost.
                 candidate.tries = 0;
+                let again = candidate.asked.map_or(now, |asked| asked + AGAIN_IF_HEARD);
+                candidate.due = candidate.due.min(again.max(now));
             }
         } else if from == self.proven {
             if is_newest {
@@ -95,6 +107,7 @@ impl<P: Copy + PartialEq> Paths<P> {
                 received: bytes,
                 sent: 0,
                 tries: 0,
+                asked: None,
                 due: now,
                 is_answered: false,
             });
@@ -127,12 +140,13 @@ impl<P: Copy + PartialEq> Paths<P> {
         Some(Challenge { to: candidate.path, data: if is_full { full } else { short }, is_full })
     }
 
-    /// It was sent; the next one is due at `again`.
-    pub(super) fn challenged(&mut self, is_full: bool, again: Instant) {
+    /// It was sent.
+    pub(super) fn challenged(&mut self, now: Instant, is_full: bool) {
         if let Some(candidate) = &mut self.candidate {
             candidate.sent += if is_full { FULL } else { SHORT };
+            candidate.asked = Some(now);
+            candidate.due = now + AGAIN * (1 << candidate.tries.min(CHALLENGES_MAX));
             candidate.tries += 1;
-            candidate.due = again;
         }
     }
 
@@ -209,19 +223,43 @@ mod tests {
     fn no_more_than_three_times_the_bytes_and_three_challenges_go_to_an_unproven_address() {
         let mut paths = moved(SHORT);
         let mut sent = 0;
-        while let Some(challenge) = paths.challenge(Instant::ZERO) {
-            paths.challenged(challenge.is_full, Instant::ZERO);
+        let mut now = Instant::ZERO;
+        while let Some(challenge) = paths.challenge(now) {
+            paths.challenged(now, challenge.is_full);
             sent += SHORT;
+            now = now + Duration::from_secs(10);
         }
         assert_eq!(sent, 3 * SHORT);
-        paths.received(Instant::ZERO, NEW, 6, 4000, || unreachable!());
-        assert_eq!(paths.challenge(Instant::ZERO), None, "three are enough");
-        paths.received(Instant::ZERO, NEW, 7, 4000, || unreachable!());
-        assert_eq!(paths.challenge(Instant::ZERO), challenge(FULL_DATA), "but it is still there");
+        paths.received(now, NEW, 6, 4000, || unreachable!());
+        assert_eq!(paths.challenge(now), None, "three are enough");
+        paths.received(now, NEW, 7, 4000, || unreachable!());
+        assert_eq!(paths.challenge(now), challenge(FULL_DATA), "but it is still there");
         let mut paths = moved(SHORT - 1);
         for _ in 0..2 {
-            paths.challenged(false, Instant::ZERO);
+            paths.challenged(Instant::ZERO, false);
         }
-        assert_eq!(paths.challenge(Instant::ZERO), None, "120 of 117 bytes");
+        assert_eq!(paths.challenge(now), None, "120 of 117 bytes");
+    }
+
+    #[test]
+    fn each_newer_packet_from_there_has_a_lost_challenge_sent_again_soon_and_without_one_it_is_put_off_longer_and_longer()
+     {
+        let at = Instant::from_millis;
+        let mut paths = moved(4000);
+        let mut asked = Vec::new();
+        for millis in 0..5000 {
+            if paths.challenge(at(millis)).is_some() {
+                paths.challenged(at(millis), true);
+                asked.push(millis);
+            }
+        }
+        assert_eq!(asked, [0, 333, 999], "and not a fourth time");
+        assert_eq!(paths.due(), None);
+        paths.received(at(5000), NEW, 7, 4000, || unreachable!());
+        assert_eq!(paths.challenge(at(5000)), challenge(FULL_DATA), "at once");
+        paths.challenged(at(5000), true);
+        paths.received(at(5001), NEW, 8, 4000, || unreachable!());
+        paths.received(at(5002), NEW, 9, 4000, || unreachable!());
+        assert_eq!(paths.due(), Some(at(5100)), "not one for each");
     }
 }

@@ -23,6 +23,7 @@ pub(super) const PTO_MAX: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rtt {
     sampled: bool,
+    /// The last sample, without what lost acks cost.
     latest: Duration,
     min: Duration,
     smoothed: Duration,
@@ -45,20 +46,25 @@ impl Rtt {
 
     /// A packet was acknowledged `sample` after it was sent; the peer says that it took `delay` of that.
     pub(super) fn update(&mut self, sample: Duration, delay: Duration) {
-        self.latest = sample;
+        // Nobody puts an ack off for so long: others before it were lost, for each packet repeats the newest ack. RFC 9002 5.3
+        // does not believe that; then one late ack makes the path look slow for minutes (PROTOCOL 2.9).
+        let is_repeated = delay > ACK_DELAY_MAX;
         if !self.sampled {
             // RFC 9002 5.3: "smoothed_rtt = latest_rtt; rttvar = latest_rtt / 2"
             self.sampled = true;
-            self.min = sample;
-            self.smoothed = sample;
-            self.variation = sample / 2;
+            let first = if is_repeated { sample.saturating_sub(delay).max(GRANULARITY.min(sample)) } else { sample };
+            self.latest = first;
+            self.min = first;
+            self.smoothed = first;
+            self.variation = first / 2;
             return;
         }
         // RFC 9002 5.2
         self.min = self.min.min(sample);
         // RFC 9002 5.3: the delay is taken off where that does not go below the minimum.
-        let delay = delay.min(self.ack_delay());
+        let delay = if is_repeated { delay } else { delay.min(self.ack_delay()) };
         let adjusted = if sample >= self.min + delay { sample - delay } else { sample };
+        self.latest = if is_repeated { adjusted } else { sample };
         // RFC 9002 5.3: "rttvar = 3/4 * rttvar + 1/4 * rttvar_sample; smoothed_rtt = 7/8 * smoothed_rtt + 1/8 * adjusted_rtt"
         self.variation = self.variation * 3 / 4 + self.smoothed.abs_diff(adjusted) / 4;
         self.smoothed = self.smoothed * 7 / 8 + adjusted / 8;
@@ -115,8 +121,38 @@ mod tests {
         assert_eq!(rtt.smoothed(), ms(80));
         rtt.update(ms(88), ms(20));
         assert_eq!(rtt.smoothed(), ms(81), "88 less 20 would be below 80");
-        rtt.update(ms(200), ms(10_000));
-        assert!(rtt.smoothed() > ms(90), "more than an ack may be put off is not believed");
+    }
+
+    #[test]
+    fn an_ack_that_is_put_off_for_longer_than_is_expected_counts_as_a_longer_path() {
+        let mut rtt = Rtt::default();
+        rtt.update(ms(40), ms(0));
+        for _ in 0..100 {
+            rtt.update(ms(60), ms(20));
+        }
+        // Else what is sent is always sent again just before its ack comes.
+        assert!(rtt.probe_timeout(0) > ms(60));
+    }
+
+    #[test]
+    fn an_ack_that_comes_late_because_others_were_lost_does_not_make_the_path_slow() {
+        let mut rtt = Rtt::default();
+        rtt.update(ms(80), ms(0));
+        for _ in 0..10 {
+            rtt.update(ms(15_080), ms(15_000));
+        }
+        assert_eq!(rtt.smoothed(), ms(80));
+        assert!(rtt.probe_timeout(0) < ms(200));
+    }
+
+    #[test]
+    fn who_says_that_its_acks_are_later_than_they_are_makes_the_estimate_no_smaller_than_the_minimum() {
+        let mut rtt = Rtt::default();
+        rtt.update(ms(80), ms(0));
+        for _ in 0..100 {
+            rtt.update(ms(200), ms(u64::from(u32::MAX) / 1000));
+        }
+        assert!(rtt.smoothed() > ms(199), "200 less so much would be below 80");
     }
 
     #[test]
