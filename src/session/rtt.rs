@@ -121,6 +121,8 @@ mod tests {
         assert_eq!(rtt.smoothed(), ms(80));
         rtt.update(ms(88), ms(20));
         assert_eq!(rtt.smoothed(), ms(81), "88 less 20 would be below 80");
+        rtt.update(ms(200), ms(10_000));
+        assert!(rtt.smoothed() > ms(90), "a delay that is longer than the sample is not believed");
     }
 
     #[test]
