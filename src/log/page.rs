@@ -115,13 +115,13 @@ impl Page {
     /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
     pub fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
         let Some(Place::At { offset, .. }) = self.place(from) else { return from };
-        let space = writer.entries_place(from);
+        let (aim, place_for_one) = writer.entries_place(from);
         let start = offset as usize;
         let mut end = from;
         let mut len = 0;
         while end < to
             && let Some(Place::At { len: next, .. }) = self.place(end)
-            && len + usize::from(next) <= space
+            && len + usize::from(next) <= if len == 0 { place_for_one } else { aim }
         {
             len += usize::from(next);
             end = end + 1;

@@ -243,8 +243,7 @@ impl Window {
             at = behind;
         }
         if at < to && at > from && !self.lacks(at) {
-            // More follows: full packets have one length (PROTOCOL 2.5).
-            writer.pad();
+            writer.pad_if_full();
         }
         at
     }

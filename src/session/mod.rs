@@ -2,7 +2,7 @@
 //!
 //! Owns: keys and packet numbers, what was received and what is under way, round-trip time, window, the other end's
 //! address, when the conversation is dead. Its parts: `keys`, `token_key`, `handshake`, `received`, `acks`,
-//! `sent_packets`, `rtt`, `congestion`, `pacer`, `path`.
+//! `sent_packets`, `recovery`, `rtt`, `congestion`, `delays`, `pacer`, `path`.
 //! Must not know: rooms, logs, what the cargo of a packet is; it says when cargo may go and hands it back when it is lost.
 //! Driven by: `server` and `client`:
 //!
@@ -14,11 +14,13 @@
 
 mod acks;
 mod congestion;
+mod delays;
 mod handshake;
 mod keys;
 mod pacer;
 mod path;
 mod received;
+mod recovery;
 mod rtt;
 mod sent_packets;
 mod token_key;
@@ -30,10 +32,11 @@ pub use congestion::PACKETS_MAX;
 pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use received::WINDOW as REPLAY_WINDOW;
+pub use sent_packets::Again;
 pub use token_key::TokenKey;
 
 use crate::time::Instant;
-use crate::wire::frame::{Ack, Frame, Writer};
+use crate::wire::frame::{Frame, Writer};
 use crate::wire::packet::{self, DATAGRAM_MAX};
 use crate::wire::{CloseReason, SessionId};
 use acks::Acks;
@@ -48,12 +51,6 @@ pub const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Without an authentic packet for so long a session is dead (PROTOCOL 2.9). Chosen: four keepalives.
 pub const DEAD_AFTER: Duration = Duration::from_secs(60);
-
-/// Packets that a probe timeout sends (RFC 9002 6.2.4).
-const PROBES: usize = 2;
-
-/// Probe timeouts in a row that are persistent congestion (RFC 9002 7.6.1).
-const PERSISTENT: u32 = 3;
 
 const _: () = assert!(DEAD_AFTER.as_secs() >= 4 * KEEPALIVE.as_secs());
 
@@ -104,13 +101,15 @@ pub struct Session<P, C> {
     probes: usize,
     /// When the last of them was.
     probed: Instant,
-    lost: Vec<C>,
+    lost: Vec<Again<C>>,
     paths: Paths<P>,
     challenge_now: bool,
     ping: Option<u64>,
     pong: Option<u64>,
     response: Option<[u8; 8]>,
     heard: Instant,
+    /// When an ack last acknowledged something.
+    progressed: Option<Instant>,
     /// When something was last sent that draws an ack.
     spoke: Instant,
     /// When the first such packet was sent since the other end was last heard.
@@ -129,7 +128,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             received: Received::default(),
             acks: Acks::new(now),
             sent_packets: SentPackets::default(),
-            congestion: Congestion::new(now),
+            congestion: Congestion::new(now, round_trip),
             rtt: Rtt::assume(round_trip),
             backoff: 0,
             probes: 0,
@@ -141,6 +140,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             pong: None,
             response: None,
             heard: now,
+            progressed: None,
             spoke: now,
             unanswered: None,
         }
@@ -191,10 +191,10 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if self.probes > 0 {
             return Ok(());
         }
-        if !self.congestion.is_open() {
+        if !self.congestion.is_open() || !self.is_within_reach() {
             return Err(None);
         }
-        let at = self.congestion.pace(now, self.rtt.smoothed());
+        let at = self.congestion.pace(now);
         if at <= now { Ok(()) } else { Err(Some(at)) }
     }
 
@@ -252,8 +252,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             Frame::Response(data) => {
                 if self.paths.responded(now, from, data) {
                     // RFC 9000 9.4: another path, another round-trip time and window.
-                    self.congestion = Congestion::new(now);
                     self.rtt = Rtt::default();
+                    self.congestion = Congestion::new(now, self.rtt.smoothed());
                     self.backoff = 0;
                     self.probes = 0;
                     self.probed = Instant::ZERO;
@@ -286,7 +286,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             self.spoke = now;
         }
         if self.sent_packets.loss_time(self.rtt.loss_delay()).is_some_and(|at| at <= now) {
-            self.detect_lost(now);
+            self.detect_lost(now, None);
+        }
+        if let Some(after) = self.copies_after() {
+            let lost = &mut self.lost;
+            self.sent_packets.copy(now, after, |again| lost.push(again));
         }
         if self.probe_time().is_some_and(|at| at <= now) {
             self.probe(now);
@@ -300,12 +304,13 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         let ack = self.acks.poll_timeout();
         let challenge = self.paths.due().filter(|_| !self.challenge_now);
         let loss = self.sent_packets.loss_time(self.rtt.loss_delay());
-        let all = [keepalive, ack, challenge, loss, self.probe_time()];
+        let copy = self.copies_after().and_then(|after| Some(self.sent_packets.uncopied()? + after));
+        let all = [keepalive, ack, challenge, loss, copy, self.probe_time()];
         all.into_iter().flatten().fold(self.heard + DEAD_AFTER, Instant::min)
     }
 
     /// Cargo that is to be sent once more, unless the other end is known to have it.
-    pub fn poll_lost(&mut self) -> Option<C> {
+    pub fn poll_lost(&mut self) -> Option<Again<C>> {
         self.lost.pop()
     }
 
@@ -336,7 +341,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         out: &mut Vec<u8>,
         fill: impl FnOnce(&mut Writer, Allowed) -> Option<C>,
     ) -> Option<P> {
-        let mut writer = Writer::default();
+        let mut writer = Writer::up_to(self.congestion.packet());
         let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: self.acks.is_wanted() };
         if allowed.ack
             && let Some(ack) = self.received.ack(self.acks.delay_us(now))
@@ -376,7 +381,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             self.probes = self.probes.saturating_sub(1);
             self.spoke = now;
             self.unanswered.get_or_insert(now);
-            self.congestion.sent(now, bytes.into(), self.rtt.smoothed());
+            self.congestion.sent(now, bytes.into());
             let was_full = self.congestion.in_flight() * 2 >= self.congestion.size();
             self.sent_packets.push(number, now, bytes, was_full, cargo.unwrap_or_default());
             if allowed.ack {
@@ -407,65 +412,6 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.next_number += 1;
         u16::try_from(out.len() - start).unwrap_or(u16::MAX)
     }
-
-    fn acked(&mut self, now: Instant, ack: &Ack) -> Result<(), Broken> {
-        if ack.largest >= self.next_number {
-            return Err(Broken);
-        }
-        let congestion = &mut self.congestion;
-        let acked = self.sent_packets.acked(ack, |sent| congestion.acked(sent.bytes.into(), sent.at, sent.was_full));
-        if let Some((number, at, is_largest)) = acked.newest {
-            self.acks.arrived(number);
-            if is_largest {
-                // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
-                let sample = now.saturating_since(at);
-                self.rtt.update(sample, Duration::from_micros(ack.delay_us.into()));
-                self.congestion.sampled(sample, number, self.next_number);
-            }
-            self.backoff = 0;
-            self.probes = 0;
-            self.probed = Instant::ZERO;
-        }
-        self.detect_lost(now);
-        Ok(())
-    }
-
-    fn detect_lost(&mut self, now: Instant) {
-        let (congestion, lost) = (&mut self.congestion, &mut self.lost);
-        self.sent_packets.lost(now, self.rtt.loss_delay(), |sent, cargo| {
-            congestion.lost(now, sent.bytes.into(), sent.at);
-            lost.extend(cargo);
-        });
-    }
-
-    /// RFC 9002 6.2.1, but of the oldest packet (PROTOCOL 2.9).
-    fn probe_time(&self) -> Option<Instant> {
-        let since = self.sent_packets.oldest().or_else(|| (!self.sent_packets.is_empty()).then_some(self.spoke))?;
-        Some(since.max(self.probed) + self.rtt.probe_timeout(self.backoff))
-    }
-
-    fn probe(&mut self, now: Instant) {
-        let timeout = self.rtt.probe_timeout(self.backoff);
-        let lost = &mut self.lost;
-        let mut probes = 0;
-        self.sent_packets.probe(now, timeout, PROBES, |cargo| {
-            lost.push(cargo);
-            probes += 1;
-        });
-        self.probes = probes.max(1);
-        self.spoke = now;
-        self.probed = now;
-        self.backoff += 1;
-        if self.backoff == PERSISTENT {
-            self.congestion.collapse(now);
-        }
-        if self.backoff >= PERSISTENT && self.sent_packets.len() > sent_packets::KEPT - PROBES {
-            // Nobody knows how long this goes on: it is not to take more and more memory.
-            let lost = &mut self.lost;
-            self.sent_packets.abandon(|cargo| lost.push(cargo));
-            self.congestion.abandoned();
-        }
-    }
 }
 
 impl<P, C> fmt::Debug for Session<P, C> {
@@ -480,6 +426,7 @@ impl<P, C> fmt::Debug for Session<P, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::frame::Ack;
     use crate::wire::frame::PostKind;
 
     type End = Session<&'static str, u32>;
@@ -541,8 +488,32 @@ mod tests {
         }
         let ack = packet(&mut server, at(50), None).unwrap();
         take(&mut client, at(100), "server", &ack).unwrap();
-        assert_eq!(std::iter::from_fn(|| client.poll_lost()).collect::<Vec<_>>(), [1]);
+        assert_eq!(std::iter::from_fn(|| client.poll_lost()).collect::<Vec<_>>(), [Again::All(1)]);
         assert!(client.is_quiet());
+    }
+
+    #[test]
+    fn where_more_than_a_fifth_is_lost_everything_is_handed_back_once_more_an_eighth_of_a_round_trip_later() {
+        let (mut client, mut server) = ends();
+        let mut copies = 0;
+        for number in 0..100 {
+            let now = at(u64::from(number) * 100);
+            client.handle_timeout(now);
+            let sent = packet(&mut client, now, Some(number)).unwrap();
+            while let Some(again) = client.poll_lost() {
+                copies += u32::from(matches!(again, Again::Copy(_)));
+            }
+            if number % 3 != 0 {
+                take(&mut server, now, "client", &sent).unwrap();
+                server.handle_timeout(now);
+                let ack = packet(&mut server, now, Some(number)).unwrap();
+                take(&mut client, now, "server", &ack).unwrap();
+            }
+            if number == 20 {
+                assert_eq!(copies, 0, "that is not known yet");
+            }
+        }
+        assert!(copies >= 15, "{copies}: each third packet is under way for longer");
     }
 
     #[test]
@@ -554,7 +525,7 @@ mod tests {
             let now = client.poll_timeout();
             client.handle_timeout(now);
             assert!(client.poll_timeout() > now, "the deadline moves on");
-            let cargo = client.poll_lost();
+            let cargo = client.poll_lost().map(|(Again::Copy(cargo) | Again::All(cargo) | Again::Rest(cargo))| cargo);
             packet(&mut client, now, cargo).unwrap();
             probes.push((now.saturating_since(at(0)).as_millis(), cargo));
         }
@@ -572,15 +543,17 @@ mod tests {
             allowed.cargo.then_some(1)
         };
         let mut sent = 0;
-        while client.may_send(at(0)).is_ok() {
-            out.clear();
-            client.poll_packet(at(0), &mut out, full).unwrap();
-            take(&mut server, at(50), "client", &out).unwrap();
-            sent += 1;
+        for now in 0..100 {
+            while client.may_send(at(now)).is_ok() {
+                out.clear();
+                client.poll_packet(at(now), &mut out, full).unwrap();
+                take(&mut server, at(100), "client", &out).unwrap();
+                sent += 1;
+            }
         }
-        assert_eq!((sent, client.may_send(at(0))), (10, Err(None)), "the initial window");
-        assert!(client.poll_packet(at(0), &mut out, full).is_none());
-        let ack = packet(&mut server, at(50), None).unwrap();
+        assert_eq!((sent, client.may_send(at(99))), (9, Err(None)), "the initial window, paced");
+        assert!(client.poll_packet(at(99), &mut out, full).is_none());
+        let ack = packet(&mut server, at(100), None).unwrap();
         take(&mut client, at(100), "server", &ack).unwrap();
         assert_eq!(client.may_send(at(100)), Ok(()));
     }

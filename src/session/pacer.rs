@@ -8,42 +8,50 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
+/// How fast.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// So many bytes in a round trip.
+    pub(super) bytes: u64,
+    pub(super) rtt: Duration,
+    /// The most that goes out at once, in bytes. RFC 9002 7.7: "small bursts".
+    pub(super) burst: u64,
+}
+
 /// A bucket of bytes that fills at a rate.
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
-    /// The most that goes out at once, in bytes.
-    burst: u64,
     /// What was left when it was last looked, and when that was.
     credit: u64,
     credited: Instant,
 }
 
 impl Pacer {
-    /// A full bucket. RFC 9002 7.7: "small bursts", as large as the initial window.
+    /// A full bucket.
     pub(super) const fn new(now: Instant, burst: u64) -> Self {
-        Self { burst, credit: burst, credited: now }
+        Self { credit: burst, credited: now }
     }
 
-    /// When `bytes` may go out, at a rate in bytes a round trip of `rtt`; `now` if at once.
-    pub(super) fn next(&self, now: Instant, bytes: u64, rate: u64, rtt: Duration) -> Instant {
-        let missing = bytes.saturating_sub(self.credit_at(now, rate, rtt));
+    /// When `bytes` may go out; `now` if at once.
+    pub(super) fn next(&self, now: Instant, bytes: u64, pace: Pace) -> Instant {
+        let missing = bytes.saturating_sub(self.credit_at(now, pace));
         if missing == 0 {
             return now;
         }
-        let nanos = u128::from(missing) * rtt.as_nanos() / u128::from(rate.max(1));
+        let nanos = u128::from(missing) * pace.rtt.as_nanos() / u128::from(pace.bytes.max(1));
         let wait = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         now + wait.max(Duration::from_nanos(1))
     }
 
     /// `bytes` go out.
-    pub(super) fn sent(&mut self, now: Instant, bytes: u64, rate: u64, rtt: Duration) {
-        self.credit = self.credit_at(now, rate, rtt).saturating_sub(bytes);
+    pub(super) fn sent(&mut self, now: Instant, bytes: u64, pace: Pace) {
+        self.credit = self.credit_at(now, pace).saturating_sub(bytes);
         self.credited = now;
     }
 
-    fn credit_at(&self, now: Instant, rate: u64, rtt: Duration) -> u64 {
+    fn credit_at(&self, now: Instant, pace: Pace) -> u64 {
         let since = now.saturating_since(self.credited);
-        let earned = u128::from(rate) * since.as_nanos() / rtt.as_nanos().max(1);
-        self.credit.saturating_add(u64::try_from(earned).unwrap_or(u64::MAX)).min(self.burst)
+        let earned = u128::from(pace.bytes) * since.as_nanos() / pace.rtt.as_nanos().max(1);
+        self.credit.saturating_add(u64::try_from(earned).unwrap_or(u64::MAX)).min(pace.burst)
     }
 }

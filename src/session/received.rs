@@ -23,7 +23,7 @@ const _: () = assert!(WORDS == 32);
 pub const WINDOW: u64 = (WORDS - 1) * WORD;
 
 /// How far behind the highest number acks reach. Chosen: as many as can be under way.
-const ACK_REACH: u64 = 512;
+pub(super) const ACK_REACH: u64 = 512;
 
 /// The numbers received.
 #[derive(Clone, Debug, Default)]

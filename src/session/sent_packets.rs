@@ -25,9 +25,24 @@ pub(super) struct Sent<C> {
     pub(super) bytes: u16,
     /// The window was full when it was sent.
     pub(super) was_full: bool,
-    /// Its cargo has been handed back already.
+    /// Nothing else was under way.
+    pub(super) was_alone: bool,
+    /// What went out in it for the first time has been handed back already.
+    copied: bool,
+    /// All of its cargo has been.
     probed: bool,
     cargo: C,
+}
+
+/// Cargo that is to be sent once more, unless the other end is known to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again<C> {
+    /// Much is lost on this path: what went out for the first time in the packet goes twice. The packet is still under way.
+    Copy(C),
+    /// The packet is lost, and nothing of it was handed back before.
+    All(C),
+    /// The packet is lost, and what went out for the first time in it was handed back as a copy.
+    Rest(C),
 }
 
 /// What an ack says.
@@ -35,6 +50,12 @@ pub(super) struct Sent<C> {
 pub(super) struct Acked {
     /// When the highest number that it acknowledges for the first time was sent, and whether that is the highest at all.
     pub(super) newest: Option<(u64, Instant, bool)>,
+}
+
+impl<C: Copy> Sent<C> {
+    const fn again(&self) -> Again<C> {
+        if self.copied { Again::Rest(self.cargo) } else { Again::All(self.cargo) }
+    }
 }
 
 /// The packets under way, oldest first.
@@ -61,9 +82,15 @@ impl<C: Copy> SentPackets<C> {
         self.sent.len()
     }
 
+    /// The number of the oldest of them.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.sent.front().map(|sent| sent.number)
+    }
+
     /// A packet goes out; numbers rise.
     pub(super) fn push(&mut self, number: u64, at: Instant, bytes: u16, was_full: bool, cargo: C) {
-        self.sent.push_back(Sent { number, at, bytes, was_full, probed: false, cargo });
+        let was_alone = self.sent.is_empty();
+        self.sent.push_back(Sent { number, at, bytes, was_full, was_alone, copied: false, probed: false, cargo });
     }
 
     /// Takes out what `ack` acknowledges.
@@ -87,13 +114,13 @@ impl<C: Copy> SentPackets<C> {
 
     /// Takes out what is lost by now (RFC 9002 6.1): `each` is told the packet, and its cargo if that was not handed back
     /// before.
-    pub(super) fn lost(&mut self, now: Instant, delay: Duration, mut each: impl FnMut(&Sent<C>, Option<C>)) {
+    pub(super) fn lost(&mut self, now: Instant, delay: Duration, mut each: impl FnMut(&Sent<C>, Option<Again<C>>)) {
         let Some(largest) = self.largest_acked else { return };
         work::did(Work::Scanned, self.sent.len());
         self.sent.retain(|sent| {
             let lost = sent.number < largest && (largest - sent.number >= PACKET_THRESHOLD || sent.at + delay <= now);
             if lost {
-                each(sent, (!sent.probed).then_some(sent.cargo));
+                each(sent, (!sent.probed).then(|| sent.again()));
             }
             !lost
         });
@@ -112,16 +139,31 @@ impl<C: Copy> SentPackets<C> {
 
     /// Hands back the cargo of the oldest packets, `max` at most, that were sent `timeout` ago or earlier, for it to be sent
     /// once more; the packets stay under way.
-    pub(super) fn probe(&mut self, now: Instant, timeout: Duration, max: usize, mut each: impl FnMut(C)) {
+    pub(super) fn probe(&mut self, now: Instant, timeout: Duration, max: usize, mut each: impl FnMut(Again<C>)) {
         for sent in self.sent.iter_mut().filter(|sent| !sent.probed && sent.at + timeout <= now).take(max) {
             sent.probed = true;
-            each(sent.cargo);
+            each(sent.again());
+        }
+    }
+
+    /// When the oldest packet was sent that [`SentPackets::copy`] is for.
+    pub(super) fn uncopied(&self) -> Option<Instant> {
+        self.sent.iter().find(|sent| !sent.probed && !sent.copied).map(|sent| sent.at)
+    }
+
+    /// Hands back the cargo of those sent `after` ago or earlier, once, for what is new in it to be sent a second time; the
+    /// packets stay under way.
+    pub(super) fn copy(&mut self, now: Instant, after: Duration, mut each: impl FnMut(Again<C>)) {
+        work::did(Work::Scanned, self.sent.len());
+        for sent in self.sent.iter_mut().filter(|sent| !sent.probed && !sent.copied && sent.at + after <= now) {
+            sent.copied = true;
+            each(Again::Copy(sent.cargo));
         }
     }
 
     /// Forgets everything under way, and hands its cargo back.
-    pub(super) fn abandon(&mut self, mut each: impl FnMut(C)) {
-        self.sent.drain(..).filter(|sent| !sent.probed).for_each(|sent| each(sent.cargo));
+    pub(super) fn abandon(&mut self, mut each: impl FnMut(Again<C>)) {
+        self.sent.drain(..).filter(|sent| !sent.probed).for_each(|sent| each(sent.again()));
     }
 }
 
@@ -143,7 +185,7 @@ mod tests {
         flight
     }
 
-    fn lost(flight: &mut SentPackets<u64>, now: Instant) -> Vec<Option<u64>> {
+    fn lost(flight: &mut SentPackets<u64>, now: Instant) -> Vec<Option<Again<u64>>> {
         let mut lost = Vec::new();
         flight.lost(now, Duration::from_millis(50), |_, cargo| lost.push(cargo));
         lost
@@ -155,7 +197,7 @@ mod tests {
         assert_eq!(flight.acked(&ack(2, 0), |_| ()).newest, Some((2, at(2), true)));
         assert_eq!(lost(&mut flight, at(10)), []);
         flight.acked(&ack(3, 0), |_| ());
-        assert_eq!(lost(&mut flight, at(10)), [Some(0)]);
+        assert_eq!(lost(&mut flight, at(10)), [Some(Again::All(0))]);
         assert_eq!(flight.len(), 2);
     }
 
@@ -166,7 +208,7 @@ mod tests {
         flight.acked(&ack(1, 0), |_| ());
         assert_eq!(flight.loss_time(Duration::from_millis(50)), Some(at(50)));
         assert_eq!(lost(&mut flight, at(49)), []);
-        assert_eq!(lost(&mut flight, at(50)), [Some(0)]);
+        assert_eq!(lost(&mut flight, at(50)), [Some(Again::All(0))]);
         assert_eq!(lost(&mut flight, at(5000)), [], "the last one is the probe timeout's");
     }
 
@@ -175,10 +217,23 @@ mod tests {
         let mut flight = flight(4);
         let mut cargo = Vec::new();
         flight.probe(at(52), Duration::from_millis(50), 2, |handed| cargo.push(handed));
-        assert_eq!(cargo, [0, 10]);
+        assert_eq!(cargo, [Again::All(0), Again::All(10)]);
         assert_eq!(flight.oldest(), Some(at(2)));
         flight.acked(&ack(3, 1), |_| ());
         assert_eq!(lost(&mut flight, at(1000)), [None, None], "their cargo is under way again");
         assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn a_copy_is_asked_for_once_and_what_was_no_copy_is_still_lost_with_its_packet() {
+        let mut flight = flight(4);
+        let after = Duration::from_millis(10);
+        let mut copies = Vec::new();
+        flight.copy(at(11), after, |again| copies.push(again));
+        flight.copy(at(12), after, |again| copies.push(again));
+        assert_eq!(copies, [Again::Copy(0), Again::Copy(10), Again::Copy(20)]);
+        assert_eq!(flight.uncopied(), Some(at(3)));
+        flight.acked(&ack(3, 0), |_| ());
+        assert_eq!(lost(&mut flight, at(12)), [Some(Again::Rest(0))]);
     }
 }

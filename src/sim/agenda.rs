@@ -11,6 +11,7 @@ use super::Restart;
 use super::cast::{Action, Kind, SOCKETS, address, message_text, open_server, server, text_config};
 use super::hostile::Sent;
 use super::network::Datagram;
+use super::rival::Rival;
 use super::world::World;
 use crate::client::text;
 use crate::server::SocketId;
@@ -60,6 +61,7 @@ impl World<'_> {
         for index in 0..scenario.replayers {
             self.at(talk, Action::Start(index));
         }
+        self.rival = scenario.rival.then(|| Rival::new(talk));
         for message in 0..scenario.messages {
             let when = talk + scenario.interval * u32::try_from(message).unwrap_or(u32::MAX);
             self.at(when, Action::Say(message));

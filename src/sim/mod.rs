@@ -2,7 +2,7 @@
 //! and for the tests.
 //!
 //! Owns: [`Scenario`] (what is to happen), the weather (`network`), who is where (`world`), what everybody is told and
-//! whether it is true (`oracle`), the numbers (`tally`) and the story (`trace`).
+//! whether it is true (`oracle`), who else uses the line (`rival`), the numbers (`tally`) and the story (`trace`).
 //! Must not know: real time, real sockets, the terminal.
 //! Driven by: `cmd::sim` and `tests/memory/simulation.rs`.
 //!
@@ -13,6 +13,7 @@ mod cast;
 mod hostile;
 mod network;
 mod oracle;
+mod rival;
 mod store;
 mod tally;
 mod told;
@@ -96,6 +97,8 @@ pub struct Scenario {
     pub replay: u64,
     /// So many of the clients come when the talk begins, want all of these and say nothing.
     pub replayers: usize,
+    /// From the beginning of the talk on somebody else's loss-based transfer goes over the line to the first client.
+    pub rival: bool,
     /// The weather ends with the last message, as what must converge wants it.
     pub calms: bool,
     /// How long after the last fault everything must have converged.
@@ -127,6 +130,7 @@ impl Default for Scenario {
             keep_entries: None,
             replay: 0,
             replayers: 0,
+            rival: false,
             calms: false,
             converge_within: Duration::from_secs(30),
         }

@@ -32,7 +32,11 @@ pub struct Tally {
     bytes: u64,
     duplicated: u64,
     out_of_order: u64,
+    /// When a copy was last shown for the first time.
+    last_shown: Instant,
     converged: Option<Duration>,
+    /// Bytes of somebody else's that went over the line meanwhile.
+    beside: u64,
     closed: bool,
 }
 
@@ -63,7 +67,7 @@ pub struct Numbers {
     pub latency_p99_ms: f64,
     /// The longest.
     pub latency_max_ms: f64,
-    /// From the last message or fault until everybody had everything, in milliseconds; none if that never was.
+    /// From the last message or fault until every copy was shown that was to be, in milliseconds; none if that never was.
     pub converged_ms: Option<f64>,
 }
 
@@ -81,7 +85,9 @@ impl Tally {
             bytes: 0,
             duplicated: 0,
             out_of_order: 0,
+            last_shown: Instant::ZERO,
             converged: None,
+            beside: 0,
             closed: false,
         }
     }
@@ -103,6 +109,7 @@ impl Tally {
             self.duplicated += 1;
             return;
         }
+        self.last_shown = now;
         let micros = u64::try_from(now.saturating_since(*said).as_micros()).unwrap_or(u64::MAX);
         self.latencies.saturating_record(micros.max(1));
         let last = self.last.entry((reader, *author)).or_default();
@@ -122,6 +129,24 @@ impl Tally {
         }
         self.datagrams += 1;
         self.bytes += bytes as u64 + HEADERS;
+    }
+
+    /// When the last copy was shown, if all were that were to be.
+    pub(super) fn completed(&self) -> Option<Instant> {
+        let is_shown = |(&message, (.., readers)): (&u64, &(Instant, usize, BTreeSet<usize>))| {
+            readers.iter().all(|&reader| self.shown.contains_key(&(reader, message)))
+        };
+        self.said.iter().all(is_shown).then_some(self.last_shown)
+    }
+
+    /// So many bytes of somebody else's have gone over the line.
+    pub(super) const fn beside(&mut self, bytes: u64) {
+        self.beside = bytes;
+    }
+
+    /// Bytes of somebody else's transfer (`Scenario::rival`) that arrived until everybody had everything.
+    pub const fn rival_bytes(&self) -> u64 {
+        self.beside
     }
 
     pub(super) fn converged(&mut self, after: Duration) {

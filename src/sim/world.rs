@@ -12,6 +12,7 @@ use super::cast::{Action, Client, EPOCH, Kind, SOCKETS, address, old_entry, open
 use super::hostile::{Hostile, Step};
 use super::network::{Datagram, Fate, Network, Way};
 use super::oracle::Oracle;
+use super::rival::Rival;
 use super::store::{Backend, Kept, Manner};
 use super::tally::Tally;
 use super::trace::Trace;
@@ -59,6 +60,7 @@ pub(super) struct World<'a> {
     pub(super) captured: VecDeque<Datagram>,
     pub(super) last_fault: Instant,
     pub(super) hostile: Hostile,
+    pub(super) rival: Option<Rival>,
     /// The adversary has left.
     pub(super) is_over: bool,
 }
@@ -70,8 +72,12 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
     let promises = scenario.dialect != Dialect::Text;
     if !promises {
         world.run_to(world.last_fault + LINGER);
+        if let Some(last) = world.tally.completed() {
+            world.tally.converged(last.saturating_since(world.last_fault));
+        }
     } else if let Some(at) = world.run_until_converged() {
         world.tally.converged(at.saturating_since(world.last_fault));
+        world.tally.beside(world.rival.take().map_or(0, |rival| rival.arrived()));
         world.tally.close();
         world.trace.close();
         world.run_to(world.now + TIMEOUTS);
@@ -135,6 +141,7 @@ impl<'a> World<'a> {
             captured: VecDeque::new(),
             last_fault: Instant::ZERO,
             hostile,
+            rival: None,
             is_over: false,
         };
         for index in 0..scenario.clients {
@@ -213,7 +220,9 @@ impl<'a> World<'a> {
             Kind::Text(text) => text.poll_timeout(),
         });
         let agenda = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-        let others = [agenda, self.network.next_arrival(), self.backend.next_answer(), self.server.poll_timeout()];
+        let rival = self.rival.as_ref().map(Rival::poll_timeout);
+        let others =
+            [agenda, rival, self.network.next_arrival(), self.backend.next_answer(), self.server.poll_timeout()];
         clients.chain(others.into_iter().flatten()).min().map(|next| next.max(self.now))
     }
 
@@ -227,6 +236,9 @@ impl<'a> World<'a> {
         }
         while let Some(datagram) = self.network.arrived(next) {
             self.arrive(datagram);
+        }
+        if let Some(rival) = &mut self.rival {
+            rival.handle_timeout(next);
         }
         if self.server.poll_timeout().is_some_and(|at| at <= next) {
             self.server.handle_timeout(next);
@@ -247,6 +259,7 @@ impl<'a> World<'a> {
     /// Everybody does what can be done now.
     fn run_all(&mut self) {
         self.commit();
+        self.send_from_rival();
         self.send_from_server();
         for index in 0..self.clients.len() {
             if self.clients[index].started {
@@ -285,6 +298,13 @@ impl<'a> World<'a> {
             self.told += 1;
         }
         self.told > before
+    }
+
+    fn send_from_rival(&mut self) {
+        while let Some((from, to, bytes)) = self.rival.as_mut().and_then(Rival::poll) {
+            let datagram = Datagram { from, to, socket: SocketId(0), bytes, sent: self.now };
+            self.network.send(self.now, Way::Down, 0, datagram);
+        }
     }
 
     fn send_from_server(&mut self) {
@@ -413,6 +433,13 @@ impl<'a> World<'a> {
             if self.scenario.attack && bytes[0] >= 0xf8 {
                 self.captured.truncate(CAPTURED_MAX - 1);
                 self.captured.push_front(datagram);
+            }
+            return;
+        }
+        if let Some(answer) = self.rival.as_mut().and_then(|rival| rival.hear(self.now, *to, bytes)) {
+            if let Some((from, to)) = answer {
+                let answer = Datagram { from, to, socket: *socket, bytes: bytes[..8].into(), sent: self.now };
+                self.network.send_after(self.now, self.scenario.weather.delay, answer);
             }
             return;
         }

@@ -11,7 +11,7 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 
-use super::packet::PLAIN_MAX;
+use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::{CloseReason, NICK_MAX, Seq, is_plain};
 use crate::work::{self, Work};
 pub use values::{
@@ -293,15 +293,28 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
 pub struct Writer {
     buffer: [u8; PLAIN_MAX],
     len: usize,
+    /// How long it is to be at most, if what it carries can be divided.
+    aim: usize,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { buffer: [0; PLAIN_MAX], len: 0 }
+        Self { buffer: [0; PLAIN_MAX], len: 0, aim: PLAIN_MAX }
     }
 }
 
 impl Writer {
+    /// A packet that is to be no longer than `datagram` bytes, sealed, unless one thing that it carries is longer.
+    pub fn up_to(datagram: usize) -> Self {
+        let aim = datagram.saturating_sub(DATAGRAM_MAX - PLAIN_MAX).min(PLAIN_MAX);
+        Self { aim, ..Self::default() }
+    }
+
+    /// Whether it is as long as it is to be.
+    pub const fn is_long_enough(&self) -> bool {
+        self.len >= self.aim
+    }
+
     /// What was written.
     pub fn plain(&self) -> &[u8] {
         &self.buffer[..self.len]
@@ -321,6 +334,13 @@ impl Writer {
     #[cfg(feature = "adversary")]
     pub fn raw(&mut self, kind: u8, body: &[u8]) -> bool {
         self.list(kind, &(), body)
+    }
+
+    /// More follows: fills up with padding if the packet is to have the full length, for then all have the same (PROTOCOL 2.5).
+    pub fn pad_if_full(&mut self) {
+        if self.aim == PLAIN_MAX {
+            self.pad();
+        }
     }
 
     /// Fills up with padding, so that the packet has the full length (PROTOCOL 2.5).
@@ -357,11 +377,15 @@ impl Writer {
         PLAIN_MAX - self.len >= HEAD + 10 + 1 + PEOPLE_MAX
     }
 
-    /// How many bytes of entries, each with its length in front, have place behind the number of the first.
-    pub fn entries_place(&self, first: Seq) -> usize {
+    /// How many bytes of entries, each with its length in front, are to follow the number of the first, and for how many there
+    /// is place if it is one entry.
+    pub fn entries_place(&self, first: Seq) -> (usize, usize) {
         let mut number = [0; 10];
         let number = postcard::to_slice(&first, &mut number).map_or(10, |number| number.len());
-        (PLAIN_MAX - self.len).saturating_sub(HEAD + number)
+        let place = (PLAIN_MAX - self.len).saturating_sub(HEAD + number);
+        let aim = place.saturating_sub(PLAIN_MAX - self.aim);
+        // What is to be short begins with one, however long: else a long one would never go.
+        (aim, if self.len < self.aim / 2 { place } else { aim })
     }
 
     /// Writes entries that follow each other, each with its length in front; false, and nothing is written, if they
@@ -517,7 +541,7 @@ mod tests {
     #[test]
     fn a_full_packet_takes_no_more_and_loses_nothing() {
         let mut writer = Writer::default();
-        let place = writer.entries_place(Seq(0));
+        let (_, place) = writer.entries_place(Seq(0));
         assert!(!writer.entries(Seq(0), &vec![0; place + 1]));
         assert!(writer.is_empty());
         assert!(writer.entries(Seq(0), &vec![0; place]));

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use udpchat::sim::{self, Dialect, HEADERS, Numbers, Scenario, Tally, Weather};
+use udpchat::sim::{self, Dialect, HEADERS, Numbers, Preset, Scenario, Tally, Weather};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -143,4 +143,64 @@ fn ten_replays_share_the_path_fairly_and_a_chat_goes_on_beside_them() {
     assert!(least >= 0.5 && most <= 2.0, "{table}");
     assert!(p99 < 500.0, "{table}");
     insta::assert_snapshot!("share", table);
+}
+
+/// The part of a path of 10 Mbit and 50 ms that a replay has beside a loss-based transfer.
+fn share_beside_a_rival(loss: f64) -> f64 {
+    let scenario = Scenario {
+        clients: 2,
+        messages: 0,
+        replay: 4 * ENTRIES,
+        replayers: 1,
+        rival: true,
+        weather: Weather { rate: Some(RATE), shared: true, ..weather(loss, ROUND_TRIP / 2) },
+        converge_within: Duration::from_secs(300),
+        ..Scenario::default()
+    };
+    let report = sim::run(&scenario, false);
+    assert_eq!(report.violations, [] as [String; 0], "{scenario:?}");
+    let ours = replay_bytes(&report.tally);
+    ours / (ours + report.tally.rival_bytes() as f64)
+}
+
+#[test]
+fn neither_a_session_nor_a_loss_based_transfer_starves_when_they_share_a_path() {
+    let shares = [0.0, 0.001].map(share_beside_a_rival);
+    let table = format!(
+        "a replay beside a NewReno transfer, its part of both: {:.2}, at 0.1 % loss {:.2}\n",
+        shares[0], shares[1]
+    );
+    assert!(shares.iter().all(|share| (0.1..=0.9).contains(share)), "{table}");
+    insta::assert_snapshot!("rival", table);
+}
+
+/// The laboratory's own scenario (`udpchat sim`) in this weather: the median latency of each seed, their median, in ms.
+fn p50(dialect: Dialect, scenario: &Scenario, seeds: std::ops::RangeInclusive<u64>) -> f64 {
+    let run = |seed| {
+        let report = sim::run(&Scenario { seed, dialect, clients: 10, messages: 1000, ..scenario.clone() }, false);
+        assert_eq!(report.violations, [] as [String; 0], "seed {seed}");
+        report.tally.numbers().latency_p50_ms
+    };
+    median(seeds.map(run).collect())
+}
+
+#[test]
+fn a_slow_line_has_a_short_queue_and_loss_by_chance_stops_nobody() {
+    let slow = Weather { rate: Some(50_000), delay: ms(40), ..Weather::default() };
+    let slow = Scenario { weather: slow, interval: ms(25), ..Scenario::default() };
+    let storm = Scenario {
+        weather: Preset::Storm.weather(),
+        partition: Preset::Storm.partition(),
+        rebind: true,
+        converge_within: Duration::from_secs(300),
+        ..Scenario::default()
+    };
+    let (text, session) = (p50(Dialect::Text, &slow, 1..=1), p50(Dialect::Session, &slow, 1..=1));
+    let storm = p50(Dialect::Session, &storm, 1..=7);
+    let table = format!(
+        "50 kbit, 40 ms, a line each 25 ms: text {text:.0} ms, session {session:.0} ms\nstorm: {storm:.0} ms\n"
+    );
+    assert!(session <= 2.0 * text, "{table}");
+    assert!(storm < 1000.0, "{table}");
+    insta::assert_snapshot!("queue", table);
 }

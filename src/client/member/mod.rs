@@ -28,13 +28,13 @@ use std::time::Duration;
 
 use super::config::Identity;
 use super::event::{Away, Event, Over};
-use crate::session::{Entropy, PublicKey, Session, Transport};
+use crate::session::{Again, Entropy, PublicKey, Session, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
 use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
-use posts::Posts;
+use posts::{Carried, Posts};
 use view::View;
 
 /// How often *bye* is said before the client goes all the same (PROTOCOL 2.11).
@@ -67,8 +67,7 @@ struct Ends {
 /// What a packet carried.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cargo {
-    /// The first post and how many.
-    posts: (u64, u64),
+    posts: Carried,
     /// That more entries are taken.
     takes: bool,
 }
@@ -376,9 +375,15 @@ impl Member {
     }
 
     fn take_back_lost(&mut self) {
-        while let Some(cargo) = self.link.as_mut().and_then(|link| link.session.poll_lost()) {
-            self.posts.lost(cargo.posts);
-            self.takes |= cargo.takes;
+        while let Some(again) = self.link.as_mut().and_then(|link| link.session.poll_lost()) {
+            let (Again::Copy(cargo) | Again::All(cargo) | Again::Rest(cargo)) = again;
+            let Carried { first, count, copies } = cargo.posts;
+            match again {
+                Again::Copy(_) => self.posts.again(first + copies..first + count, true),
+                Again::All(_) => self.posts.again(first..first + count, false),
+                Again::Rest(_) => self.posts.again(first..first + copies, false),
+            }
+            self.takes |= cargo.takes && !matches!(again, Again::Copy(_));
         }
     }
 
@@ -413,7 +418,7 @@ impl Member {
             }
             // A have draws no ack by itself, and this one must arrive.
             let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
-            let posts = if allowed.cargo { write_posts(now, posts, writer) } else { (0, 0) };
+            let posts = if allowed.cargo { write_posts(now, posts, writer) } else { Carried::default() };
             let asks = match ask.filter(|&(_, at)| at <= now && allowed.cargo && has_welcome) {
                 Some((after, _)) => writer.frame(&Frame::Ask { after }),
                 None => false,
@@ -421,15 +426,15 @@ impl Member {
             if let Some((_, again)) = ask.as_mut().filter(|_| asks) {
                 *again = now + ASK_AGAIN;
             }
-            (takes || asks || posts.1 > 0).then_some(Cargo { posts, takes })
+            (takes || asks || posts.count > 0).then_some(Cargo { posts, takes })
         });
     }
 }
 
-/// Puts posts into a packet; returns the first and how many.
-fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> (u64, u64) {
+/// Puts posts into a packet; returns which.
+fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> Carried {
     posts.write(now, |counter, settled_below, kind, text| {
-        writer.frame(&Frame::Post { counter, settled_below, kind, text })
+        !writer.is_long_enough() && writer.frame(&Frame::Post { counter, settled_below, kind, text })
     })
 }
 

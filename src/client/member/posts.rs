@@ -5,6 +5,7 @@
 //! Driven by: `member`.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::client::event::Event;
@@ -27,7 +28,18 @@ struct Pending {
     due: bool,
     /// It was sent at least once: it may be in the log.
     sent: bool,
+    /// It is due, and under way as well.
+    is_copy: bool,
     outcome: Option<Outcome>,
+}
+
+/// Which posts a packet carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Carried {
+    pub(super) first: u64,
+    pub(super) count: u64,
+    /// How many of them, from the first on, are under way in another packet as well.
+    pub(super) copies: u64,
 }
 
 /// The posts that are not settled.
@@ -55,7 +67,14 @@ impl Posts {
 
     /// One more; returns its counter.
     pub(super) fn push(&mut self, kind: PostKind, text: &str) -> u64 {
-        self.posts.push_back(Pending { kind, text: text.into(), due: true, sent: false, outcome: None });
+        self.posts.push_back(Pending {
+            kind,
+            text: text.into(),
+            due: true,
+            sent: false,
+            is_copy: false,
+            outcome: None,
+        });
         self.end() - 1
     }
 
@@ -76,36 +95,37 @@ impl Posts {
     }
 
     /// Gives `write` those that are to be sent now, in order and without a hole, until it takes no more: counter, lowest
-    /// unsettled counter, what. Returns the first and how many it took.
-    pub(super) fn write(
-        &mut self,
-        now: Instant,
-        mut write: impl FnMut(u64, u64, PostKind, &str) -> bool,
-    ) -> (u64, u64) {
+    /// unsettled counter, what. Returns which it took.
+    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, PostKind, &str) -> bool) -> Carried {
         let base = self.base;
         let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
         let skip = usize::try_from(first - base).unwrap_or_default();
         let window = usize::try_from(POSTS_MAX).unwrap_or_default();
         let mut count = 0;
+        let mut copies = 0;
         for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
             let settled_below = if self.keeps { 0 } else { base };
             if !write(first + count, settled_below, post.kind, &post.text) {
                 break;
             }
             post.due = false;
+            copies += u64::from(post.is_copy && copies == count);
+            post.is_copy = false;
             post.sent = true;
             count += 1;
         }
         if count > 0 && self.repeat.is_none() {
             self.repeat = Some(now + self.pause);
         }
-        (first, count)
+        Carried { first, count, copies }
     }
 
-    /// The packet with these is lost.
-    pub(super) fn lost(&mut self, (first, count): (u64, u64)) {
-        for counter in first..first + count {
+    /// These are to be sent once more; as a copy of what is under way, or because it is lost.
+    pub(super) fn again(&mut self, counters: Range<u64>, is_copy: bool) {
+        for counter in counters {
             if let Some(post) = self.get_mut(counter) {
+                // What is lost and due as a copy is no copy any more.
+                post.is_copy = is_copy && (!post.due || post.is_copy);
                 post.due = post.outcome.is_none();
             }
         }
@@ -238,7 +258,7 @@ mod tests {
         (0..4).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
         sent(&mut posts, at(0));
         posts.settled(2, accepted(1), &mut Vec::new());
-        posts.lost((1, 2));
+        posts.again(1..3, false);
         assert_eq!(sent(&mut posts, at(5)), [1], "2 is settled");
         let mut times = Vec::new();
         while let Some(due) = posts.poll_timeout().filter(|&due| due < at(40_000)) {
@@ -247,6 +267,21 @@ mod tests {
             times.push(due.saturating_since(at(0)).as_secs());
         }
         assert_eq!(times, [1, 3, 7, 15, 30]);
+    }
+
+    #[test]
+    fn a_packet_says_which_posts_at_its_beginning_are_copies_unless_they_are_lost_by_now() {
+        let mut posts = Posts::new(false);
+        (0..3).for_each(|_| assert!(posts.push(PostKind::Say, "x") < 70));
+        let write = |posts: &mut Posts| posts.write(at(0), |_, _, _, _| true);
+        assert_eq!(write(&mut posts), Carried { first: 0, count: 3, copies: 0 });
+        posts.again(0..2, true);
+        posts.push(PostKind::Say, "new");
+        assert_eq!(write(&mut posts), Carried { first: 0, count: 2, copies: 2 }, "3 is not behind 1");
+        assert_eq!(write(&mut posts), Carried { first: 3, count: 1, copies: 0 });
+        posts.again(0..1, true);
+        posts.again(0..1, false);
+        assert_eq!(write(&mut posts), Carried { first: 0, count: 1, copies: 0 });
     }
 
     #[test]

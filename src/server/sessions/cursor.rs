@@ -43,12 +43,14 @@ pub(crate) struct Cursor {
     fresh: Seq,
     /// Sorted, apart from each other, each before `fresh` and not before `next`.
     repairs: ArrayVec<Run, REPAIRS_MAX>,
+    /// Those of the repairs that are copies of what is under way are in here.
+    copies: Run,
 }
 
 impl Cursor {
     /// A session that is to be sent everything from `start` on, and takes `take` entries at first.
     pub(crate) fn new(start: Seq, take: u64) -> Self {
-        Self { next: start, takes_to: start + take, fresh: start, repairs: ArrayVec::new() }
+        Self { next: start, takes_to: start + take, fresh: start, repairs: ArrayVec::new(), copies: Run::default() }
     }
 
     /// What to send next of a log that ends at `end`: first what is missing, then what is new.
@@ -62,8 +64,9 @@ impl Cursor {
         self.next_run(end).is_none()
     }
 
-    /// The run, a part of [`Cursor::next_run`] from its beginning, was sent.
-    pub(crate) fn sent(&mut self, run: Run) {
+    /// The run, a part of [`Cursor::next_run`] from its beginning, was sent. True if it is nothing but a copy.
+    pub(crate) fn sent(&mut self, run: Run) -> bool {
+        let is_copy = self.copies.from <= run.from && run.to <= self.copies.to;
         if let Some(repair) = self.repairs.first_mut().filter(|repair| repair.from == run.from) {
             repair.from = run.to;
             if repair.is_empty() {
@@ -72,6 +75,25 @@ impl Cursor {
         } else {
             self.fresh = self.fresh.max(run.to);
         }
+        if run.to >= self.copies.to {
+            self.copies = Run::default();
+        }
+        self.check();
+        is_copy
+    }
+
+    /// The run is under way, and is to be sent a second time.
+    pub(crate) fn copy(&mut self, run: Run) {
+        let run = Run { from: run.from.max(self.next), to: run.to.min(self.fresh) };
+        if run.is_empty() {
+            return;
+        }
+        self.copies = if self.copies.is_empty() {
+            run
+        } else {
+            Run { from: self.copies.from.min(run.from), to: self.copies.to.max(run.to) }
+        };
+        self.repair(run);
         self.check();
     }
 
@@ -210,6 +232,21 @@ mod tests {
         assert_eq!(cursor.next_run(END), Some(run(13, 14)));
         cursor.have(&have(50, 4096, &[]), false);
         assert_eq!(cursor.next_run(END), Some(run(50, 1000)));
+    }
+
+    #[test]
+    fn a_copy_goes_before_what_is_new_and_is_known_as_one_unless_some_of_it_is_lost() {
+        let mut cursor = sent_to(50);
+        cursor.copy(run(40, 50));
+        assert_eq!(cursor.next_run(END), Some(run(40, 50)));
+        assert!(cursor.sent(run(40, 45)) && cursor.sent(run(45, 50)));
+        assert!(!cursor.sent(run(50, 60)), "that is new");
+        cursor.copy(run(50, 60));
+        cursor.lost(run(45, 50));
+        assert!(!cursor.sent(run(45, 60)));
+        cursor.have(&have(60, 4096, &[]), false);
+        cursor.copy(run(50, 60));
+        assert_eq!(cursor.next_run(END), Some(run(60, 1000)), "it has them");
     }
 
     #[test]

@@ -370,8 +370,8 @@ impl Sessions {
     /// What was in packets that are lost is to be sent again.
     fn take_back_lost(&mut self, cx: &mut Context<'_>, id: PeerId) {
         let Some(peer) = self.peer_mut(id) else { return };
-        while let Some(cargo) = peer.session.poll_lost() {
-            peer.lost(cargo, cx.room.posts.get_mut(peer.author));
+        while let Some(again) = peer.session.poll_lost() {
+            peer.again(again, cx.room.posts.get_mut(peer.author));
         }
     }
 

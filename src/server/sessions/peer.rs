@@ -9,7 +9,7 @@ use crate::log::{PAGE, Window};
 use crate::server::admission::allowance::Part;
 use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
-use crate::session::{Allowed, Session};
+use crate::session::{Again, Allowed, Session};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, History, People, PersonId, Welcome};
 use crate::wire::{Instance, Nick, Seq, SessionId, Who};
@@ -37,11 +37,25 @@ pub(crate) enum Turn {
 /// What a packet carried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cargo {
-    /// The first entry and how many; few bytes, for there is one of these for each packet under way.
-    from: Seq,
-    count: u32,
+    /// Entries; few bytes, for there is one of these for each packet under way.
+    pieces: [Piece; 2],
     welcome: bool,
     settled: bool,
+}
+
+/// Entries in a packet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Piece {
+    from: Seq,
+    count: u32,
+    /// They are under way in another packet as well.
+    is_copy: bool,
+}
+
+impl Piece {
+    fn run(self) -> Run {
+        Run { from: self.from, to: self.from + self.count.into() }
+    }
 }
 
 /// A member's session.
@@ -162,23 +176,36 @@ impl Peer {
                 let (more, encoded) = people(after);
                 is_answered = writer.frame(&Frame::People(People::new(after, more, &encoded)));
             }
-            if let Some(next) = cursor.next_run(window.end()) {
+            for piece in &mut carried.pieces {
+                let Some(next) = cursor.next_run(window.end()) else { break };
                 let to = window.write_all(next.from, next.to, writer);
-                if to > next.from {
-                    cursor.sent(Run { from: next.from, to });
-                    carried.from = next.from;
-                    carried.count = u32::try_from(to.since(next.from)).unwrap_or(u32::MAX);
+                if to == next.from {
+                    break;
                 }
+                piece.is_copy = cursor.sent(Run { from: next.from, to });
+                piece.from = next.from;
+                piece.count = u32::try_from(to.since(next.from)).unwrap_or(u32::MAX);
             }
-            let is_cargo = is_answered || carried.welcome || carried.settled || carried.count > 0;
+            let is_cargo = is_answered || carried.welcome || carried.settled || carried.pieces[0].count > 0;
             is_cargo.then_some(carried)
         })
     }
 
-    /// A packet with this cargo is lost.
-    pub(crate) fn lost(&mut self, cargo: Cargo, author: Option<&mut Author>) {
+    /// This is to be sent once more.
+    pub(crate) fn again(&mut self, again: Again<Cargo>, author: Option<&mut Author>) {
+        let (Again::Copy(cargo) | Again::All(cargo) | Again::Rest(cargo)) = again;
+        for piece in cargo.pieces {
+            match again {
+                Again::Copy(_) if !piece.is_copy => self.cursor.copy(piece.run()),
+                Again::All(_) => self.cursor.lost(piece.run()),
+                Again::Rest(_) if piece.is_copy => self.cursor.lost(piece.run()),
+                Again::Copy(_) | Again::Rest(_) => {}
+            }
+        }
+        if matches!(again, Again::Copy(_)) {
+            return;
+        }
         self.owes_welcome |= cargo.welcome;
-        self.cursor.lost(Run { from: cargo.from, to: cargo.from + cargo.count.into() });
         if let Some(author) = author.filter(|_| cargo.settled) {
             author.say_again();
         }
