@@ -64,7 +64,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__bench)
-            opts="-s -t -m -v -h --server --timeout --dialect --members --senders --messages --duration --size --window --rate --repeat --pid --json --verbose --help"
+            opts="-s -t -m -v -h --server --timeout --dialect --members --senders --messages --duration --size --window --rate --repeat --pid --present --restart --json --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -127,6 +127,10 @@ _udpchat() {
                     return 0
                     ;;
                 --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --restart)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -338,7 +342,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__serve)
-            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --key --db --sync --keep --keep-entries --text-history --quiet --verbose --help"
+            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --announce-each --key --db --sync --keep --keep-entries --text-history --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -365,6 +369,10 @@ _udpchat() {
                     return 0
                     ;;
                 --signup-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --announce-each)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

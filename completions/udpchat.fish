@@ -43,6 +43,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Forget a member that was silent for this long' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'Messages per second from each key or address, with bursts of ten seconds\' worth' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l announce-each -d 'With more members than this joins and leaves are told several at a time, within a second: "37 joined"' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'The file with the server\'s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l db -d 'The file with the room\'s log, made if it is not there; \':memory:\' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l sync -d 'When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always' -r -f -a "normal\t'But for the last seconds'
@@ -108,6 +109,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l window -d 'Clo
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l rate -d 'Open loop: so many messages a second; latency counts from when they were due' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l repeat -d 'Run so often with the same members, and report the medians' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l pid -d 'The server\'s process: report its time on a processor by delivery, and its memory (Linux)' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l restart -d 'When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l present -d 'Let the members in all at once, each announced, while two of them talk; measure that alone'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l json -d 'Report as one JSON object'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -19,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::bench::Sizes;
 use crate::net::HostPort;
+use crate::server::ANNOUNCE_EACH;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
 use crate::wire::frame::History;
@@ -113,6 +114,10 @@ pub struct Serve {
     /// How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64
     #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate)]
     pub signup_rate: RateArg,
+
+    /// With more members than this joins and leaves are told several at a time, within a second: "37 joined"
+    #[arg(long, value_name = "N", default_value_t = ANNOUNCE_EACH)]
+    pub announce_each: usize,
 
     /// The file with the server's key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]
     #[arg(long, value_name = "FILE")]
@@ -352,6 +357,14 @@ pub struct Bench {
     /// The server's process: report its time on a processor by delivery, and its memory (Linux)
     #[arg(long)]
     pub pid: Option<u32>,
+
+    /// Let the members in all at once, each announced, while two of them talk; measure that alone
+    #[arg(long, conflicts_with_all = ["window", "rate", "messages", "duration", "repeat", "size", "senders"])]
+    pub present: bool,
+
+    /// When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back
+    #[arg(long, value_name = "CMD", requires = "present")]
+    pub restart: Option<String>,
 
     /// Report as one JSON object
     #[arg(long)]

@@ -144,7 +144,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         }
         7 => writer.entries(Seq(number(u, bases.log)?), &entries(u)?),
         8 => {
-            let why = GapReason::from(u.int_in_range(0..=3)?);
+            let why = GapReason::from(u.int_in_range(0..=6)?);
             writer.frame(&Frame::Gap { first: Seq(number(u, bases.log)?), count: number(u, 1)?, why })
         }
         9 | 10 => writer.frame(&Frame::Have(have(u, bases)?)),

@@ -244,6 +244,7 @@ impl Adversary {
                 Datagram::Hello { .. }
                 | Datagram::Finish { .. }
                 | Datagram::Unknown { .. }
+                | Datagram::Knock
                 | Datagram::OtherVersion { .. },
             )
             | None => {}

@@ -249,7 +249,10 @@ impl<'a, 'b> Hostile<'a, 'b> {
             }
             Some(Datagram::Finish { server, noise }) => self.finish(now, server, noise),
             Some(Datagram::Packet { receiver, number, sealed }) => self.packet(receiver, number, sealed),
-            Some(Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. }) | None => vec![],
+            Some(
+                Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. } | Datagram::Knock,
+            )
+            | None => vec![],
         }
     }
 

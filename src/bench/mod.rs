@@ -1,10 +1,11 @@
 //! `udpchat bench`: what is measured.
 //!
 //! Owns: the messages of a run as they look on the wire ([`Line`]), which of their copies came and how late
-//! ([`tally::Tally`]), the result in numbers ([`Report`]).
+//! ([`tally::Tally`]), the result in numbers ([`Report`]); a crowd that comes in ([`hall`]).
 //! Must not know: sockets, clocks.
 //! Driven by: `net::load`, and `cmd::bench`, which shows the result.
 
+pub mod hall;
 mod report;
 pub mod tally;
 

@@ -5,6 +5,7 @@
 //! Driven by: `cmd`.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Exit, Failure, resolve};
 use crate::bench::{Report, Summary};
 use crate::cli::{Bench, BenchDialect};
+use crate::net::hall::{self, Plan};
 use crate::net::load::{Dialect, Load, Pace, Run};
 use crate::ui::notice;
 
@@ -34,6 +36,9 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     let bar = progress_bar();
     bar.set_length(args.members as u64);
     bar.set_message("joining");
+    if args.present {
+        return let_in(args, servers[0], &bar);
+    }
     let dialect = match args.dialect {
         BenchDialect::Text => Dialect::Text,
         BenchDialect::Session => Dialect::Session,
@@ -75,6 +80,28 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     };
     show(&summary, args.json)?;
     Ok(())
+}
+
+/// A crowd comes in, and back.
+fn let_in(args: Bench, server: SocketAddr, bar: &ProgressBar) -> Result<(), Failure> {
+    let plan = Plan {
+        server,
+        members: args.members,
+        present: true,
+        patience: args.target.timeout,
+        restart: args.restart,
+        pid: args.pid,
+    };
+    let hall = hall::run(&plan, |count| bar.set_position(count as u64));
+    bar.finish_and_clear();
+    let hall = hall.map_err(|message| Failure::new(Exit::Unreachable, message))?;
+    #[allow(clippy::disallowed_methods)] // a result, written once at the end
+    let mut out = io::stdout().lock();
+    if args.json {
+        out.write_all(&crate::ui::json::line(&hall).map_err(io::Error::from)?)?;
+        return Ok(writeln!(out)?);
+    }
+    Ok(writeln!(out, "{hall}")?)
 }
 
 fn show(summary: &Summary, json: bool) -> io::Result<()> {

@@ -77,6 +77,9 @@ impl<'a> Told<'a> {
                 let why = match why {
                     GapReason::Gone => "gone",
                     GapReason::Unreadable => "unreadable",
+                    GapReason::Joined => "joined",
+                    GapReason::Left => "left",
+                    GapReason::CameAndWent => "came-and-went",
                     GapReason::Other(_) => "not-sent",
                 };
                 Self::Gap { first: first.0, count: *count, why }

@@ -14,6 +14,7 @@ use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
 use crate::log::sqlite::{Keep, Sqlite};
 use crate::log::{Memory, Store};
+use crate::net::members::MembersFile;
 use crate::net::refused::RefusedFile;
 use crate::net::server::ServerLoop;
 use crate::net::state::{State, load_or_make_key, make_key, random};
@@ -45,6 +46,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     let config = server::Config {
         key,
         seed: random(),
+        announce_each: args.announce_each,
         recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
         text: args.text.into(),
         text_history: args.text_history,
@@ -67,7 +69,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
                 log::warn!("--keep, --keep-entries and --sync are about a log in a file: without one they do nothing");
             }
             let memory = |_| Ok::<_, io::Error>(Memory::new(LogId(random())));
-            Ok(serve(ServerLoop::new(config, sockets, output, memory)?, refused)?)
+            Ok(serve(ServerLoop::new(config, sockets, output, memory)?, refused, None)?)
         }
         Db::File(path) => {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
@@ -76,15 +78,23 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
                 log::info!("the log is in {}, {}", path.display(), entries(store.len()));
                 Ok::<_, Failure>(store)
             };
-            Ok(serve(ServerLoop::new(config, sockets, output, open)?, refused)?)
+            let members = (MembersFile::beside(&path), args.max_members.get());
+            Ok(serve(ServerLoop::new(config, sockets, output, open)?, refused, Some(members))?)
         }
     }
 }
 
-fn serve<S: Store>(mut server: ServerLoop<S>, refused: Option<RefusedFile>) -> io::Result<()> {
+fn serve<S: Store>(
+    mut server: ServerLoop<S>,
+    refused: Option<RefusedFile>,
+    members: Option<(MembersFile, usize)>,
+) -> io::Result<()> {
     refused.into_iter().for_each(|file| server.refuse(file));
     for address in server.addresses() {
         log::info!("listening on {address}");
+    }
+    if let Some((file, most)) = members {
+        server.knock(file, most);
     }
     server.run()
 }

@@ -6,7 +6,7 @@
 //! Driven by: `window`, backends (which fill pages that are read back) and the server (which sends from them).
 
 use crate::wire::Seq;
-use crate::wire::entry::ENTRY_MAX;
+use crate::wire::entry::{ENTRY_MAX, Entry};
 use crate::wire::frame::{GapReason, Writer};
 
 /// The numbers of a page. Chosen: reading it holds the room up for a fraction of a millisecond, and it fills several packets.
@@ -110,6 +110,30 @@ impl Page {
             end = end + 1;
         }
         Some((end, why))
+    }
+
+    /// The end of what says that people joined or left from `from` on, before `to`, and what that was; `None` if there are not
+    /// several.
+    pub fn people(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
+        let what = |seq| self.entry(seq).and_then(|entry| Entry::begins_presence(*entry.first()?));
+        let first = what(from)?;
+        let (mut end, mut all) = (from + 1, first);
+        while end < to
+            && let Some(next) = what(end)
+        {
+            all = if next == first { all } else { GapReason::CameAndWent };
+            end = end + 1;
+        }
+        (end > from + 1).then_some((end, all))
+    }
+
+    /// Where the first of several that say that people joined or left is, from `from` on and before `to`; else `to`.
+    pub fn first_people(&self, from: Seq, to: Seq) -> Seq {
+        let mut at = from;
+        while at < to && at < self.end() && self.people(at, to.min(at + 2)).is_none() {
+            at = at + 1;
+        }
+        if at < self.end() { at } else { to }
     }
 
     /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.

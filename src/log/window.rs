@@ -231,12 +231,12 @@ impl Window {
         })
     }
 
-    /// Writes what fits of the entries from `from` up to `to` that are here, and says what is gone; returns the number behind
-    /// it.
-    pub fn write_all(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+    /// Writes what fits of the entries from `from` up to `to` that are here, and says what is gone, and in a large room how many
+    /// joined and left; returns the number behind it.
+    pub fn write_all(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
         let mut at = from;
         while at < to {
-            let behind = self.write(at, to, writer);
+            let behind = self.write(at, to, is_large, writer);
             if behind == at {
                 break;
             }
@@ -249,13 +249,17 @@ impl Window {
     }
 
     /// Writes as much as fits one frame, of entries or a gap.
-    fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
+    fn write(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
         if from < self.oldest() {
             return gap(from, to.min(self.oldest()), GapReason::Gone, writer);
         }
         let Some(page) = self.page(from) else { return from };
         match page.missing(from, to) {
             Some((behind, why)) => gap(from, behind, why, writer),
+            None if is_large => match page.people(from, to) {
+                Some((behind, why)) => gap(from, behind, why, writer),
+                None => page.write(from, page.first_people(from, to), writer),
+            },
             None => page.write(from, to, writer),
         }
     }
@@ -307,7 +311,7 @@ mod tests {
 
     fn read(window: &Window, from: Seq, to: Seq) -> Vec<String> {
         let mut writer = Writer::default();
-        let end = window.write_all(from, to, &mut writer);
+        let end = window.write_all(from, to, false, &mut writer);
         let mut lines = Vec::new();
         for frame in frames(writer.plain()) {
             if let Ok(Frame::Entries(entries)) = frame {
@@ -339,7 +343,7 @@ mod tests {
         assert_eq!(read(&window, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
         let mut writer = Writer::default();
         let first = window.first();
-        assert!(window.write_all(Seq(5), Seq(1000), &mut writer) > first, "behind the gap comes what is there");
+        assert!(window.write_all(Seq(5), Seq(1000), false, &mut writer) > first, "behind the gap comes what is there");
         let told = frames(writer.plain()).next();
         assert_eq!(told, Some(Ok(Frame::Gap { first: Seq(5), count: first.since(Seq(5)), why: GapReason::Gone })));
     }

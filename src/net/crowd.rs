@@ -21,6 +21,7 @@ use crate::wire::frame::PostKind;
 /// See the module.
 pub(super) struct Crowd {
     server: SocketAddr,
+    present: bool,
     members: Vec<Member>,
     /// When each is to be looked at; those that moved are known by not being the member's own any more.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -28,9 +29,9 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// Nobody yet.
-    pub(super) const fn new(server: SocketAddr) -> Self {
-        Self { server, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
+    /// Nobody yet. `present`: the room is told of each.
+    pub(super) const fn new(server: SocketAddr, present: bool) -> Self {
+        Self { server, present, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
     }
 
     /// One more, who begins to look for the server.
@@ -38,8 +39,7 @@ impl Crowd {
         let number = self.members.len();
         let nick = format!("b{number}").parse().expect("it is short and plain");
         let identity = Identity::new(make_key(), Instance(random()), random());
-        // A thousand announcements to a thousand members are not what is measured.
-        let identity = Identity { unnamed: true, present: false, ..identity };
+        let identity = Identity { unnamed: !self.present, present: self.present, ..identity };
         self.members.push(Member::new(now, self.server, nick, identity));
         self.armed.push(None);
     }
@@ -49,22 +49,29 @@ impl Crowd {
         self.members[member].is_here()
     }
 
-    /// Says something.
-    pub(super) fn say(&mut self, now: Instant, member: usize, text: &str) {
-        self.members[member].post(now, PostKind::Say, text);
+    /// Says something; returns which post of the member's that is.
+    pub(super) fn say(&mut self, now: Instant, member: usize, text: &str) -> u64 {
+        self.members[member].post(now, PostKind::Say, text)
+    }
+
+    /// A datagram came in; `take` is given what happened.
+    pub(super) fn hear(&mut self, now: Instant, member: usize, bytes: &[u8], mut take: impl FnMut(Event)) {
+        let client = &mut self.members[member];
+        client.handle_datagram(now, self.server, bytes);
+        while let Some(event) = client.poll_event() {
+            take(event);
+        }
     }
 
     /// A datagram came in; `take` is given what is said in it.
     pub(super) fn receive(&mut self, now: Instant, member: usize, bytes: &[u8], mut take: impl FnMut(&str)) {
-        let client = &mut self.members[member];
-        client.handle_datagram(now, self.server, bytes);
-        while let Some(event) = client.poll_event() {
+        self.hear(now, member, bytes, |event| {
             if let Event::Entry { encoded, .. } = event
                 && let Some(Entry::Said { text, .. }) = Entry::decode(&encoded)
             {
                 take(text);
             }
-        }
+        });
     }
 
     /// Sends what the member has to send. What the socket does not take is lost, as others are on their way.

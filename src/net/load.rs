@@ -183,7 +183,8 @@ impl Load {
             sockets.push(socket);
         }
         let events = Events::with_capacity(1024);
-        let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server));
+        // A thousand announcements to a thousand members are not what is measured.
+        let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server, false));
         Ok(Self { poll, events, clock: Clock::start(), sockets, crowd, inbox, idle: Duration::ZERO })
     }
 
@@ -320,7 +321,7 @@ fn part_done(run: Run, tally: &Tally, took: Duration) -> u64 {
 }
 
 /// Allows as many open files as there are members, and some.
-fn raise_file_limit(members: usize) -> Result<(), String> {
+pub(super) fn raise_file_limit(members: usize) -> Result<(), String> {
     let wanted = members as u64 + 64;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|err| err.to_string())?;
     if soft >= wanted {
@@ -332,7 +333,7 @@ fn raise_file_limit(members: usize) -> Result<(), String> {
 }
 
 /// The time that the threads of a process were on a processor, in nanoseconds (proc(5), `schedstat`).
-fn server_cpu(pid: u32) -> Option<u64> {
+pub(super) fn server_cpu(pid: u32) -> Option<u64> {
     let mut nanos = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
@@ -342,7 +343,7 @@ fn server_cpu(pid: u32) -> Option<u64> {
 }
 
 /// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
-fn server_peak_kib(pid: u32) -> Option<u64> {
+pub(super) fn server_peak_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
 }

@@ -8,7 +8,9 @@
 
 pub mod client;
 mod crowd;
+pub mod hall;
 pub mod load;
+pub mod members;
 mod port;
 pub mod refused;
 pub mod server;

@@ -12,6 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGUSR1, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
+use super::members::MembersFile;
 use super::refused::RefusedFile;
 use super::stdio::Output;
 use super::udp::{ServerSocket, Then};
@@ -29,6 +30,9 @@ const RECEIVE_BUDGET: usize = 256;
 /// whose turn is still to come, instead of in packets of its own.
 const SEND_BUDGET: u64 = 16;
 
+/// The same while handshakes wait: a turn has so much of their work that who talks would wait for a crowd that comes in.
+const SEND_BUDGET_OF_A_CROWD: u64 = 128;
+
 /// Turns with more to do that try the sockets without asking the poll first. Chosen: receiving in vain costs less than
 /// asking, and signals and the like wait for some hundred microseconds only.
 const UNPOLLED_MAX: u32 = 8;
@@ -38,6 +42,9 @@ const WARN_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long telling everybody that the server ends may take. Chosen: who stops a server waits for that.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How often it is written down where the members are, if that changed. Chosen: who came within that comes back by itself.
+const KEEP_MEMBERS: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(0);
 const OUTPUT: Token = Token(1);
@@ -66,6 +73,9 @@ pub struct ServerLoop<S: Store> {
     maintain: Option<Instant>,
     /// Where the next server reads whose datagram it was that broke this one.
     refused: Option<RefusedFile>,
+    /// Where the next server reads where the members were; when it was last written, and what they were then.
+    members: Option<MembersFile>,
+    kept: (Instant, u64),
     has_parted: bool,
 }
 
@@ -108,6 +118,8 @@ impl<S: Store> ServerLoop<S> {
             left_out: (Instant::ZERO, 0),
             maintain: None,
             refused: None,
+            members: None,
+            kept: (Instant::ZERO, 0),
             has_parted: false,
         };
         this.maintain();
@@ -123,6 +135,30 @@ impl<S: Store> ServerLoop<S> {
             self.server.refuse(who, now + left);
         }
         self.refused = Some(file);
+    }
+
+    /// Knocks at those who are in this file, and keeps in it who is here.
+    pub fn knock(&mut self, file: MembersFile, most: usize) {
+        let places = file.read(most);
+        if !places.is_empty() {
+            log::info!("{} members were here when the server ended: knocking at them", places.len());
+        }
+        self.server.knock_at(self.clock.now(), places);
+        self.members = Some(file);
+    }
+
+    /// Writes down where the members are, now and then, if that changed.
+    fn keep_members(&mut self) {
+        let (now, moves) = (self.clock.now(), self.server.moves());
+        let Some(file) = &self.members else { return };
+        if self.kept.1 == moves || now < self.kept.0 + KEEP_MEMBERS {
+            return;
+        }
+        self.kept = (now, moves);
+        if let Err(err) = file.write(&self.server.places()) {
+            log::warn!("cannot write down where the members are: {err}; after a restart they come back by themselves");
+            self.members = None;
+        }
     }
 
     /// Writes down whose datagram it was that broke the server.
@@ -209,7 +245,7 @@ impl<S: Store> ServerLoop<S> {
         loop {
             let mut more = false;
             for id in (0..self.ports.len()).map(SocketId) {
-                more |= self.send(id)? || !self.ports[id.0].writable;
+                more |= self.send(id, SEND_BUDGET)? || !self.ports[id.0].writable;
             }
             let left = until.saturating_since(self.clock.now());
             if !more || left.is_zero() {
@@ -225,7 +261,8 @@ impl<S: Store> ServerLoop<S> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let next = [self.server.poll_timeout(), self.maintain].into_iter().flatten().min();
+        let keep = (self.members.is_some() && self.kept.1 != self.server.moves()).then(|| self.kept.0 + KEEP_MEMBERS);
+        let next = [self.server.poll_timeout(), self.maintain, keep].into_iter().flatten().min();
         next.map(|at| at.saturating_since(self.clock.now()))
     }
 
@@ -276,19 +313,22 @@ impl<S: Store> ServerLoop<S> {
             more |= self.receive(id)?;
         }
         let is_busy = self.ports.iter().any(|port| port.readable);
-        more |= self.server.shake_hands(self.clock.now(), is_busy);
+        let shakes = self.server.shake_hands(self.clock.now(), is_busy);
+        more |= shakes;
         self.exchange();
         server::ask(&mut self.server, &mut self.log);
         self.exchange();
         let end = self.server.end();
+        let budget = if shakes { SEND_BUDGET_OF_A_CROWD } else { SEND_BUDGET };
         for id in (0..self.ports.len()).map(SocketId) {
-            more |= self.send(id)?;
+            more |= self.send(id, budget)?;
         }
         // Nobody is to wait for it.
         more |= self.maintain();
         more |= self.server.has_requests();
         // What one socket made place for is for the others as well.
         more |= self.ports.len() > 1 && self.server.end() > end;
+        self.keep_members();
         self.flush();
         Ok(more)
     }
@@ -321,8 +361,7 @@ impl<S: Store> ServerLoop<S> {
     }
 
     /// Sends until nothing is left, the socket is full or the budget is used up. True if there is more to send.
-    fn send(&mut self, id: SocketId) -> io::Result<bool> {
-        let mut budget = SEND_BUDGET;
+    fn send(&mut self, id: SocketId, mut budget: u64) -> io::Result<bool> {
         while self.ports[id.0].writable && budget > 0 {
             let Some(transmits) = self.server.poll_transmit(id) else {
                 // What was sent made place in the log for what waits.

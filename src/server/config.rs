@@ -10,6 +10,10 @@ use super::admission::TextPolicy;
 use super::admission::rate::Rate;
 use crate::session::StaticKey;
 
+/// With more members joins and leaves are told several at a time. Chosen: a screen of names is read, a thousand are not; and 100
+/// who come at once cost what 100 messages do.
+pub const ANNOUNCE_EACH: usize = 100;
+
 /// What a server is told at its beginning.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,6 +33,8 @@ pub struct Config {
     pub rate: Option<Rate>,
     /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
     pub signup_rate: Option<Rate>,
+    /// With more members than this joins and leaves are told several at a time.
+    pub announce_each: usize,
     /// How many of the last entries a new text member is sent.
     pub text_history: usize,
 }
@@ -45,6 +51,7 @@ impl Config {
             text_idle: Duration::from_secs(12 * 60 * 60),
             rate: Rate::per_second(100),
             signup_rate: Rate::per_second(20),
+            announce_each: ANNOUNCE_EACH,
             text_history: 0,
         }
     }

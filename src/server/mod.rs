@@ -35,7 +35,7 @@ pub use admission::allowance::SESSIONS_OF_A_KEY;
 pub use admission::rate::Rate;
 pub use admission::suspects::REFUSED_FOR;
 pub use admission::{TextPolicy, is_private};
-pub use config::Config;
+pub use config::{ANNOUNCE_EACH, Config};
 pub use counters::{Counters, DropReason};
 pub use drive::{ask, exchange};
 pub use ids::{Path, SocketId, Unreachable};
@@ -179,6 +179,22 @@ impl Server {
         self.in_hand.or_else(|| self.sessions.in_hand())
     }
 
+    /// Where the members with sessions are, most recently heard first: for the next server, if this one ends without a word.
+    pub fn places(&self) -> Vec<Path> {
+        self.sessions.places()
+    }
+
+    /// A number that is another one when [`Server::places`] may be.
+    pub const fn moves(&self) -> u64 {
+        self.sessions.moves()
+    }
+
+    /// These were members when the server before ended: it is asked whether they are there, a few hundred at once.
+    pub fn knock_at(&mut self, now: Instant, paths: impl IntoIterator<Item = Path>) {
+        self.pass_time(now);
+        self.sessions.knock_at(now, paths);
+    }
+
     /// The server ends: every session is told so.
     pub fn close(&mut self) {
         self.sessions.close_all(self.now);
@@ -254,6 +270,10 @@ impl Server {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.pass_time(now);
         self.text.expire(now, self.config.text_idle, &self.queue);
+        let end = self.room.window.end();
+        if self.room.announcements.handle_timeout(self.now, end) {
+            self.sessions.log_grew();
+        }
         let (sessions, mut cx) = self.split();
         sessions.handle_timeout(&mut cx);
         self.refuse_lost();
@@ -265,7 +285,8 @@ impl Server {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let text = self.text.members.expiry(self.config.text_idle);
         let room = self.room.presence.expiry();
-        let all = [text, self.queue.next_wake(), room, self.sessions.poll_timeout(self.now)];
+        let announcements = self.room.announcements.poll_timeout();
+        let all = [text, self.queue.next_wake(), room, announcements, self.sessions.poll_timeout(self.now)];
         all.into_iter().flatten().min()
     }
 
@@ -357,7 +378,12 @@ impl Server {
         self.unsent += 1;
         self.room.window.append(bytes);
         self.text.append(seq, bytes);
-        self.sessions.log_grew();
+        let is_presence = bytes.first().is_some_and(|&first| Entry::begins_presence(first).is_some());
+        let waits = is_presence && self.sessions.len() > self.config.announce_each;
+        let end = self.room.window.end();
+        if self.room.announcements.append(self.now, end, waits) {
+            self.sessions.log_grew();
+        }
         let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
             self.appended_elsewhere(appended, transcript);
             self.in_hand = None;
@@ -451,6 +477,7 @@ impl Server {
             room: &mut self.room,
             rate: self.config.rate,
             members_max: self.config.members_max,
+            announce_each: self.config.announce_each,
             texts: &self.text.members,
         };
         (&mut self.sessions, cx)

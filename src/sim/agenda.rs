@@ -188,12 +188,14 @@ impl World<'_> {
 
     fn restart_server(&mut self, restart: Restart) {
         self.trace.tell(self.now, "server", || format!("is killed and started again: {restart:?}"));
+        let places = self.server.places();
         self.backend.restart(restart == Restart::SameLog);
         if restart == Restart::SameLog {
             self.show_committed();
         }
         self.log_is_another();
         self.server = open_server(self.scenario, &self.server_key, &mut self.backend, &mut self.entropy, self.now);
+        self.server.knock_at(self.now, places);
     }
 
     /// Shows the oracle which log it is and how much is in it.

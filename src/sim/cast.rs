@@ -75,6 +75,7 @@ pub(super) fn open_server(
 ) -> Server {
     let mut config = server::Config::new(key.clone(), entropy.bytes());
     config.recent_bytes = scenario.recent_bytes;
+    config.announce_each = scenario.announce_each;
     if !scenario.adversary {
         config.rate = None;
         config.signup_rate = None;

@@ -23,6 +23,8 @@ mod world;
 
 use std::time::Duration;
 
+use crate::server::ANNOUNCE_EACH;
+
 pub use network::{HEADERS, Weather};
 pub use tally::{Numbers, Tally};
 pub use trace::Trace;
@@ -91,6 +93,8 @@ pub struct Scenario {
     pub adversary: bool,
     /// How many bytes of entries the server keeps for those who are behind.
     pub recent_bytes: usize,
+    /// With more clients joins and leaves are told several at a time.
+    pub announce_each: usize,
     /// How many entries the log keeps; all without it.
     pub keep_entries: Option<u64>,
     /// How many entries are in the log at the beginning.
@@ -127,6 +131,7 @@ impl Default for Scenario {
             attack: false,
             adversary: false,
             recent_bytes: 16 * 1024 * 1024,
+            announce_each: ANNOUNCE_EACH,
             keep_entries: None,
             replay: 0,
             replayers: 0,

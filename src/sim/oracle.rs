@@ -220,11 +220,29 @@ impl Oracle {
     }
 
     /// A client was told that entries will not come.
-    pub(super) fn gap(&mut self, client: usize, first: u64, count: u64) {
+    pub(super) fn gap(&mut self, client: usize, first: u64, count: u64, why: u32) {
         let Some(reader) = self.readers.get_mut(&client) else { return };
-        let expected = reader.next.replace(first + count);
+        let (expected, log) = (reader.next.replace(first + count), reader.log);
         if expected.is_some_and(|expected| expected != first) {
             self.violation(format!("client {client} is told of a gap at {first} where {expected:?} comes next"));
+        }
+        // PROTOCOL 2.7: joined and left are variants 2 and 3; 2.10: counted they are gaps of 2, 3 and, mixed, 4.
+        if matches!(why, 2..=4) {
+            let entries = log.and_then(|log| self.logs.get(&log));
+            let is_true = (first..first + count).all(|seq| {
+                let entry = entries.and_then(|entries| entries.get(usize::try_from(seq).ok()?));
+                match entry.and_then(|committed| committed.entry.first()) {
+                    Some(2) => why != 3,
+                    Some(3) => why != 2,
+                    Some(_) | None => false,
+                }
+            });
+            if !is_true {
+                self.violation(format!(
+                    "client {client} is told by gap {why} of {count} from {first} on, which is not so"
+                ));
+            }
+            return;
         }
         if !self.gaps_allowed {
             self.violation(format!("client {client} misses {count} from {first} on"));

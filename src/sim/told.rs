@@ -59,7 +59,7 @@ impl World<'_> {
                 }
                 self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
             }
-            Event::Gap { first, count, .. } => self.oracle.gap(index, first.0, count),
+            Event::Gap { first, count, why } => self.oracle.gap(index, first.0, count, why.into()),
             Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
                 self.oracle.told(index, (instance, counter), Told::Accepted(seq.0));
                 self.trace

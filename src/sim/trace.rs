@@ -111,6 +111,7 @@ fn describe(bytes: &[u8], keys: &BTreeMap<SessionId, Transport>) -> String {
             let inside = plain.map(inside).unwrap_or_default();
             format!("packet {number}, {len} B: {inside}")
         }
+        Some(Datagram::Knock) => "knock".into(),
         Some(Datagram::Unknown { number, .. }) => format!("unknown session, of packet {number}"),
         Some(Datagram::OtherVersion { version, .. }) => format!("only version {version} is spoken"),
         None => format!("garbage, {len} B"),
@@ -141,7 +142,11 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
             }
         }
         Frame::Gap { first, count, why } => {
-            let why = if *why == GapReason::Unreadable { ", unreadable" } else { "" };
+            let why = match why {
+                GapReason::Unreadable => ", unreadable",
+                GapReason::Joined | GapReason::Left | GapReason::CameAndWent => ", who joined or left",
+                GapReason::Gone | GapReason::Other(_) => "",
+            };
             format!("gap of {count} at {}{why}", first.0)
         }
         Frame::Have(have) if have.held.is_empty() => format!("have all before {}", have.next.0),

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::frame::GapReason;
 use super::{CloseReason, NICK_MAX, Timestamp, Who, is_plain, text};
 
 /// The longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
@@ -100,6 +101,15 @@ impl<'a> Entry<'a> {
         matches!(first, 0 | 1 | 4)
     }
 
+    /// What an encoded entry is that begins with this byte, if it says that somebody joined or left.
+    pub(crate) const fn begins_presence(first: u8) -> Option<GapReason> {
+        match first {
+            2 => Some(GapReason::Joined),
+            3 => Some(GapReason::Left),
+            _ => None,
+        }
+    }
+
     /// Puts together what a text peer is sent.
     pub fn render(&self, into: &mut String) {
         into.clear();
@@ -170,6 +180,8 @@ mod tests {
             assert_eq!(Entry::decode(&bytes[..len]), Some(entry));
             assert_eq!(Entry::decode_with_time(&bytes[..len]), Some((entry, Some(Timestamp(7)))));
             assert_eq!(Entry::begins_message(bytes[0]), entry.is_message());
+            let is_presence = matches!(entry, Entry::Joined { .. } | Entry::Left { .. });
+            assert_eq!(Entry::begins_presence(bytes[0]).is_some(), is_presence);
             assert_eq!(Entry::decode_with_time(&bytes[..len - 1]), Some((entry, None)));
             let mut line = String::new();
             entry.render(&mut line);

@@ -42,6 +42,7 @@ const FINISH: u8 = 0xfa;
 const PACKET: u8 = 0xfb;
 const UNKNOWN: u8 = 0xfc;
 const OTHER_VERSION: u8 = 0xfd;
+const KNOCK: u8 = 0xfe;
 
 const _: () = assert!(TOKEN_LEN <= super::text::SIGNUP_TAG.len() + 1);
 const _: () = assert!(UNKNOWN_LEN < PACKET_HEAD + TAG_LEN);
@@ -95,6 +96,8 @@ pub enum Datagram<'a> {
         /// Which packet.
         number: u64,
     },
+    /// The server was started anew, and asks whether somebody is there.
+    Knock,
     /// The server speaks another version.
     OtherVersion {
         /// What the client calls the session.
@@ -141,6 +144,7 @@ pub fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
             let (id, rest) = id(rest)?;
             Some(Datagram::Unknown { id, number: u64::from_be_bytes(rest.try_into().ok()?) })
         }
+        KNOCK if rest.is_empty() => Some(Datagram::Knock),
         OTHER_VERSION => {
             let (client, rest) = id(rest)?;
             let &[version] = rest else { return None };
@@ -188,6 +192,11 @@ pub fn unknown(id: SessionId, number: u64) -> [u8; UNKNOWN_LEN] {
     numbered(UNKNOWN, id, number)
 }
 
+/// Whether somebody is there.
+pub const fn knock() -> [u8; 1] {
+    [KNOCK]
+}
+
 /// That this version is spoken and no other.
 pub fn other_version(client: SessionId) -> Box<[u8]> {
     with_id(OTHER_VERSION, client, &[VERSION])
@@ -229,6 +238,8 @@ mod tests {
         assert_eq!(parse(&answer(ID, b"x")), Some(Datagram::Answer { client: ID, noise: b"x" }));
         assert_eq!(parse(&finish(ID, b"x")), Some(Datagram::Finish { server: ID, noise: b"x" }));
         assert_eq!(parse(&unknown(ID, 7)), Some(Datagram::Unknown { id: ID, number: 7 }));
+        assert_eq!(parse(&knock()), Some(Datagram::Knock));
+        assert_eq!(parse(&[KNOCK, 0]), None);
         assert_eq!(parse(&other_version(ID)), Some(Datagram::OtherVersion { client: ID, version: VERSION }));
         let packet = [&packet_head(ID, 7)[..], &[5; TAG_LEN]].concat();
         assert_eq!(parse(&packet), Some(Datagram::Packet { receiver: ID, number: 7, sealed: &[5; TAG_LEN] }));

@@ -47,6 +47,7 @@ pub(crate) fn scenario(seed: u64) -> Scenario {
         commit_late: ms([0, 0, 5, 50][index(48, 4)]),
         keep_entries: [None, None, None, Some(200)][index(57, 4)],
         recent_bytes: [1, 16 * 1024 * 1024][index(59, 2)],
+        announce_each: [100, 2][index(61, 2)],
         calms: true,
         adversary: true,
         ..Scenario::default()

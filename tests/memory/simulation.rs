@@ -46,6 +46,7 @@ fn scenario(seed: u64) -> Scenario {
         // A log on disk that is all read back after a restart, or that keeps little.
         keep_entries: [None, None, None, Some(20)][usize::try_from(pick(57, 4)).unwrap()],
         recent_bytes: [1, 16 * 1024 * 1024][usize::try_from(pick(59, 2)).unwrap()],
+        announce_each: [100, 2][usize::try_from(pick(61, 2)).unwrap()],
         attack: pick(54, 3) == 0,
         calms: true,
         ..Scenario::default()
@@ -145,4 +146,20 @@ fn a_log_that_others_write_to_that_goes_away_or_becomes_another_one_keeps_every_
         }
     }
     assert!(failed.is_empty(), "seeds {failed:?}");
+}
+
+#[test]
+fn after_a_restart_those_who_only_listen_are_back_within_two_seconds_for_the_server_knocks() {
+    let scenario = Scenario {
+        clients: 60,
+        messages: 10,
+        interval: ms(100),
+        restart_server: Some(Restart::SameLog),
+        weather: Weather { delay: ms(20), ..Weather::default() },
+        ..Scenario::default()
+    };
+    let report = sim::run(&scenario, false);
+    assert_eq!(report.violations, [] as [String; 0]);
+    let converged = report.tally.numbers().converged_ms.unwrap();
+    assert!(converged < 2000.0, "{converged} ms: a keepalive comes after 15 s");
 }

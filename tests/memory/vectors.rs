@@ -312,6 +312,7 @@ fn vector(
         0xfa => "finish",
         0xfb => "packet",
         0xfc => "unknown",
+        0xfe => "knock",
         _ => "probe",
     };
     let plaintext = match packet::parse(bytes) {

@@ -99,6 +99,36 @@ fn losses_doubles_and_disorder_are_counted() {
 }
 
 #[test]
+fn a_crowd_comes_in_while_two_talk_and_everybody_is_back_after_a_restart_and_nobody_is_falsely_announced() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_udpchat");
+    let (db, key, pid) = (folder.path().join("room.db"), folder.path().join("key"), folder.path().join("pid"));
+    let server = Server::start(&["--quiet", "--db", db.to_str().unwrap(), "--key", key.to_str().unwrap()]);
+    std::fs::write(&pid, server.process.id().to_string()).unwrap();
+    let name = server.name();
+    let (db, key, pid) = (db.display(), key.display(), pid.display());
+    // What it leaves running ends with the bench, which says goodbye to it: the second server is killed below.
+    let restart = format!(
+        "kill -9 $(cat {pid}); {program} serve --quiet --bind {name} --db {db} --key {key} >/dev/null 2>&1 & echo $! > {pid}"
+    );
+    // The server writes down where its members are a second after the last came; the talkers go on for two.
+    let args = ["--dialect", "session", "-m", "20", "--present", "--restart", &restart, "--json"];
+    let report = report(bench(&name, &args));
+    let killed = std::process::Command::new("sh").args(["-c", &format!("kill $(cat {pid})")]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(
+        (&report["members"], &report["talk"]["lost"], &report["talk"]["doubled"]),
+        (&20.into(), &0.into(), &0.into())
+    );
+    let back = &report["back"];
+    assert_eq!(
+        (&back["falsely_announced"], &back["talk"]["lost"], &back["talk"]["doubled"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert!(report["announcements"].as_u64().unwrap() >= 20);
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let fails = |args: &[&str], code: i32, says: &str| {
         let mut process = bench(&closed_port().to_string(), args);

@@ -140,6 +140,14 @@ impl Attempt {
         }
     }
 
+    /// The server is there: what looks for it does so at once.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if self.is_seeking() {
+            self.due = now;
+            self.pause = PAUSE;
+        }
+    }
+
     /// A token came.
     pub(super) fn greet(&mut self, ends: &Ends, entropy: &mut Entropy, token: &Token) {
         self.token = Some(*token);
@@ -177,7 +185,8 @@ impl Attempt {
             | Datagram::Hello { .. }
             | Datagram::Finish { .. }
             | Datagram::Packet { .. }
-            | Datagram::Unknown { .. } => Heard::Nothing,
+            | Datagram::Unknown { .. }
+            | Datagram::Knock => Heard::Nothing,
         }
     }
 

@@ -51,6 +51,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// twice as long each time, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; whoever makes sessions end
 /// as fast as they begin makes little of it.
 const COMEBACK: Duration = Duration::from_millis(100);
+/// A knock in this time after another one is ignored (PROTOCOL 2.11): who forges them makes the client ping its own server.
+const KNOCK_PAUSE: Duration = Duration::from_secs(1);
+
 const COMEBACK_MAX: Duration = Duration::from_secs(15);
 
 /// A session that stood for so long came to something: the pauses begin anew with the next one (PROTOCOL 2.4).
@@ -95,6 +98,8 @@ pub struct Member {
     entropy: Entropy,
     now: Instant,
     attempt: Option<Attempt>,
+    /// When the server last knocked.
+    knocked: Option<Instant>,
     /// Attempts in a row after sessions that came to nothing.
     comebacks: u32,
     /// A hello drew another token.
@@ -125,6 +130,7 @@ impl Member {
             entropy: Entropy::new(ends.identity.seed),
             now,
             attempt: Some(Attempt::new(now, &ends)),
+            knocked: None,
             comebacks: 0,
             are_tokens_refused: false,
             link: None,
@@ -251,6 +257,7 @@ impl Member {
         match packet::parse(bytes) {
             Some(Datagram::Packet { receiver, number, sealed }) => self.handle_packet(receiver, number, sealed),
             Some(Datagram::Unknown { id, number }) => self.handle_unknown(id, number),
+            Some(Datagram::Knock) => self.handle_knock(),
             Some(datagram) => self.handle_handshake(&datagram),
             None => {}
         }
@@ -353,6 +360,19 @@ impl Member {
         let pause = self.entropy.jittered(pause);
         self.comebacks = self.comebacks.saturating_add(1);
         self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.ends));
+    }
+
+    /// The server was started anew, or somebody says so: that draws a ping, or the probe that is due anyway, once a second.
+    fn handle_knock(&mut self) {
+        if self.leaving.is_some() || self.knocked.is_some_and(|at| at + KNOCK_PAUSE > self.now) {
+            return;
+        }
+        self.knocked = Some(self.now);
+        match (&mut self.attempt, &mut self.link) {
+            (Some(attempt), _) => attempt.hurry(self.now),
+            (None, Some(link)) => link.session.ping(0),
+            (None, None) => {}
+        }
     }
 
     fn become_quiet(&mut self) {

@@ -125,6 +125,9 @@ impl LineMode {
                     GapReason::Gone => self.notice(format_args!("{count} earlier {messages} {are} gone")),
                     GapReason::Unreadable => self
                         .notice(format_args!("the server cannot read {count} earlier {messages}: its log is damaged")),
+                    GapReason::Joined => self.notice(format_args!("{count} joined")),
+                    GapReason::Left => self.notice(format_args!("{count} left")),
+                    GapReason::CameAndWent => self.notice(format_args!("{count} came or went")),
                     GapReason::Other(_) => {
                         self.notice(format_args!("the server does not send {count} earlier {messages}"));
                     }

@@ -1,11 +1,12 @@
 //! One room: what the server knows of it by its log, and what may be said in it.
 //!
-//! Owns: which log it is and what of it is in memory ([`Window`]), who posted what (`posts`), who is present (`presence`), what may
-//! be said.
+//! Owns: which log it is and what of it is in memory ([`Window`]), who posted what (`posts`), who is present (`presence`) and how
+//! that is told (`announcements`), what may be said.
 //! Must not know: sessions, paths, sockets.
 //! Driven by: the server. It changes only by what is appended, but for what is planned: posts that are drafted, and what is to be
 //! told of who comes and goes.
 
+pub(crate) mod announcements;
 pub(crate) mod posts;
 pub(crate) mod presence;
 
@@ -15,6 +16,7 @@ use crate::server::queue::ItemKind;
 use crate::wire::entry::{ACT_MAX, is_text};
 use crate::wire::frame::PostKind;
 use crate::wire::{LogId, Nick, Refusal, Who};
+use announcements::Announcements;
 use posts::Posts;
 use presence::Presence;
 
@@ -25,6 +27,7 @@ pub(crate) struct Room {
     pub(crate) window: Window,
     pub(crate) posts: Posts,
     pub(crate) presence: Presence,
+    pub(crate) announcements: Announcements,
 }
 
 impl Room {
@@ -33,7 +36,13 @@ impl Room {
         let window = Window::new(opening.next, opening.oldest, bytes_max, entries_min as u64);
         // Who has posted in a log that goes on is to be looked up.
         let posts = Posts::new(opening.oldest.is_some() && opening.next.0 > 0);
-        Self { log: opening.id, window, posts, presence: Presence::default() }
+        Self {
+            log: opening.id,
+            window,
+            posts,
+            presence: Presence::default(),
+            announcements: Announcements::new(opening.next),
+        }
     }
 
     /// What becomes of a post if nothing is in its way.

@@ -191,7 +191,8 @@ impl Sessions {
         };
         let welcome = Welcome { log: cx.room.log, start, end, remembers };
         let notice = cx.room.presence.arrive(who, &identity.nick, identity.present, author);
-        let prefix = Prefix::of(session.path().peer.ip());
+        let path = session.path();
+        let prefix = Prefix::of(path.peer.ip());
         let allowed = self.allowance.arrive(cx.now, who, prefix);
         if let Some(notice) = notice {
             self.tell(cx, &notice, allowed.young());
@@ -206,6 +207,9 @@ impl Sessions {
         self.by_author.insert(author, place);
         self.wake(place);
         self.arm(place);
+        self.moves += 1;
+        self.knocks.is_back(path);
+        self.knock(cx.now);
     }
 }
 

@@ -86,7 +86,7 @@ impl Sessions {
                 let Some(&id) = self.by_id.get(&receiver) else { return self.unknown(cx.now, path, receiver, number) };
                 self.packet(cx, path, id, number, sealed)
             }
-            Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. } => {
+            Datagram::Answer { .. } | Datagram::Unknown { .. } | Datagram::OtherVersion { .. } | Datagram::Knock => {
                 Err(DropReason::NoDatagram)
             }
         }
@@ -150,6 +150,9 @@ impl Sessions {
         }
         if plan.new > 0 && !cx.queue.takes(Source::Session(peer.author), plan.new as usize, plan.bytes) {
             return Err(DropReason::NoPlace);
+        }
+        if plan.new > 0 {
+            peer.posted = Some(cx.now);
         }
         peer.session.accept(cx.now, path, number, len, ack_eliciting, || [self.entropy.bytes(), self.entropy.bytes()]);
         let mut posts = plan.posts.iter();
@@ -272,6 +275,11 @@ impl Sessions {
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {
         if !self.lobby.has(id) {
+            if self.knocks.has(path) {
+                // It pings because it was asked to, once a second.
+                self.reply(path, &packet::unknown(id, number));
+                return Err(DropReason::UnknownSession);
+            }
             let meter = self.unknowns.of(now, Prefix::of(path.peer.ip())).unwrap_or(&mut self.unknowns_of_others);
             if meter.when(now, UNKNOWN_INTERVAL, UNKNOWN_RATE) <= now {
                 meter.take(now, UNKNOWN_INTERVAL);

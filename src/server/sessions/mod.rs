@@ -17,13 +17,15 @@ mod archive;
 mod cursor;
 mod handshakes;
 mod intake;
+mod knocks;
 mod lobby;
 mod peer;
+mod turns;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use slab::Slab;
 
 use crate::log::{Known, Page, Request, RequestId, Start};
@@ -41,9 +43,9 @@ use crate::server::timers::Timers;
 use crate::session::{DEAD_AFTER, Entropy, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{History, Outcome, Welcome};
-use crate::wire::{CloseReason, Instance, Nick, Seq, SessionId, Timestamp, Who};
-use crate::work::{self, Work};
+use crate::wire::{CloseReason, Instance, Nick, SessionId, Timestamp, Who, packet};
 use archive::Archive;
+use knocks::Knocks;
 use lobby::Lobby;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 use peer::{Peer, Turn};
@@ -70,6 +72,7 @@ pub(super) struct Context<'a> {
     pub(super) rate: Option<Rate>,
     /// The most members.
     pub(super) members_max: usize,
+    pub(super) announce_each: usize,
     /// The members over text.
     pub(super) texts: &'a Members,
 }
@@ -96,6 +99,10 @@ pub(super) struct Sessions {
     /// How many *unknown* each prefix was sent, and those for which there is no meter.
     unknowns: Meters,
     unknowns_of_others: Meter,
+    /// Who was here before the server was started anew.
+    knocks: Knocks,
+    /// How often somebody came, went or moved.
+    moves: u64,
     /// Whose datagram is being handled.
     in_hand: Option<Who>,
 }
@@ -121,6 +128,8 @@ impl Sessions {
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
             unknowns: Meters::default(),
             unknowns_of_others: Meter::default(),
+            knocks: Knocks::default(),
+            moves: 0,
             in_hand: None,
         }
     }
@@ -146,10 +155,40 @@ impl Sessions {
         self.in_hand
     }
 
+    /// Where the members are: who talked last first, of those who did not who was heard last.
+    pub(super) fn places(&self) -> Vec<Path> {
+        let mut places: Vec<_> = self
+            .peers
+            .iter()
+            .map(|(_, peer)| (Reverse((peer.posted, peer.session.heard())), peer.session.path()))
+            .collect();
+        places.sort_unstable();
+        places.into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// A number that is another one when somebody came or went.
+    pub(super) const fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// Members were here before the server was started anew: they are knocked at.
+    pub(super) fn knock_at(&mut self, now: Instant, paths: impl IntoIterator<Item = Path>) {
+        let sockets = self.outgoing.len();
+        self.knocks = Knocks::new(paths.into_iter().filter(|path| path.socket.0 < sockets));
+        self.knock(now);
+    }
+
+    fn knock(&mut self, now: Instant) {
+        while let Some(path) = self.knocks.poll(now) {
+            self.reply(path, &packet::knock());
+        }
+    }
+
     /// The deadline has passed.
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let now = cx.now;
         self.lobby.expire(now);
+        self.knock(now);
         while let Some(id) = self.timers.expired(now) {
             let Some(peer) = self.peer_mut(id) else { continue };
             if peer.session.handle_timeout(now) {
@@ -174,7 +213,7 @@ impl Sessions {
     /// When [`Sessions::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let archive = self.archive.poll_timeout(now);
-        [self.timers.next(), self.lobby.expiry(), archive].into_iter().flatten().min()
+        [self.timers.next(), self.lobby.expiry(), self.knocks.poll_timeout(), archive].into_iter().flatten().min()
     }
 
     /// What is to be asked of the log next.
@@ -229,7 +268,7 @@ impl Sessions {
         cx.room.presence.recall_joined(cx.now, who, nick, author);
     }
 
-    /// The log has one entry more.
+    /// There are entries to be told.
     pub(super) fn log_grew(&mut self) {
         while let Some(id) = self.at_end.pop() {
             if let Some(peer) = self.peer_mut(id) {
@@ -254,7 +293,7 @@ impl Sessions {
         }
         room.posts.settle(author, post.counter, outcome);
         if let Some(&id) = self.by_author.get(&author) {
-            self.wake(id);
+            self.wake_first(id);
         }
     }
 
@@ -269,58 +308,6 @@ impl Sessions {
         if peer.present {
             room.presence.renamed(peer.who, &to, &before);
         }
-    }
-
-    /// Builds what is to be sent next through `socket`. False if there is nothing.
-    pub(super) fn build(&mut self, cx: &mut Context<'_>, socket: SocketId) -> bool {
-        while self.outgoing[socket.0].len() < BUILT_MAX {
-            let Some(id) = self.ready[socket.0].pop_front() else { break };
-            work::did(Work::Scanned, 1);
-            let Some(peer) = self.peers.get_mut(id.key()) else { continue };
-            if peer.turn != Turn::Ready(socket) {
-                // Its name was another one's, or it moved: it stands elsewhere too, or is looked at in vain.
-                continue;
-            }
-            peer.turn = Turn::Waiting;
-            if peer.session.path().socket == socket {
-                self.build_for(cx, socket, id);
-            } else {
-                self.wake(id);
-            }
-        }
-        self.check();
-        self.outgoing[socket.0].len() > 0
-    }
-
-    /// Builds the packets of one session's turn.
-    fn build_for(&mut self, cx: &mut Context<'_>, socket: SocketId, id: PeerId) {
-        let now = cx.now;
-        let Room { window, posts, presence, .. } = &mut *cx.room;
-        self.archive.serve(id, window);
-        let Some(peer) = self.peers.get_mut(id.key()) else { return };
-        let Some(author) = posts.get_mut(peer.author) else { return };
-        let outgoing = &mut self.outgoing[socket.0];
-        let (presence, texts, window) = (&*presence, cx.texts, &*window);
-        let people = |after| intake::people(presence, after, texts);
-        let mut packets = 0;
-        while packets < PACKETS_OF_A_TURN && outgoing.push(|out| peer.poll_packet(now, author, window, people, out)) {
-            packets += 1;
-        }
-        let wants_more = peer.wants(author, window.end());
-        let lacking: ArrayVec<Seq, 2> = peer.lacks(window).collect();
-        match peer.session.may_send(now) {
-            Err(paced) if wants_more => peer.paced = paced,
-            Ok(()) if wants_more && packets > 0 => self.wake(id),
-            Ok(()) if wants_more => {}
-            Ok(()) | Err(_) => {
-                peer.turn = Turn::AtEnd(self.at_end.len());
-                self.at_end.push(id);
-            }
-        }
-        for seq in lacking {
-            self.archive.want(seq, id);
-        }
-        self.arm(id);
     }
 
     /// Everything has its limit, whatever came in.
@@ -377,6 +364,7 @@ impl Sessions {
 
     fn close(&mut self, cx: &mut Context<'_>, id: PeerId, why: CloseReason) {
         self.leave_end(id);
+        self.moves += 1;
         let Some(mut peer) = self.peers.try_remove(id.key()) else { return };
         if !matches!(why, CloseReason::Left | CloseReason::TimedOut) {
             let socket = peer.session.path().socket;
@@ -422,35 +410,6 @@ impl Sessions {
 
     fn peer_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
         self.peers.get_mut(id.key()).map(|peer| &mut **peer)
-    }
-
-    /// Has the session looked at in its turn.
-    fn wake(&mut self, id: PeerId) {
-        self.leave_end(id);
-        let Some(peer) = self.peer_mut(id) else { return };
-        let socket = peer.session.path().socket;
-        if peer.begins().is_none() && peer.turn != Turn::Ready(socket) {
-            peer.turn = Turn::Ready(socket);
-            self.ready[socket.0].push_back(id);
-        }
-    }
-
-    /// Takes the session out of those that wait for the log to grow, if it is among them.
-    fn leave_end(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(id.key()) else { return };
-        let Turn::AtEnd(place) = peer.turn else { return };
-        peer.turn = Turn::Waiting;
-        self.at_end.swap_remove(place);
-        if let Some(moved) = self.at_end.get(place).and_then(|moved| self.peers.get_mut(moved.key())) {
-            moved.turn = Turn::AtEnd(place);
-        }
-    }
-
-    /// Has the session looked at when its deadline or its pacer's is there.
-    fn arm(&mut self, id: PeerId) {
-        let Some(peer) = self.peer(id) else { return };
-        let at = peer.paced.into_iter().fold(peer.session.poll_timeout(), Instant::min);
-        self.timers.arm(id, at);
     }
 }
 

@@ -43,6 +43,16 @@ pub(crate) struct Cargo {
     settled: bool,
 }
 
+/// What sessions are told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) window: &'a Window,
+    /// Up to here.
+    pub(crate) end: Seq,
+    /// Several who join or leave are told as a number.
+    pub(crate) is_large: bool,
+}
+
 /// Entries in a packet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Piece {
@@ -80,6 +90,8 @@ pub(crate) struct Peer {
     pub(crate) allowed: Part,
     /// Until when the pacer holds it back.
     pub(crate) paced: Option<Instant>,
+    /// When it last posted something new.
+    pub(crate) posted: Option<Instant>,
 }
 
 /// Who the member is.
@@ -117,12 +129,13 @@ impl Peer {
             asked: None,
             allowed,
             paced: None,
+            posted: None,
         }
     }
 
-    /// Entries that are to be read for it: what it cannot go on without, and what comes behind that.
-    pub(crate) fn lacks(&self, window: &Window) -> impl Iterator<Item = Seq> {
-        let next = self.cursor.next_run(window.end());
+    /// Entries before `end` that are to be read for it: what it cannot go on without, and what comes behind that.
+    pub(crate) fn lacks(&self, window: &Window, end: Seq) -> impl Iterator<Item = Seq> {
+        let next = self.cursor.next_run(end);
         let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
         ahead.filter(move |&seq| window.lacks(seq))
     }
@@ -154,7 +167,7 @@ impl Peer {
         &mut self,
         now: Instant,
         author: &mut Author,
-        window: &Window,
+        told: Told<'_>,
         people: impl FnOnce(Option<PersonId>) -> (bool, Vec<u8>),
         out: &mut Vec<u8>,
     ) -> Option<Path> {
@@ -177,8 +190,8 @@ impl Peer {
                 is_answered = writer.frame(&Frame::People(People::new(after, more, &encoded)));
             }
             for piece in &mut carried.pieces {
-                let Some(next) = cursor.next_run(window.end()) else { break };
-                let to = window.write_all(next.from, next.to, writer);
+                let Some(next) = cursor.next_run(told.end) else { break };
+                let to = told.window.write_all(next.from, next.to, told.is_large, writer);
                 if to == next.from {
                     break;
                 }

@@ -183,6 +183,12 @@ pub enum GapReason {
     Gone,
     /// The log cannot be read there.
     Unreadable,
+    /// So many have joined: in a large room they are counted.
+    Joined,
+    /// So many have left.
+    Left,
+    /// So many have joined or left.
+    CameAndWent,
     /// A code that this program does not know: they will not come.
     Other(u32),
 }
@@ -192,6 +198,9 @@ impl From<u32> for GapReason {
         match code {
             0 => Self::Gone,
             1 => Self::Unreadable,
+            2 => Self::Joined,
+            3 => Self::Left,
+            4 => Self::CameAndWent,
             code => Self::Other(code),
         }
     }
@@ -202,6 +211,9 @@ impl From<GapReason> for u32 {
         match why {
             GapReason::Gone => 0,
             GapReason::Unreadable => 1,
+            GapReason::Joined => 2,
+            GapReason::Left => 3,
+            GapReason::CameAndWent => 4,
             GapReason::Other(code) => code,
         }
     }

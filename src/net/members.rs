@@ -1,0 +1,83 @@
+//! Where the members are, kept for the next server: it knocks there.
+//!
+//! Owns: the file, beside the room's log, and its form: a line for each member, through which socket, where, and to which of
+//! our addresses it speaks; most recently heard first.
+//! Must not know: what a server does with that.
+//! Driven by: `cmd::serve` at the beginning, `server` now and then.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path as FilePath, PathBuf};
+
+use crate::server::{Path, SocketId};
+
+/// The file of members' places.
+#[derive(Clone, Debug)]
+pub struct MembersFile {
+    path: PathBuf,
+}
+
+impl MembersFile {
+    /// The one that belongs to the log in this file.
+    pub fn beside(log: &FilePath) -> Self {
+        let mut path = log.as_os_str().to_owned();
+        path.push(".members");
+        Self { path: path.into() }
+    }
+
+    /// Where members were, at most so many. A file that is not there, or cannot be read, has none; nor has a line that is none.
+    pub fn read(&self, most: usize) -> Vec<Path> {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        text.lines().filter_map(parse).take(most).collect()
+    }
+
+    /// They are here now.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(&self, members: &[Path]) -> io::Result<()> {
+        let mut lines = String::new();
+        for Path { socket, peer, local } in members {
+            let local = local.map_or_else(|| "-".into(), |local| local.to_string());
+            let _ = writeln!(lines, "{} {peer} {local}", socket.0);
+        }
+        // What is lost with the power is not worth waiting for the disk.
+        let mut aside = self.path.clone().into_os_string();
+        aside.push(".new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(lines.as_bytes())?;
+        fs::rename(&aside, &self.path)
+    }
+}
+
+fn parse(line: &str) -> Option<Path> {
+    let mut words = line.split(' ');
+    let (socket, peer, local) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+    let local = if local == "-" { None } else { Some(local.parse().ok()?) };
+    Some(Path { socket: SocketId(socket), peer, local })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_read_back_in_their_order_and_what_is_no_line_is_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("room.db");
+        let file = MembersFile::beside(&log);
+        assert!(file.read(10).is_empty());
+        let v4 = Path { socket: SocketId(0), peer: ([10, 1, 2, 3], 4567).into(), local: None };
+        let v6 = Path { socket: SocketId(1), peer: "[::1]:99".parse().unwrap(), local: "::1".parse().ok() };
+        file.write(&[v4, v6]).unwrap();
+        assert_eq!((file.read(10), file.read(1)), (vec![v4, v6], vec![v4]));
+        fs::write(
+            folder.path().join("room.db.members"),
+            "x 10.0.0.1:5 -\n0 10.0.0.1 -\n0 10.0.0.1:5\n0 10.0.0.1:5 y\n",
+        )
+        .unwrap();
+        assert!(file.read(10).is_empty());
+    }
+}

@@ -1,0 +1,114 @@
+//! Whose turn it is to be sent something.
+//!
+//! Owns: the order in which sessions make packets: those that are ready, by socket; those that have been sent everything; those
+//! that wait for a time.
+//! Must not know: what is in packets; `peer` puts them together.
+//! Driven by: `sessions`.
+
+use arrayvec::ArrayVec;
+
+use super::intake;
+use super::peer::{Told, Turn};
+use super::{BUILT_MAX, Context, PACKETS_OF_A_TURN, Sessions};
+use crate::server::ids::{PeerId, SocketId};
+use crate::server::room::Room;
+use crate::time::Instant;
+use crate::wire::Seq;
+use crate::work::{self, Work};
+
+impl Sessions {
+    /// Builds what is to be sent next through `socket`. False if there is nothing.
+    pub(in crate::server) fn build(&mut self, cx: &mut Context<'_>, socket: SocketId) -> bool {
+        while self.outgoing[socket.0].len() < BUILT_MAX {
+            let Some(id) = self.ready[socket.0].pop_front() else { break };
+            work::did(Work::Scanned, 1);
+            let Some(peer) = self.peers.get_mut(id.key()) else { continue };
+            if peer.turn != Turn::Ready(socket) {
+                // Its name was another one's, or it moved: it stands elsewhere too, or is looked at in vain.
+                continue;
+            }
+            peer.turn = Turn::Waiting;
+            if peer.session.path().socket == socket {
+                self.build_for(cx, socket, id);
+            } else {
+                self.wake(id);
+            }
+        }
+        self.check();
+        self.outgoing[socket.0].len() > 0
+    }
+
+    /// Builds the packets of one session's turn.
+    fn build_for(&mut self, cx: &mut Context<'_>, socket: SocketId, id: PeerId) {
+        let now = cx.now;
+        let is_large = self.by_id.len() > cx.announce_each;
+        let Room { window, posts, presence, announcements, .. } = &mut *cx.room;
+        self.archive.serve(id, window);
+        let Some(peer) = self.peers.get_mut(id.key()) else { return };
+        let Some(author) = posts.get_mut(peer.author) else { return };
+        let outgoing = &mut self.outgoing[socket.0];
+        let (presence, texts, window) = (&*presence, cx.texts, &*window);
+        let people = |after| intake::people(presence, after, texts);
+        let told = Told { window, end: announcements.told(), is_large };
+        let mut packets = 0;
+        while packets < PACKETS_OF_A_TURN && outgoing.push(|out| peer.poll_packet(now, author, told, people, out)) {
+            packets += 1;
+        }
+        let wants_more = peer.wants(author, told.end);
+        let lacking: ArrayVec<Seq, 2> = peer.lacks(window, told.end).collect();
+        match peer.session.may_send(now) {
+            Err(paced) if wants_more => peer.paced = paced,
+            Ok(()) if wants_more && packets > 0 => self.wake(id),
+            Ok(()) if wants_more => {}
+            Ok(()) | Err(_) => {
+                peer.turn = Turn::AtEnd(self.at_end.len());
+                self.at_end.push(id);
+            }
+        }
+        for seq in lacking {
+            self.archive.want(seq, id);
+        }
+        self.arm(id);
+    }
+
+    /// Has the session looked at in its turn.
+    pub(super) fn wake(&mut self, id: PeerId) {
+        self.leave_end(id);
+        let Some(peer) = self.peer_mut(id) else { return };
+        let socket = peer.session.path().socket;
+        if peer.begins().is_none() && peer.turn != Turn::Ready(socket) {
+            peer.turn = Turn::Ready(socket);
+            self.ready[socket.0].push_back(id);
+        }
+    }
+
+    /// As [`Sessions::wake`], before all others: who posted waits for a word, and the rest of a large room takes long.
+    pub(super) fn wake_first(&mut self, id: PeerId) {
+        self.leave_end(id);
+        let Some(peer) = self.peer_mut(id) else { return };
+        let socket = peer.session.path().socket;
+        if peer.begins().is_none() {
+            // It may stand further behind as well, and is looked at there in vain.
+            peer.turn = Turn::Ready(socket);
+            self.ready[socket.0].push_front(id);
+        }
+    }
+
+    /// Takes the session out of those that wait for the log to grow, if it is among them.
+    pub(super) fn leave_end(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id.key()) else { return };
+        let Turn::AtEnd(place) = peer.turn else { return };
+        peer.turn = Turn::Waiting;
+        self.at_end.swap_remove(place);
+        if let Some(moved) = self.at_end.get(place).and_then(|moved| self.peers.get_mut(moved.key())) {
+            moved.turn = Turn::AtEnd(place);
+        }
+    }
+
+    /// Has the session looked at when its deadline or its pacer's is there.
+    pub(super) fn arm(&mut self, id: PeerId) {
+        let Some(peer) = self.peer(id) else { return };
+        let at = peer.paced.into_iter().fold(peer.session.poll_timeout(), Instant::min);
+        self.timers.arm(id, at);
+    }
+}
