@@ -10,8 +10,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
 
 use crate::server::{Path, SocketId};
+
+/// For how long an address is somebody's. Chosen: NATs have forgotten it by then, and whoever is there looks for the server by
+/// itself every four seconds.
+const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// The file of members' places.
 #[derive(Clone, Debug)]
@@ -27,8 +32,15 @@ impl MembersFile {
         Self { path: path.into() }
     }
 
-    /// Where members were, at most so many. A file that is not there, or cannot be read, has none; nor has a line that is none.
+    /// Where members were, at most so many. A file that is not there, cannot be read, or was last written longer ago than
+    /// [`KNOWN_FOR`] has none; nor has a line that is none.
     pub fn read(&self, most: usize) -> Vec<Path> {
+        let age = fs::metadata(&self.path)
+            .and_then(|metadata| metadata.modified())
+            .map(|at| at.elapsed().unwrap_or_default());
+        if !age.is_ok_and(|age| age <= KNOWN_FOR) {
+            return Vec::new();
+        }
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         text.lines().filter_map(parse).take(most).collect()
     }
@@ -73,6 +85,10 @@ mod tests {
         let v6 = Path { socket: SocketId(1), peer: "[::1]:99".parse().unwrap(), local: "::1".parse().ok() };
         file.write(&[v4, v6]).unwrap();
         assert_eq!((file.read(10), file.read(1)), (vec![v4, v6], vec![v4]));
+        let written = OpenOptions::new().write(true).open(folder.path().join("room.db.members")).unwrap();
+        let long_ago = std::time::SystemTime::now() - KNOWN_FOR - Duration::from_secs(1);
+        written.set_modified(long_ago).unwrap();
+        assert!(file.read(10).is_empty(), "too long ago");
         fs::write(
             folder.path().join("room.db.members"),
             "x 10.0.0.1:5 -\n0 10.0.0.1 -\n0 10.0.0.1:5\n0 10.0.0.1:5 y\n",

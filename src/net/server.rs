@@ -46,6 +46,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How often it is written down where the members are, if that changed. Chosen: who came within that comes back by itself.
 const KEEP_MEMBERS: Duration = Duration::from_secs(1);
 
+/// The same if it did not: a file that was not written for long is not believed.
+const KEEP_SAME: Duration = Duration::from_secs(60);
+
 const SIGNALS: Token = Token(0);
 const OUTPUT: Token = Token(1);
 const LOG: Token = Token(2);
@@ -147,11 +150,19 @@ impl<S: Store> ServerLoop<S> {
         self.members = Some(file);
     }
 
-    /// Writes down where the members are, now and then, if that changed.
+    /// When it is to be written down where the members are.
+    fn keep_members_at(&self) -> Option<Instant> {
+        self.members.as_ref()?;
+        let (at, moves) = self.kept;
+        let is_same = moves == self.server.moves();
+        (!is_same || self.server.members() > 0).then(|| at + if is_same { KEEP_SAME } else { KEEP_MEMBERS })
+    }
+
+    /// Writes down where the members are, now and then.
     fn keep_members(&mut self) {
         let (now, moves) = (self.clock.now(), self.server.moves());
         let Some(file) = &self.members else { return };
-        if self.kept.1 == moves || now < self.kept.0 + KEEP_MEMBERS {
+        if self.keep_members_at().is_none_or(|at| now < at) {
             return;
         }
         self.kept = (now, moves);
@@ -261,8 +272,7 @@ impl<S: Store> ServerLoop<S> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let keep = (self.members.is_some() && self.kept.1 != self.server.moves()).then(|| self.kept.0 + KEEP_MEMBERS);
-        let next = [self.server.poll_timeout(), self.maintain, keep].into_iter().flatten().min();
+        let next = [self.server.poll_timeout(), self.maintain, self.keep_members_at()].into_iter().flatten().min();
         next.map(|at| at.saturating_since(self.clock.now()))
     }
 

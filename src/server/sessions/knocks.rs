@@ -40,6 +40,11 @@ impl Knocks {
         Self { waiting: paths.into_iter().collect(), ..Self::default() }
     }
 
+    /// Those who are not back, and not given up.
+    pub(super) fn expected(&self) -> impl Iterator<Item = Path> + '_ {
+        self.knocked.keys().chain(&self.waiting).copied()
+    }
+
     /// Whether this one was knocked at and is not back: what it is told is owed.
     pub(super) fn has(&self, path: Path) -> bool {
         self.knocked.contains_key(&path)
@@ -101,6 +106,7 @@ mod tests {
         let first: Vec<_> = std::iter::from_fn(|| knocks.poll(now)).collect();
         assert_eq!(first, all[..AT_ONCE]);
         knocks.is_back(all[7]);
+        assert_eq!(knocks.expected().count(), 999);
         assert_eq!((knocks.poll(now), knocks.poll(now)), (Some(all[AT_ONCE]), None));
         assert!(!knocks.has(all[7]) && knocks.has(all[8]));
     }

@@ -163,7 +163,8 @@ impl Sessions {
             .map(|(_, peer)| (Reverse((peer.posted, peer.session.heard())), peer.session.path()))
             .collect();
         places.sort_unstable();
-        places.into_iter().map(|(_, path)| path).collect()
+        // Should this server break as well, those who are not back yet are still expected.
+        places.into_iter().map(|(_, path)| path).chain(self.knocks.expected()).collect()
     }
 
     /// A number that is another one when somebody came or went.
