@@ -32,8 +32,8 @@ impl MembersFile {
         Self { path: path.into() }
     }
 
-    /// Where members were, at most so many. A file that is not there, cannot be read, or was last written longer ago than
-    /// [`KNOWN_FOR`] has none; nor has a line that is none.
+    /// Where members were, at most so many. A file that is not there, cannot be read, or was last written more than ten
+    /// minutes ago has none; nor has a line that is none.
     pub fn read(&self, most: usize) -> Vec<Path> {
         let age = fs::metadata(&self.path)
             .and_then(|metadata| metadata.modified())
