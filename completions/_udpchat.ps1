@@ -159,7 +159,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Run so often with the same members, and report the medians')
             [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'The server''s process: report its time on a processor by delivery, and its memory (Linux)')
             [CompletionResult]::new('--restart', '--restart', [CompletionResultType]::ParameterName, 'When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back')
-            [CompletionResult]::new('--present', '--present', [CompletionResultType]::ParameterName, 'Let the members in all at once, each announced, while two of them talk; measure that alone')
+            [CompletionResult]::new('--present', '--present', [CompletionResultType]::ParameterName, 'Let the members in all at once, with sessions, each announced, while two of them talk; measure that alone')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as one JSON object')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; up to three times (RUST_LOG overrides it)')

@@ -148,7 +148,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --repeat 'Run so often with the same members, and report the medians'
             cand --pid 'The server''s process: report its time on a processor by delivery, and its memory (Linux)'
             cand --restart 'When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back'
-            cand --present 'Let the members in all at once, each announced, while two of them talk; measure that alone'
+            cand --present 'Let the members in all at once, with sessions, each announced, while two of them talk; measure that alone'
             cand --json 'Report as one JSON object'
             cand -v 'Say more on stderr; up to three times (RUST_LOG overrides it)'
             cand --verbose 'Say more on stderr; up to three times (RUST_LOG overrides it)'

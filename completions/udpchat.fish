@@ -110,7 +110,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l rate -d 'Open 
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l repeat -d 'Run so often with the same members, and report the medians' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l pid -d 'The server\'s process: report its time on a processor by delivery, and its memory (Linux)' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l restart -d 'When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l present -d 'Let the members in all at once, each announced, while two of them talk; measure that alone'
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l present -d 'Let the members in all at once, with sessions, each announced, while two of them talk; measure that alone'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l json -d 'Report as one JSON object'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -358,7 +358,7 @@ pub struct Bench {
     #[arg(long)]
     pub pid: Option<u32>,
 
-    /// Let the members in all at once, each announced, while two of them talk; measure that alone
+    /// Let the members in all at once, with sessions, each announced, while two of them talk; measure that alone
     #[arg(long, conflicts_with_all = ["window", "rate", "messages", "duration", "repeat", "size", "senders"])]
     pub present: bool,
 

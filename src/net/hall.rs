@@ -267,7 +267,10 @@ impl Coming {
                     *count += usize::from(here[member].replace(now).is_none());
                 }
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
-                Event::Gap { .. } => *batches += 1,
+                Event::Gap { count, .. } => {
+                    *batches += 1;
+                    *moves += if member == 0 { count } else { 0 };
+                }
                 Event::Entry { encoded, .. } => match Entry::decode(&encoded) {
                     Some(Entry::Said { text, .. }) => {
                         if let Ok(number) = text.trim().parse() {

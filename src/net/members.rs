@@ -12,6 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
+use super::state::with_suffix;
 use crate::server::{Path, SocketId};
 
 /// For how long an address is somebody's. Chosen: NATs have forgotten it by then, and whoever is there looks for the server by
@@ -27,9 +28,7 @@ pub struct MembersFile {
 impl MembersFile {
     /// The one that belongs to the log in this file.
     pub fn beside(log: &FilePath) -> Self {
-        let mut path = log.as_os_str().to_owned();
-        path.push(".members");
-        Self { path: path.into() }
+        Self { path: with_suffix(log, ".members") }
     }
 
     /// Where members were, at most so many. A file that is not there, cannot be read, or was last written more than ten
@@ -56,8 +55,7 @@ impl MembersFile {
             let _ = writeln!(lines, "{} {peer} {local}", socket.0);
         }
         // What is lost with the power is not worth waiting for the disk.
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(".new");
+        let aside = with_suffix(&self.path, ".new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
         file.write_all(lines.as_bytes())?;
         fs::rename(&aside, &self.path)

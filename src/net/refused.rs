@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::state::write_aside;
+use super::state::{with_suffix, write_aside};
 use crate::server::REFUSED_FOR;
 use crate::wire::{Timestamp, Who};
 
@@ -25,9 +25,7 @@ pub struct RefusedFile {
 impl RefusedFile {
     /// The one that belongs to the server whose key is in `key`.
     pub fn beside(key: &Path) -> Self {
-        let mut path = key.as_os_str().to_owned();
-        path.push(".refused");
-        Self { path: path.into() }
+        Self { path: with_suffix(key, ".refused") }
     }
 
     /// The keys that are still refused, and for how long. A file that is not there, or cannot be read, refuses nobody; nor

@@ -290,6 +290,13 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// A file beside another one: its name and what is added to it.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Writes a file whole or not at all, in the place of one that may be there, for nobody but its owner.
 ///
 /// # Errors

@@ -51,10 +51,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// twice as long each time, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; whoever makes sessions end
 /// as fast as they begin makes little of it.
 const COMEBACK: Duration = Duration::from_millis(100);
+const COMEBACK_MAX: Duration = Duration::from_secs(15);
+
 /// A knock in this time after another one is ignored (PROTOCOL 2.11): who forges them makes the client ping its own server.
 const KNOCK_PAUSE: Duration = Duration::from_secs(1);
-
-const COMEBACK_MAX: Duration = Duration::from_secs(15);
 
 /// A session that stood for so long came to something: the pauses begin anew with the next one (PROTOCOL 2.4).
 pub(super) const STOOD: Duration = Duration::from_secs(10);

@@ -275,14 +275,13 @@ impl Sessions {
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {
         if !self.lobby.has(id) {
-            if self.knocks.has(path) {
-                // It pings because it was asked to, once a second.
-                self.reply(path, &packet::unknown(id, number));
-                return Err(DropReason::UnknownSession);
-            }
+            // Who was knocked at pings because it was asked to, once a second: it is owed an answer.
+            let is_owed = self.knocks.has(path);
             let meter = self.unknowns.of(now, Prefix::of(path.peer.ip())).unwrap_or(&mut self.unknowns_of_others);
-            if meter.when(now, UNKNOWN_INTERVAL, UNKNOWN_RATE) <= now {
-                meter.take(now, UNKNOWN_INTERVAL);
+            if is_owed || meter.when(now, UNKNOWN_INTERVAL, UNKNOWN_RATE) <= now {
+                if !is_owed {
+                    meter.take(now, UNKNOWN_INTERVAL);
+                }
                 self.reply(path, &packet::unknown(id, number));
             }
         }

@@ -27,8 +27,9 @@ const TIMES: u32 = 3;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Knocks {
-    /// Most recently heard first.
+    /// Most recently heard first; those who came back by themselves are not expected any more.
     waiting: VecDeque<Path>,
+    expected: BTreeSet<Path>,
     /// Who was knocked at, how often, and until when it is waited for.
     knocked: BTreeMap<Path, (u32, Instant)>,
     due: BTreeSet<(Instant, Path)>,
@@ -37,12 +38,13 @@ pub(super) struct Knocks {
 impl Knocks {
     /// Those who were there, most recently heard first.
     pub(super) fn new(paths: impl IntoIterator<Item = Path>) -> Self {
-        Self { waiting: paths.into_iter().collect(), ..Self::default() }
+        let waiting: VecDeque<_> = paths.into_iter().collect();
+        Self { expected: waiting.iter().copied().collect(), waiting, ..Self::default() }
     }
 
     /// Those who are not back, and not given up.
     pub(super) fn expected(&self) -> impl Iterator<Item = Path> + '_ {
-        self.knocked.keys().chain(&self.waiting).copied()
+        self.expected.iter().copied()
     }
 
     /// Whether this one was knocked at and is not back: what it is told is owed.
@@ -52,6 +54,7 @@ impl Knocks {
 
     /// It is back.
     pub(super) fn is_back(&mut self, path: Path) {
+        self.expected.remove(&path);
         if let Some((_, at)) = self.knocked.remove(&path) {
             self.due.remove(&(at, path));
         }
@@ -66,13 +69,18 @@ impl Knocks {
                 self.wait_for(now, path, times + 1);
                 return Some(path);
             }
+            self.expected.remove(&path);
         }
         if self.knocked.len() >= AT_ONCE {
             return None;
         }
-        let path = self.waiting.pop_front()?;
-        self.wait_for(now, path, 1);
-        Some(path)
+        while let Some(path) = self.waiting.pop_front() {
+            if self.expected.contains(&path) && !self.knocked.contains_key(&path) {
+                self.wait_for(now, path, 1);
+                return Some(path);
+            }
+        }
+        None
     }
 
     /// When [`Knocks::poll`] is worth a call.
@@ -82,9 +90,7 @@ impl Knocks {
 
     fn wait_for(&mut self, now: Instant, path: Path, times: u32) {
         let at = now + AGAIN;
-        if let Some((_, before)) = self.knocked.insert(path, (times, at)) {
-            self.due.remove(&(before, path));
-        }
+        self.knocked.insert(path, (times, at));
         self.due.insert((at, path));
     }
 }
@@ -109,6 +115,9 @@ mod tests {
         assert_eq!(knocks.expected().count(), 999);
         assert_eq!((knocks.poll(now), knocks.poll(now)), (Some(all[AT_ONCE]), None));
         assert!(!knocks.has(all[7]) && knocks.has(all[8]));
+        knocks.is_back(all[AT_ONCE + 1]);
+        knocks.is_back(all[8]);
+        assert_eq!(knocks.poll(now), Some(all[AT_ONCE + 2]), "the one between came back by itself");
     }
 
     #[test]

@@ -101,7 +101,7 @@ pub(super) struct Sessions {
     unknowns_of_others: Meter,
     /// Who was here before the server was started anew.
     knocks: Knocks,
-    /// How often somebody came, went or moved.
+    /// How often somebody came or went.
     moves: u64,
     /// Whose datagram is being handled.
     in_hand: Option<Who>,
