@@ -52,6 +52,10 @@ pub enum Manner {
     Bye(CloseReason),
     /// It is honest, and each packet draws an *unknown* besides, which anybody could have forged.
     Unknowns,
+    /// Each handshake draws a welcome and a goodbye, and it knocks all the time, which anybody could do in its name.
+    Knocks,
+    /// It is honest, and knocks all the time.
+    KnocksOnly,
     /// Each hello draws a fresh token.
     Tokens,
     /// It says nothing after the welcome.
@@ -65,7 +69,7 @@ pub enum Manner {
 impl Manner {
     fn choose(u: &mut Unstructured<'_>) -> Result<Self> {
         let why = CloseReason::from(u.int_in_range(0..=10)?);
-        Ok(match u.int_in_range(0..=9)? {
+        Ok(match u.int_in_range(0..=11)? {
             0 => Self::WelcomeAndBye(CloseReason::ServerEnds),
             1 => Self::WelcomeAndBye(why),
             2 => Self::Bye(CloseReason::TimedOut),
@@ -73,6 +77,8 @@ impl Manner {
             4 => Self::Unknowns,
             5 => Self::Tokens,
             6 => Self::Silence,
+            7 => Self::Knocks,
+            8 => Self::KnocksOnly,
             _ => Self::Anything,
         })
     }
@@ -269,10 +275,14 @@ impl<'a, 'b> Hostile<'a, 'b> {
         let welcome = Frame::Welcome { welcome, nick: "jill", software: "mallory" };
         let frames: Vec<Frame<'_>> = match self.manner {
             Manner::WelcomeAndBye(why) => vec![welcome, Frame::Bye(why)],
+            Manner::Knocks => vec![welcome, Frame::Bye(CloseReason::ServerEnds)],
             Manner::Bye(why) => vec![Frame::Bye(why)],
-            Manner::Unknowns | Manner::Tokens | Manner::Silence | Manner::ByeAtPost(_) | Manner::Anything => {
-                vec![welcome]
-            }
+            Manner::Unknowns
+            | Manner::KnocksOnly
+            | Manner::Tokens
+            | Manner::Silence
+            | Manner::ByeAtPost(_)
+            | Manner::Anything => vec![welcome],
         };
         let mut sent = Vec::new();
         for frame in frames {
@@ -299,7 +309,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
             if let Frame::Post { counter, .. } = frame {
                 self.bases.counter = counter;
                 has_post = true;
-                if self.manner == Manner::Unknowns {
+                if matches!(self.manner, Manner::Unknowns | Manner::KnocksOnly) {
                     writer.frame(&Frame::Settled { counter, outcome: Outcome::Accepted(Seq(counter)) });
                 }
             }
@@ -312,23 +322,43 @@ impl<'a, 'b> Hostile<'a, 'b> {
                 session.seal_raw(writer.plain(), &mut out);
                 sent.push(out);
             }
+            Manner::KnocksOnly => {
+                let mut out = Vec::new();
+                session.seal_raw(writer.plain(), &mut out);
+                sent.push(out);
+            }
             Manner::ByeAtPost(why) if has_post => {
                 let mut out = Vec::new();
                 session.bye(why, &mut out);
                 sent.push(out);
             }
             Manner::Anything => sent.extend(self.anything()),
-            Manner::WelcomeAndBye(_) | Manner::Bye(_) | Manner::Tokens | Manner::Silence | Manner::ByeAtPost(_) => {}
+            Manner::WelcomeAndBye(_)
+            | Manner::Bye(_)
+            | Manner::Knocks
+            | Manner::Tokens
+            | Manner::Silence
+            | Manner::ByeAtPost(_) => {}
         }
         sent
     }
 
     /// What it says of its own accord.
     fn act(&mut self) -> Vec<Vec<u8>> {
-        if self.manner != Manner::Anything {
-            return vec![];
+        match self.manner {
+            Manner::Knocks | Manner::KnocksOnly => return vec![packet::knock().to_vec()],
+            Manner::Anything => {}
+            Manner::WelcomeAndBye(_)
+            | Manner::Bye(_)
+            | Manner::Unknowns
+            | Manner::Tokens
+            | Manner::Silence
+            | Manner::ByeAtPost(_) => return vec![],
         }
         let mut sent: Vec<_> = self.anything().into_iter().collect();
+        if self.u.ratio(1, 4).unwrap_or(false) {
+            sent.push(packet::knock().to_vec());
+        }
         let noise: std::result::Result<[u8; 40], _> = self.u.arbitrary();
         if let Ok(mut noise) = noise {
             noise[0] |= 0xf8;

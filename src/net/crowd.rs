@@ -13,6 +13,7 @@ use mio::net::UdpSocket;
 use super::state::{make_key, random};
 use crate::client::member::Member;
 use crate::client::{Event, Identity};
+use crate::session::StaticKey;
 use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::entry::Entry;
@@ -22,6 +23,8 @@ use crate::wire::frame::PostKind;
 pub(super) struct Crowd {
     server: SocketAddr,
     present: bool,
+    /// Of those who are still to come: who joins has a key already.
+    keys: Vec<StaticKey>,
     members: Vec<Member>,
     /// When each is to be looked at; those that moved are known by not being the member's own any more.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -29,16 +32,18 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// Nobody yet. `present`: the room is told of each.
-    pub(super) const fn new(server: SocketAddr, present: bool) -> Self {
-        Self { server, present, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
+    /// Nobody yet, but keys for so many. `present`: the room is told of each.
+    pub(super) fn new(server: SocketAddr, present: bool, members: usize) -> Self {
+        let keys = std::iter::repeat_with(make_key).take(members).collect();
+        Self { server, present, keys, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
     }
 
     /// One more, who begins to look for the server.
     pub(super) fn add(&mut self, now: Instant) {
         let number = self.members.len();
         let nick = format!("b{number}").parse().expect("it is short and plain");
-        let identity = Identity::new(make_key(), Instance(random()), random());
+        let key = self.keys.pop().unwrap_or_else(make_key);
+        let identity = Identity::new(key, Instance(random()), random());
         let identity = Identity { unnamed: !self.present, present: self.present, ..identity };
         self.members.push(Member::new(now, self.server, nick, identity));
         self.armed.push(None);
@@ -47,6 +52,11 @@ impl Crowd {
     /// Whether the member has a session.
     pub(super) fn is_here(&self, member: usize) -> bool {
         self.members[member].is_here()
+    }
+
+    /// Whether what comes next for the member may take public-key work.
+    pub(super) fn is_shaking(&self, member: usize) -> bool {
+        self.members[member].is_shaking()
     }
 
     /// Says something; returns which post of the member's that is.

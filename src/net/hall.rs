@@ -4,6 +4,7 @@
 //! Must not know: what the numbers mean.
 //! Driven by: `cmd::bench`.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Child, Command};
@@ -65,6 +66,8 @@ struct Coming {
     here: Vec<Option<Instant>>,
     /// How many have begun.
     begun: usize,
+    /// Those who shake hands, and to whom something came.
+    at_the_door: VecDeque<usize>,
     count: usize,
     announced: u64,
     batches: u64,
@@ -133,11 +136,12 @@ impl Coming {
             next_message: clock.now() + Duration::from_secs(3600),
             clock,
             sockets,
-            crowd: Crowd::new(plan.server, plan.present),
+            crowd: Crowd::new(plan.server, plan.present, plan.members),
             inbox,
             talk: Talk::default(),
             here: vec![None; plan.members],
             begun: 0,
+            at_the_door: VecDeque::new(),
             count: 0,
             announced: 0,
             batches: 0,
@@ -232,7 +236,7 @@ impl Coming {
         let now = self.clock.now();
         let next = [self.crowd.next_timeout(), Some(self.next_message)].into_iter().flatten().min();
         let timeout = next.map_or(Duration::ZERO, |at| at.saturating_since(now)).min(Duration::from_millis(50));
-        let timeout = if timeout < SPIN { Duration::ZERO } else { timeout - SPIN };
+        let timeout = if timeout < SPIN || !self.at_the_door.is_empty() { Duration::ZERO } else { timeout - SPIN };
         let mut events = Events::with_capacity(1024);
         match self.poll.poll(&mut events, Some(timeout)) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -242,8 +246,18 @@ impl Coming {
             if index % AT_ONCE == AT_ONCE - 1 {
                 self.look_after_talkers();
             }
-            self.take_in(event.token().0);
+            // Each has a machine of its own: nobody is held up by the handshakes of others.
+            let member = event.token().0;
+            if member < self.begun && self.crowd.is_shaking(member) {
+                self.at_the_door.push_back(member);
+            } else {
+                self.take_in(member);
+            }
         }
+        for member in self.at_the_door.drain(..AT_ONCE.min(self.at_the_door.len())).collect::<Vec<_>>() {
+            self.take_in(member);
+        }
+        self.look_after_talkers();
         let mut expired = 0;
         while let Some(member) = self.crowd.expired(self.clock.now()) {
             self.crowd.send(self.clock.now(), member, &self.sockets[member]);

@@ -184,7 +184,7 @@ impl Load {
         }
         let events = Events::with_capacity(1024);
         // A thousand announcements to a thousand members are not what is measured.
-        let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server, false));
+        let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server, false, sockets.len()));
         Ok(Self { poll, events, clock: Clock::start(), sockets, crowd, inbox, idle: Duration::ZERO })
     }
 

@@ -272,7 +272,7 @@ impl Server {
         self.text.expire(now, self.config.text_idle, &self.queue);
         let end = self.room.window.end();
         if self.room.announcements.handle_timeout(self.now, end) {
-            self.sessions.log_grew();
+            self.sessions.log_grew(self.now);
         }
         let (sessions, mut cx) = self.split();
         sessions.handle_timeout(&mut cx);
@@ -382,7 +382,7 @@ impl Server {
         let waits = is_presence && self.sessions.len() > self.config.announce_each;
         let end = self.room.window.end();
         if self.room.announcements.append(self.now, end, waits) {
-            self.sessions.log_grew();
+            self.sessions.log_grew(self.now);
         }
         let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
             self.appended_elsewhere(appended, transcript);

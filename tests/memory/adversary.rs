@@ -119,6 +119,8 @@ fn each_way_to_end_sessions_as_soon_as_they_begin_comes_to_little() {
         Manner::Bye(CloseReason::ServerEnds),
         Manner::Bye(CloseReason::TimedOut),
         Manner::Unknowns,
+        Manner::Knocks,
+        Manner::KnocksOnly,
         Manner::Tokens,
         Manner::Silence,
     ];
@@ -128,7 +130,7 @@ fn each_way_to_end_sessions_as_soon_as_they_begin_comes_to_little() {
             assert!(report.violations.is_empty(), "{manner:?}, stays: {stays}: {:?}", report.violations);
             assert!(report.told < 60, "{manner:?}, stays: {stays}: {} things told in a minute", report.told);
             let tries = report.finishes.len();
-            if stays && matches!(manner, Manner::WelcomeAndBye(_) | Manner::Unknowns) {
+            if stays && matches!(manner, Manner::WelcomeAndBye(_) | Manner::Knocks | Manner::Unknowns) {
                 assert!((8..=15).contains(&tries), "{manner:?}: it goes on trying, {tries} times in a minute");
             }
             if let Manner::Bye(_) = manner {

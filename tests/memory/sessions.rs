@@ -625,6 +625,26 @@ fn whoever_forges_an_unknown_makes_a_new_session_stand_beside_the_old_one_and_no
 }
 
 #[test]
+fn whoever_forges_knocks_makes_a_member_ping_its_server_once_a_second_and_no_more() {
+    let mut world = World::new();
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.wait(Duration::from_secs(1), &mut [&mut jill]);
+    let mut pings = 0;
+    for _ in 0..300 {
+        world.wait(Duration::from_millis(10), &mut [&mut jill]);
+        jill.member.handle_datagram(world.now, server(), &packet::knock());
+        while let Some(packet) = jill.member.poll_transmit().map(<[u8]>::to_vec) {
+            jill.member.transmitted(world.now);
+            world.receive(jill.address, &packet);
+            pings += 1;
+        }
+    }
+    assert_eq!(pings, 3);
+    assert_eq!(jill.events.iter().filter(|event| matches!(event, Event::Here { .. })).count(), 1);
+}
+
+#[test]
 fn a_flood_of_text_does_not_keep_a_member_from_speaking() {
     let mut world = World::new();
     let mut jill = Peer::new("jill", 1);

@@ -98,6 +98,11 @@ impl Attempt {
         }
     }
 
+    /// Whether what comes next may take public-key work.
+    pub(super) const fn is_shaking(&self) -> bool {
+        matches!(self.stage, Stage::Seeking { .. } | Stage::Greeting { .. })
+    }
+
     /// Whether no token has come yet.
     pub(super) const fn is_seeking(&self) -> bool {
         matches!(self.stage, Stage::Seeking { .. })

@@ -158,6 +158,11 @@ impl Member {
         self.link.is_some()
     }
 
+    /// Whether what comes next may take public-key work.
+    pub fn is_shaking(&self) -> bool {
+        self.attempt.as_ref().is_some_and(Attempt::is_shaking)
+    }
+
     /// Whether no token has come, and there was no session before.
     pub fn is_seeking(&self) -> bool {
         self.link.is_none() && self.attempt.as_ref().is_some_and(Attempt::is_seeking)
@@ -369,7 +374,9 @@ impl Member {
         }
         self.knocked = Some(self.now);
         match (&mut self.attempt, &mut self.link) {
-            (Some(attempt), _) => attempt.hurry(self.now),
+            // What backs off from sessions that came to nothing goes on doing so.
+            (Some(attempt), _) if self.comebacks <= 1 => attempt.hurry(self.now),
+            (Some(_), _) => {}
             (None, Some(link)) => link.session.ping(0),
             (None, None) => {}
         }

@@ -18,21 +18,30 @@ use crate::time::Instant;
 /// trip of 200 ms some 2,000 are back in a second.
 const AT_ONCE: usize = 512;
 
-/// How long it is waited for one before it is knocked at again. Chosen: a client answers once a second.
+/// Those who are knocked at first, before anybody is back. Chosen: who talks is among them, and does not wait for a crowd;
+/// each who is back makes place for two, up to [`AT_ONCE`].
+const AT_FIRST: usize = 32;
+
+/// How long it is waited for one before it is knocked at again, twice as long each time; it holds nobody else up then. Chosen:
+/// a client answers once a second.
 const AGAIN: Duration = Duration::from_millis(1200);
 
-/// How often each is. Chosen: with a tenth lost each way one in a thousand misses all, and its keepalive comes.
-const TIMES: u32 = 3;
+/// How often each is. Chosen: the last time is 18 s after the first, and then its keepalive comes.
+const TIMES: u32 = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Knocks {
+    /// How many are back.
+    back: usize,
     /// Most recently heard first; those who came back by themselves are not expected any more.
     waiting: VecDeque<Path>,
     expected: BTreeSet<Path>,
     /// Who was knocked at, how often, and until when it is waited for.
     knocked: BTreeMap<Path, (u32, Instant)>,
     due: BTreeSet<(Instant, Path)>,
+    /// How many of those who were knocked at were so once.
+    once: usize,
 }
 
 impl Knocks {
@@ -54,9 +63,10 @@ impl Knocks {
 
     /// It is back.
     pub(super) fn is_back(&mut self, path: Path) {
-        self.expected.remove(&path);
-        if let Some((_, at)) = self.knocked.remove(&path) {
+        self.back += usize::from(self.expected.remove(&path));
+        if let Some((times, at)) = self.knocked.remove(&path) {
             self.due.remove(&(at, path));
+            self.once -= usize::from(times == 1);
         }
     }
 
@@ -65,17 +75,19 @@ impl Knocks {
         while let Some(&(at, path)) = self.due.first().filter(|&&(at, _)| at <= now) {
             self.due.remove(&(at, path));
             let (times, _) = self.knocked.remove(&path)?;
+            self.once -= usize::from(times == 1);
             if times < TIMES {
                 self.wait_for(now, path, times + 1);
                 return Some(path);
             }
             self.expected.remove(&path);
         }
-        if self.knocked.len() >= AT_ONCE {
+        if self.once >= AT_ONCE.min(AT_FIRST + self.back) {
             return None;
         }
         while let Some(path) = self.waiting.pop_front() {
             if self.expected.contains(&path) && !self.knocked.contains_key(&path) {
+                self.once += 1;
                 self.wait_for(now, path, 1);
                 return Some(path);
             }
@@ -89,7 +101,7 @@ impl Knocks {
     }
 
     fn wait_for(&mut self, now: Instant, path: Path, times: u32) {
-        let at = now + AGAIN;
+        let at = now + AGAIN * 2_u32.pow(times - 1);
         self.knocked.insert(path, (times, at));
         self.due.insert((at, path));
     }
@@ -105,23 +117,37 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_knocked_at_and_the_next_when_some_are_back() {
-        let all: Vec<_> = (0..1000).map(|number| path(1000 + number)).collect();
+    fn few_are_knocked_at_first_and_two_for_each_who_is_back() {
+        let all: Vec<_> = (0..2000).map(|number| path(1000 + number)).collect();
         let mut knocks = Knocks::new(all.iter().copied());
         let now = Instant::from_millis(0);
-        let first: Vec<_> = std::iter::from_fn(|| knocks.poll(now)).collect();
-        assert_eq!(first, all[..AT_ONCE]);
+        let poll_all = |knocks: &mut Knocks| std::iter::from_fn(|| knocks.poll(now)).collect::<Vec<_>>();
+        assert_eq!(poll_all(&mut knocks), all[..AT_FIRST]);
         knocks.is_back(all[7]);
-        assert_eq!(knocks.expected().count(), 999);
-        assert_eq!((knocks.poll(now), knocks.poll(now)), (Some(all[AT_ONCE]), None));
+        assert_eq!(knocks.expected().count(), 1999);
+        assert_eq!(poll_all(&mut knocks), all[AT_FIRST..AT_FIRST + 2]);
         assert!(!knocks.has(all[7]) && knocks.has(all[8]));
-        knocks.is_back(all[AT_ONCE + 1]);
-        knocks.is_back(all[8]);
-        assert_eq!(knocks.poll(now), Some(all[AT_ONCE + 2]), "the one between came back by itself");
+        knocks.is_back(all[AT_FIRST + 2]);
+        assert_eq!(poll_all(&mut knocks), [all[AT_FIRST + 3]], "the one between came back by itself");
+        for &path in &all[AT_FIRST + 3..1000] {
+            knocks.is_back(path);
+        }
+        assert!(poll_all(&mut knocks).len() > 400);
+        assert_eq!(knocks.knocked.len(), AT_ONCE);
     }
 
     #[test]
-    fn who_does_not_come_is_knocked_at_three_times_and_forgotten() {
+    fn who_does_not_come_holds_up_nobody_when_it_is_knocked_at_again() {
+        let all: Vec<_> = (0..100).map(|number| path(1000 + number)).collect();
+        let mut knocks = Knocks::new(all.iter().copied());
+        while knocks.poll(Instant::from_millis(0)).is_some() {}
+        let mut second: Vec<_> = std::iter::from_fn(|| knocks.poll(Instant::ZERO + AGAIN)).collect();
+        assert_eq!(second.split_off(AT_FIRST), all[AT_FIRST..2 * AT_FIRST]);
+        assert_eq!(second, all[..AT_FIRST]);
+    }
+
+    #[test]
+    fn who_does_not_come_is_knocked_at_five_times_and_forgotten() {
         let mut knocks = Knocks::new([path(1000)]);
         let mut times = Vec::new();
         let mut now = Instant::from_millis(0);
@@ -130,7 +156,7 @@ mod tests {
             let Some(next) = knocks.poll_timeout() else { break };
             now = next;
         }
-        assert_eq!(times, [0, 1200, 2400]);
+        assert_eq!(times, [0, 1200, 3600, 8400, 18_000]);
         assert!(!knocks.has(path(1000)));
     }
 }

@@ -20,6 +20,7 @@ mod intake;
 mod knocks;
 mod lobby;
 mod peer;
+mod rounds;
 mod turns;
 
 use std::cmp::Reverse;
@@ -49,6 +50,7 @@ use knocks::Knocks;
 use lobby::Lobby;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 use peer::{Peer, Turn};
+use rounds::Rounds;
 
 /// Packets that one session is sent before the next has its turn. Chosen: what one call carries well.
 const PACKETS_OF_A_TURN: usize = 16;
@@ -94,6 +96,8 @@ pub(super) struct Sessions {
     ready: Vec<VecDeque<PeerId>>,
     /// Who has been sent everything.
     at_end: Vec<PeerId>,
+    /// When they are told what is new.
+    rounds: Rounds,
     timers: Timers,
     outgoing: Vec<Outgoing>,
     /// How many *unknown* each prefix was sent, and those for which there is no meter.
@@ -124,6 +128,7 @@ impl Sessions {
             by_author: BTreeMap::new(),
             ready: (0..sockets).map(|_| VecDeque::new()).collect(),
             at_end: Vec::new(),
+            rounds: Rounds::new(),
             timers: Timers::default(),
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
             unknowns: Meters::default(),
@@ -190,6 +195,9 @@ impl Sessions {
         let now = cx.now;
         self.lobby.expire(now);
         self.knock(now);
+        if self.rounds.handle_timeout(now, self.by_id.len()) {
+            self.begin_round();
+        }
         while let Some(id) = self.timers.expired(now) {
             let Some(peer) = self.peer_mut(id) else { continue };
             if peer.session.handle_timeout(now) {
@@ -214,7 +222,8 @@ impl Sessions {
     /// When [`Sessions::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let archive = self.archive.poll_timeout(now);
-        [self.timers.next(), self.lobby.expiry(), self.knocks.poll_timeout(), archive].into_iter().flatten().min()
+        let others = [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive];
+        others.into_iter().chain([self.timers.next()]).flatten().min()
     }
 
     /// What is to be asked of the log next.
@@ -269,8 +278,15 @@ impl Sessions {
         cx.room.presence.recall_joined(cx.now, who, nick, author);
     }
 
-    /// There are entries to be told.
-    pub(super) fn log_grew(&mut self) {
+    /// There are entries to be told: a round begins, or does when the one before is long enough ago.
+    pub(super) fn log_grew(&mut self, now: Instant) {
+        if self.rounds.log_grew(now, self.by_id.len()) {
+            self.begin_round();
+        }
+    }
+
+    /// Everybody who has been sent everything has a turn.
+    fn begin_round(&mut self) {
         while let Some(id) = self.at_end.pop() {
             if let Some(peer) = self.peer_mut(id) {
                 peer.turn = Turn::Waiting;
