@@ -46,7 +46,8 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--signup-rate', '--signup-rate', [CompletionResultType]::ParameterName, 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64')
             [CompletionResult]::new('--announce-each', '--announce-each', [CompletionResultType]::ParameterName, 'With more members than this joins and leaves are told several at a time, within a second: "37 joined"')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The file with the room''s log, made if it is not there; '':memory:'' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]')
+            [CompletionResult]::new('--room', '--room', [CompletionResultType]::ParameterName, 'Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Keep the room''s log in this file instead; '':memory:'' keeps nothing')
             [CompletionResult]::new('--sync', '--sync', [CompletionResultType]::ParameterName, 'When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Forget what is older')
             [CompletionResult]::new('--keep-entries', '--keep-entries', [CompletionResultType]::ParameterName, 'Forget what is not among so many entries')
@@ -109,7 +110,8 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             break
         }
         'udpchat;history' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]')
+            [CompletionResult]::new('--room', '--room', [CompletionResultType]::ParameterName, 'Room to show [default: the only one on this machine]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Show the log in this file instead')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, ''2026-11-23 14:03''')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Up to then')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'What concerns this nick: its messages, and when it came and went')

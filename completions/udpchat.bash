@@ -142,12 +142,16 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__history)
-            opts="-n -f -v -h --db --since --until --from --grep --lines --follow --json --export --forget --verbose --help"
+            opts="-n -f -v -h --room --db --since --until --from --grep --lines --follow --json --export --forget --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --room)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -342,7 +346,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__serve)
-            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --announce-each --key --db --sync --keep --keep-entries --text-history --quiet --verbose --help"
+            opts="-q -v -h --bind --text --max-members --text-idle --rate --signup-rate --announce-each --key --room --db --sync --keep --keep-entries --text-history --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -377,6 +381,10 @@ _udpchat() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --room)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -42,7 +42,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --signup-rate 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64'
             cand --announce-each 'With more members than this joins and leaves are told several at a time, within a second: "37 joined"'
             cand --key 'The file with the server''s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]'
-            cand --db 'The file with the room''s log, made if it is not there; '':memory:'' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]'
+            cand --room 'Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat'
+            cand --db 'Keep the room''s log in this file instead; '':memory:'' keeps nothing'
             cand --sync 'When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always'
             cand --keep 'Forget what is older'
             cand --keep-entries 'Forget what is not among so many entries'
@@ -101,7 +102,8 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'udpchat;history'= {
-            cand --db 'The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]'
+            cand --room 'Room to show [default: the only one on this machine]'
+            cand --db 'Show the log in this file instead'
             cand --since 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, ''2026-11-23 14:03'''
             cand --until 'Up to then'
             cand --from 'What concerns this nick: its messages, and when it came and went'

@@ -45,7 +45,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'Messa
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l announce-each -d 'With more members than this joins and leaves are told several at a time, within a second: "37 joined"' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'The file with the server\'s key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
-complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l db -d 'The file with the room\'s log, made if it is not there; \':memory:\' keeps nothing [default: room-ADDR:PORT.db in $XDG_STATE_HOME/udpchat]' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l room -d 'Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l db -d 'Keep the room\'s log in this file instead; \':memory:\' keeps nothing' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l sync -d 'When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always' -r -f -a "normal\t'But for the last seconds'
 full\t'At once: every message waits for the disk'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l keep -d 'Forget what is older' -r
@@ -79,7 +80,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l text -d 'Speak 
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -l json -d 'Report as one JSON object'
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l db -d 'The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l room -d 'Room to show [default: the only one on this machine]' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l db -d 'Show the log in this file instead' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l since -d 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, \'2026-11-23 14:03\'' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l until -d 'Up to then' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l from -d 'What concerns this nick: its messages, and when it came and went' -r

@@ -19,6 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::bench::Sizes;
 use crate::net::HostPort;
+use crate::net::rooms::RoomName;
 use crate::server::ANNOUNCE_EACH;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
@@ -123,9 +124,12 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// The file with the room's log, made if it is not there; ':memory:' keeps nothing [default: room-ADDR:PORT.db in
-    /// $XDG_STATE_HOME/udpchat]
-    #[arg(long, value_name = "FILE")]
+    /// Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat
+    #[arg(long, value_name = "NAME", default_value = crate::net::rooms::DEFAULT)]
+    pub room: RoomName,
+
+    /// Keep the room's log in this file instead; ':memory:' keeps nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "room")]
     pub db: Option<Db>,
 
     /// When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always
@@ -204,8 +208,12 @@ pub struct Ping {
 /// `udpchat history`
 #[derive(Args, Debug)]
 pub struct Recorded {
-    /// The file with the log [default: the only one in $XDG_STATE_HOME/udpchat]
-    #[arg(long, value_name = "FILE")]
+    /// Room to show [default: the only one on this machine]
+    #[arg(long, value_name = "NAME")]
+    pub room: Option<RoomName>,
+
+    /// Show the log in this file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "room")]
     pub db: Option<PathBuf>,
 
     /// From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, '2026-11-23 14:03'

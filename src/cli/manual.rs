@@ -54,8 +54,8 @@ const REFUSED_KEYS: (&str, &str) = (
 );
 const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
 const LOG: (&str, &str) = (
-    "$XDG_STATE_HOME/udpchat/room-ADDR:PORT.db",
-    "The room's log (SQLite), unless --db is given; more addresses have commas between them.",
+    "$XDG_STATE_HOME/udpchat/ROOM.db",
+    "The room's log (SQLite), unless --db is given. ROOM is the name that --room gives, else 'room'.",
 );
 const PLACES: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N",

@@ -15,6 +15,7 @@ use super::{Exit, Failure, entries, mark};
 use crate::cli::Recorded;
 use crate::log::sqlite::OpenError;
 use crate::log::sqlite::history::{Reader, Record, SLICE, erase};
+use crate::net::rooms::{self, Kept, RoomName};
 use crate::net::state::{State, write_aside};
 use crate::net::stdio::plain_stdout;
 use crate::net::{pause, wall};
@@ -28,10 +29,7 @@ use crate::wire::{Seq, Timestamp};
 const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: Recorded) -> Result<(), Failure> {
-    let path = match &args.db {
-        Some(path) => path.clone(),
-        None => the_only_log()?,
-    };
+    let path = log_of(&args)?;
     if let Some(nick) = &args.forget {
         let erased = erase(&path, |entry| concerns(entry, nick.as_str())).map_err(failed)?;
         let are = if erased == 1 { "is" } else { "are" };
@@ -90,19 +88,40 @@ fn failed(err: OpenError) -> Failure {
     Failure::new(Exit::Failure, err.to_string())
 }
 
-fn the_only_log() -> Result<PathBuf, Failure> {
-    let logs = State::find().map(|state| state.logs()).unwrap_or_default();
-    match logs.as_slice() {
-        [log] => Ok(log.clone()),
-        [] => Err(Failure::new(
-            Exit::Failure,
-            "no log is kept here (does the server run as another user? --db FILE names one)",
-        )),
-        logs => {
-            let names: Vec<_> = logs.iter().map(|log| format!("\n  --db '{}'", log.display())).collect();
-            Err(Failure::new(Exit::Usage, format!("there are several logs, choose one:{}", names.concat())))
-        }
+/// Returns the log that was asked for, or the only one that is kept here.
+fn log_of(args: &Recorded) -> Result<PathBuf, Failure> {
+    if let Some(path) = &args.db {
+        return Ok(path.clone());
     }
+    let nowhere = "no room is kept here (does the server run as another user? --db FILE names a log)";
+    let state = State::find().ok_or_else(|| Failure::new(Exit::Failure, nowhere))?;
+    let kept = rooms::list(&state);
+    if let Some(room) = &args.room {
+        let path = room.log(&state);
+        return if path.exists() { Ok(path) } else { Err(no_room(room, &kept)) };
+    }
+    match kept.as_slice() {
+        [Kept::Room(room)] => Ok(room.log(&state)),
+        [Kept::Old(path)] => Ok(path.clone()),
+        [] => Err(Failure::new(Exit::Failure, nowhere)),
+        kept => Err(Failure::new(Exit::Usage, format!("several rooms are kept here; choose one:{}", choices(kept)))),
+    }
+}
+
+fn no_room(room: &RoomName, kept: &[Kept]) -> Failure {
+    let others = if kept.is_empty() { String::new() } else { format!("; there are:{}", choices(kept)) };
+    Failure::new(Exit::Failure, format!("no room '{room}' is kept here{others}"))
+}
+
+fn choices(kept: &[Kept]) -> String {
+    let mut choices = String::new();
+    for kept in kept {
+        choices += &match kept {
+            Kept::Room(room) => format!("\n  --room {room}"),
+            Kept::Old(path) => format!("\n  --db '{}'", path.display()),
+        };
+    }
+    choices
 }
 
 /// Why showing ends early.

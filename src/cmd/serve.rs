@@ -4,22 +4,23 @@
 //! Must not know: what it does when it runs.
 //! Driven by: `cmd`.
 
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
-use crate::log::sqlite::{Keep, Sqlite};
+use crate::log::sqlite::{Keep, OpenError, Sqlite};
 use crate::log::{Memory, Store};
 use crate::net::members::MembersFile;
 use crate::net::refused::RefusedFile;
+use crate::net::rooms::{self, Kept, RoomName};
 use crate::net::server::ServerLoop;
 use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
 use crate::net::udp::ServerSocket;
+use crate::net::{DEFAULT_PORT, lan_addresses};
 use crate::server::{self, is_private};
 use crate::session::StaticKey;
 use crate::wire::LogId;
@@ -38,9 +39,10 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             granted / 1024
         );
     }
+    let bound: Vec<_> = sockets.iter().map(ServerSocket::local).collect();
     let db = match args.db {
         Some(db) => db,
-        None => Db::File(default_file(sockets.iter().map(ServerSocket::local))?),
+        None => Db::File(log_of(&args.room, &bound)?),
     };
     let (key, refused) = key(args.key)?;
     let config = server::Config {
@@ -75,7 +77,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
             let keep = Keep { age: args.keep, entries: args.keep_entries.map(NonZeroU64::get) };
             let open = |_| {
                 let store = Sqlite::open(&path, args.sync.into(), keep, LogId(random())).map_err(|err| no_log(&err))?;
-                log::info!("the log is in {}, {}", path.display(), entries(store.len()));
+                log::info!("the room's log is {}, {}", path.display(), entries(store.len()));
                 Ok::<_, Failure>(store)
             };
             let members = (MembersFile::beside(&path), args.max_members.get());
@@ -90,8 +92,12 @@ fn serve<S: Store>(
     members: Option<(MembersFile, usize)>,
 ) -> io::Result<()> {
     refused.into_iter().for_each(|file| server.refuse(file));
-    for address in server.addresses() {
+    let bound: Vec<_> = server.addresses().collect();
+    for address in &bound {
         log::info!("listening on {address}");
+    }
+    for line in how_to_join(&bound, &lan_addresses()) {
+        log::info!("{line}");
     }
     if let Some((file, most)) = members {
         server.knock(file, most);
@@ -99,14 +105,74 @@ fn serve<S: Store>(
     server.run()
 }
 
-fn no_log(err: &dyn fmt::Display) -> Failure {
-    Failure::new(Exit::Failure, format!("{err} (--db FILE keeps the log elsewhere, --db :memory: keeps nothing)"))
+/// Says how people join a server that is bound to these addresses, on a machine that has those.
+fn how_to_join(bound: &[SocketAddr], machine: &[IpAddr]) -> Vec<String> {
+    let mut here = None;
+    let mut elsewhere = Vec::new();
+    for address in bound {
+        let (ip, port) = (address.ip(), address.port());
+        let is_same_family = |other: &&IpAddr| other.is_ipv4() == ip.is_ipv4();
+        let own = if ip.is_unspecified() {
+            elsewhere.extend(machine.iter().filter(is_same_family).map(|&ip| SocketAddr::new(ip, port)));
+            if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() }
+        } else {
+            elsewhere.extend((!ip.is_loopback()).then_some(*address));
+            ip
+        };
+        here = here.or_else(|| Some(SocketAddr::new(own, port)));
+    }
+    let mut lines = Vec::new();
+    if let Some(address) = here {
+        lines.push(format!("to join on this machine: {}", join_command(address)));
+    }
+    lines.extend(elsewhere.iter().map(|&address| format!("to join from elsewhere: {}", join_command(address))));
+    if elsewhere.is_empty()
+        && let Some(first) = bound.first()
+    {
+        let port = first.port();
+        lines.push(format!(
+            "others cannot reach it: udpchat serve --bind 0.0.0.0:{port} --bind '[::]:{port}' opens it to the network"
+        ));
+    }
+    lines
 }
 
-/// Where the log of a server with these addresses is.
-fn default_file(addresses: impl Iterator<Item = SocketAddr>) -> Result<PathBuf, Failure> {
-    let state = State::find().ok_or_else(|| no_log(&"neither XDG_STATE_HOME nor HOME says where to keep the log"))?;
-    Ok(state.log(addresses))
+fn join_command(server: SocketAddr) -> String {
+    match server {
+        server if server == SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)) => "udpchat join".into(),
+        SocketAddr::V4(server) => format!("udpchat join --server {server}"),
+        // Shells may take the brackets for a pattern.
+        SocketAddr::V6(server) => format!("udpchat join --server '{server}'"),
+    }
+}
+
+fn no_log(err: &OpenError) -> Failure {
+    let advice = if err.is_in_use() {
+        "a server is one room; --room NAME serves another one"
+    } else {
+        "--db FILE keeps the log elsewhere, --db :memory: keeps nothing"
+    };
+    Failure::new(Exit::Failure, format!("{err} ({advice})"))
+}
+
+/// Returns the file with the log of this room. A log that an older version named after addresses becomes that of the default room.
+fn log_of(room: &RoomName, bound: &[SocketAddr]) -> Result<PathBuf, Failure> {
+    let no_place =
+        "neither XDG_STATE_HOME nor HOME says where to keep the log (--db FILE does, --db :memory: keeps nothing)";
+    let state = State::find().ok_or_else(|| Failure::new(Exit::Failure, no_place))?;
+    let path = room.log(&state);
+    if room.to_string() == rooms::DEFAULT {
+        let taken = rooms::take_over(&state, bound).map_err(|err| Failure::new(Exit::Failure, err.to_string()))?;
+        if let Some(old) = taken {
+            log::info!("{} is now {}: rooms have names", old.display(), path.display());
+        }
+    }
+    for kept in rooms::list(&state) {
+        if let Kept::Old(old) = kept {
+            log::info!("an older version kept another room here: udpchat serve --db '{}' serves it", old.display());
+        }
+    }
+    Ok(path)
 }
 
 /// The server's key, from the file that was named or from where it is kept, and beside it the keys that it refuses; else a key
@@ -136,5 +202,40 @@ fn key(file: Option<PathBuf>) -> Result<(StaticKey, Option<RefusedFile>), Failur
             );
             Ok((make_key(), None))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(bound: &[&str]) -> Vec<String> {
+        let bound: Vec<_> = bound.iter().map(|address| address.parse().unwrap()).collect();
+        let machine = ["192.168.1.5", "10.0.0.2", "2001:db8::5"].map(|ip| ip.parse().unwrap());
+        how_to_join(&bound, &machine)
+    }
+
+    #[test]
+    fn a_server_for_this_machine_only_says_how_to_join_it_and_how_to_open_it() {
+        let opens =
+            "others cannot reach it: udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999' opens it to the network";
+        assert_eq!(said(&["127.0.0.1:9999"]), ["to join on this machine: udpchat join", opens]);
+        assert_eq!(said(&["127.0.0.1:7", "[::1]:7"])[0], "to join on this machine: udpchat join --server 127.0.0.1:7");
+        assert_eq!(said(&["[::1]:7"])[0], "to join on this machine: udpchat join --server '[::1]:7'");
+    }
+
+    #[test]
+    fn an_open_server_says_for_each_address_of_the_machine_how_to_join_it_there() {
+        let expected = [
+            "to join on this machine: udpchat join",
+            "to join from elsewhere: udpchat join --server 192.168.1.5:9999",
+            "to join from elsewhere: udpchat join --server 10.0.0.2:9999",
+            "to join from elsewhere: udpchat join --server '[2001:db8::5]:9999'",
+        ];
+        assert_eq!(said(&["0.0.0.0:9999", "[::]:9999"]), expected);
+        assert_eq!(said(&["0.0.0.0:9999"]), expected[..3]);
+        let one = "udpchat join --server 192.168.1.5:9999";
+        let expected = [format!("to join on this machine: {one}"), format!("to join from elsewhere: {one}")];
+        assert_eq!(said(&["192.168.1.5:9999"]), expected);
     }
 }

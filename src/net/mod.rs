@@ -13,6 +13,7 @@ pub mod load;
 pub mod members;
 mod port;
 pub mod refused;
+pub mod rooms;
 pub mod server;
 pub mod state;
 pub mod stdio;
@@ -20,7 +21,7 @@ pub mod udp;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::str::FromStr;
 
@@ -59,6 +60,19 @@ impl Clock {
 pub fn wall() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Returns the addresses of this machine that others on its networks can reach: no loopback, no IPv6 link-local ones, which need a
+/// scope. Empty if the system does not tell.
+pub fn lan_addresses() -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for interface in nix::ifaddrs::getifaddrs().into_iter().flatten() {
+        let Some(address) = interface.address else { continue };
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        let v6 = address.as_sockaddr_in6().map(|v6| v6.ip()).filter(|ip| !ip.is_unicast_link_local()).map(IpAddr::V6);
+        addresses.extend(v4.or(v6).filter(|ip| !ip.is_loopback()));
+    }
+    addresses
 }
 
 /// Waits, for who has nothing to poll.

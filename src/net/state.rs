@@ -8,24 +8,21 @@
 //!   $XDG_STATE_HOME/udpchat/      else ~/.local/state/udpchat/
 //!     client.key  server.key      a secret key in base64; 0600
 //!     server.key.refused          keys that the server refuses for a while (`refused`)
-//!     room-ADDR:PORT.db           the log of the server that is bound there; more addresses with commas between them
+//!     NAME.db                     the log of the room of that name (`rooms`)
 //!     servers/HOST:PORT           the public key of that server in base64
 //!     places/HOST:PORT/NICK.0     how far a client has read there; with .1 and so on for others that run beside it
 //! ```
 //! Files are written aside and then given their name, so that they are whole or not there; of two who make the same one at
 //! the same time the first wins.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use blake2::{Blake2s256, Digest};
 use zeroize::Zeroizing;
 
 use super::HostPort;
@@ -34,11 +31,6 @@ use crate::wire::{LogId, Nick, Seq};
 
 /// What the names of files begin with that are not whole yet. No host is called so.
 const ASIDE: &str = ".new-";
-
-/// How the names of logs begin and end, and how long they may be between: names of files have at most 255 bytes.
-const LOG: &str = "room-";
-const LOG_END: &str = ".db";
-const LOG_NAME_MAX: usize = 200;
 
 /// How many clients of one user may be in one room under one nick, each with a place of its own.
 const PLACES_MAX: u32 = 64;
@@ -151,30 +143,15 @@ impl State {
         self.folder.join("server.key")
     }
 
-    /// Where the log of a server is that is bound to these addresses, in whatever order.
-    pub fn log(&self, addresses: impl Iterator<Item = SocketAddr>) -> PathBuf {
-        let addresses: BTreeSet<_> = addresses.collect();
-        let mut name = String::from(LOG);
-        for (index, address) in addresses.iter().enumerate() {
-            name.extend([if index == 0 { "" } else { "," }, &address.to_string()]);
-        }
-        if name.len() > LOG_NAME_MAX {
-            let hash = Blake2s256::digest(&name).iter().take(16).fold(0, |hash, &byte| hash << 8 | u128::from(byte));
-            name = format!("{LOG}{}-{hash:032x}", addresses.len());
-        }
-        self.folder.join(name + LOG_END)
+    /// The folder itself.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    /// The logs of servers that ran here, by name.
-    pub fn logs(&self) -> Vec<PathBuf> {
-        let names = fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok);
-        let is_log = |path: &PathBuf| {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            name.starts_with(LOG) && name.ends_with(LOG_END)
-        };
-        let mut logs: Vec<_> = names.map(|entry| entry.path()).filter(is_log).collect();
-        logs.sort();
-        logs
+    /// As if the folder were there.
+    #[cfg(test)]
+    pub(super) const fn at(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     /// Takes the place of a client in that room: the first that no other running one has. `None` if none can be taken.
@@ -430,25 +407,6 @@ mod tests {
             fs::write(&path, damaged).unwrap();
             assert_eq!(state.place(&server, &nick).unwrap().get(), None, "{damaged:?}");
         }
-    }
-
-    #[test]
-    fn a_log_is_one_for_each_set_of_addresses() {
-        let (_folder, state) = state();
-        let log = |addresses: &[&str]| state.log(addresses.iter().map(|address| address.parse().unwrap()));
-        assert_eq!(log(&["127.0.0.1:9999"]), state.folder.join("room-127.0.0.1:9999.db"));
-        assert_eq!(log(&["[::]:9", "0.0.0.0:9"]), log(&["0.0.0.0:9", "[::]:9"]));
-        assert_ne!(log(&["[::]:9", "0.0.0.0:9"]), log(&["0.0.0.0:9"]));
-        let many: Vec<_> = (1..60).map(|port| format!("[2001:db8:1:2:3:4:5:6]:{port}")).collect();
-        let many: Vec<_> = many.iter().map(String::as_str).collect();
-        assert!(log(&many).file_name().unwrap().len() <= 255);
-        assert_ne!(log(&many), log(&many[1..]));
-        assert!(state.logs().is_empty());
-        for path in [log(&["127.0.0.1:9999"]), state.server_key(), log(&["127.0.0.1:1"]).with_extension("db-wal")] {
-            fs::create_dir_all(&state.folder).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        assert_eq!(state.logs(), [log(&["127.0.0.1:9999"])]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -318,27 +318,75 @@ fn history_is_exported_to_a_file_and_what_somebody_said_is_forgotten_and_the_num
     assert_eq!(jack["seq"], 2);
 }
 
+/// A server of a room in this state folder, on these addresses.
+fn serve_in(home: &Path, args: &[&str]) -> Process {
+    let process = Process::start(udpchat_with(&["serve"]).args(args).env("XDG_STATE_HOME", home));
+    process.stderr.wait_for("listening on ");
+    process
+}
+
+fn history_in(home: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut process = Process::start(udpchat_with(&["history"]).args(args).env("XDG_STATE_HOME", home));
+    (process.code(), process.stdout.to_end(), process.stderr.to_end())
+}
+
 #[test]
-fn history_finds_the_log_by_itself_if_there_is_one() {
+fn history_finds_the_room_by_itself_if_there_is_one_and_else_by_its_name() {
     let home = new_home();
-    let history = || Process::start(udpchat_with(&["history"]).env("XDG_STATE_HOME", &home));
-    let mut none = history();
-    assert_eq!(none.code(), 1);
-    assert!(none.stderr.to_end().contains("no log is kept here"));
-    let start = || {
-        let mut command = udpchat_with(&["serve", "--bind", "127.0.0.1:0"]);
-        let process = Process::start(command.env("XDG_STATE_HOME", &home));
-        process.stderr.wait_for("listening on ");
-        process
-    };
-    let _first = start();
-    let mut one = history();
-    assert_eq!((one.code(), one.stdout.to_end()), (0, String::new()));
-    let _second = start();
-    let mut two = history();
-    assert_eq!(two.code(), 2);
-    let said = two.stderr.to_end();
-    assert!(said.contains("there are several logs, choose one:") && said.matches("--db '").count() == 2, "{said}");
+    let (code, _, said) = history_in(&home, &[]);
+    assert_eq!(code, 1);
+    assert!(said.contains("no room is kept here"), "{said}");
+    let _first = serve_in(&home, &["--bind", "127.0.0.1:0"]);
+    assert_eq!(history_in(&home, &[]).0, 0);
+    let _second = serve_in(&home, &["--bind", "127.0.0.1:0", "--room", "lab"]);
+    let (code, _, said) = history_in(&home, &[]);
+    assert_eq!(code, 2);
+    assert!(said.contains("several rooms are kept here; choose one:\n  --room lab\n  --room room"), "{said}");
+    assert_eq!(history_in(&home, &["--room", "lab"]).0, 0);
+    let (code, _, said) = history_in(&home, &["--room", "attic"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("no room 'attic' is kept here; there are:\n  --room lab"), "{said}");
+}
+
+#[test]
+fn a_room_stays_the_same_when_its_server_is_bound_to_another_address_and_only_one_server_has_it() {
+    let home = new_home();
+    let first = serve_in(&home, &["--bind", "127.0.0.1:0"]);
+    let log = home.join("udpchat/room.db");
+    let before = fs::metadata(&log).unwrap();
+    let mut second = Process::start(udpchat_with(&["serve", "--bind", "127.0.0.1:0"]).env("XDG_STATE_HOME", &home));
+    assert_eq!(second.code(), 1);
+    let said = second.stderr.to_end();
+    assert!(said.contains("another server writes to") && said.contains("--room NAME serves another one"), "{said}");
+    drop(first);
+    let _third = serve_in(&home, &["--bind", "127.0.0.1:0", "--bind", "[::1]:0"]);
+    assert_eq!(fs::metadata(&log).unwrap().ino(), before.ino());
+    assert_eq!(
+        fs::read_dir(home.join("udpchat"))
+            .unwrap()
+            .filter(|file| { file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "db")) })
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn the_log_of_an_older_version_becomes_that_of_the_room_and_that_is_said() {
+    let home = new_home();
+    let old = home.join("udpchat/room-127.0.0.1:9999.db");
+    let before = Server::start(&["--db", old.to_str().unwrap()]);
+    let address = before.address.to_string();
+    let mut send = Process::start(
+        udpchat_with(&["send", "--nick", "jill", "--server", &address, "from before"]).env("XDG_STATE_HOME", &home),
+    );
+    assert_eq!(send.code(), 0);
+    drop(before);
+    let server = serve_in(&home, &["--bind", "127.0.0.1:0"]);
+    server.stderr.wait_for("rooms have names");
+    assert!(!old.exists());
+    let (code, shown, _) = history_in(&home, &["--room", "room"]);
+    assert_eq!(code, 0);
+    assert!(shown.contains("jill: from before"), "{shown}");
 }
 
 fn serve_fails(home: &Path, args: &[&str], says: &str) {
@@ -347,7 +395,9 @@ fn serve_fails(home: &Path, args: &[&str], says: &str) {
     assert_eq!(process.code(), 1);
     let said = process.stderr.to_end();
     assert!(said.contains(says), "{said}");
-    assert!(said.contains("(--db FILE keeps the log elsewhere, --db :memory: keeps nothing)"), "{said}");
+    let in_use = "(a server is one room; --room NAME serves another one)";
+    let elsewhere = "(--db FILE keeps the log elsewhere, --db :memory: keeps nothing)";
+    assert!(said.contains(if says.contains("another server") { in_use } else { elsewhere }), "{said}");
 }
 
 #[test]

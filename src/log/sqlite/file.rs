@@ -76,6 +76,13 @@ pub(super) enum What {
     Sqlite(rusqlite::Error),
 }
 
+impl OpenError {
+    /// Whether another server writes to the file.
+    pub const fn is_in_use(&self) -> bool {
+        matches!(self.what, What::InUse)
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
