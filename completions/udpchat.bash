@@ -142,7 +142,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__history)
-            opts="-n -f -v -h --room --db --since --until --from --grep --lines --follow --json --export --forget --verbose --help"
+            opts="-n -f -v -h --room --db --since --until --from --grep --lines --follow --json --export --forget --yes --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -82,15 +82,16 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s v -l verbose -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l room -d 'Room to show [default: the only one on this machine]' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l db -d 'Show the log in this file instead' -r -F
-complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l since -d 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, \'2026-11-23 14:03\'' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l since -d 'From then on: so long ago, a day, a local time or RFC 3339, like 1h, today, 14:03, 2026-11-23, \'2026-11-23 14:03\'' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l until -d 'Up to then' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l from -d 'What concerns this nick: its messages, and when it came and went' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l grep -d 'What has a part that this regular expression describes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s n -l lines -d 'The last N of them' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l export -d 'Write them to this file, as with --json, instead of to stdout; whole or not at all' -r -F
-complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l forget -d 'Forget what this nick said, came and went, for ever: its entries become gaps' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l export -d 'Write them to this file, as with --json, whole or not at all; \'-\' is stdout' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l forget -d 'Overwrite for ever what the key behind NICK posted, under whatever nick, and when it came and went' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s f -l follow -d 'Go on with what is said from now on, until you stop it'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l json -d 'One JSON object a line (docs/JSON.md)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l yes -d 'Do not ask before --forget overwrites'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more on stderr; up to three times (RUST_LOG overrides it)'

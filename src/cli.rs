@@ -216,7 +216,7 @@ pub struct Recorded {
     #[arg(long, value_name = "FILE", conflicts_with = "room")]
     pub db: Option<PathBuf>,
 
-    /// From then on: so long ago, a day, a local time or RFC 3339, like 1h, 2026-11-23, '2026-11-23 14:03'
+    /// From then on: so long ago, a day, a local time or RFC 3339, like 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03'
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
 
@@ -244,13 +244,20 @@ pub struct Recorded {
     #[arg(long)]
     pub json: bool,
 
-    /// Write them to this file, as with --json, instead of to stdout; whole or not at all
+    /// Write them to this file, as with --json, whole or not at all; '-' is stdout
     #[arg(long, value_name = "FILE", conflicts_with = "follow")]
     pub export: Option<PathBuf>,
 
-    /// Forget what this nick said, came and went, for ever: its entries become gaps
+    /// Overwrite for ever what the key behind NICK posted, under whatever nick, and when it came and went
+    ///
+    /// The entries become gaps; others keep their numbers. If several keys used the nick, the choices are listed: NICK#KEY, or
+    /// NICK#text for the lines of plain-text clients.
     #[arg(long, value_name = "NICK", conflicts_with_all = ["since", "until", "from", "grep", "lines", "follow", "json", "export"])]
-    pub forget: Option<Nick>,
+    pub forget: Option<String>,
+
+    /// Do not ask before --forget overwrites
+    #[arg(long, requires = "forget")]
+    pub yes: bool,
 }
 
 /// `udpchat key`

@@ -15,6 +15,8 @@ use super::member::Member;
 use super::{Client, State, text};
 use crate::time::Instant;
 use crate::wire::frame::PostKind;
+use crate::wire::packet::PROBE;
+use crate::wire::text::JOINED;
 use crate::wire::{CloseReason, Nick, packet};
 
 /// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: a server of ours answers a
@@ -84,6 +86,12 @@ impl Finding {
         }
     }
 
+    /// Whether the probe was announced to a room, as an original does.
+    fn is_announced(&self, nick: &str) -> bool {
+        let announced = |line: &String| line.strip_suffix(JOINED)?.strip_suffix(PROBE).map(|of| of == nick);
+        self.answers.iter().any(|line| announced(line) == Some(true))
+    }
+
     /// Why nothing came of it in time.
     pub(super) fn why_not(&self) -> Unreachable {
         if let Some(why) = self.hint.or_else(|| self.ended.map(Unreachable::Ended)) {
@@ -114,6 +122,10 @@ impl Client {
             }
             if !std::mem::replace(&mut finding.ignores_text, true) {
                 self.events.push_back(Event::TextIgnored);
+            }
+            // An original shows each probe to its room: whoever does not wait for another server asks no more.
+            if !self.config.stays && finding.is_announced(self.config.nick.as_str()) {
+                return self.try_next(Unreachable::OnlyText);
             }
         }
         let (State::Finding(finding), addresses) = (&self.state, self.config.servers.len()) else { return };

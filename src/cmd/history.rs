@@ -4,6 +4,8 @@
 //! Must not know: how a log is kept.
 //! Driven by: `cmd`.
 
+mod forget;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use super::json::Told;
 use super::{Exit, Failure, entries, mark};
 use crate::cli::Recorded;
 use crate::log::sqlite::OpenError;
-use crate::log::sqlite::history::{Reader, Record, SLICE, erase};
+use crate::log::sqlite::history::{Reader, Record, SLICE};
 use crate::net::rooms::{self, Kept, RoomName};
 use crate::net::state::{State, write_aside};
 use crate::net::stdio::plain_stdout;
@@ -25,16 +27,16 @@ use crate::wire::entry::Entry;
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
 
+/// The name that stands for stdout.
+const STDOUT: &str = "-";
+
 /// How often it is looked whether more was said. Chosen: nobody notices the wait, nor the looking.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: Recorded) -> Result<(), Failure> {
     let path = log_of(&args)?;
-    if let Some(nick) = &args.forget {
-        let erased = erase(&path, |entry| concerns(entry, nick.as_str())).map_err(failed)?;
-        let are = if erased == 1 { "is" } else { "are" };
-        notice(format_args!("{} {are} forgotten, for ever", entries(erased)));
-        return Ok(());
+    if let Some(name) = &args.forget {
+        return forget::run(&path, name, args.yes);
     }
     let calendar = Calendar::local();
     let time = |name: &str, text: &Option<String>| {
@@ -51,12 +53,18 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
         Some(lines) => last(&reader, (from, to), lines.get(), &args)?,
         None => from,
     };
-    if let Some(file) = &args.export {
+    let exported = args.export.as_ref().filter(|file| file.as_os_str() != STDOUT);
+    if let Some(file) = exported {
         let unreadable = export(file, &reader, (from, to), &args)?;
         return all_was_read(unreadable, &path);
     }
-    let mut shown =
-        Shown { out: BufWriter::new(plain_stdout()), calendar, day: None, json: args.json, line: String::new() };
+    let mut shown = Shown {
+        out: BufWriter::new(plain_stdout()),
+        calendar,
+        day: None,
+        json: args.json || args.export.is_some(),
+        line: String::new(),
+    };
     let done = show(&mut shown, &reader, (from, to), &args).and_then(|unreadable| {
         if args.follow {
             follow(&mut shown, &mut reader, to, &args)?;

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Target};
+use crate::net::survive_sigusr1;
 use crate::wire::entry::Entry;
 
 /// What the exit code says.
@@ -83,6 +84,7 @@ impl From<io::Error> for Failure {
 /// # Errors
 /// Whatever keeps it from being done, with the exit code for it.
 pub fn run(cli: Cli) -> Result<(), Failure> {
+    survive_sigusr1()?;
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),

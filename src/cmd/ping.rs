@@ -25,7 +25,8 @@ use crate::wire::text::JOINED;
 #[derive(Debug, Serialize)]
 struct Report {
     server: String,
-    dialect: &'static str,
+    /// Null: nothing answered.
+    dialect: Option<&'static str>,
     version: Option<u8>,
     software: Option<String>,
     key: Option<String>,
@@ -67,7 +68,7 @@ pub(super) fn run(args: Ping) -> Result<(), Failure> {
         failed: Vec::new(),
     };
     let end = client.run(&mut ui)?;
-    if ui.dialect.is_some() {
+    if ui.dialect.is_some() || ui.json {
         ui.conclude(client.port.client.server())?;
     }
     match end {
@@ -130,8 +131,8 @@ impl Pinger {
         let (sent, received) = (self.sent.len() as u64, self.answered.len() as u64);
         let mut times: Vec<_> = self.answered.iter().map(|&(_, time)| time.as_secs_f64() * 1000.0).collect();
         times.sort_by(f64::total_cmp);
-        let round_trips = match (times.first(), times.get(times.len() / 2), times.last()) {
-            (Some(&min), Some(&median), Some(&max)) => Some(RoundTrips { min, median, max }),
+        let round_trips = match (times.first(), median(&times), times.last()) {
+            (Some(&min), Some(median), Some(&max)) => Some(RoundTrips { min, median, max }),
             _ => None,
         };
         #[allow(clippy::cast_precision_loss)] // a percentage
@@ -142,7 +143,11 @@ impl Pinger {
         };
         let report = Report {
             server: server.to_string(),
-            dialect: if key.is_some() { "session" } else { "text" },
+            dialect: match &self.dialect {
+                Some(Dialect::Session { .. }) => Some("session"),
+                Some(Dialect::Text) => Some("text"),
+                None => None,
+            },
             version: key.map(|_| VERSION),
             software,
             key: key.map(|key| key.fingerprint().replace(' ', "")),
@@ -162,6 +167,13 @@ impl Pinger {
         }
         Ok(())
     }
+}
+
+/// Returns the median of sorted values: the mean of the two in the middle if their number is even.
+fn median(sorted: &[f64]) -> Option<f64> {
+    let upper = sorted.get(sorted.len() / 2)?;
+    let lower = sorted.get((sorted.len() - 1) / 2)?;
+    Some(f64::midpoint(*lower, *upper))
 }
 
 fn in_ms(time: Duration) -> String {
@@ -221,5 +233,19 @@ impl Driver for Pinger {
         self.next = Some(now + self.interval);
         // Called again at once: it is known then what to wait for.
         Ticked::At(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_two_is_their_mean() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[1.5]), Some(1.5));
+        assert_eq!(median(&[1.0, 2.0]), Some(1.5));
+        assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
+        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
     }
 }

@@ -4,6 +4,8 @@
 //! Must not know: sockets, when lines are sent.
 //! Driven by: `cmd`.
 
+mod again;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,57 +19,100 @@ use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, Driver, End, Next, Source};
 use crate::net::stdio::Input;
 use crate::time::Instant;
+use crate::ui::command::{self, Command};
 use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, sanitize};
 use crate::wire::Instance;
 use crate::wire::entry::{TEXT_MAX, texts};
 use crate::wire::limits::POSTS_MAX;
+use again::{Found, Retry};
 
 /// The message that stands for the lines of stdin.
 const STDIN: &str = "-";
 
 pub(super) fn run(args: Send) -> Result<(), Failure> {
-    let timeout = args.target.timeout;
-    let many = args.message == STDIN;
-    if args.id.is_some() {
-        let parts = message_lines(&args.message).map(|line| texts(line, TEXT_MAX).len()).sum::<usize>();
-        if many || parts as u64 > POSTS_MAX {
-            let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
-            return Err(Failure::new(Exit::Usage, message));
+    if args.message == STDIN {
+        if args.id.is_some() {
+            return Err(Failure::new(Exit::Usage, "--id is for one message, not for the lines of stdin"));
         }
+        return post(&args, None).map(drop);
     }
+    let lines: Vec<_> = message_lines(&args.message).map(str::to_owned).collect();
+    if lines.is_empty() {
+        return Err(Failure::new(Exit::Usage, "the message is empty: there is nothing to send"));
+    }
+    if args.message.starts_with('/')
+        && command::parse(&args.message).is_ok_and(|command| !matches!(command, Command::Say(_)))
+    {
+        notice("commands are for join: the message is sent as it stands");
+    }
+    if args.id.is_none() {
+        return post(&args, Some(&lines)).map(drop);
+    }
+    // As they will be in the log, to be compared with what is there.
+    let lines: Vec<_> = lines.iter().flat_map(|line| texts(line, TEXT_MAX)).collect();
+    if lines.len() as u64 > POSTS_MAX {
+        let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    // The first line alone says whether something else is there under the id: then the others are not to follow it.
+    let first = post(&args, Some(&lines[..1]))?;
+    let retry = again::compare(&args, &first, &lines)?;
+    let all = if lines.len() > 1 { Some(post(&args, Some(&lines))?) } else { None };
+    let retry = match all {
+        Some(all) if retry != Retry::New => again::compare(&args, &all, &lines)?,
+        Some(_) | None => retry,
+    };
+    match retry {
+        Retry::New => {}
+        Retry::Same => notice("already there: nothing was sent again"),
+        Retry::Completed(count) => {
+            notice(format_args!(
+                "{count} of {} were there already; the others were sent",
+                super::lines(lines.len() as u64)
+            ));
+        }
+        Retry::Forgotten => notice("already there, and forgotten since: nothing was sent again"),
+    }
+    Ok(())
+}
+
+/// Posts these lines, or those of stdin, and waits until something became of each. Returns which entries they are.
+fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
+    let timeout = args.target.timeout;
     let instance = args.id.as_deref().map(instance);
     let needs_session = instance.is_some();
-    let wanted = Wanted { nick: args.nick, stays: false, present: false, unnamed: false, instance, key: None };
+    let wanted = Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None };
     let (config, known) = prepare(&args.target, args.dialects, wanted)?;
-    let input = if many { Some(Input::stdin()?) } else { None };
+    let input = if message.is_none() { Some(Input::stdin()?) } else { None };
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
-    if !many {
+    if let Some(lines) = message {
         let now = client.now();
-        let parts: usize = message_lines(&args.message).map(|line| client.port.client.say(now, line)).sum();
+        let parts: usize = lines.iter().map(|line| client.port.client.say(now, line)).sum();
         if parts > 1 {
             notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
         }
         client.finish();
     }
-    let is_forced = args.dialects.text;
     let mut ui = Script {
         entered: Lines::default(),
         known,
         needs_session,
-        is_forced,
+        is_forced: args.dialects.text,
         refusal: None,
         failed: Vec::new(),
         not_sent: 0,
+        found: Found::default(),
     };
     let end = client.run(&mut ui)?;
     let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
     let client = &client.port.client;
-    if many {
+    if message.is_none() {
         let total = client.confirmed() + client.lost() + client.not_taken() + client.outstanding() as u64 + ui.not_sent;
         notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
     }
-    ui.conclude(client, end, timeout)
+    ui.conclude(client, end, timeout)?;
+    Ok(ui.found)
 }
 
 /// Whether nobody knows what an address that came to nothing has of a message.
@@ -75,10 +120,9 @@ const fn is_unclear(why: Unreachable) -> bool {
     matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake | Unreachable::NewTokens | Unreachable::Ended(_))
 }
 
-/// The lines of a message; an empty message is one empty line.
+/// The lines of a message; empty ones are nothing to send.
 fn message_lines(message: &str) -> impl Iterator<Item = &str> {
-    let lines = message.lines();
-    lines.chain(message.is_empty().then_some(""))
+    message.lines().filter(|line| !line.is_empty())
 }
 
 /// The same for the same id, so that the server knows what was said under it before.
@@ -99,6 +143,7 @@ struct Script {
     failed: Vec<(SocketAddr, Unreachable)>,
     /// Lines of the input that could not be sent.
     not_sent: u64,
+    found: Found,
 }
 
 impl Script {
@@ -146,6 +191,7 @@ impl Script {
 
 impl Driver for Script {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
+        self.found.observe(&event);
         match event {
             Event::Failed(address, why) => self.failed.push((address, why)),
             Event::Lost { line, .. } => log::info!("not confirmed: {}", sanitize::escaped(&line)),
@@ -195,6 +241,7 @@ impl Driver for Script {
 
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
         match self.entered.pop()? {
+            Line::Text(line) if line.is_empty() => {}
             Line::Text(line) => {
                 let parts = client.say(now, &line);
                 if parts > 1 {

@@ -24,10 +24,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::time::Instant;
 use crate::wire::Timestamp;
@@ -73,6 +74,14 @@ pub fn lan_addresses() -> Vec<IpAddr> {
         addresses.extend(v4.or(v6).filter(|ip| !ip.is_loopback()));
     }
     addresses
+}
+
+/// Lets SIGUSR1, which a server answers with its counters, do nothing: it is sent to all processes of one name.
+///
+/// # Errors
+/// The system's.
+pub fn survive_sigusr1() -> io::Result<()> {
+    signal_hook::flag::register(SIGUSR1, Arc::default()).map(drop)
 }
 
 /// Waits, for who has nothing to poll.

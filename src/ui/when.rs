@@ -4,7 +4,7 @@
 //! Must not know: what happened then, what time it is.
 //! Driven by: `cmd`.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Moment, Zoned};
 
@@ -55,7 +55,8 @@ impl Calendar {
         self.there(at).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// What somebody means by `text` at `now`: a time ago like `1h`, a day, a local day and time, or RFC 3339.
+    /// What somebody means by `text` at `now`: a time ago like `1h`, `today`, `yesterday`, the last time that it was `14:00`, a day,
+    /// a local day and time, or RFC 3339.
     ///
     /// # Errors
     /// What it has to look like.
@@ -66,12 +67,24 @@ impl Calendar {
         let here = |time: DateTime| time.to_zoned(self.zone.clone()).map(|zoned| zoned.timestamp());
         let day = || text.parse::<Date>().and_then(|day| here(day.into()));
         let time = || text.parse::<DateTime>().and_then(here);
-        let found = text.parse::<Moment>().or_else(|_| if text.len() > 10 { time() } else { day() });
-        found
-            .ok()
-            .and_then(|moment| u64::try_from(moment.as_millisecond()).ok())
-            .map(Timestamp)
-            .ok_or_else(|| "write it like 1h, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into())
+        let found = match text {
+            "today" => here(self.date(now).into()),
+            "yesterday" => self.date(now).yesterday().and_then(|day| here(day.into())),
+            text if text.len() <= 5 => text.parse::<Time>().and_then(|time| self.last(time, now)),
+            text => text.parse::<Moment>().or_else(|_| if text.len() > 10 { time() } else { day() }),
+        };
+        found.ok().and_then(|moment| u64::try_from(moment.as_millisecond()).ok()).map(Timestamp).ok_or_else(|| {
+            "write it like 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into()
+        })
+    }
+}
+
+impl Calendar {
+    /// When it was last that time of day here.
+    fn last(&self, time: Time, now: Timestamp) -> Result<Moment, jiff::Error> {
+        let here = |day: Date| day.to_datetime(time).to_zoned(self.zone.clone()).map(|zoned| zoned.timestamp());
+        let today = here(self.date(now))?;
+        if today <= moment(now) { Ok(today) } else { here(self.date(now).yesterday()?) }
     }
 }
 
@@ -91,13 +104,20 @@ mod tests {
         {
             assert_eq!(there.parse(text, NOW), Ok(NOW), "{text}");
         }
+        let utc = |text: &str| in_utc(there.parse(text, NOW).unwrap());
+        assert_eq!(
+            (utc("today"), utc("yesterday")),
+            ("2026-11-22T22:00:00.000Z".into(), "2026-11-21T22:00:00.000Z".into())
+        );
+        assert_eq!((utc("14:00"), utc("16:03")), ("2026-11-23T12:00:00.000Z".into(), in_utc(NOW)));
+        assert_eq!(utc("16:04"), "2026-11-22T14:04:00.000Z", "the last time that it was so late");
         assert_eq!(there.parse("1h", NOW), Ok(Timestamp(NOW.0 - 3_600_000)));
         assert_eq!(there.parse("2026-11-23", NOW).map(in_utc), Ok("2026-11-22T22:00:00.000Z".into()));
     }
 
     #[test]
     fn what_is_no_time_is_told_what_one_looks_like() {
-        for text in ["", "yesterday", "2026-13-01", "25:00", "2026-11-23 25:00"] {
+        for text in ["", "tomorrow", "2026-13-01", "25:00", "2026-11-23 25:00"] {
             assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("write it like 1h"), "{text}");
         }
     }

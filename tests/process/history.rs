@@ -265,7 +265,7 @@ fn history_finds_what_is_asked_for() {
     assert_eq!(room.said(&["--since", &time(2)]).first().unwrap(), "jack: three");
     for (args, says) in [
         (&["--grep", "("][..], "regex"),
-        (&["--since", "lately"], "write it like 1h, 2026-11-23"),
+        (&["--since", "lately"], "write it like 1h, today, 14:03, 2026-11-23"),
         (&["-n", "many"], "invalid value"),
     ] {
         let mut process = Process::start(room.command(&["history", "--db", &room.db]).args(args));
@@ -300,7 +300,9 @@ fn history_follows_and_ends_with_its_reader() {
 fn history_is_exported_to_a_file_and_what_somebody_said_is_forgotten_and_the_numbers_stay() {
     let room = Room::new(&[]);
     room.send_all("jill", ["one", "two"]);
-    room.send_all("jack", ["three"]);
+    // Of another key: what is forgotten is a key's.
+    let mut jack = Process::start(room.command(&["send", "-n", "jack", "three"]).env("XDG_STATE_HOME", new_home()));
+    assert_eq!(jack.code(), 0);
     let file = room.home.join("export.json");
     let mut process =
         Process::start(&mut room.command(&["history", "--db", &room.db, "--export", file.to_str().unwrap()]));
@@ -310,7 +312,7 @@ fn history_is_exported_to_a_file_and_what_somebody_said_is_forgotten_and_the_num
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "what was said is for nobody else");
     let mut process = Process::start(&mut room.command(&["history", "--db", &room.db, "--forget", "jill"]));
     assert_eq!(process.code(), 0);
-    assert!(process.stderr.to_end().contains("2 entries are forgotten, for ever"));
+    assert!(process.stderr.to_end().contains("2 entries overwritten, for ever"));
     assert_eq!(room.said(&[]), ["jack: three"]);
     let (shown, _) = room.visit("jane", &["--json", "--history", "all"]);
     let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

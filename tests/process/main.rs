@@ -8,6 +8,7 @@ mod common;
 mod abuse;
 mod bench;
 mod clients;
+mod edges;
 mod faults;
 mod history;
 mod hostile;

@@ -293,12 +293,13 @@ fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
         Process::start(&mut command)
     };
     let server = serve(&[]);
-    let shown = server.stderr.wait_for("listening on");
+    let shown = server.stderr.wait_for("to join on this machine");
     assert!(shown.contains("THIS SERVER'S IDENTITY WILL NOT LAST"), "{shown}");
     let file = path_in(&dir, "a-file/server.key");
     ends(serve(&["--key", file.to_str().unwrap()]), 1, "cannot write");
     ends(serve(&["--key", nowhere.to_str().unwrap()]), 1, "is damaged");
-    let address = shown.rsplit(' ').next().unwrap().trim();
+    let listening = shown.lines().find(|line| line.contains("listening on ")).unwrap();
+    let address = listening.rsplit(' ').next().unwrap();
     let script =
         ends(at_home(&nowhere, &["send", "-n", "bot", "-s", address, "hello"]), 0, "this run has a key of its own");
     assert!(script.stderr.to_end().contains("cannot write"));

@@ -17,7 +17,7 @@ use crate::net::stdio::Output;
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::lines::{Line, Lines};
-use crate::ui::notice;
+use crate::ui::{notice, prompt};
 use crate::wire::{LogId, Seq};
 
 /// See the module.
@@ -110,6 +110,7 @@ impl Visit {
                 client.rename(now, &nick);
                 return Ok(Next::Continue);
             }
+            Command::Say("") => return Ok(Next::Continue),
             Command::Say(text) => client.say(now, text),
             Command::Act(text) => client.act(now, text),
         };
@@ -158,6 +159,10 @@ impl Visit {
     pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
         self.output.finish();
         self.remember();
+        if self.interactive && end == End::Interrupted {
+            // The shell's prompt is to begin a line, whatever was typed of the last one.
+            prompt("\n");
+        }
         let outstanding = client.outstanding() as u64;
         let unfinished = !self.joined || (!self.interactive && (outstanding > 0 || !input_ended));
         let not_confirmed = client.lost() + outstanding;

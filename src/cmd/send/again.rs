@@ -1,0 +1,150 @@
+//! `udpchat send --id`: whether what is in the log under an id is the message that was given.
+//!
+//! Owns: which entries a retry found, how they are read back and compared.
+//! Must not know: sockets, when lines are sent.
+//! Driven by: `cmd::send`.
+//!
+//! The server settles a retry with the number of the entry that is there already, whatever it says. So the client reads that entry
+//! back in a session of its own, and compares.
+
+use std::io;
+
+use super::super::talk::{Wanted, prepare};
+use super::super::{Exit, Failure};
+use crate::cli::Send;
+use crate::client::{Client, Event};
+use crate::net::client::{ClientLoop, Driver, Source, Ticked};
+use crate::time::Instant;
+use crate::ui::sanitize;
+use crate::wire::entry::Entry;
+use crate::wire::{LogId, Nick, Seq};
+
+/// What a run of `send` learns of entries.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The log, and where it ended when the session began.
+    log: Option<(LogId, Seq)>,
+    /// As which entries the lines were confirmed, in their order.
+    confirmed: Vec<Seq>,
+}
+
+impl Found {
+    pub(super) fn observe(&mut self, event: &Event) {
+        if let Event::Begins { log, from, count, .. } = *event {
+            self.log.get_or_insert((log, from + count));
+        }
+        if let Event::Confirmed { seq: Some(seq), .. } = *event {
+            self.confirmed.push(seq);
+        }
+    }
+
+    /// The lines that were in the log before, and as which entries.
+    fn earlier<'a>(&self, lines: &'a [String]) -> Option<(LogId, Vec<(Seq, &'a str)>)> {
+        let (log, end) = self.log?;
+        let found = self.confirmed.iter().zip(lines).filter(|&(&seq, _)| seq < end);
+        let earlier: Vec<_> = found.map(|(&seq, line)| (seq, line.as_str())).collect();
+        if earlier.is_empty() { None } else { Some((log, earlier)) }
+    }
+}
+
+/// What a retry turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// None: the message is new.
+    New,
+    /// The message is there already.
+    Same,
+    /// So many of its lines were there already; the others are now.
+    Completed(usize),
+    /// Something is there already; the server cannot say what any more.
+    Forgotten,
+}
+
+/// Compares what was found under the id with what was to be sent.
+///
+/// # Errors
+/// It is another message, or the server cannot be asked.
+pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Retry, Failure> {
+    let Some((log, earlier)) = found.earlier(lines) else { return Ok(Retry::New) };
+    let Some(&(first, _)) = earlier.first() else { return Ok(Retry::New) };
+    let wanted =
+        Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance: None, key: None };
+    let (mut config, _) = prepare(&args.target, args.dialects, wanted)?;
+    if let Some(identity) = &mut config.identity {
+        identity.place = Some((log, first));
+    }
+    let mut reader = Reader { nick: &args.nick, earlier, next: 0, is_gone: false, other: None, until: None };
+    ClientLoop::new(config, Source { input: None, leave_at_end: false })?.run(&mut reader)?;
+    if let Some(other) = &reader.other {
+        let id = args.id.as_deref().unwrap_or_default();
+        return Err(Failure::new(
+            Exit::Refused,
+            format!(
+                "--id {} was used before, for another message: '{}' (nothing was sent; another message needs another id)",
+                sanitize::escaped(id),
+                sanitize::escaped(other)
+            ),
+        ));
+    }
+    if reader.next < reader.earlier.len() {
+        let message = "the message is in the log, but the server did not say in time whether it is the same one";
+        return Err(Failure::new(Exit::NotConfirmed, message));
+    }
+    Ok(match reader.earlier.len() {
+        _ if reader.is_gone => Retry::Forgotten,
+        count if count < lines.len() => Retry::Completed(count),
+        _ => Retry::Same,
+    })
+}
+
+/// Reads the entries back.
+struct Reader<'a> {
+    nick: &'a Nick,
+    earlier: Vec<(Seq, &'a str)>,
+    /// The next of them to be read.
+    next: usize,
+    /// One of them is not in the log any more.
+    is_gone: bool,
+    /// What is there instead.
+    other: Option<String>,
+    /// How long it is waited for them.
+    until: Option<Instant>,
+}
+
+impl Reader<'_> {
+    fn entry(&mut self, seq: Seq, encoded: &[u8]) {
+        let Some(&(_, wanted)) = self.earlier.get(self.next).filter(|&&(at, _)| at == seq) else { return };
+        self.next += 1;
+        let Some(entry) = Entry::decode(encoded) else { return };
+        let is_same = matches!(entry, Entry::Said { nick, text, .. } if nick == self.nick.as_str() && text == wanted);
+        if !is_same && self.other.is_none() {
+            let mut other = String::new();
+            entry.render(&mut other);
+            self.other = Some(other);
+        }
+    }
+
+    fn gap(&mut self, first: Seq, count: u64) {
+        while self.earlier.get(self.next).is_some_and(|&(at, _)| at >= first && at < first + count) {
+            self.next += 1;
+            self.is_gone = true;
+        }
+    }
+}
+
+impl Driver for Reader<'_> {
+    fn event(&mut self, _: Instant, _: &Client, event: Event) -> io::Result<()> {
+        if let Event::Entry { seq, ref encoded } = event {
+            self.entry(seq, encoded);
+        }
+        if let Event::Gap { first, count, .. } = event {
+            self.gap(first, count);
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
+        let until = *self.until.get_or_insert_with(|| now + client.timeout());
+        if self.next >= self.earlier.len() || now >= until { Ticked::Done } else { Ticked::At(until) }
+    }
+}
