@@ -28,20 +28,43 @@ pub use manual::{Manual, manual};
 pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
 use values::{bind_address, clients, count, duration, history, rate, text_history};
 
+/// Headings of the options in help texts.
+const ROOM: &str = "Room";
+const ACCESS: &str = "Access and limits";
+const SERVER: &str = "Server";
+const PROTOCOL: &str = "Protocol";
+const SELECT: &str = "Select";
+const OUTPUT: &str = "Output";
+const DELETE: &str = "Delete";
+const LOAD: &str = "Load";
+const NETWORK: &str = "Network";
+const FAULTS: &str = "Faults";
+const GENERAL: &str = "General";
+
 /// A chat room over UDP: server, client and one-shot sender
 ///
-/// Encrypted, every message once and in order, also over networks that lose; and the plain text protocol of the well-known
-/// Python tutorial, byte for byte: Python clients on this server, this client on a Python server.
+/// Sessions are encrypted and deliver every message once and in order over lossy networks. The plain-text protocol of a well-known
+/// Python tutorial works too: Python clients on this server, this client on a Python server.
 #[derive(Debug, Parser)]
-#[command(name = "udpchat", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "udpchat",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    disable_help_flag = true
+)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand to run.
     #[command(subcommand)]
     pub command: Command,
 
-    /// Say more on stderr; up to three times (RUST_LOG overrides it)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    /// Log more on stderr; repeat up to three times (RUST_LOG overrides it)
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GENERAL, display_order = 900)]
     pub verbose: u8,
+
+    /// Print help
+    #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = GENERAL, display_order = 901)]
+    pub help: Option<bool>,
 }
 
 /// The subcommands.
@@ -49,126 +72,129 @@ pub struct Cli {
 pub enum Command {
     /// Serve a chat room
     ///
-    /// Tells everyone who joins and sends every line to all, the sender included. The transcript goes to stdout, one
-    /// line a datagram; everything else goes to stderr. SIGINT, SIGTERM and SIGHUP end it, SIGUSR1 logs its counters.
+    /// Announces new members and sends every message to everybody, its author included. The transcript goes to stdout, everything else
+    /// to stderr. SIGINT, SIGTERM and SIGHUP end the server; SIGUSR1 logs its counters.
     Serve(Serve),
     /// Join a chat room and talk
     ///
-    /// Shows what is said and sends the lines of stdin; '/help' shows the commands. '!q', the end of input and Ctrl-C leave.
-    /// If stdin is no terminal, waits at its end until the lines are confirmed.
+    /// Shows the messages of the room and sends the lines of stdin; '/help' lists the commands. '!q', the end of input and Ctrl-C leave.
+    /// If stdin is not a terminal, waits at its end until every line is confirmed.
     Join(Join),
-    /// Send a message and wait until the room has it
+    /// Send one message and wait until the room has it
     ///
-    /// For scripts: never prompts, and succeeds only if the server has the message in its log, or, an original, has sent it
-    /// back.
+    /// For scripts: never prompts, and exits 0 only once the server has committed the message to its log or, if it is an original, has
+    /// sent it back.
     Send(Send),
-    /// Ask whether a server is there, and what it is
+    /// Check that a server is up, and what it is
     ///
-    /// Tells which protocol it speaks, its version and key, how long an answer takes and how many are lost. An original
-    /// server knows no such question: there each ping is a signup with an empty nick, which everybody in the room sees.
+    /// Reports its protocol, version and key, the round-trip time and the loss. An original server has no such question: each ping is a
+    /// signup with an empty nick, which everybody in its room sees.
     Ping(Ping),
-    /// Look at what was said in a room of this machine
+    /// Show, search, export or delete what a room on this machine has logged
     ///
-    /// Reads the log that 'serve' keeps, also while it runs: local times and a line for each day, or JSON.
+    /// Reads the log that 'serve' stores, also while the server runs: in local time with a line for each day, or as JSON.
     History(Recorded),
-    /// Show keys, or forget one
+    /// Show keys, or forget a server's
     ///
-    /// Shows the fingerprints of your own keys, where they are, and which servers are known by which key.
+    /// Shows the fingerprints of your own keys, where they are stored, and the key of each server you have met.
     Key(Key),
     /// Load a server and measure it
     ///
-    /// Joins members to any server, lets some of them talk, and reports which copies came and how late. Use it on a server of your own: it says as much as the server takes.
+    /// Joins members to any server, lets some of them talk, and reports which copies arrived and how late. Use it on a server of your own:
+    /// it sends as fast as the server accepts.
     Bench(Bench),
-    /// Try the protocols in a simulated network
+    /// Run the protocols in a simulated network
     ///
-    /// One server and some clients in virtual time, in the weather that is asked for; nothing is sent anywhere. Puts the
-    /// text protocol and sessions side by side. The same seed gives the same output to the byte.
+    /// Runs a server and clients in virtual time over a network with the loss, delay and faults you ask for; nothing is sent anywhere.
+    /// Compares the text protocol with sessions. The same seed gives the same output to the byte.
     Sim(Sim),
 }
 
 /// `udpchat serve`
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// Listen on this address and port; may be given several times
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9999", value_parser = bind_address)]
+    /// Listen on this address and port; repeatable
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9999", value_parser = bind_address, help_heading = ROOM)]
     pub bind: Vec<SocketAddr>,
 
-    /// With which addresses to speak plain text, as the original does, beside sessions
-    #[arg(long, value_enum, default_value_t = Text::Private)]
-    pub text: Text,
-
-    /// The most members at a time
-    #[arg(long, value_name = "N", default_value = "10000")]
-    pub max_members: NonZeroUsize,
-
-    /// Forget a member that was silent for this long
-    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration)]
-    pub text_idle: Duration,
-
-    /// Messages per second from each key or address, with bursts of ten seconds' worth
-    ///
-    /// Excess messages are delayed, then dropped; clients with sessions send them again. New keys from one neighbourhood (IPv4
-    /// /24, IPv6 /64) share a budget as well: eight times this rate, or two a second for each session if that is more.
-    #[arg(long, value_name = "N/s|off", default_value = "100/s", value_parser = rate)]
-    pub rate: RateArg,
-
-    /// How many new members a second may come from a neighbourhood (IPv4 /24, IPv6 /64), after a burst of 64
-    #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate)]
-    pub signup_rate: RateArg,
-
-    /// With more members than this joins and leaves are told several at a time, within a second: "37 joined"
-    #[arg(long, value_name = "N", default_value_t = ANNOUNCE_EACH)]
-    pub announce_each: usize,
-
-    /// The file with the server's key, made if it is not there [default: server.key in $XDG_STATE_HOME/udpchat]
-    #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
-
     /// Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat
-    #[arg(long, value_name = "NAME", default_value = crate::net::rooms::DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = crate::net::rooms::DEFAULT, help_heading = ROOM)]
     pub room: RoomName,
 
-    /// Keep the room's log in this file instead; ':memory:' keeps nothing
-    #[arg(long, value_name = "FILE", conflicts_with = "room")]
-    pub db: Option<Db>,
-
-    /// When what is confirmed survives a loss of power: at once, or but for the last seconds; a crash it survives always
-    #[arg(long, value_enum, default_value_t = Sync::Normal)]
-    pub sync: Sync,
-
-    /// Forget what is older
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// Delete entries older than this [default: keep everything]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = ROOM)]
     pub keep: Option<Duration>,
 
-    /// Forget what is not among so many entries
-    #[arg(long, value_name = "N")]
+    /// Delete all but the last N entries [default: keep everything]
+    #[arg(long, value_name = "N", help_heading = ROOM)]
     pub keep_entries: Option<NonZeroU64>,
 
-    /// Send new text members the last lines; at most 1000, and without a promise
-    #[arg(long, value_name = "N", default_value = "0", value_parser = text_history)]
+    /// Store the log in this file instead; ':memory:' stores nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "room", help_heading = ROOM)]
+    pub db: Option<Db>,
+
+    /// When a confirmed message is on the disk
+    #[arg(long, value_enum, default_value_t = Sync::Normal, help_heading = ROOM)]
+    pub sync: Sync,
+
+    /// Which addresses may speak plain text, as the original does
+    #[arg(long, value_enum, default_value_t = Text::Private, help_heading = ACCESS)]
+    pub text: Text,
+
+    /// Most members at a time
+    #[arg(long, value_name = "N", default_value = "10000", help_heading = ACCESS)]
+    pub max_members: NonZeroUsize,
+
+    /// Messages per second from each key or address, ten seconds' worth at once
+    ///
+    /// Excess messages are delayed, then dropped; clients with sessions send dropped messages again. New keys from one neighbourhood (IPv4
+    /// /24, IPv6 /64) also share a budget: eight times this rate, or two a second for each session if that is more.
+    #[arg(long, value_name = "N/s|off", default_value = "100/s", value_parser = rate, help_heading = ACCESS)]
+    pub rate: RateArg,
+
+    /// New text members per second from each IPv4 /24 or IPv6 /64, 64 at once
+    #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate, help_heading = ACCESS)]
+    pub signup_rate: RateArg,
+
+    /// Remove a text member after this much silence
+    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration, help_heading = ACCESS)]
+    pub text_idle: Duration,
+
+    /// Send each new text member the last N lines, at most 1000
+    #[arg(long, value_name = "N", default_value = "0", value_parser = text_history, help_heading = ACCESS)]
     pub text_history: usize,
 
+    /// With more members than this, announce joins and leaves in batches
+    #[arg(long, value_name = "N", default_value_t = ANNOUNCE_EACH, help_heading = ACCESS)]
+    pub announce_each: usize,
+
+    /// File with the server's key, created if missing [default: server.key in $XDG_STATE_HOME/udpchat]
+    #[arg(long, value_name = "FILE", help_heading = GENERAL)]
+    pub key: Option<PathBuf>,
+
     /// Write no transcript to stdout
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = GENERAL)]
     pub quiet: bool,
 }
 
 /// Which server, and how long to wait for it.
 #[derive(Args, Debug)]
+#[command(next_help_heading = SERVER)]
 pub struct Target {
-    /// The server; without a port it is 9999
+    /// Server to talk to; the port defaults to 9999
     #[arg(short, long, value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
     pub server: HostPort,
 
-    /// Wait this long for the server to answer, and for a line to be confirmed
+    /// How long to wait for the server's answer, and for confirmations
     #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub timeout: Duration,
 }
 
-/// What to speak with the server, if not what it speaks itself.
+/// Which protocol to speak, if not the one that the server speaks.
 #[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = PROTOCOL)]
 pub struct Dialects {
-    /// Speak sessions only: never plain text, which anybody can read and forge
+    /// Speak sessions only, never plain text, which anybody can read and forge
     #[arg(long, conflicts_with = "text")]
     pub secure: bool,
 
@@ -180,90 +206,90 @@ pub struct Dialects {
 /// `udpchat ping`
 #[derive(Args, Debug)]
 pub struct Ping {
-    /// The server; without a port it is 9999
+    /// Server to ping; the port defaults to 9999
     #[arg(value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
     pub server: HostPort,
 
-    /// How often to ask
-    #[arg(short, long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    /// Number of pings
+    #[arg(short, long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = GENERAL)]
     pub count: u64,
 
-    /// Between two questions
-    #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    /// Time between two pings
+    #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = duration, help_heading = GENERAL)]
     pub interval: Duration,
 
-    /// Wait this long for the first answer, and for the last
-    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long to wait for the first answer, and for the last
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration, help_heading = GENERAL)]
     pub timeout: Duration,
 
-    /// What to speak.
+    /// Report as one JSON object
+    #[arg(long, help_heading = GENERAL)]
+    pub json: bool,
+
+    /// Which protocol to speak.
     #[command(flatten)]
     pub dialects: Dialects,
-
-    /// Report as one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `udpchat history`
 #[derive(Args, Debug)]
 pub struct Recorded {
+    /// Only the last N entries
+    #[arg(short = 'n', long, value_name = "N", help_heading = SELECT)]
+    pub lines: Option<NonZeroUsize>,
+
+    /// Only entries since TIME: 1h (ago), today, yesterday, 14:03, 2026-11-23, '2026-11-23 14:03'
+    #[arg(long, value_name = "TIME", help_heading = SELECT)]
+    pub since: Option<String>,
+
+    /// Only entries before TIME
+    #[arg(long, value_name = "TIME", help_heading = SELECT)]
+    pub until: Option<String>,
+
+    /// Only messages, joins and leaves of NICK
+    #[arg(long, value_name = "NICK", help_heading = SELECT)]
+    pub from: Option<Nick>,
+
+    /// Only entries matching REGEX
+    #[arg(long, value_name = "REGEX", help_heading = SELECT)]
+    pub grep: Option<Regex>,
+
+    /// Keep running and show new entries as they are logged
+    #[arg(short, long, conflicts_with = "until", help_heading = OUTPUT)]
+    pub follow: bool,
+
+    /// Write one JSON object a line (docs/JSON.md)
+    #[arg(long, help_heading = OUTPUT)]
+    pub json: bool,
+
+    /// Write JSON to FILE, whole or not at all; '-' is stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "follow", help_heading = OUTPUT)]
+    pub export: Option<PathBuf>,
+
     /// Room to show [default: the only one on this machine]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = ROOM)]
     pub room: Option<RoomName>,
 
     /// Show the log in this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "room")]
+    #[arg(long, value_name = "FILE", conflicts_with = "room", help_heading = ROOM)]
     pub db: Option<PathBuf>,
 
-    /// From then on: so long ago, a day, a local time or RFC 3339, like 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03'
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-
-    /// Up to then
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-
-    /// What concerns this nick: its messages, and when it came and went
-    #[arg(long, value_name = "NICK")]
-    pub from: Option<Nick>,
-
-    /// What has a part that this regular expression describes
-    #[arg(long, value_name = "REGEX")]
-    pub grep: Option<Regex>,
-
-    /// The last N of them
-    #[arg(short = 'n', long, value_name = "N")]
-    pub lines: Option<NonZeroUsize>,
-
-    /// Go on with what is said from now on, until you stop it
-    #[arg(short, long, conflicts_with = "until")]
-    pub follow: bool,
-
-    /// One JSON object a line (docs/JSON.md)
-    #[arg(long)]
-    pub json: bool,
-
-    /// Write them to this file, as with --json, whole or not at all; '-' is stdout
-    #[arg(long, value_name = "FILE", conflicts_with = "follow")]
-    pub export: Option<PathBuf>,
-
-    /// Overwrite for ever what the key behind NICK posted, under whatever nick, and when it came and went
+    /// Overwrite for ever what the key behind NICK posted, under whatever nick
     ///
-    /// The entries become gaps; others keep their numbers. If several keys used the nick, the choices are listed: NICK#KEY, or
+    /// The entries become gaps; all others keep their numbers. If several keys used the nick, the choices are listed: NICK#KEY, or
     /// NICK#text for the lines of plain-text clients.
-    #[arg(long, value_name = "NICK", conflicts_with_all = ["since", "until", "from", "grep", "lines", "follow", "json", "export"])]
+    #[arg(long, value_name = "NICK", help_heading = DELETE, conflicts_with_all = ["since", "until", "from", "grep", "lines", "follow", "json", "export"])]
     pub forget: Option<String>,
 
     /// Do not ask before --forget overwrites
-    #[arg(long, requires = "forget")]
+    #[arg(long, requires = "forget", help_heading = DELETE)]
     pub yes: bool,
 }
 
 /// `udpchat key`
 #[derive(Args, Debug)]
 pub struct Key {
-    /// What to do with them; nothing: show them.
+    /// What to do with the keys; show them by default.
     #[command(subcommand)]
     pub action: Option<KeyAction>,
 }
@@ -271,9 +297,9 @@ pub struct Key {
 /// `udpchat key ...`
 #[derive(Debug, Subcommand)]
 pub enum KeyAction {
-    /// Forget the key of a server: the next one that it has is taken for its own
+    /// Forget a server's key; the next connection trusts whatever key the server presents
     Forget {
-        /// The server, as it was named when it was met
+        /// The server, as you named it when you met it
         #[arg(value_name = "HOST:PORT")]
         server: HostPort,
     },
@@ -282,188 +308,188 @@ pub enum KeyAction {
 /// `udpchat join`
 #[derive(Args, Debug)]
 pub struct Join {
-    /// What to be called, 1 to 32 bytes; asked for on a terminal if it is not given
-    #[arg(short, long, env = "UDPCHAT_NICK")]
+    /// Your nick, 1 to 32 bytes; asked for on a terminal if missing
+    #[arg(short, long, env = "UDPCHAT_NICK", help_heading = ROOM)]
     pub nick: Option<Nick>,
+
+    /// On your first visit, show the last N messages, those of the last DURATION, or all
+    #[arg(long, value_name = "N|DURATION|all", default_value = "50", value_parser = history, help_heading = ROOM)]
+    pub history: History,
 
     /// The server.
     #[command(flatten)]
     pub target: Target,
 
-    /// What to speak.
+    /// Which protocol to speak.
     #[command(flatten)]
     pub dialects: Dialects,
 
-    /// Where you were not before: begin with so many of the last messages, with those of so long, or with all
-    #[arg(long, value_name = "N|DURATION|all", default_value = "50", value_parser = history)]
-    pub history: History,
-
-    /// Tell what happens as JSON, one object a line (docs/JSON.md)
-    #[arg(long)]
+    /// Write each event as a JSON object, one a line (docs/JSON.md)
+    #[arg(long, help_heading = GENERAL)]
     pub json: bool,
 }
 
 /// `udpchat send`
 #[derive(Args, Debug)]
 pub struct Send {
-    /// What to be called, 1 to 32 bytes
-    #[arg(short, long, env = "UDPCHAT_NICK")]
+    /// Message to send; '-' sends each line of stdin
+    pub message: String,
+
+    /// Your nick, 1 to 32 bytes
+    #[arg(short, long, env = "UDPCHAT_NICK", help_heading = ROOM)]
     pub nick: Nick,
+
+    /// Name for this message: sent again under the same KEY, it is in the room once
+    #[arg(long, value_name = "KEY", help_heading = ROOM)]
+    pub id: Option<String>,
 
     /// The server.
     #[command(flatten)]
     pub target: Target,
 
-    /// What to speak.
+    /// Which protocol to speak.
     #[command(flatten)]
     pub dialects: Dialects,
-
-    /// Name the message, so that it is in the room once however often it is sent under this name
-    #[arg(long, value_name = "KEY")]
-    pub id: Option<String>,
-
-    /// The message; '-' sends each line of stdin
-    pub message: String,
 }
 
 /// `udpchat bench`
 #[derive(Args, Debug)]
 pub struct Bench {
+    /// Number of members that listen
+    #[arg(short, long, value_name = "N", default_value = "100", value_parser = count, help_heading = LOAD)]
+    pub members: usize,
+
+    /// Number of members that talk, in turn
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = LOAD)]
+    pub senders: usize,
+
+    /// Stop after this time [default: 10s if --messages is not given]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = LOAD)]
+    pub duration: Option<Duration>,
+
+    /// Stop after N messages
+    #[arg(long, value_name = "N", help_heading = LOAD)]
+    pub messages: Option<u32>,
+
+    /// Length of the messages in bytes, or a range to spread them over
+    #[arg(long, value_name = "B|MIN-MAX", default_value = "64", help_heading = LOAD)]
+    pub size: Sizes,
+
+    /// Closed loop: keep N messages in flight
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count, conflicts_with = "rate", help_heading = LOAD)]
+    pub window: usize,
+
+    /// Open loop: N messages a second; latency counts from when each was due
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = LOAD)]
+    pub rate: Option<u32>,
+
+    /// Run N times with the same members, and report medians
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..), help_heading = LOAD)]
+    pub repeat: u16,
+
+    /// Measure a crowd instead: all join at once with sessions while two talk
+    #[arg(long, conflicts_with_all = ["window", "rate", "messages", "duration", "repeat", "size", "senders"], help_heading = LOAD)]
+    pub present: bool,
+
+    /// Once the crowd is in, run CMD to restart the server, and measure the return
+    #[arg(long, value_name = "CMD", requires = "present", help_heading = LOAD)]
+    pub restart: Option<String>,
+
     /// The server.
     #[command(flatten)]
     pub target: Target,
 
-    /// What to speak
-    #[arg(long, value_enum, default_value_t = BenchDialect::Text)]
+    /// Protocol to speak
+    #[arg(long, value_enum, default_value_t = BenchDialect::Text, help_heading = PROTOCOL)]
     pub dialect: BenchDialect,
 
-    /// How many members listen
-    #[arg(short, long, value_name = "N", default_value = "100", value_parser = count)]
-    pub members: usize,
-
-    /// How many of them talk, in turn
-    #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
-    pub senders: usize,
-
-    /// End a run after so many messages
-    #[arg(long, value_name = "N")]
-    pub messages: Option<u32>,
-
-    /// End a run after this long; 10s if there is no other end
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub duration: Option<Duration>,
-
-    /// The length of the lines in bytes, or a range to spread them over
-    #[arg(long, value_name = "B|MIN-MAX", default_value = "64")]
-    pub size: Sizes,
-
-    /// Closed loop: so many messages under way
-    #[arg(long, value_name = "N", default_value = "64", value_parser = count, conflicts_with = "rate")]
-    pub window: usize,
-
-    /// Open loop: so many messages a second; latency counts from when they were due
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub rate: Option<u32>,
-
-    /// Run so often with the same members, and report the medians
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
-    pub repeat: u16,
-
-    /// The server's process: report its time on a processor by delivery, and its memory (Linux)
-    #[arg(long)]
+    /// Process of the server: also report its CPU time and memory (Linux)
+    #[arg(long, help_heading = OUTPUT)]
     pub pid: Option<u32>,
 
-    /// Let the members in all at once, with sessions, each announced, while two of them talk; measure that alone
-    #[arg(long, conflicts_with_all = ["window", "rate", "messages", "duration", "repeat", "size", "senders"])]
-    pub present: bool,
-
-    /// When all are in run this with sh, which is to kill the server and start it anew, and measure how they come back
-    #[arg(long, value_name = "CMD", requires = "present")]
-    pub restart: Option<String>,
-
     /// Report as one JSON object
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
 }
 
 /// `udpchat sim`
 #[derive(Args, Debug)]
 pub struct Sim {
-    /// How many clients talk
-    #[arg(short, long, value_name = "N", default_value = "10", value_parser = clients)]
-    pub clients: usize,
-
-    /// How many messages they say in all, in turns
-    #[arg(short, long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pub messages: u64,
-
-    /// Between two messages
-    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = duration)]
-    pub interval: Duration,
-
-    /// How long each message is, in bytes
-    #[arg(long, value_name = "B", default_value = "64")]
-    pub size: usize,
-
-    /// A weather with a name; what is given beside it counts more
-    #[arg(short, long, value_enum)]
+    /// A preset; explicit options override it
+    #[arg(short, long, value_enum, help_heading = NETWORK)]
     pub weather: Option<WeatherArg>,
 
-    /// Which part of the datagrams is lost, each way
-    #[arg(long, value_name = "PERCENT")]
+    /// Share of the datagrams lost in each direction
+    #[arg(long, value_name = "PERCENT", help_heading = NETWORK)]
     pub loss: Option<Percent>,
 
-    /// How long a datagram takes, one way; 1ms if nothing else is said
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// One-way delay [default: 1ms]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = NETWORK)]
     pub delay: Option<Duration>,
 
-    /// By how much longer it takes at most, by chance
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// Most random delay on top
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = NETWORK)]
     pub jitter: Option<Duration>,
 
-    /// Which part of the datagrams comes twice
-    #[arg(long, value_name = "PERCENT")]
+    /// Share of the datagrams delivered twice
+    #[arg(long, value_name = "PERCENT", help_heading = NETWORK)]
     pub duplicate: Option<Percent>,
 
-    /// Which part comes later than those behind it
-    #[arg(long, value_name = "PERCENT")]
+    /// Share of the datagrams overtaken by later ones
+    #[arg(long, value_name = "PERCENT", help_heading = NETWORK)]
     pub reorder: Option<Percent>,
 
-    /// How much goes over each client's line, each way, like 1Mbit
-    #[arg(long, value_name = "RATE")]
+    /// Rate of each client's line in each direction, like 1Mbit
+    #[arg(long, value_name = "RATE", help_heading = NETWORK)]
     pub rate_limit: Option<BitRate>,
 
-    /// Cut every other client off for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// Cut every other client off for this long
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = FAULTS)]
     pub partition: Option<Duration>,
 
-    /// Give every other client another address
-    #[arg(long)]
+    /// Give every other client a new address
+    #[arg(long, help_heading = FAULTS)]
     pub rebind: bool,
 
-    /// Kill the server and start it again, with the log that it had or an empty one
-    #[arg(long, value_enum, value_name = "LOG", num_args = 0..=1, default_missing_value = "same-log", require_equals = true)]
+    /// Kill the server and restart it, with its log or an empty one
+    #[arg(long, value_enum, value_name = "LOG", num_args = 0..=1, default_missing_value = "same-log", require_equals = true, help_heading = FAULTS)]
     pub restart_server: Option<RestartArg>,
 
-    /// Kill every third client and start it again
-    #[arg(long)]
+    /// Kill every third client and restart it
+    #[arg(long, help_heading = FAULTS)]
     pub restart_clients: bool,
 
-    /// Everything that happens by chance comes from this number
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub seed: u64,
+    /// Number of clients that talk
+    #[arg(short, long, value_name = "N", default_value = "10", value_parser = clients, help_heading = LOAD)]
+    pub clients: usize,
 
-    /// What is spoken
-    #[arg(long, value_enum, default_value_t = SimDialect::Both)]
+    /// Messages in all, sent by the clients in turn
+    #[arg(short, long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..=100_000), help_heading = LOAD)]
+    pub messages: u64,
+
+    /// Time between two messages
+    #[arg(long, value_name = "DURATION", default_value = "20ms", value_parser = duration, help_heading = LOAD)]
+    pub interval: Duration,
+
+    /// Length of each message in bytes
+    #[arg(long, value_name = "B", default_value = "64", help_heading = LOAD)]
+    pub size: usize,
+
+    /// Protocol to run
+    #[arg(long, value_enum, default_value_t = SimDialect::Both, help_heading = PROTOCOL)]
     pub dialect: SimDialect,
 
-    /// Report as one JSON object, with a key for each dialect
-    #[arg(long, conflicts_with = "trace")]
-    pub json: bool,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value = "1", help_heading = GENERAL)]
+    pub seed: u64,
 
-    /// Tell the story too, datagram by datagram
-    #[arg(long)]
+    /// Print the story too, datagram by datagram
+    #[arg(long, help_heading = OUTPUT)]
     pub trace: bool,
+
+    /// Report as one JSON object, with a key for each protocol
+    #[arg(long, conflicts_with = "trace", help_heading = OUTPUT)]
+    pub json: bool,
 }
 
 #[cfg(test)]
@@ -475,6 +501,21 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// A screen of the size that most terminals have when somebody looks for help.
+    const SCREEN: (usize, usize) = (50, 140);
+
+    #[test]
+    fn the_help_of_each_subcommand_fits_a_screen_and_stands_under_headings() {
+        let mut cli = Cli::command();
+        cli.build();
+        for subcommand in cli.get_subcommands_mut() {
+            let help = subcommand.render_help().to_string();
+            let widest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(help.lines().count() <= SCREEN.0 && widest <= SCREEN.1, "{widest} columns:\n{help}");
+            assert!(!help.contains("\nOptions:"), "an option without a heading:\n{help}");
+        }
     }
 
     #[test]

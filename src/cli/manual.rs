@@ -21,45 +21,46 @@ const RUST_LOG: (&str, &str) =
     ("RUST_LOG", "What to log on stderr, in the form of env_logger: 'debug', 'udpchat::server=trace'.");
 const SERVER: (&str, &str) = ("UDPCHAT_SERVER", "The server, if none is named.");
 const NICK: (&str, &str) = ("UDPCHAT_NICK", "The nick, if --nick is not given.");
-const STDOUT: (&str, &str) = ("stdout", "What is said in the room; control characters are escaped.");
+const STDOUT: (&str, &str) = ("stdout", "The messages of the room; control characters are escaped.");
 
 const DONE: (&str, &str) = ("0", "Done.");
-const FAILURE: (&str, &str) = ("1", "The system failed us, or a line of the input could not be sent.");
+const FAILURE: (&str, &str) = ("1", "A system error, or a line of the input could not be sent.");
 const USAGE: (&str, &str) = ("2", "The command line is wrong.");
 const UNREACHABLE: (&str, &str) = (
     "3",
-    "Unreachable: nothing listens there, there is no way there, the name does not resolve, or there is no answer.",
+    "Unreachable: nothing listens there, there is no route, the name does not resolve, or no answer came in time.",
 );
 const REFUSED: (&str, &str) = (
     "4",
-    "Refused: the nick is taken, the room is full, a message is not accepted, the server's key has changed, or it speaks \
-     only text and that is not wanted.",
+    "Refused: the nick is taken, the room is full, a message was not accepted, --id names another message, the server's key \
+     has changed, or the server speaks only plain text and --secure forbids that.",
 );
-const NOT_CONFIRMED: (&str, &str) =
-    ("5", "Not confirmed: nothing is known of a line, or for send of the server, in time; it may have arrived.");
-const SYSTEM: (&str, &str) = ("1", "The system failed us; what it said is on stderr.");
+const NOT_CONFIRMED: (&str, &str) = ("5", "Not confirmed in time: the message may or may not have arrived.");
+const SYSTEM: (&str, &str) = ("1", "A system error; stderr says which.");
 const INTERRUPTED: (&str, &str) = ("130", "Interrupted by a signal before it was done.");
 
 const CLIENT_STATUS: &[(&str, &str)] = &[DONE, FAILURE, USAGE, UNREACHABLE, REFUSED, NOT_CONFIRMED, INTERRUPTED];
 const NO_FILE: (&str, &str) = ("none", "No file is read or written.");
 const STATE: (&str, &str) =
     ("XDG_STATE_HOME", "Keys and logs are kept in its folder udpchat; without it in ~/.local/state/udpchat.");
-const CLIENT_KEY: (&str, &str) =
-    ("$XDG_STATE_HOME/udpchat/client.key", "Your key, made on first use. Who has it is you: keep it to yourself.");
+const CLIENT_KEY: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/client.key",
+    "Your key, created on first use. Anyone with this file can impersonate you.",
+);
 const SERVER_KEY: (&str, &str) =
     ("$XDG_STATE_HOME/udpchat/server.key", "The key of your server, unless --key is given.");
 const REFUSED_KEYS: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/server.key.refused",
-    "Keys that are refused for ten minutes, for what they had sent broke the server.",
+    "Keys refused for ten minutes because a datagram of theirs crashed the server.",
 );
-const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key that this server is known by.");
+const PINS: (&str, &str) = ("$XDG_STATE_HOME/udpchat/servers/HOST:PORT", "The key by which you recognise this server.");
 const LOG: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/ROOM.db",
     "The room's log (SQLite), unless --db is given. ROOM is the name that --room gives, else 'room'.",
 );
 const PLACES: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N",
-    "How far you have read there; one for each that runs at a time.",
+    "How far you have read there; one file for each client that runs at the same time.",
 );
 
 const OVERVIEW: Manual = Manual {
@@ -69,7 +70,7 @@ const OVERVIEW: Manual = Manual {
     examples: &[
         ("Serve a room for this machine:", "udpchat serve"),
         ("Join it from another terminal:", "udpchat join --nick jack"),
-        ("Say something from a script:", "udpchat send --nick bot 'the build is done'"),
+        ("Send a message from a script:", "udpchat send --nick bot 'the build is done'"),
     ],
 };
 
@@ -78,15 +79,15 @@ const SERVE: Manual = Manual {
         ("0", "Ended by a signal."),
         SYSTEM,
         USAGE,
-        ("101", "It broke, told its members and said so on stderr: start it again."),
+        ("101", "The server crashed, told its members and wrote why to stderr: start it again."),
     ],
     environment: &[STATE, RUST_LOG],
     files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, REFUSED_KEYS, LOG],
     examples: &[
         ("Serve the local network, over IPv4 and IPv6:", "udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999'"),
-        ("Forget what is older than a month:", "udpchat serve --keep 30d"),
-        ("Keep nothing on disk but the transcript:", "udpchat serve --db :memory: >transcript.txt"),
-        ("See how many members there are:", "pkill -USR1 -x udpchat"),
+        ("Delete entries older than a month:", "udpchat serve --keep 30d"),
+        ("Store nothing on disk but the transcript:", "udpchat serve --db :memory: >transcript.txt"),
+        ("Log how many members there are:", "pkill -USR1 -f '^[^ ]*udpchat serve'"),
     ],
 };
 
@@ -94,9 +95,9 @@ const JOIN: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
     files: &[STDOUT, CLIENT_KEY, PINS, PLACES],
     examples: &[
-        ("Be asked for the nick, as by the original:", "udpchat join"),
+        ("Be asked for the nick, as the original does:", "udpchat join"),
         ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
-        ("Say some lines and wait until they are confirmed:", "printf 'hey\\nbye\\n' | udpchat join --nick jack"),
+        ("Send some lines and wait until they are confirmed:", "printf 'hey\\nbye\\n' | udpchat join --nick jack"),
         ("Never speak plain text:", "udpchat join --nick jack --secure"),
         ("For a program:", "udpchat join --nick jack --json"),
     ],
@@ -107,12 +108,9 @@ const SEND: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
     files: &[CLIENT_KEY, PINS],
     examples: &[
+        ("Tell the room, and know whether it worked:", "udpchat send --nick bot 'the build is done' || echo not told"),
         (
-            "Tell the room, and know whether it was told:",
-            "udpchat send --nick bot 'the build is done' || echo not told",
-        ),
-        (
-            "Try until it is told, and tell it once:",
+            "Retry until the room has it, exactly once:",
             "until udpchat send --nick bot --id build-42 'the build is done'; do sleep 10; done",
         ),
         ("Send each line of a file:", "udpchat send --nick bot - <README.md"),
@@ -126,11 +124,11 @@ const PING: Manual = Manual {
         SYSTEM,
         USAGE,
         ("3", "Unreachable, or none came back."),
-        ("4", "Refused: the server's key has changed, or it speaks only text and that is not wanted."),
+        ("4", "Refused: the server's key has changed, or it speaks only plain text and --secure forbids that."),
         INTERRUPTED,
     ],
     environment: &[SERVER, STATE, RUST_LOG],
-    files: &[("stdout", "What is found out."), PINS],
+    files: &[("stdout", "The report."), PINS],
     examples: &[
         ("Is it there?", "udpchat ping --count 1 127.0.0.1:9999"),
         ("Every 200 ms, for a program:", "udpchat ping --count 10 --interval 200ms --json"),
@@ -138,17 +136,17 @@ const PING: Manual = Manual {
 };
 
 const HISTORY: Manual = Manual {
-    exit_status: &[DONE, ("1", "There is no log, or it cannot be read."), USAGE],
-    environment: &[("TZ", "The time zone that times are shown and read in."), STATE, RUST_LOG],
-    files: &[("stdout", "What was said, unless --export is given."), LOG],
+    exit_status: &[DONE, ("1", "There is no log, it cannot be read, or --forget found nothing."), USAGE],
+    environment: &[("TZ", "Time zone in which times are shown and read."), STATE, RUST_LOG],
+    files: &[("stdout", "The entries, unless --export names a file."), LOG],
     examples: &[
-        ("What was said today and yesterday:", "udpchat history --since 48h"),
+        ("Show today's entries:", "udpchat history --since today"),
         (
-            "The last ten messages of a nick, then what it says from now on:",
+            "Show the last ten messages of a nick, and follow its new ones:",
             "udpchat history --from jack -n 10 --follow",
         ),
-        ("Everything with a number in it, for a program:", "udpchat history --grep '[0-9]+' --json"),
-        ("A copy of the log, as JSON:", "udpchat history --export room.jsonl"),
+        ("Show everything with a number in it, for a program:", "udpchat history --grep '[0-9]+' --json"),
+        ("Copy the log, as JSON:", "udpchat history --export room.jsonl"),
     ],
 };
 
@@ -158,7 +156,7 @@ const KEY: Manual = Manual {
     files: &[CLIENT_KEY, SERVER_KEY, PINS],
     examples: &[
         ("Show fingerprints, to compare them with somebody else's:", "udpchat key"),
-        ("Take the next key of a server for its own:", "udpchat key forget 127.0.0.1:9999"),
+        ("Trust whatever key a server presents next:", "udpchat key forget 127.0.0.1:9999"),
     ],
 };
 
@@ -174,14 +172,14 @@ const BENCH: Manual = Manual {
         ("", "udpchat bench --members 100 --duration 5s"),
         ("The same with sessions:", "udpchat bench --dialect session --members 100 --duration 5s"),
         (
-            "Lines of mixed lengths at a steady pace, the server watched:",
+            "Messages of mixed lengths at a steady rate, with the server's CPU time:",
             "udpchat bench --size 20-256 --rate 200 --pid $(pgrep -x -n udpchat)",
         ),
     ],
 };
 
 const SIM: Manual = Manual {
-    exit_status: &[DONE, ("1", "What the protocol promises did not hold in this run."), USAGE],
+    exit_status: &[DONE, ("1", "A promise of the protocol did not hold in this run."), USAGE],
     environment: &[RUST_LOG],
     files: &[("none", "No file is read or written, and nothing is sent.")],
     examples: &[

@@ -40,9 +40,9 @@ impl FromStr for Db {
 /// The values of `--sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sync {
-    /// But for the last seconds
+    /// Within seconds: a crash of the server loses nothing, a power failure the last seconds
     Normal,
-    /// At once: every message waits for the disk
+    /// Before it is confirmed: every message waits for the disk
     Full,
 }
 
@@ -64,7 +64,7 @@ pub struct RateArg(pub Option<Rate>);
 pub enum Text {
     /// Loopback, private, link-local, shared (100.64/10) and unique-local addresses
     Private,
-    /// Every address; makes the server a reflector for whoever forges a source address
+    /// Every address: a spoofed source address can subscribe a victim to the room
     Any,
     /// Nobody
     Off,
@@ -96,29 +96,29 @@ pub enum SimDialect {
     Text,
     /// Sessions
     Session,
-    /// One after the other in the same weather
+    /// Both, one after the other in the same weather
     Both,
 }
 
 /// The values of `--restart-server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RestartArg {
-    /// What was committed is still there
+    /// Restart with the log
     SameLog,
-    /// The log is another one, and empty
+    /// Restart with an empty log
     NewLog,
 }
 
 /// The values of `--weather`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WeatherArg {
-    /// A busy radio network at home: 2 % loss, 3 ms
+    /// Busy home Wi-Fi: 2 % loss, 3 ms
     Wifi,
-    /// A telephone on a train: 5 % loss, 45 ms, 5 Mbit, addresses change
+    /// Phone on a train: 5 % loss, 45 ms, 5 Mbit, changing addresses
     Mobile,
-    /// A geostationary satellite: 1 % loss, 280 ms, 2 Mbit
+    /// Geostationary satellite: 1 % loss, 280 ms, 2 Mbit
     Satellite,
-    /// Everything at once: 30 % loss, 100 ms, doubles, disorder, a cut of 5 s, addresses change
+    /// Everything at once: 30 % loss, 100 ms, duplicates, reordering, a 5 s cut, changing addresses
     Storm,
 }
 
