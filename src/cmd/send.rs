@@ -205,11 +205,11 @@ impl Driver for Script {
             Event::Joined(Dialect::Text) if !self.is_forced => {
                 notice("original server: plain text, best effort");
                 if self.needs_session {
-                    notice("--id has no meaning there: a message that is sent again is there twice");
+                    notice("--id has no effect there: a message sent again appears twice");
                 }
             }
             Event::TextIgnored => {
-                notice(format_args!("{} answers in plain text: ignored, a session is wanted", client.server()));
+                notice(format_args!("{} answers in plain text: ignored, for a session is required", client.server()));
             }
             Event::Joined(Dialect::Text)
             | Event::Received(_)

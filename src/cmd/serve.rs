@@ -60,15 +60,15 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     let output = if args.quiet { None } else { Some(Output::stdout()?) };
     match args.text {
         Text::Any if args.bind.iter().any(|address| address.ip().is_unspecified() || !is_private(address.ip())) => {
-            log::warn!("--text any: whoever forges a source address can make this server send to it");
+            log::warn!("--text any: a datagram with a spoofed source address makes this server send to a victim");
         }
         Text::Any | Text::Private | Text::Off => {}
     }
     match db {
         Db::Memory => {
-            log::info!("nothing is kept on disk");
+            log::info!("nothing is stored on disk");
             if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
-                log::warn!("--keep, --keep-entries and --sync are about a log in a file: without one they do nothing");
+                log::warn!("--keep, --keep-entries and --sync have no effect without a log file");
             }
             let memory = |_| Ok::<_, io::Error>(Memory::new(LogId(random())));
             Ok(serve(ServerLoop::new(config, sockets, output, memory)?, refused, None)?)

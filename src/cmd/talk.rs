@@ -46,19 +46,19 @@ impl Known {
     /// The client's own key, made if need be; where it cannot be kept, one for this run only, which is said.
     pub(super) fn own_key(&self) -> Result<StaticKey, Failure> {
         let Some(state) = &self.state else {
-            notice("neither XDG_STATE_HOME nor HOME says where to keep keys: this run has a key of its own");
+            notice("neither XDG_STATE_HOME nor HOME says where to store keys: this run uses a temporary key");
             return Ok(make_key());
         };
         match load_or_make_key(&state.client_key()) {
             Ok((key, made)) => {
                 if made {
-                    log::info!("made a key for you: {}", state.client_key().display());
+                    log::info!("created your key: {}", state.client_key().display());
                 }
                 Ok(key)
             }
             Err(err) if err.is_there() => Err(Failure::new(Exit::Failure, err.to_string())),
             Err(err) => {
-                notice(format_args!("{err}: this run has a key of its own"));
+                notice(format_args!("{err}: this run uses a temporary key"));
                 Ok(make_key())
             }
         }
@@ -73,7 +73,7 @@ impl Known {
         let (server, fingerprint) = (&self.server, key.fingerprint());
         Some(match state.set_pin(server, key) {
             Ok(pinned) if pinned == key => {
-                format!("first time at {server}: its key is {fingerprint}, remembered from now on")
+                format!("first visit to {server}: its key is {fingerprint}, remembered from now on")
             }
             Ok(_) => format!("the key of {server} is {fingerprint}, but another one became known meanwhile"),
             Err(err) => format!("the key of {server} is {fingerprint}, and cannot be remembered: {err}"),
@@ -112,7 +112,7 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
 }
 
 fn forget(server: &HostPort) -> String {
-    format!("if you know that it is right: udpchat key forget {server}")
+    format!("if it is right: udpchat key forget {server}")
 }
 
 /// What a person is told when nothing more will happen, and with which code.
@@ -140,8 +140,8 @@ pub(super) fn over(
         Over::KeyChanged(key) => {
             let was = known.pinned.map_or_else(String::new, |pinned| format!(", and was {}", pinned.fingerprint()));
             refused(format!(
-                "the key of {server} has changed: it is {}{was}. The server may have been set up anew or have lost its \
-                 key, or somebody poses as it. Ask whoever runs it for the fingerprint; {}",
+                "the key of {server} has changed: it is {}{was}. Either the server was reinstalled or lost its key, or an attacker \
+                 impersonates it. Ask its owner for the fingerprint; {}",
                 key.fingerprint(),
                 forget(server)
             ))
@@ -158,8 +158,8 @@ pub(super) fn over(
             refused(format!("{server} does not let you in: {why} (try again later)"))
         }
         Over::Closed(CloseReason::Refused) => refused(format!(
-            "{server} refuses your key for some minutes: it broke while it dealt with what this key had sent (try again \
-             later; --verbose on the server says more)"
+            "{server} refuses your key for some minutes: it crashed while handling a datagram of this key (try again later; the \
+             server's stderr says more)"
         )),
         Over::Closed(CloseReason::Replaced) => {
             Failure::new(Exit::Failure, format!("{server} has a newer session of this client (is it running twice?)"))
@@ -178,25 +178,25 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
             format!("nothing listens on {address} (is the server running? is that its port?)")
         }
         Unreachable::NoRoute => {
-            format!("there is no way to {address} (is the network up? is the address right?)")
+            format!("no route to {address} (is the network up? is the address right?)")
         }
         Unreachable::NoAnswer => {
             format!("no answer from {address} within {within} (is the server running? is UDP {} open?)", address.port())
         }
         Unreachable::NoHandshake => format!(
-            "{address} answers, but no session began within {within} (do datagrams of 1200 bytes get through? the way \
-             needs an MTU of {}; --text needs less)",
+            "{address} answers, but no session began within {within} (do datagrams of 1200 bytes get through? a session \
+             needs a path MTU of {}; --text needs less)",
             mtu_needed(address)
         ),
         Unreachable::Ended(why) => {
-            format!("{address} ended each session as it began, within {within}: {why} (is it about to be restarted?)")
+            format!("{address} ended each session as it began, for {within}: {why} (is it about to restart?)")
         }
         Unreachable::NewTokens => format!(
-            "{address} answers each hello with a new token, and takes none of them: datagrams of 1200 bytes get through, but \
-             no session began within {within} (does something on the way, a NAT or a proxy, change your port each time?)"
+            "{address} answers each hello with a new token and accepts none: datagrams of 1200 bytes get through, but no session \
+             began within {within} (does a NAT or proxy on the path change your port each time?)"
         ),
         Unreachable::TooLong => format!(
-            "datagrams of 1200 bytes do not fit the way to {address}: a session needs an MTU of {} (raise it, or speak \
+            "the path to {address} does not carry datagrams of 1200 bytes: a session needs an MTU of {} (raise it, or use \
              --text)",
             mtu_needed(address)
         ),
@@ -217,9 +217,9 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
 pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Known) -> String {
     match why {
         Away::Unreachable(why) => format!("{}; trying to join again", unreachable(address, why, within, known)),
-        Away::Closed(CloseReason::ServerEnds) => format!("{address} has ended, retrying"),
+        Away::Closed(CloseReason::ServerEnds) => format!("{address} shut down; retrying"),
         Away::Closed(CloseReason::TimedOut) => {
-            format!("{address} ended the session: it had not heard of this client for too long, retrying")
+            format!("{address} ended the session: it had not heard from this client for too long; retrying")
         }
         Away::Closed(why) => format!("{address} ended the session: {why}, retrying"),
         Away::Silent => quiet(address, crate::session::DEAD_AFTER),
@@ -228,7 +228,7 @@ pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Kno
 
 /// What a person is told of a server that does not say what it owes.
 pub(super) fn quiet(address: SocketAddr, since: Duration) -> String {
-    format!("no word from {address} for {}s, retrying", since.as_secs())
+    format!("no word from {address} for {}s; retrying", since.as_secs())
 }
 
 /// The payload and its headers (RFC 791, RFC 8200, RFC 768).

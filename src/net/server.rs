@@ -418,7 +418,7 @@ impl<S: Store> ServerLoop<S> {
         *lines += output.take_left_out();
         let now = self.clock.now();
         if *lines > 0 && now.saturating_since(*told) >= WARN_PAUSE {
-            log::warn!("stdout is not read fast enough: {lines} lines of the transcript were left out");
+            log::warn!("stdout is read too slowly: {lines} lines of the transcript were left out");
             *told = now;
             *lines = 0;
         }

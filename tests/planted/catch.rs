@@ -175,7 +175,7 @@ mod bugs {
         jill.stdout.wait_for("jill: before");
         let mut mallory =
             Process::start(&mut user(&mallory_home, &["send", "-n", "mallory", "-t", "1s", "-s", &address, PANIC]));
-        jill.stdout.wait_for(&format!("udpchat: {address} has ended, retrying"));
+        jill.stdout.wait_for(&format!("udpchat: {address} shut down; retrying"));
         assert_ne!(server.code(), 0, "the supervisor is to start it again");
         let said = server.stderr.to_end();
         assert!(said.contains("the server broke while it dealt with what key "), "{said}");

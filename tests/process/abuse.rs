@@ -137,7 +137,7 @@ fn members_notice_nothing_of(what: &str, growth_max: u64, abuse: impl FnOnce(&Se
         process.close_input();
         assert_eq!(process.code(), 0, "{what}: {}", process.stderr.so_far());
         let said = process.stderr.so_far();
-        assert!(said.lines().all(|line| line.contains("first time at")), "{what}: {said}");
+        assert!(said.lines().all(|line| line.contains("first visit to")), "{what}: {said}");
     }
     assert!(grown < growth_max, "{what}: {grown} KiB more");
     // Half-open handshakes are forgotten after ten seconds: then everybody gets in again.

@@ -470,7 +470,7 @@ fn on_a_terminal_one_can_leave_also_when_very_much_waits_for_a_server_that_is_aw
     for _ in 0..80 {
         jill.enter("hello?\n");
     }
-    jill.stdout.wait_for("not sent: too many lines wait for the server already");
+    jill.stdout.wait_for("not sent: too many lines are waiting for the server");
     jill.enter("!q\n");
     assert_eq!(jill.code(), 0);
 }

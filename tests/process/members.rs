@@ -57,7 +57,7 @@ fn members_and_text_peers_talk_and_who_is_not_verified_is_marked() {
     jack.stdout.wait_for("jill: hi jack\n* jill waves\njill is now jane\n");
     jill.stderr.wait_for("you are jane now");
     jill.close_input();
-    ends(jill, 0, "first time at");
+    ends(jill, 0, "first visit to");
     jack.stdout.wait_for("jane left\n");
     jack.close_input();
     ends(jack, 0, "");
@@ -172,7 +172,7 @@ fn a_server_that_breaks_tells_its_members_too() {
     let mut jill = Process::start_on_terminal(&mut command);
     jill.stdout.wait_for("jill joined!");
     jill.enter("one too many\n");
-    jill.stdout.wait_for(&format!("{address} has ended, retrying"));
+    jill.stdout.wait_for(&format!("{address} shut down; retrying"));
     assert!(server.join().is_err());
 }
 
@@ -183,11 +183,11 @@ fn a_server_that_ends_tells_its_members_and_they_come_back_to_the_next_one() {
     jill.stdout.wait_for("jill joined!");
     server.process.signal(Signal::SIGTERM);
     assert_eq!(server.process.code(), 0);
-    jill.stdout.wait_for(&format!("udpchat: {} has ended, retrying", server.address));
+    jill.stdout.wait_for(&format!("udpchat: {} shut down; retrying", server.address));
     jill.enter("held until it is back\n");
     let again = Server::start_on(&server.name(), &[]);
     jill.stdout.wait_for(&format!("{} is back", server.address));
-    jill.stdout.wait_for("has begun a new room: what was said before is gone");
+    jill.stdout.wait_for("has begun a new room: earlier messages are gone");
     assert_eq!(again.process.stdout.wait_for("is back\n"), "SIGNUP_TAG:jill\njill: held until it is back\n");
 }
 
@@ -216,7 +216,7 @@ fn a_server_that_says_nothing_is_noticed_and_its_return_too() {
     jill.stdout.wait_for("jill joined!");
     server.process.signal(Signal::SIGSTOP);
     jill.enter("anybody?\n");
-    jill.stdout.wait_for(&format!("udpchat: no word from {} for 5s, retrying", server.address));
+    jill.stdout.wait_for(&format!("udpchat: no word from {} for 5s; retrying", server.address));
     server.process.signal(Signal::SIGCONT);
     jill.stdout.wait_for(&format!("udpchat: {} is back", server.address));
     jill.stdout.wait_for("jill: anybody?");
@@ -301,7 +301,7 @@ fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
     let listening = shown.lines().find(|line| line.contains("listening on ")).unwrap();
     let address = listening.rsplit(' ').next().unwrap();
     let script =
-        ends(at_home(&nowhere, &["send", "-n", "bot", "-s", address, "hello"]), 0, "this run has a key of its own");
+        ends(at_home(&nowhere, &["send", "-n", "bot", "-s", address, "hello"]), 0, "this run uses a temporary key");
     assert!(script.stderr.to_end().contains("cannot write"));
     server.stdout.wait_for("bot: hello\n");
 }
@@ -354,7 +354,7 @@ fn a_known_server_that_answers_in_text_is_not_spoken_to_in_text() {
     let mut buffer = [0; 64];
     let (_, peer) = socket.recv_from(&mut buffer).unwrap();
     socket.send_to(b"bot\x06 joined!", peer).unwrap();
-    let script = ends(script, 4, "answers in plain text: ignored, a session is wanted");
+    let script = ends(script, 4, "answers in plain text: ignored, for a session is required");
     assert!(script.stderr.to_end().contains("is known by its key"));
     socket.set_nonblocking(true).unwrap();
     while let Ok(len) = socket.recv(&mut buffer) {
@@ -411,7 +411,7 @@ fn commands_are_carried_out_and_what_is_none_is_said_and_not_sent() {
     jack.enter("/who\n/me waves\n");
     jack.stdout.wait_for("* jack waves\n");
     jack.enter("/nick al\nhey\n");
-    jack.stderr.wait_for("does not tell who is here");
+    jack.stderr.wait_for("cannot say who is here");
     jack.stdout.wait_for("al: hey\n");
     jack.close_input();
     ends(jack, 1, "you are al now");

@@ -76,7 +76,7 @@ fn no_way_to_the_server_is_said_at_once() {
     assert_eq!(process.code(), 0);
     assert_eq!(process.stdout.to_end(), "code 3\n");
     let said = process.stderr.to_end();
-    assert!(said.contains("there is no way to 10.99.0.1:9999 (is the network up? is the address right?)"), "{said}");
+    assert!(said.contains("no route to 10.99.0.1:9999 (is the network up? is the address right?)"), "{said}");
 }
 
 /// Shell functions for a router between this host and the client's, so that what is between can be changed.
@@ -239,7 +239,7 @@ NFT
     let (shown, said) = (process.stdout.to_end(), process.stderr.to_end());
     assert_eq!(shown, "on the way: 3\nat the client: 3\nin silence: 5\n", "{said}");
     assert!(said.contains("100 of 100 lines confirmed"), "{said}");
-    let says = "datagrams of 1200 bytes do not fit the way to 10.77.0.1:9999: a session needs an MTU of 1228";
+    let says = "the path to 10.77.0.1:9999 does not carry datagrams of 1200 bytes: a session needs an MTU of 1228";
     assert_eq!(said.matches(says).count(), 2, "{said}");
     assert!(said.contains("no session began within 2s (do datagrams of 1200 bytes get through?"), "{said}");
 }

@@ -151,7 +151,7 @@ fn with_text_off_only_sessions_are_spoken() {
 #[test]
 fn opening_the_text_protocol_to_everybody_is_warned_of() {
     let server = Server::start_on("0.0.0.0:0", &["--text", "any"]);
-    server.process.stderr.wait_for("whoever forges a source address can make this server send to it");
+    server.process.stderr.wait_for("a datagram with a spoofed source address makes this server send to a victim");
 }
 
 #[test]

@@ -157,10 +157,10 @@ impl LineMode {
             Event::Away(why) => notice(away(server, why, self.visit.timeout, &self.visit.known)),
             Event::Back => notice(format_args!("{server} is back")),
             Event::Quiet(since) => notice(quiet(server, since)),
-            Event::AnotherLog => {
-                self.notice(format_args!("{server} has begun a new room: what was said before is gone"))
+            Event::AnotherLog => self.notice(format_args!("{server} has begun a new room: earlier messages are gone")),
+            Event::TextIgnored => {
+                notice(format_args!("{server} answers in plain text: ignored, for a session is required"))
             }
-            Event::TextIgnored => notice(format_args!("{server} answers in plain text: ignored, a session is wanted")),
             Event::People { people, more } => self.show_people(&people, more),
             Event::NoPeople { .. } => {}
         }

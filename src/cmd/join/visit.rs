@@ -63,9 +63,9 @@ impl Visit {
         let Event::NoPeople { in_text } = *event else { return None };
         self.not_sent += 1;
         Some(if in_text {
-            "an original server does not tell who is here".into()
+            "an original server cannot say who is here".into()
         } else {
-            format!("{} did not tell who is here in time", client.server())
+            format!("{} did not say in time who is here", client.server())
         })
     }
 
@@ -104,7 +104,7 @@ impl Visit {
                 return Ok(Next::Continue);
             }
             _ if !client.wants_lines() => {
-                return Err("not sent: too many lines wait for the server already".into());
+                return Err("not sent: too many lines are waiting for the server".into());
             }
             Command::Nick(nick) => {
                 client.rename(now, &nick);
@@ -140,7 +140,7 @@ impl Visit {
         self.remember();
         match self.output.take_left_out() {
             0 => {}
-            count => notice(format_args!("stdout is not read fast enough: {} left out", lines(count))),
+            count => notice(format_args!("stdout is read too slowly: {} left out", lines(count))),
         }
         Ok(())
     }
