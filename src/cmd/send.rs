@@ -22,9 +22,9 @@ use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, sanitize};
-use crate::wire::Instance;
 use crate::wire::entry::{TEXT_MAX, texts};
 use crate::wire::limits::POSTS_MAX;
+use crate::wire::{CloseReason, Instance};
 use again::{Found, Retry};
 
 /// The message that stands for the lines of stdin.
@@ -55,14 +55,14 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
         return Err(Failure::new(Exit::Usage, message));
     }
-    // The first line alone says whether something else is there under the id: then the others are not to follow it.
-    let first = post(&args, Some(&lines[..1]))?;
-    let retry = again::compare(&args, &first, &lines)?;
-    let all = if lines.len() > 1 { Some(post(&args, Some(&lines))?) } else { None };
-    let retry = match all {
-        Some(all) if retry != Retry::New => again::compare(&args, &all, &lines)?,
-        Some(_) | None => retry,
-    };
+    // The first line alone says whether another message is there under the id: then the others are not to follow it.
+    let found = post(&args, Some(&lines[..1]))?;
+    let mut retry = again::compare(&args, &found, &lines[..1])?;
+    if lines.len() > 1 {
+        let found = post(&args, Some(&lines))?;
+        let all = again::compare(&args, &found, &lines)?;
+        retry = if retry == Retry::New { Retry::New } else { all };
+    }
     match retry {
         Retry::New => {}
         Retry::Same => notice("already there: nothing was sent again"),
@@ -115,6 +115,17 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     Ok(ui.found)
 }
 
+/// Whether a session had begun that ended so: something may have been posted in it.
+const fn has_begun(why: Over) -> bool {
+    match why {
+        Over::Closed(reason) => !matches!(
+            reason,
+            CloseReason::NickTaken | CloseReason::RoomFull | CloseReason::TooManySessions | CloseReason::Refused
+        ),
+        Over::Unreachable | Over::GaveUp | Over::KeyChanged(_) | Over::OtherVersion(_) => false,
+    }
+}
+
 /// Whether nobody knows what an address that came to nothing has of a message.
 const fn is_unclear(why: Unreachable) -> bool {
     matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake | Unreachable::NewTokens | Unreachable::Ended(_))
@@ -155,7 +166,9 @@ impl Script {
                 let failure = over(why, &self.known, client.nick(), &self.failed, timeout);
                 let unclear = self.failed.iter().any(|&(_, why)| is_unclear(why));
                 match client.lost() {
-                    0 if why == Over::Unreachable && unclear => Err(failure.not_confirmed("the message is")),
+                    0 if (why == Over::Unreachable && unclear) || has_begun(why) => {
+                        Err(failure.not_confirmed("the message is"))
+                    }
                     0 => Err(failure),
                     lost => Err(failure.not_confirmed(&format!("{} of {}", lost, lines(lost + client.confirmed())))),
                 }

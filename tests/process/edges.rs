@@ -86,6 +86,27 @@ fn an_id_that_was_used_for_another_message_is_refused_and_the_same_message_is_th
 }
 
 #[test]
+fn of_two_messages_that_race_under_one_id_one_is_in_the_room_and_the_other_one_is_no_success() {
+    let server = Server::start(&[]);
+    for round in 0..5 {
+        let id = format!("race {round}");
+        let start = |text: &str| {
+            let args = ["send", "--nick", "bot", "-s", &server.name(), "--id", &id, text];
+            Process::start(&mut udpchat_with(&args))
+        };
+        let mut both = [start("one"), start("other")];
+        let mut codes = both.each_mut().map(Process::code);
+        codes.sort_unstable();
+        // 5: its session was replaced by the other's before it heard what became of its message.
+        let is_told = matches!(codes, [0, 4 | 5] | [4, 5]);
+        assert!(is_told, "{codes:?} {} {}", both[0].stderr.to_end(), both[1].stderr.to_end());
+    }
+    assert_eq!(run(&["send", "--nick", "bot", "-s", &server.name(), "end"]).0, 0);
+    let shown = server.process.stdout.wait_for("bot: end\n");
+    assert_eq!(shown.matches("bot: o").count(), 5, "{shown}");
+}
+
+#[test]
 fn a_message_that_looks_like_a_command_is_sent_as_it_stands_and_that_is_said() {
     let server = Server::start(&[]);
     let (code, _, said) = run(&["send", "--nick", "bot", "-s", &server.name(), "/me waves"]);

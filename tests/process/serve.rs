@@ -157,7 +157,9 @@ fn opening_the_text_protocol_to_everybody_is_warned_of() {
 #[test]
 fn options_of_a_log_in_a_file_without_one_are_warned_of() {
     let server = Server::start(&["--db", ":memory:", "--keep", "1h"]);
-    assert!(server.process.stderr.so_far().contains("--keep, --keep-entries and --sync are about a log in a file"));
+    assert!(
+        server.process.stderr.so_far().contains("--keep, --keep-entries and --sync have no effect without a log file")
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! The server settles a retry with the number of the entry that is there already, whatever it says. So the client reads that entry
 //! back in a session of its own, and compares.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::super::talk::{Wanted, prepare};
@@ -24,8 +25,8 @@ use crate::wire::{LogId, Nick, Seq};
 pub(super) struct Found {
     /// The log, and where it ended when the session began.
     log: Option<(LogId, Seq)>,
-    /// As which entries the lines were confirmed, in their order.
-    confirmed: Vec<Seq>,
+    /// As which entry each post, by its counter, was confirmed.
+    confirmed: BTreeMap<u64, Seq>,
 }
 
 impl Found {
@@ -33,21 +34,22 @@ impl Found {
         if let Event::Begins { log, from, count, .. } = *event {
             self.log.get_or_insert((log, from + count));
         }
-        if let Event::Confirmed { seq: Some(seq), .. } = *event {
-            self.confirmed.push(seq);
+        if let Event::Confirmed { post: Some(post), seq: Some(seq) } = *event {
+            self.confirmed.insert(post, seq);
         }
     }
 
-    /// The lines that were in the log before, and as which entries.
-    fn earlier<'a>(&self, lines: &'a [String]) -> Option<(LogId, Vec<(Seq, &'a str)>)> {
-        let (log, end) = self.log?;
-        let found = self.confirmed.iter().zip(lines).filter(|&(&seq, _)| seq < end);
-        let earlier: Vec<_> = found.map(|(&seq, line)| (seq, line.as_str())).collect();
-        if earlier.is_empty() { None } else { Some((log, earlier)) }
+    /// The entries that the lines are said to be, in the order of the log.
+    fn entries<'a>(&self, lines: &'a [String]) -> Vec<(Seq, &'a str)> {
+        let line = |post: u64| usize::try_from(post).ok().and_then(|index| lines.get(index));
+        let entries = self.confirmed.iter().filter_map(|(&post, &seq)| Some((seq, line(post)?.as_str())));
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_unstable();
+        entries
     }
 }
 
-/// What a retry turned out to be.
+/// What the message turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     /// None: the message is new.
@@ -60,20 +62,24 @@ pub(super) enum Retry {
     Forgotten,
 }
 
-/// Compares what was found under the id with what was to be sent.
+/// Compares what is in the log under the id with what was to be sent: always, for another run may have posted in the same moment.
 ///
 /// # Errors
 /// It is another message, or the server cannot be asked.
 pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Retry, Failure> {
-    let Some((log, earlier)) = found.earlier(lines) else { return Ok(Retry::New) };
-    let Some(&(first, _)) = earlier.first() else { return Ok(Retry::New) };
+    // An original server confirms without a number: nothing can be compared there.
+    let (Some((log, end)), wanted_entries) = (found.log, found.entries(lines)) else { return Ok(Retry::New) };
+    let Some(&(first, _)) = wanted_entries.first() else { return Ok(Retry::New) };
+    let earlier = wanted_entries.iter().filter(|&&(seq, _)| seq < end).count();
     let wanted =
         Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance: None, key: None };
     let (mut config, _) = prepare(&args.target, args.dialects, wanted)?;
     if let Some(identity) = &mut config.identity {
         identity.place = Some((log, first));
     }
-    let mut reader = Reader { nick: &args.nick, earlier, next: 0, is_gone: false, other: None, until: None };
+    let mut reader =
+        Reader { nick: &args.nick, entries: wanted_entries, next: 0, is_gone: false, other: None, until: None };
+    // Whatever ends it: what was not read by then is not known.
     ClientLoop::new(config, Source { input: None, leave_at_end: false })?.run(&mut reader)?;
     if let Some(other) = &reader.other {
         let id = args.id.as_deref().unwrap_or_default();
@@ -86,11 +92,12 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
             ),
         ));
     }
-    if reader.next < reader.earlier.len() {
+    if reader.next < reader.entries.len() {
         let message = "the message is in the log, but the server did not say in time whether it is the same one";
         return Err(Failure::new(Exit::NotConfirmed, message));
     }
-    Ok(match reader.earlier.len() {
+    Ok(match earlier {
+        0 => Retry::New,
         _ if reader.is_gone => Retry::Forgotten,
         count if count < lines.len() => Retry::Completed(count),
         _ => Retry::Same,
@@ -100,7 +107,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
 /// Reads the entries back.
 struct Reader<'a> {
     nick: &'a Nick,
-    earlier: Vec<(Seq, &'a str)>,
+    entries: Vec<(Seq, &'a str)>,
     /// The next of them to be read.
     next: usize,
     /// One of them is not in the log any more.
@@ -113,7 +120,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn entry(&mut self, seq: Seq, encoded: &[u8]) {
-        let Some(&(_, wanted)) = self.earlier.get(self.next).filter(|&&(at, _)| at == seq) else { return };
+        let Some(&(_, wanted)) = self.entries.get(self.next).filter(|&&(at, _)| at == seq) else { return };
         self.next += 1;
         let Some(entry) = Entry::decode(encoded) else { return };
         let is_same = matches!(entry, Entry::Said { nick, text, .. } if nick == self.nick.as_str() && text == wanted);
@@ -125,7 +132,7 @@ impl Reader<'_> {
     }
 
     fn gap(&mut self, first: Seq, count: u64) {
-        while self.earlier.get(self.next).is_some_and(|&(at, _)| at >= first && at < first + count) {
+        while self.entries.get(self.next).is_some_and(|&(at, _)| at >= first && at < first + count) {
             self.next += 1;
             self.is_gone = true;
         }
@@ -145,6 +152,6 @@ impl Driver for Reader<'_> {
 
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         let until = *self.until.get_or_insert_with(|| now + client.timeout());
-        if self.next >= self.earlier.len() || now >= until { Ticked::Done } else { Ticked::At(until) }
+        if self.next >= self.entries.len() || now >= until { Ticked::Done } else { Ticked::At(until) }
     }
 }
