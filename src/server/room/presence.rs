@@ -9,7 +9,7 @@
 //!
 //! A log that fails takes no `joined` and no `left` either. They are told when it is well again, unless they cancel out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -31,6 +31,12 @@ const TELL_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) enum News {
     Joined,
     Left(CloseReason),
+}
+
+impl News {
+    const fn is_joined(self) -> bool {
+        matches!(self, Self::Joined)
+    }
 }
 
 /// What is to be told of a key.
@@ -75,7 +81,10 @@ pub(crate) struct Presence {
     /// Presences that will have ended, by when.
     leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
-    /// What the log would not take.
+    /// Of whom something waits for the log to take it or not. The next is told after that: else the log could take the second of
+    /// two and not the first.
+    in_flight: BTreeSet<Name>,
+    /// What the log would not take, or comes after what is in flight.
     untold: BTreeMap<Name, (AuthorId, News)>,
     tell_again: Option<Instant>,
 }
@@ -237,12 +246,31 @@ impl Presence {
         None
     }
 
+    /// Whether this may be told to the log now; it will be [`Presence::told`] then. Else it waits for what is in flight.
+    pub(crate) fn submit(&mut self, now: Instant, notice: &Notice) -> bool {
+        let is_first = self.in_flight.insert((notice.who, notice.nick.clone()));
+        if !is_first {
+            self.put_off(now, notice.clone());
+        }
+        is_first
+    }
+
     /// The log has taken what was to be told, or will not.
     pub(crate) fn told(&mut self, now: Instant, notice: Notice, is_taken: bool) {
-        if is_taken {
-            // What came before it and was not taken is over.
-            self.untold.remove(&(notice.who, notice.nick));
-        } else if let Some(Notice { who, nick, author, news }) = self.news(notice) {
+        let name = (notice.who, notice.nick.clone());
+        self.in_flight.remove(&name);
+        if !is_taken {
+            self.put_off(now, notice);
+        } else if self.untold.get(&name).is_some_and(|&(_, news)| news.is_joined() == notice.news.is_joined()) {
+            self.untold.remove(&name);
+        } else if self.untold.contains_key(&name) {
+            self.tell_again = Some(now);
+        }
+    }
+
+    /// It is told later, unless it cancels out.
+    fn put_off(&mut self, now: Instant, notice: Notice) {
+        if let Some(Notice { who, nick, author, news }) = self.news(notice) {
             self.untold.insert((who, nick), (author, news));
             self.tell_again.get_or_insert(now + TELL_AGAIN);
         }
@@ -250,12 +278,15 @@ impl Presence {
 
     /// What the log would not take and may by now.
     pub(crate) fn untold(&mut self, now: Instant) -> Vec<Notice> {
-        let mut untold = match self.tell_again.take_if(|at| *at <= now) {
-            Some(_) => std::mem::take(&mut self.untold),
-            None => return Vec::new(),
-        };
+        if self.tell_again.take_if(|at| *at <= now).is_none() {
+            return Vec::new();
+        }
+        let (waits, mut untold): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.untold).into_iter().partition(|(name, _)| self.in_flight.contains(name));
+        // When that is settled it is looked at these again.
+        self.untold = waits;
         let is_joined = |name: &Name| self.presences.get(name).is_some_and(|presence| presence.joined.is_some());
-        untold.retain(|name, (_, news)| is_joined(name) == matches!(news, News::Joined));
+        untold.retain(|name, (_, news)| is_joined(name) == news.is_joined());
         untold.into_iter().map(|((who, nick), (author, news))| Notice { who, nick, author, news }).collect()
     }
 
@@ -283,9 +314,8 @@ impl Presence {
     /// What is to be told, unless it cancels out what the log would not take.
     fn news(&mut self, notice: Notice) -> Option<Notice> {
         let name = (notice.who, notice.nick.clone());
-        let is_joined = |news| matches!(news, News::Joined);
         match self.untold.get(&name) {
-            Some(&(_, untold)) if is_joined(untold) != is_joined(notice.news) => {
+            Some(&(_, untold)) if untold.is_joined() != notice.news.is_joined() => {
                 self.untold.remove(&name);
                 None
             }
@@ -429,6 +459,28 @@ mod tests {
         assert!(presence.is_free_for(JILL, &nick("jill")));
         presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::TimedOut);
         assert!(presence.is_free_for(JACK, &nick("jill")), "no ghost holds it");
+    }
+
+    #[test]
+    fn of_one_name_one_notice_is_in_flight_and_what_follows_it_waits_or_cancels_out() {
+        let mut presence = Presence::default();
+        let joined = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        assert!(presence.submit(at(0), &joined));
+        presence.told(at(0), joined, true);
+        let left = presence.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        assert!(presence.submit(at(1), &left));
+        let again = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        assert!(!presence.submit(at(1), &again), "the log may not take the first");
+        presence.told(at(2), left.clone(), false);
+        assert!(presence.untold(at(9)).is_empty(), "it is present, as the log has it");
+        // And if the log takes it, the next follows at once.
+        presence.depart(at(9), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
+        assert!(presence.submit(at(9), &left));
+        let again = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
+        assert!(!presence.submit(at(9), &again));
+        assert!(presence.untold(at(10)).is_empty(), "not before the first is settled");
+        presence.told(at(11), left, true);
+        assert_eq!((presence.expiry(), presence.untold(at(11))), (Some(at(11)), vec![again]));
     }
 
     #[test]

@@ -402,6 +402,9 @@ impl Sessions {
     }
 
     pub(super) fn tell(&mut self, cx: &mut Context<'_>, notice: &Notice, young: Option<Prefix>) {
+        if !cx.room.presence.submit(cx.now, notice) {
+            return;
+        }
         let peer = self.by_author.get(&notice.author).and_then(|&id| self.peer(id));
         let young = peer.and_then(|peer| peer.allowed.young()).or(young);
         // Who comes and goes again and again waits for its turn like who talks too much, and does not fill the queue with that.
