@@ -316,13 +316,10 @@ impl<'a, 'b> Hostile<'a, 'b> {
         }
         let mut sent = Vec::new();
         match self.manner {
-            Manner::Unknowns => {
-                sent.push(packet::unknown(receiver, number).to_vec());
-                let mut out = Vec::new();
-                session.seal_raw(writer.plain(), &mut out);
-                sent.push(out);
-            }
-            Manner::KnocksOnly => {
+            Manner::Unknowns | Manner::KnocksOnly => {
+                if self.manner == Manner::Unknowns {
+                    sent.push(packet::unknown(receiver, number).to_vec());
+                }
                 let mut out = Vec::new();
                 session.seal_raw(writer.plain(), &mut out);
                 sent.push(out);

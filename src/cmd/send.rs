@@ -82,8 +82,7 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     let timeout = args.target.timeout;
     let instance = args.id.as_deref().map(instance);
     let needs_session = instance.is_some();
-    let wanted = Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None };
-    let (config, known) = prepare(&args.target, args.dialects, wanted)?;
+    let (config, known) = prepare(&args.target, args.dialects, wanted(args, instance))?;
     let input = if message.is_none() { Some(Input::stdin()?) } else { None };
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
     if let Some(lines) = message {
@@ -113,6 +112,11 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     }
     ui.conclude(client, end, timeout)?;
     Ok(ui.found)
+}
+
+/// A client that only posts: the room is not told that it is there.
+fn wanted(args: &Send, instance: Option<Instance>) -> Wanted {
+    Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None }
 }
 
 /// Whether a session had begun that ended so: something may have been posted in it.

@@ -166,7 +166,7 @@ impl Attempt {
     /// server did not take then.
     pub(super) fn may_greet(&self, token: &Token) -> bool {
         // Nothing was asked yet: it answers what another attempt asked.
-        let is_before_answer = self.has_begun && !matches!(self.stage, Stage::Finishing { .. });
+        let is_before_answer = self.has_begun && self.is_shaking();
         is_before_answer && self.token.as_ref() != Some(token) && self.greetings < GREETINGS_MAX
     }
 

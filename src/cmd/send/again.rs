@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::super::talk::{Wanted, prepare};
+use super::super::talk::prepare;
 use super::super::{Exit, Failure};
+use super::wanted;
 use crate::cli::Send;
 use crate::client::{Client, Event};
 use crate::net::client::{ClientLoop, Driver, Source, Ticked};
@@ -71,9 +72,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
     let (Some((log, end)), wanted_entries) = (found.log, found.entries(lines)) else { return Ok(Retry::New) };
     let Some(&(first, _)) = wanted_entries.first() else { return Ok(Retry::New) };
     let earlier = wanted_entries.iter().filter(|&&(seq, _)| seq < end).count();
-    let wanted =
-        Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance: None, key: None };
-    let (mut config, _) = prepare(&args.target, args.dialects, wanted)?;
+    let (mut config, _) = prepare(&args.target, args.dialects, wanted(args, None))?;
     if let Some(identity) = &mut config.identity {
         identity.place = Some((log, first));
     }
@@ -86,7 +85,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
         return Err(Failure::new(
             Exit::Refused,
             format!(
-                "--id {} was used before, for another message: '{}' (nothing was sent; another message needs another id)",
+                "--id {} was used before, for another message: '{}' (another message needs another id)",
                 sanitize::escaped(id),
                 sanitize::escaped(other)
             ),
