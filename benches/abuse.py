@@ -111,7 +111,7 @@ ATTACKS = {
     "50 silent peers": crowd(50, stays=True),
 }
 
-# The same for two members with sessions, with those who speak the session protocol.
+# The same for two members with sessions, and with attackers that speak the session protocol.
 SESSION_ATTACKS = {
     "quiet, with sessions": None,
     "60 keys that post at full rate": speaks("posts"),
@@ -121,12 +121,12 @@ SESSION_ATTACKS = {
 }
 
 
-# So that really so many come in: the default lets 64 in at once and 20 a second after that.
+# Lets all of these peers in: the default admits 64 at once and 20 a second after that.
 LIMITS_OFF = {name: ["--signup-rate", "off"] for name in ("200 dead peers", "50 silent peers")}
 
 
-# What those may cost who speak the session protocol, in us and KiB: the newest entries are kept, and so are 4,096 handshakes
-# for ten seconds; hellos of 1,200 bytes fill the socket's buffer.
+# p99 in us and memory in KiB that two session attacks may cost: the server keeps the newest entries, and 4,096 handshakes for
+# ten seconds; hellos of 1,200 bytes fill the socket's buffer.
 LIMITS = {
     "60 keys that post at full rate": (10_000, 4096),
     "hellos with good tokens at full rate": (20_000, 24 * 1024),
@@ -134,7 +134,7 @@ LIMITS = {
 
 
 def attacker(attack, server, seconds, counted):
-    os.nice(10)  # the two members are not to wait for the attacker's own processor
+    os.nice(10)  # so that the attacker's own CPU use does not delay the two members
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
     counted.value = attack(server, time.monotonic() + seconds)

@@ -1,4 +1,4 @@
-//! The yardstick for lines of equal length: receive, send runs of them to everybody with `UDP_SEGMENT`, nothing else.
+//! The yardstick for lines of equal length: receives, sends runs of them to everybody with `UDP_SEGMENT`, nothing else.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr)]
 
 mod bare;
@@ -17,7 +17,7 @@ fn main() {
         bare.receive(&mut lines, &mut lengths);
         let (mut at, mut first) = (0, 0);
         while first < lengths.len() {
-            // A run: as many as are of one length.
+            // A run: consecutive lines of one length.
             let len = lengths[first];
             let count = lengths[first..].iter().take_while(|&&next| next == len).count();
             let slices = [[IoSlice::new(&lines[at..at + len * count])]; BATCH];

@@ -1,4 +1,4 @@
-//! The yardstick for lines of any length: receive, send to everybody with `sendmmsg`, nothing else.
+//! The yardstick for lines of any length: receives, sends each to everybody with `sendmmsg`, nothing else.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr)]
 
 mod bare;

@@ -1,4 +1,4 @@
-//! The core of sessions without sockets: entries sealed a second, bytes allocated a delivery, memory a session.
+//! Benchmark of the session core without sockets: entries sealed a second, bytes allocated while sealing, memory of a session.
 //!
 //! ```sh
 //! cargo bench --bench core
@@ -20,14 +20,14 @@ use udpchat::wire::{Instance, LogId};
 
 const SOCKET: SocketId = SocketId(0);
 
-/// Messages between two looks at what the members have to say: as many as one member may have under way.
+/// Messages posted between two exchanges with the members: as many as one member may have in flight.
 const BATCH: u64 = 64;
 
 fn server() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 9999))
 }
 
-/// A room with members; time passes as the work asks for it.
+/// A room with members, in virtual time.
 struct Hall {
     now: Instant,
     room: Server,
@@ -35,7 +35,7 @@ struct Hall {
     members: Vec<Member>,
 }
 
-/// Datagrams that are not delivered yet.
+/// Sealed datagrams that are not delivered yet.
 #[derive(Default)]
 struct Aside {
     bytes: Vec<u8>,
@@ -77,7 +77,7 @@ impl Hall {
         hall
     }
 
-    /// What a member has to say reaches the room; false if it has nothing.
+    /// Delivers to the room everything that a member wants to send. Returns false if it sends nothing.
     fn hear(&mut self, number: usize) -> bool {
         let mut any = false;
         let member = &mut self.members[number];
@@ -90,7 +90,7 @@ impl Hall {
         any
     }
 
-    /// What the room has to say reaches its members. Returns how many datagrams.
+    /// Delivers to the members everything that the room wants to send. Returns the number of datagrams.
     fn send(&mut self) -> u64 {
         let mut sent = 0;
         while self.room.shake_hands(self.now, false) {}
@@ -112,7 +112,7 @@ impl Hall {
         sent
     }
 
-    /// The room builds and seals what it has for its members; it is put aside in `sealed`. Returns how many datagrams.
+    /// Has the room build and seal its datagrams for the members, and puts them into `aside`. Returns the number of datagrams.
     fn seal(&mut self, aside: &mut Aside) -> u64 {
         let mut sealed = 0;
         while self.room.shake_hands(self.now, false) {}
@@ -130,7 +130,7 @@ impl Hall {
         sealed
     }
 
-    /// What was put aside reaches the members.
+    /// Delivers the datagrams in `aside` to the members.
     fn deliver(&mut self, aside: &mut Aside) {
         for &(to, start, len) in &aside.datagrams {
             self.members[index(to)].handle_datagram(self.now, server(), &aside.bytes[start..start + len]);
@@ -140,7 +140,7 @@ impl Hall {
         self.settle();
     }
 
-    /// Everybody hears and answers until nobody has anything to say.
+    /// Passes datagrams and time until neither the room nor a member has anything to send.
     fn settle(&mut self) {
         loop {
             self.now = self.now + Duration::from_millis(1);
@@ -160,7 +160,7 @@ impl Hall {
         }
     }
 
-    /// The first member says a batch of messages, and the room has them.
+    /// Lets the first member post a batch of messages, and delivers them to the room.
     fn say(&mut self) {
         for _ in 0..BATCH {
             self.members[0].post(
@@ -203,7 +203,7 @@ fn sealing(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Not a time: what is allocated for a delivery, and what a session holds.
+/// Prints memory figures instead of times: bytes allocated while a batch is sealed, and bytes held by a session.
 fn memory(_: &mut Criterion) {
     let (mut hall, mut aside) = (Hall::new(100), Aside::default());
     for _ in 0..50 {
@@ -216,7 +216,7 @@ fn memory(_: &mut Criterion) {
     let mut sealed = 0;
     let info = allocation_counter::measure(|| sealed = hall.seal(&mut aside));
     println!("sealing {BATCH} entries for 100 members, {sealed} packets: {} bytes allocated", info.bytes_total);
-    // What all share, as the entries themselves, is in both and goes out.
+    // Memory that all sessions share, such as the entries, is in both and cancels out.
     let each = |batches| (room_bytes(1100, batches) - room_bytes(100, batches)) / 1000;
     let lagging_by = 100;
     println!(
@@ -227,14 +227,14 @@ fn memory(_: &mut Criterion) {
     );
 }
 
-/// The bytes that a room holds when everybody but the one who talks lags by so many batches.
+/// Returns the bytes that a room holds when every member except the posting one lags by `batches` batches.
 fn room_bytes(members: usize, batches: usize) -> i64 {
     let (mut hall, mut aside) = (Hall::new(members), Aside::default());
     hall.settle();
     for _ in 0..batches {
         hall.say();
         hall.seal(&mut aside);
-        // Only the one who talks hears.
+        // Only the posting member receives.
         aside.datagrams.retain(|&(to, ..)| to == address(0));
         hall.deliver(&mut aside);
     }

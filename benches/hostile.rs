@@ -1,8 +1,8 @@
-//! Somebody hostile who speaks the session protocol, at full speed: `hostile posts|hellos|refused SERVER SECONDS [COUNT]`.
+//! An attacker that speaks the session protocol, at full speed: `hostile posts|hellos|refused SERVER SECONDS [COUNT]`.
 //!
-//! Owns: what benches/abuse.py has a server abused with that Python cannot say.
+//! Owns: the attacks of benches/abuse.py that need sessions, which Python does not speak.
 //! Must not know: what is measured.
-//! Driven by: benches/abuse.py. Prints how much it did.
+//! Driven by: benches/abuse.py. Prints the number of posts, hellos or handshakes.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(clippy::wildcard_enum_match_arm)]
 
@@ -19,7 +19,7 @@ use udpchat::wire::{Instance, Seq, SessionId, text};
 struct Mallory {
     socket: UdpSocket,
     session: Session<SocketAddr, ()>,
-    /// The lowest post that is not settled, and which of those behind it are.
+    /// The lowest counter that is not settled, and which of the 64 counters from it on are.
     base: u64,
     settled: [bool; 64],
     largest: u64,
@@ -40,7 +40,7 @@ fn token(socket: &UdpSocket) -> Option<Token> {
     packet::token(&buffer[..len]).copied()
 }
 
-/// Shakes hands as `nick`; whether it was taken in is for the caller to see.
+/// Completes a handshake as `nick`. The server may still refuse the session; the caller has to check.
 fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallory> {
     let socket = socket(server);
     let token = token(&socket)?;
@@ -94,7 +94,7 @@ impl Mallory {
         }
     }
 
-    /// A packet full of posts, with all the acks that keep the server's window open; how many posts.
+    /// Sends a packet full of posts, with the acks that keep the server's window open. Returns the number of posts.
     fn post(&mut self) -> u64 {
         let mut writer = Writer::default();
         let run = self.largest.min(400);
@@ -112,7 +112,7 @@ impl Mallory {
     }
 }
 
-/// So many keys, all of which post as fast as they can.
+/// Posts under `count` keys as fast as possible. Returns the number of posts.
 fn posts(server: SocketAddr, end: Clock, count: usize) -> u64 {
     let shake = |number| shake_hands(server, &make_key(), &format!("mallory{number}"));
     let mut all: Vec<_> = (0..count).filter_map(shake).collect();
@@ -126,7 +126,7 @@ fn posts(server: SocketAddr, end: Clock, count: usize) -> u64 {
     done
 }
 
-/// Hellos with a good token and other ephemerals, each a handshake that is never finished.
+/// Sends hellos with a valid token and ever new ephemeral keys: each begins a handshake that is never finished.
 fn hellos(server: SocketAddr, end: Clock, count: usize) -> u64 {
     let sockets: Vec<_> = (0..count).map(|_| socket(server)).collect();
     let tokens: Vec<_> = sockets.iter().map(|socket| token(socket).unwrap_or_default()).collect();
@@ -143,7 +143,7 @@ fn hellos(server: SocketAddr, end: Clock, count: usize) -> u64 {
     done
 }
 
-/// Handshakes for a nick that another one has, one after the other.
+/// Performs handshakes, one after the other, for a nick that another key holds.
 fn refused(server: SocketAddr, end: Clock) -> u64 {
     let holder = shake_hands(server, &make_key(), "taken");
     let mut done = 0;

@@ -82,7 +82,7 @@ def memory(*_):
         process = server("udpchat", members)
         try:
             bench(process, members, *SESSION, "--messages", 10)
-            # The members have left by now; what they took is what the peak says.
+            # The members have left by now; the peak shows what they took.
             peak = bench_peak(process)
         finally:
             process.kill()

@@ -16,10 +16,10 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 use udpchat::cli::{Cli, manual};
 
-/// The name of the program, and of the page that leads to the others.
+/// The name of the program, and of the page that links to the others.
 const ROOT: &str = "udpchat";
 
-/// Every file that is generated: its path below the project, and what is in it.
+/// Returns every generated file: its path below the project, and its content.
 pub(crate) fn files() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut command = Cli::command();
     command.build();
@@ -52,7 +52,7 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     if name == ROOT {
         man.render_subcommands_section(&mut page)?;
     } else if command.has_subcommands() {
-        // They have no page of their own.
+        // These subcommands have no page of their own.
         subcommands(command).to_writer(&mut page)?;
     }
     let manual = manual(name);
@@ -81,7 +81,7 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// How the command is called, each option with the name of its argument.
+/// Returns the synopsis: the command and each option with the name of its argument.
 fn synopsis(command: &Command, name: &str) -> Roff {
     let title = if name == ROOT { ROOT.to_owned() } else { format!("{ROOT} {name}") };
     let mut text = vec![bold(title)];
@@ -107,7 +107,7 @@ fn synopsis(command: &Command, name: &str) -> Roff {
     page
 }
 
-/// The subcommands of a subcommand.
+/// Returns the section that lists the subcommands of a subcommand.
 fn subcommands(command: &Command) -> Roff {
     let mut page = Roff::new();
     page.control("SH", ["SUBCOMMANDS"]);

@@ -1,4 +1,4 @@
-//! What the bare programs share: a socket, the addresses of the members, nothing else.
+//! The code that the bare programs share: a socket and the addresses of the members, nothing else.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, missing_docs, unreachable_pub)] // a yardstick, not a program
 
 use std::io::IoSliceMut;
@@ -7,10 +7,10 @@ use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg};
 
-/// Datagrams of one call.
+/// The most datagrams in one call.
 pub const BATCH: usize = 64;
 
-/// The longest line.
+/// The longest line, in bytes.
 pub const LINE_MAX: usize = 1024;
 
 pub struct Bare {
@@ -21,7 +21,7 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// Binds the port of the command line, and learns as many addresses as it says; each is answered once.
+    /// Binds the port of the command line, and echoes datagrams until it knows as many addresses as stated there.
     pub fn start() -> Option<Self> {
         let mut args = std::env::args().skip(1).filter_map(|arg| arg.parse::<u16>().ok());
         let (Some(port), Some(count)) = (args.next(), args.next()) else {
@@ -46,7 +46,7 @@ impl Bare {
         Some(Self { socket, members, buffers: vec![[0; LINE_MAX]; BATCH], headers })
     }
 
-    /// Waits for lines and gives those that are there, one behind the other, with their lengths.
+    /// Waits for lines, and stores those that have arrived in `lines`, back to back, and their lengths in `lengths`.
     pub fn receive(&mut self, lines: &mut Vec<u8>, lengths: &mut Vec<usize>) {
         lines.clear();
         lengths.clear();

@@ -1,6 +1,6 @@
-//! The tests catch what is planted: each bug by what it breaks, and a panic of the core by what its members notice.
+//! The tests catch the planted bugs: each by the promise that it breaks, and a panic of the core by what the members see.
 //!
-//! Built and run by `plant.py`, in a copy of the sources that has the bugs of `faults` in it.
+//! Built and run by `plant.py`, in a copy of the sources that contains the bugs of `faults`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, dead_code)] // tests are allowed to
 
 mod adversary;
@@ -18,13 +18,13 @@ mod bugs {
     use crate::adversary;
     use crate::common::{Process, path_in, udpchat_with};
 
-    /// In how many seeds a bug must show.
+    /// The number of seeds in one of which a bug must show.
     const SEEDS: u64 = 40;
 
-    /// In how many seeds beside somebody hostile.
+    /// The same for the bugs that need an adversary.
     const FAULT_SEEDS: u64 = 60;
 
-    /// A weather in which everything goes wrong that can: any bug has its chance.
+    /// Returns a scenario in which everything that can go wrong does, so that any bug has a chance to show.
     fn storm(seed: u64) -> Scenario {
         let ms = Duration::from_millis;
         let loss = if seed.is_multiple_of(2) { 0.1 } else { 0.3 };
@@ -51,7 +51,7 @@ mod bugs {
         }
     }
 
-    /// The storm, with what the fault needs to do harm.
+    /// Returns the storm, adapted so that the fault can do harm.
     fn scenario(fault: Option<Fault>, seed: u64) -> Scenario {
         let storm = storm(seed);
         match fault {
@@ -63,7 +63,7 @@ mod bugs {
             Some(Fault::AcceptBeforeCommit) => Scenario { commit_late: Duration::from_millis(100), ..storm },
             Some(Fault::ConfuseInstances) => Scenario { restart_clients: true, ..storm },
             Some(Fault::SilentGap) => {
-                // So much is said while half are cut off that the log does not keep it.
+                // While half of the clients are cut off, more is posted than the log keeps.
                 Scenario {
                     keep_entries: Some(50),
                     messages: 400,
@@ -77,7 +77,7 @@ mod bugs {
         }
     }
 
-    /// The first violation that the fault makes, and in which seed.
+    /// Returns the first violation that the fault causes, and its seed.
     fn caught(fault: Fault) -> Option<(u64, String)> {
         (0..SEEDS).find_map(|seed| {
             let scenario = scenario(Some(fault), seed);
@@ -85,7 +85,7 @@ mod bugs {
             let sound = sim::run(&scenario, false).violations;
             assert!(sound.is_empty(), "without the fault, seed {seed}: {sound:?}");
             planted::plant(Some(fault));
-            // A bug may also break an invariant that the core itself holds up.
+            // A bug may also break an assertion of the core itself.
             let violations = catch_unwind(|| sim::run(&scenario, false).violations);
             planted::plant(None);
             match violations {
@@ -107,7 +107,7 @@ mod bugs {
         assert!(missed.is_empty(), "in {SEEDS} seeds nothing is seen of {missed:?}");
     }
 
-    /// Whether a run beside the adversary, or with a hostile server, shows that something is wrong.
+    /// Returns the violation or panic, if any, of a run with the adversary or a hostile server.
     fn shows(seed: u64, fault: Fault) -> Option<String> {
         let run = || {
             if fault == Fault::ReconnectAtOnce {
@@ -142,7 +142,7 @@ mod bugs {
         assert!(missed.is_empty(), "in {FAULT_SEEDS} seeds nothing is seen of {missed:?}");
     }
 
-    /// The post that it panics at.
+    /// The text of the post that makes the server panic.
     const PANIC: &str = planted::PANIC;
 
     fn serve(home: &Path, bind: &str) -> (Process, String) {
@@ -154,7 +154,7 @@ mod bugs {
         (process, address)
     }
 
-    /// The program as a user whose keys are in `home`.
+    /// Returns the command that runs the program as a user whose keys are in `home`.
     fn user(home: &Path, args: &[&str]) -> Command {
         let mut command = udpchat_with(args);
         command.env("XDG_STATE_HOME", home);

@@ -35,7 +35,7 @@ def planted():
             with open(os.path.join(ROOT, name)) as file:
                 files[name] = file.read()
         text = files[name]
-        # At the beginning of a line: an anchor is not the end of a longer one.
+        # An anchor matches only at the beginning of a line, not at the end of a longer line.
         count = ("\n" + text).count("\n" + anchor)
         faults.add(fault)
         if count != 1:
@@ -75,14 +75,14 @@ def write_copy(files):
         if name in files:
             text = files[name]
             if name != "src/main.rs":
-                # Behind the module's own documentation and attributes.
+                # Goes after the module's own documentation and attributes.
                 end = re.match(r"(?:(?://!.*|#!\[.*|)\n)*", text).end()
                 text = text[:end] + "use crate::planted::{Fault, planted};\n" + text[end:]
             bytes_ = text.encode()
         if name == "src/lib.rs":
             bytes_ += b"pub mod planted;\n"
         if name in ("Cargo.toml", "Cargo.lock"):
-            # Another version: what is built of it is not taken for what is built of the original.
+            # Another version, so that cargo does not confuse its build products with the original's.
             before = b'name = "udpchat"\nversion = "'
             bytes_ = re.sub(re.escape(before) + rb'[^"]*', lambda found: found[0] + b"-planted", bytes_, count=1)
         if name == "Cargo.toml":
@@ -107,10 +107,10 @@ def main():
     if not shutil.which("cargo"):
         sys.exit("cargo is not on the PATH: a Rust toolchain is needed to build the copy")
     write_copy(files)
-    # What is not among the sources that cargo knows is not formatted by it.
+    # `cargo fmt` misses these two: they are not among the sources that cargo knows.
     ours = [os.path.join(COPY, name) for name in ("tests/catch.rs", "src/planted.rs")]
     subprocess.check_call(["rustfmt", "--check", "--config-path", os.path.join(ROOT, "rustfmt.toml"), "--edition", "2024"] + ours)
-    # The dependencies are those of the tests, and are not built again where cargo can be told so (1.91).
+    # Shares the tests' build of the dependencies, if cargo has that setting (1.91); older ones build them again.
     environment = dict(os.environ, CARGO_BUILD_BUILD_DIR=os.path.join(ROOT, "target"))
     environment["CARGO_TARGET_DIR"] = os.path.join(COPY, "target")
     command = ["cargo", "test", "--locked", "--manifest-path", os.path.join(COPY, "Cargo.toml")]

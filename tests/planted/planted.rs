@@ -1,66 +1,66 @@
 //! Bugs that are planted in a copy of the program, to show that the tests catch them.
 //!
 //! Owns: the list of faults, and which one is planted in this thread.
-//! Must not know: what the faults do; that stands in `faults`, the patches that `plant.py` applies.
+//! Must not know: what the faults do; that is in `faults`, the patches that `plant.py` applies.
 //! Driven by: `catch.rs`.
 #![allow(missing_docs)] // of the copy only
 
-/// A bug.
+/// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A post that comes again is drafted again.
+    /// The server drafts a repeated post again.
     SkipDedup,
-    /// A post is said to be accepted when it is drafted.
+    /// The server reports a post as accepted once it is drafted.
     AcceptBeforeCommit,
     /// The session's address moves without a challenge.
     SkipChallenge,
-    /// Challenges are sent for ever and whatever came from there.
+    /// The server repeats challenges for ever, however few bytes came from the address.
     EndlessChallenge,
-    /// A packet is taken again when it comes again.
+    /// The receiver accepts replayed packets.
     AcceptReplay,
-    /// What was lost is never sent again.
+    /// Lost entries and frames are never sent again.
     NeverRepair,
-    /// Posts are told apart by key alone, not by key and instance.
+    /// The server distinguishes posts by key alone, not by key and instance.
     ConfuseInstances,
-    /// Posts are drafted in the order in which they come.
+    /// The server drafts posts in the order of their arrival.
     PostsAsTheyCome,
-    /// A cursor that fell out of the log goes on at its beginning, and nothing is said of it.
+    /// A cursor whose entries are deleted continues at the log's first entry, and the client gets no *gap*.
     SilentGap,
-    /// A hello is answered whatever its token.
+    /// The server answers a hello whatever its token.
     SkipToken,
-    /// The client hands entries on as they come.
+    /// The client delivers entries in the order of their arrival.
     EntriesAsTheyCome,
-    /// The client posts again in another log what it had sent in the last one.
+    /// When the log is another one, the client repeats the posts that it had sent for the previous log.
     RepostInNewLog,
     /// Acks are acknowledged.
     AckAcks,
-    /// What the log rejected is told as accepted.
+    /// The server reports a post that the log rejected as accepted.
     AcceptRejected,
-    /// Each reconnect is announced.
+    /// The server announces each reconnect.
     NoisyReconnect,
-    /// The log's last entry is gone after a restart.
+    /// The log loses its last entry at a restart.
     DropTail,
-    /// What a client says of posts that are under way is believed.
+    /// The server believes a client about which of its posts are settled.
     TrustSettledBelow,
-    /// Handshakes are worked for as they come, however many come.
+    /// The server works on handshakes as they arrive, however many there are.
     PublicKeyAtOnce,
-    /// A prefix has a fixed share of half-open handshakes, and those that are refused keep their place.
+    /// A prefix has a fixed share of half-open handshakes, and refused ones keep their place.
     FixedShare,
-    /// A challenge leaves through the socket of the path that is proven.
+    /// A challenge leaves through the socket of the proven path, not the new one's.
     ChallengeThroughProven,
-    /// Each question who is here is answered when it comes.
+    /// The server answers each *ask* when it arrives.
     AnswerAtOnce,
-    /// A client that lost its session begins anew without a pause.
+    /// A client that lost its session begins the next one without a pause.
     ReconnectAtOnce,
-    /// The server's core panics when somebody posts [`PANIC`].
+    /// The server's core panics at a post of [`PANIC`].
     Panic,
 }
 
-/// The post that ends a server with [`Fault::Panic`].
+/// The text of the post that makes a server with [`Fault::Panic`] panic.
 pub const PANIC: &str = "planted: panic";
 
 impl Fault {
-    /// Those that harm honest members in bad weather.
+    /// The faults that harm honest members in bad weather.
     pub const ALL: [Self; 16] = [
         Self::SkipDedup,
         Self::AcceptBeforeCommit,
@@ -80,7 +80,7 @@ impl Fault {
         Self::DropTail,
     ];
 
-    /// Those that harm them only beside somebody hostile.
+    /// The faults that harm honest members only when an adversary exploits them.
     pub const HOSTILE: [Self; 6] = [
         Self::TrustSettledBelow,
         Self::PublicKeyAtOnce,
@@ -95,12 +95,12 @@ std::thread_local! {
     static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
 }
 
-/// Plants a fault in this thread, or none.
+/// Plants the fault in this thread; `None` removes it.
 pub fn plant(fault: Option<Fault>) {
     PLANTED.set(fault);
 }
 
-/// Whether the fault is planted.
+/// Returns whether the fault is planted in this thread.
 pub(crate) fn planted(fault: Fault) -> bool {
     PLANTED.get() == Some(fault)
 }
