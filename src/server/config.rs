@@ -1,8 +1,8 @@
-//! What a server is told at its beginning.
+//! The configuration of a server.
 //!
 //! Owns: [`Config`] and its defaults.
-//! Must not know: what is done with it.
-//! Driven by: whoever makes a server.
+//! Must not know: how it is used.
+//! Driven by: the code that creates a server.
 
 use std::time::Duration;
 
@@ -10,37 +10,37 @@ use super::admission::TextPolicy;
 use super::admission::rate::Rate;
 use crate::session::StaticKey;
 
-/// With more members joins and leaves are told several at a time. Chosen: a screen of names is read, a thousand are not; and 100
-/// who come at once cost what 100 messages do.
+/// With more members than this, joins and leaves are announced several at a time. Chosen: people read a screen of names, but
+/// not a thousand; and 100 members that come at once cost as much as 100 messages.
 pub const ANNOUNCE_EACH: usize = 100;
 
-/// What a server is told at its beginning.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The server's key.
     pub key: StaticKey,
-    /// All the randomness of the sessions comes from this.
+    /// The seed of all randomness of the sessions.
     pub seed: [u8; 32],
-    /// How many bytes of the newest entries are kept in memory. Older ones are read back, where the log can.
+    /// How many bytes of the newest entries are kept in memory. Older ones are read back, if the log can do that.
     pub recent_bytes: usize,
-    /// With whom the text dialect is spoken.
+    /// With whom the server speaks the text dialect.
     pub text: TextPolicy,
     /// The most members; at least 1.
     pub members_max: usize,
-    /// A text member that is silent for this long is gone.
+    /// How long a text member may be silent before it is removed.
     pub text_idle: Duration,
-    /// How many datagrams a second each source may have in the room, beyond a burst of ten seconds' worth.
+    /// Datagrams a second that each source may have in the room, beyond a burst of ten seconds' worth.
     pub rate: Option<Rate>,
-    /// How many new members a second may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
+    /// New members a second that may come from each prefix (IPv4 /24, IPv6 /64), beyond a burst of 64.
     pub signup_rate: Option<Rate>,
-    /// With more members than this joins and leaves are told several at a time.
+    /// With more members than this, joins and leaves are announced several at a time.
     pub announce_each: usize,
     /// How many of the last entries a new text member is sent.
     pub text_history: usize,
 }
 
 impl Config {
-    /// What `serve` does without options.
+    /// Returns the configuration of `serve` without options.
     pub fn new(key: StaticKey, seed: [u8; 32]) -> Self {
         Self {
             key,

@@ -1,4 +1,4 @@
-//! What the room did, in numbers.
+//! Counters of what the room did.
 //!
 //! Owns: [`Counters`] and the reasons for which datagrams are dropped.
 //! Must not know: who asks for them, how they are shown beyond one line.
@@ -11,10 +11,10 @@ use crate::session::Ignored;
 use crate::time::Instant;
 use crate::wire::text::Malformed;
 
-/// Between two lines in the log about the same reason.
+/// Pause between two log lines about the same reason.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Why a datagram went no further. Bytes from the network never make an error; they make one of these.
+/// Why a datagram went no further. Bytes from the network never cause an error; they cause one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
     /// No bytes.
@@ -25,35 +25,35 @@ pub enum DropReason {
     TooLong,
     /// The text dialect is off.
     TextOff,
-    /// From an address that the text dialect is not spoken with.
+    /// From an address with which the server does not speak the text dialect.
     NotPrivate,
-    /// The room is full, and nobody in the newcomer's own prefix makes place.
+    /// The room is full, and no member of the newcomer's own prefix can be replaced.
     RoomFull,
-    /// From port 0, where no answer can go.
+    /// From port 0, which cannot be answered.
     NoReturn,
-    /// Too many new members from this one's prefix at once.
+    /// Too many new members from its prefix at once.
     Signups,
     /// Its source is too far ahead of its rate.
     Rate,
-    /// Too much waits already, and this source has the most of it.
+    /// The queue is full, and its source has more than the even share of it, or nobody has.
     QueueFull,
     /// The log's backend refused it.
     Rejected,
     /// Not a datagram of the session protocol.
     NoDatagram,
-    /// A hello without a good token; it draws one.
+    /// A hello without a valid token; it is answered with one.
     Token,
-    /// Too many handshakes are half-open: one of the prefix with most lost its place for another one.
+    /// Too many handshakes are half-open: the prefix with the most lost one to make place.
     HalfOpen,
     /// Not sealed by the other end of its session.
     Forged,
-    /// It came before, or is too old to tell.
+    /// Received before, or too old to tell.
     Replayed,
-    /// Of a session that is not known.
+    /// Of an unknown session.
     UnknownSession,
-    /// There is no place for its posts now; its sender says them again.
+    /// There is no place for its posts now; its sender repeats them.
     NoPlace,
-    /// Its sender does not keep to the protocol.
+    /// Its sender violates the protocol.
     Broken,
 }
 
@@ -130,11 +130,11 @@ impl From<Malformed> for DropReason {
 /// Totals since the room began.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
-    /// Datagrams that came in.
+    /// Datagrams received.
     pub received: u64,
-    /// Datagrams that the system took to send.
+    /// Datagrams that the system has taken to send.
     pub sent: u64,
-    /// Datagrams that the system would not send to their peer.
+    /// Datagrams that the system refused to send to their peer.
     pub unsent: u64,
     dropped: [u64; DropReason::ALL.len()],
     /// When each reason was last logged, and how many there were then.
@@ -165,7 +165,7 @@ impl Counters {
     }
 }
 
-/// `in 10, out 20, dropped 3 (empty 1, not UTF-8 2)`, and `, not sendable 4` where there are such.
+/// Writes `in 10, out 20, dropped 3 (empty 1, not UTF-8 2)`, and `, not sendable 4` if there are any.
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "in {}, out {}, dropped {}", self.received, self.sent, self.dropped_in_all())?;

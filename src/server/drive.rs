@@ -1,21 +1,21 @@
-//! What a server and its log have for each other, carried from one to the other.
+//! Carries drafts, requests and answers between a server and its log.
 //!
-//! Owns: how much of it is done in a turn.
-//! Must not know: where the log is kept, what is in it.
+//! Owns: how much of that is done in a turn.
+//! Must not know: where the log is stored, what is in it.
 //! Driven by: the loop (`net`), the simulator and the tests, once a turn.
 
 use super::Server;
 use crate::log::{Request, Store};
 use crate::time::Instant;
 
-/// Pages asked for by each call of [`ask`]. Chosen: one takes a fraction of a millisecond, and the others wait for it.
+/// Pages requested by each call of [`ask`]. Chosen: one takes a fraction of a millisecond, and all members wait for it.
 const PAGES: usize = 1;
 
-/// Sessions looked up for each call of [`ask`]. Chosen: they cost less than the handshakes that came before them.
+/// Sessions looked up by each call of [`ask`]. Chosen: they cost less than the handshakes that came before them.
 const KNOWN: usize = 16;
 
-/// Takes server and log through everything that can be done now: drafts to the log, what it has to tell to the server, what was
-/// said to `transcript`, as tag and text.
+/// Carries everything over that is ready: drafts to the log, outcomes to the server, and what was posted to `transcript`, as
+/// tag and text.
 pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut transcript: impl FnMut(&str, &str)) {
     loop {
         let mut is_told = false;
@@ -39,7 +39,7 @@ pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut tra
     }
 }
 
-/// Hands some of what the server wants to know on to the log. The answers come by [`exchange`].
+/// Hands some of the server's requests to the log. [`exchange`] brings the answers.
 pub fn ask(server: &mut Server, log: &mut impl Store) {
     let (mut pages, mut known) = (0, 0);
     while pages < PAGES && known < KNOWN {

@@ -1,7 +1,7 @@
-//! The names that the server gives.
+//! The ids that the server assigns.
 //!
-//! Owns: sockets and paths; members over text, authors and sessions by their places in their slabs; who said something.
-//! Must not know: what is behind a name.
+//! Owns: sockets and paths; members over text, authors and sessions by their places in their slabs; the sources of items.
+//! Must not know: what an id stands for.
 //! Driven by: the whole server.
 
 use std::net::{IpAddr, SocketAddr};
@@ -10,18 +10,18 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct SocketId(pub usize);
 
-/// The way a datagram came, and so the way back.
+/// The path that a datagram took, and its answer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Path {
     /// The socket that it came through.
     pub socket: SocketId,
-    /// Who sent it.
+    /// Its sender.
     pub peer: SocketAddr,
-    /// The address of ours that it was sent to, where the driver knows it: replies leave from there.
+    /// Our address to which it was sent, if the driver knows it: replies leave from there.
     pub local: Option<IpAddr>,
 }
 
-/// A place in a slab, as long as it is taken; may be given to another one afterwards.
+/// A place in a slab while it is taken; another one may get it afterwards.
 macro_rules! slab_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -45,7 +45,7 @@ slab_id!(
     MemberId
 );
 slab_id!(
-    /// A running client, as the one that posts.
+    /// A running client as an author of posts.
     AuthorId
 );
 slab_id!(
@@ -53,17 +53,17 @@ slab_id!(
     PeerId
 );
 
-/// Who said something: drafts of one source keep their order.
+/// The source of an item: drafts of one source keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// A member over text.
     Text(MemberId),
-    /// An author with a session, or that had one.
+    /// An author that has or had a session.
     Session(AuthorId),
 }
 
 impl Source {
-    /// A number that no other source has; small.
+    /// Returns a small number that no other source has.
     pub(crate) const fn key(self) -> usize {
         match self {
             Self::Text(id) => id.key() * 2,
@@ -78,11 +78,11 @@ impl Default for Source {
     }
 }
 
-/// What the system says of a peer.
+/// What the system reports about a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// Nothing listens at its port.
     Port,
-    /// There is no way to its host at the moment.
+    /// Its host cannot be reached at the moment.
     Host,
 }

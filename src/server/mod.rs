@@ -1,19 +1,19 @@
 //! The server's core: one endpoint. A room is a log, a peer is a cursor.
 //!
-//! Owns: the members over text (`text`) and those with sessions (`sessions`), the room (`room`), what waits of all of them
-//! (`queue`), who may send how much (`admission`), what goes out (`outgoing`).
+//! Owns: the text members (`text`) and those with sessions (`sessions`), the room (`room`), the items that wait for the
+//! log (`queue`), who may send how much (`admission`), what goes out (`outgoing`).
 //! Must not know: sockets, clocks, files, where the log is kept.
-//! Driven by: the mio loop (`net`), the simulator and the tests, alike:
+//! Driven by: the mio loop (`net`), the simulator and the tests, in the same way:
 //!
 //! 1. [`Server::handle_datagram`], [`Server::handle_unreachable`], [`Server::handle_timeout`] as things happen, then
 //!    [`Server::shake_hands`] once a turn;
-//! 2. [`exchange`] and [`ask`]: drafts and requests for the log, what the log has to tell ([`Server::handle_outcome`]);
-//! 3. [`Server::poll_transmit`] and [`Server::transmitted`] for each socket, as long as the socket takes something;
+//! 2. [`exchange`] and [`ask`]: drafts and requests to the log, its outcomes to the server ([`Server::handle_outcome`]);
+//! 3. [`Server::poll_transmit`] and [`Server::transmitted`] for each socket, as long as the socket accepts datagrams;
 //! 4. [`Server::poll_timeout`] for the next deadline.
 //!
 //! ```text
-//!  datagram -> queue -> draft -> (the log) -> appended -> ring -----> datagrams to members over text
-//!              fair     under way             numbered    window ---> packets to sessions
+//!  datagram -> queue -> draft -> (the log) -> appended -> ring -----> datagrams to text members
+//!              fair     in flight             numbered    window ---> packets to sessions
 //! ```
 
 mod admission;
@@ -58,17 +58,17 @@ use sessions::{Context, Sessions};
 use text::fanout::Fanout;
 use text::{Intake, Text};
 
-/// The most entries that wait to be sent to somebody over text before no more drafts are submitted. Chosen: two full runs, one
-/// being sent and one getting ready; more would only make everybody wait behind who floods.
+/// While this many entries wait to be sent to text members, the server submits no more drafts. Chosen: two full runs, one being
+/// sent and one getting ready; more would only make everybody wait behind a flood.
 pub const BACKLOG_MAX: u64 = 2 * SEGMENTS_MAX as u64;
 
-/// And before the log is not asked for more of what it has to tell, which may be others' entries.
+/// With this many, the server takes no more outcomes from the log either, because these may be others' entries.
 const TOLD_MAX: u64 = BACKLOG_MAX + SEGMENTS_MAX as u64;
 
-/// The most entries that one draft makes: what fits behind the longest prefix, and what cutting between characters costs.
+/// The most entries that one draft makes, with the longest prefix and the cost of cutting between characters.
 const ENTRIES_OF_A_DRAFT: u64 = (dialect::RENDERED_MAX / (dialect::LINE_MAX - dialect::PREFIX_MAX - 3) + 1) as u64;
 
-// The ring always has place for what is appended, wherever it ends.
+// The ring always has place for appended entries, wherever it ends.
 const _: () = assert!(BACKLOG_MAX + ENTRIES_OF_A_DRAFT < TOLD_MAX);
 const _: () = assert!(TOLD_MAX + ENTRIES_OF_A_DRAFT < text::ring::ENTRIES_MAX as u64);
 const _: () = assert!((TOLD_MAX + 2) * (dialect::LINE_MAX as u64) < text::ring::BYTES_MAX as u64);
@@ -81,30 +81,30 @@ pub struct Server {
     queue: Queue,
     text: Text,
     sessions: Sessions,
-    /// What prefixes have used of the rate of their signups over text.
+    /// How much of their signup rate prefixes have used.
     signups: Meters,
-    /// By socket: it was last given what is for sessions.
+    /// By socket: whether its last turn went to sessions.
     gave_to_sessions: Vec<bool>,
-    /// Whether the log takes drafts.
+    /// Whether the log accepts drafts.
     log_state: State,
-    /// The entries of the drafts under way, for which the ring keeps place.
+    /// The entries of the drafts in flight, for which the ring keeps place.
     reserved: u64,
-    /// Entries appended since it was last looked what is to be sent.
+    /// Entries appended since the last look at what is to be sent.
     unsent: u64,
-    /// What time it is.
+    /// The wall-clock time.
     wall: Timestamp,
-    /// The latest time that anybody has told us.
+    /// The latest time that any caller has given.
     now: Instant,
     counters: Counters,
-    /// Whose draft is being dealt with.
+    /// The key whose appended post is being handled.
     in_hand: Option<Who>,
-    /// Where a line is put together; kept for its memory.
+    /// The buffer in which lines are rendered, kept for its memory.
     rendered: String,
 }
 
 impl Server {
-    /// A server on `sockets` sockets, of a room whose log stands so. By the log some are present: they have left unless they come
-    /// back soon.
+    /// Creates a server with `sockets` sockets for a room whose log is in this state. Members who are present according to the
+    /// log leave unless they come back soon.
     pub fn new(now: Instant, config: Config, sockets: usize, opening: Opening) -> Self {
         let mut server = Self {
             room: Room::new(&opening, config.recent_bytes, config.text_history),
@@ -134,73 +134,73 @@ impl Server {
         }
     }
 
-    /// What happened so far.
+    /// Returns the counters.
     pub const fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The number that the next entry gets.
+    /// Returns the number that the next entry gets.
     pub fn end(&self) -> Seq {
         self.room.window.end()
     }
 
-    /// How many are here.
+    /// Returns how many members there are.
     pub fn members(&self) -> usize {
         self.text.members.len() + self.sessions.len()
     }
 
-    /// How many of the newest entries new members over text are sent.
+    /// Returns how many of the newest entries new text members are sent.
     pub const fn text_history(&self) -> usize {
         self.config.text_history
     }
 
-    /// Whether the log takes drafts at present.
+    /// Returns whether the log accepts drafts at present.
     pub const fn log_state(&self) -> State {
         self.log_state
     }
 
-    /// What time it is: to be told before drafts are submitted.
+    /// Sets the wall-clock time; to be called before drafts are submitted.
     pub fn set_wall(&mut self, wall: Timestamp) {
         self.wall = wall;
     }
 
-    /// The server's keys in a session, for the laboratory to read what is in packets to it.
+    /// Returns the server's keys in a session, with which the laboratory reads packets sent to it.
     pub fn keys(&self, session: SessionId) -> Option<Transport> {
         self.sessions.keys(session)
     }
 
-    /// This key is refused until then: its datagram was being handled when a server with this log broke.
+    /// Refuses this key until then: a server with this log crashed while it handled a datagram of that key.
     pub fn refuse(&mut self, who: Who, until: Instant) {
         self.sessions.refuse(who, until);
     }
 
-    /// Whose datagram, or draft, is being handled: only while something is, so to be asked when that ended in a panic.
+    /// Returns whose datagram or draft is being handled, if any; of use when handling it ended in a panic.
     pub fn in_hand(&self) -> Option<Who> {
         self.in_hand.or_else(|| self.sessions.in_hand())
     }
 
-    /// Where the members with sessions are, most recently heard first: for the next server, if this one ends without a word.
+    /// Returns the addresses of the members with sessions, most recent speakers first, for the next server if this one crashes.
     pub fn places(&self) -> Vec<Path> {
         self.sessions.places()
     }
 
-    /// A number that is another one when [`Server::places`] may be.
+    /// Returns a number that changes when a session begins or ends, as [`Server::places`] then does.
     pub const fn moves(&self) -> u64 {
         self.sessions.moves()
     }
 
-    /// These were members when the server before ended: it is asked whether they are there, a few hundred at once.
+    /// Knocks at members from before a restart, a few hundred of them at once.
     pub fn knock_at(&mut self, now: Instant, paths: impl IntoIterator<Item = Path>) {
         self.pass_time(now);
         self.sessions.knock_at(now, paths);
     }
 
-    /// The server ends: every session is told so.
+    /// Ends every session with a *bye*, because the server ends.
     pub fn close(&mut self) {
         self.sessions.close_all(self.now);
     }
 
-    /// A datagram came in. Whatever its bytes are, nothing worse than a counted drop comes of it.
+    /// Handles a datagram. Whatever its bytes are, the worst result is a counted drop.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, bytes: &[u8]) {
         self.pass_time(now);
         self.counters.received += 1;
@@ -236,7 +236,7 @@ impl Server {
         self.text.receive(path, bytes, &mut intake)
     }
 
-    /// What lost its place in the queue to somebody else is told its author, if that is to be told.
+    /// Tells authors whose items lost their places in the queue to others, if they are owed an outcome.
     fn refuse_lost(&mut self) {
         while let Some(slot) = self.queue.poll_lost() {
             self.counters.drop_for(self.now, DropReason::QueueFull);
@@ -245,8 +245,8 @@ impl Server {
         }
     }
 
-    /// Does a turn's worth of public-key work for those who shake hands ([`WORK_OF_A_TURN`]), a quarter of it if more has come in
-    /// than was looked at. True if there is more: for the next turn, when the others had theirs.
+    /// Does a turn's worth of public-key work for handshakes ([`WORK_OF_A_TURN`]), a quarter of it if more has come in than was
+    /// looked at. Returns whether more is left, for the next turn, when everybody else has had theirs.
     pub fn shake_hands(&mut self, now: Instant, is_busy: bool) -> bool {
         self.pass_time(now);
         let mut dropped = Vec::new();
@@ -260,13 +260,13 @@ impl Server {
         more
     }
 
-    /// The system says that nothing gets through to `peer`.
+    /// Handles the system's report that `peer` cannot be reached.
     pub fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr, why: Unreachable) {
         self.text.handle_unreachable(socket, peer, why, &self.queue);
         self.check();
     }
 
-    /// The deadline has passed; afterwards [`Server::poll_timeout`] is later than `now`.
+    /// Handles the deadline, which has passed. Afterwards [`Server::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.pass_time(now);
         self.text.expire(now, self.config.text_idle, &self.queue);
@@ -280,7 +280,7 @@ impl Server {
         self.check();
     }
 
-    /// When [`Server::handle_timeout`] is to be called, if ever.
+    /// Returns when to call [`Server::handle_timeout`], if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let text = self.text.members.expiry(self.config.text_idle);
@@ -290,7 +290,7 @@ impl Server {
         all.into_iter().flatten().min()
     }
 
-    /// What is to be submitted to the log next.
+    /// Returns the next draft to submit to the log.
     #[must_use]
     pub fn poll_draft(&mut self) -> Option<Draft<'_>> {
         let behind = self.text.ring.held().max(self.unsent) + self.reserved;
@@ -323,30 +323,30 @@ impl Server {
         Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, post, at: self.wall })
     }
 
-    /// What is to be asked of the log next. The more are taken out at once, the longer everybody else waits.
+    /// Returns the next request to the log. The more requests the driver takes at once, the longer everybody else waits.
     #[must_use]
     pub fn poll_request(&mut self) -> Option<Request> {
         let (sessions, mut cx) = self.split();
         sessions.poll_request(&mut cx)
     }
 
-    /// Whether [`Server::poll_request`] has something; to be looked at when everything is sent that can be.
+    /// Whether [`Server::poll_request`] has something; to be asked when everything has been sent that can be.
     pub fn has_requests(&self) -> bool {
         self.sessions.has_requests(self.now, &self.room)
     }
 
-    /// Whether entries are to be asked for that new members over text are to be sent. Until they are here those go without.
+    /// Whether to ask the log for entries that new text members are to be sent. Until these are here, such members go without.
     pub fn wants_newest(&self) -> bool {
         self.sessions.wants_newest(self.now, &self.room)
     }
 
-    /// Whether the log is to be asked for more of what it has to tell: not while those over text are too far behind.
+    /// Whether to ask the log for more outcomes: not while text members are too far behind.
     pub fn takes_outcomes(&self) -> bool {
         self.text.ring.held() + self.reserved < TOLD_MAX
     }
 
-    /// The log has something to tell. What is to be in the transcript is given to `transcript`, as tag
-    /// ([`dialect::SIGNUP_TAG`], or nothing) and text, control characters and all.
+    /// Handles an outcome from the log. Whatever belongs in the transcript is given to `transcript`, as tag
+    /// ([`dialect::SIGNUP_TAG`], or nothing) and text, control characters included.
     pub fn handle_outcome(&mut self, now: Instant, told: Told<'_>, transcript: impl FnMut(&str, &str)) {
         self.pass_time(now);
         match told {
@@ -370,7 +370,7 @@ impl Server {
         self.check();
     }
 
-    /// The log has one entry more.
+    /// Handles one more entry of the log.
     fn appended(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
         let Appended { seq, bytes, .. } = *appended;
         assert_eq!(seq, self.room.window.end(), "entries are appended in the order of their numbers");
@@ -409,7 +409,7 @@ impl Server {
         self.in_hand = None;
     }
 
-    /// It is none of our drafts: somebody else writes to the same log.
+    /// Handles an entry that is of none of our drafts: somebody else writes to the same log.
     fn appended_elsewhere(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
         if let Some((who, post)) = appended.post {
             self.room.posts.append(who, post, appended.seq);
@@ -420,15 +420,14 @@ impl Server {
             sessions.tell(&mut cx, &notice, None);
         }
         if let Entry::Joined { nick, .. } = entry {
-            // As an original's transcript has it, whichever dialect the client speaks.
+            // As in an original's transcript, whichever dialect the client speaks.
             return transcript(dialect::SIGNUP_TAG, nick);
         }
         entry.render(&mut self.rendered);
         transcript("", &self.rendered);
     }
 
-    /// The log will not have the draft. A session's author is told; the text dialect has no words for that: it is counted and
-    /// dropped.
+    /// Handles the log's refusal of a draft: counts it, and tells a session's author; the text dialect has no message for it.
     fn rejected(&mut self, draft: DraftId, why: Rejection) {
         let Some(slot) = self.queue.take(draft) else { return };
         self.reserved -= slot.entries;
@@ -438,7 +437,7 @@ impl Server {
         self.done_with(slot);
     }
 
-    /// It is another log: sessions end, and begin anew in that; drafts that the one before had will not be answered for.
+    /// Begins with another log: sessions end and begin anew in it; drafts submitted to the old log will get no outcome.
     fn begin_anew(&mut self, opening: Opening) {
         log::warn!("the log is another one now: every session begins anew");
         self.log_state = State::Ready;
@@ -468,7 +467,7 @@ impl Server {
         self.queue.wake(self.now);
     }
 
-    /// The sessions, and what they work with.
+    /// Returns the sessions, and the parts of the server that they work with.
     fn split(&mut self) -> (&mut Sessions, Context<'_>) {
         let cx = Context {
             now: self.now,
@@ -484,7 +483,7 @@ impl Server {
     }
 
     fn check(&self) {
-        // Else the ring would have no place for what was submitted.
+        // Otherwise the ring would have no place for what was submitted.
         assert!(self.text.ring.held() + self.reserved < TOLD_MAX + ENTRIES_OF_A_DRAFT, "too much is submitted");
         debug_assert!(self.text.fanouts.iter().map(Fanout::len).sum::<usize>() <= self.text.members.len());
         debug_assert!(self.text.members.len() <= self.config.members_max.max(1));

@@ -1,11 +1,11 @@
-//! What is to be sent.
+//! Datagrams that are ready to be sent.
 //!
-//! Owns: [`Transmits`], the one form in which sockets are given datagrams, and [`Outgoing`], datagrams that are built.
+//! Owns: [`Transmits`], the one form in which sockets are given datagrams, and [`Outgoing`], built datagrams.
 //! Must not know: what is in them.
 //! Driven by: `server`.
 //!
-//! Built datagrams of full length that follow each other to one peer lie one behind the other and are one item: what one
-//! `UDP_SEGMENT` call carries. The last of them may be shorter.
+//! Consecutive built datagrams of full length to one peer are contiguous in memory and form one item, which one `UDP_SEGMENT`
+//! call carries. The last of them may be shorter.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -15,45 +15,45 @@ use crate::server::text::fanout::Sweep;
 use crate::server::text::ring::{RUN_BYTES_MAX, SEGMENTS_MAX};
 use crate::wire::packet::DATAGRAM_MAX;
 
-/// Datagrams that are built one by one after the system would not segment some. Chosen: it may be about one peer's way, or
-/// about all; trying again costs one call too many.
+/// Datagrams that are built one by one after the system has refused to segment some. Chosen: the reason may be one peer's path,
+/// or apply to all; trying again costs one extra call.
 const UNSEGMENTED: u32 = 65_536;
 
-/// What a socket was given, for [`super::Server::transmitted`] and its like: of which members' datagrams some are done with.
+/// The socket and the recipients of [`Transmits`], for [`super::Server::transmitted`] and its like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransmitToken {
     pub(super) socket: SocketId,
     pub(super) origin: Origin,
 }
 
-/// Of whom a socket is given something.
+/// To whom a socket's datagrams go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// The members over text, a sweep.
+    /// To the members over text, as a sweep.
     Sweep,
-    /// New members over text, what was said before.
+    /// To new members over text, with earlier entries.
     History,
-    /// The sessions.
+    /// To the sessions.
     Sessions,
 }
 
-/// What is to be sent next on one socket, all of one form: the source address and the segment length are shared.
+/// The datagrams to send next on one socket, all of one form: they share the source address and the segment length.
 #[derive(Clone, Debug)]
 pub struct Transmits<'a> {
     pub(super) token: TransmitToken,
     pub(super) datagrams: Datagrams<'a>,
 }
 
-/// Where they come from.
+/// Where datagrams come from.
 #[derive(Clone, Debug)]
 pub(super) enum Datagrams<'a> {
     /// A run of the log for each text peer.
     Sweep(Sweep<'a>),
-    /// What was built.
+    /// Datagrams that were built.
     Built(BuiltDatagrams<'a>),
 }
 
-/// What was built, as far as it leaves from one address.
+/// Built datagrams, as far as they leave from one address.
 #[derive(Clone, Debug)]
 pub(super) struct BuiltDatagrams<'a> {
     rest: std::collections::vec_deque::Iter<'a, Built>,
@@ -63,12 +63,12 @@ pub(super) struct BuiltDatagrams<'a> {
 }
 
 impl Transmits<'_> {
-    /// What to say of them when the socket has taken some.
+    /// Returns the token with which to report that the socket has taken some.
     pub const fn token(&self) -> TransmitToken {
         self.token
     }
 
-    /// The address to send from, where it is not the socket's only one.
+    /// Returns the address to send from, if the socket has several.
     pub const fn from(&self) -> Option<IpAddr> {
         match &self.datagrams {
             Datagrams::Sweep(sweep) => sweep.from(),
@@ -76,7 +76,7 @@ impl Transmits<'_> {
         }
     }
 
-    /// Into datagrams of which length the bytes are to be cut, the last as it comes out; `None`: they are one.
+    /// Returns the length of the datagrams into which the bytes are to be cut (the last may be shorter), if there are several.
     pub fn segment(&self) -> Option<usize> {
         match &self.datagrams {
             Datagrams::Sweep(sweep) => sweep.segment(),
@@ -84,7 +84,7 @@ impl Transmits<'_> {
         }
     }
 
-    /// Whether they may be cut into fragments on their way: text has lines longer than what every way takes whole.
+    /// Whether they may be fragmented on their path: a text line may be longer than what every path carries whole.
     pub const fn may_be_fragmented(&self) -> bool {
         matches!(self.datagrams, Datagrams::Sweep(_))
     }
@@ -124,7 +124,7 @@ impl Built {
         (self.end - self.start).div_ceil(DATAGRAM_MAX)
     }
 
-    /// Whether one more datagram has place behind.
+    /// Whether one more datagram fits behind it.
     const fn takes_more(&self) -> bool {
         let len = self.end - self.start;
         len.is_multiple_of(DATAGRAM_MAX) && len + DATAGRAM_MAX <= RUN_BYTES_MAX && self.datagrams() < SEGMENTS_MAX
@@ -137,7 +137,7 @@ pub(super) struct Outgoing {
     bytes: Vec<u8>,
     built: VecDeque<Built>,
     datagrams: usize,
-    /// So many are built one by one from now on.
+    /// How many datagrams are still to be built one by one.
     unsegmented: u32,
 }
 
@@ -147,7 +147,7 @@ impl Outgoing {
         self.datagrams
     }
 
-    /// Adds a datagram that `write` appends, if it returns where it goes to.
+    /// Adds the datagram that `write` appends, if that returns where it goes.
     pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Option<Path>) -> bool {
         if self.built.is_empty() {
             self.bytes.clear();
@@ -168,7 +168,7 @@ impl Outgoing {
         true
     }
 
-    /// The system would not segment the first of them: all that there are, and many to come, go one by one.
+    /// Splits all items into single datagrams, as many later ones will be: the system has refused to segment the first.
     pub(super) fn unsegment(&mut self) {
         self.unsegmented = UNSEGMENTED;
         let split = |built: Built| {
@@ -181,16 +181,16 @@ impl Outgoing {
         self.built = self.built.drain(..).flat_map(split).collect();
     }
 
-    /// What there is, as far as it leaves from the same address.
+    /// Returns the datagrams to send next, as far as they leave from one address.
     pub(super) fn transmits(&self) -> Option<BuiltDatagrams<'_>> {
         let from = self.built.front()?.from;
-        // One that is no longer than a segment is one datagram all the same.
+        // An item that is no longer than a segment is one datagram all the same.
         let is_segmented = self.built.iter().take_while(|built| built.from == from).any(|built| built.datagrams() > 1);
         let segment = is_segmented.then_some(DATAGRAM_MAX);
         Some(BuiltDatagrams { rest: self.built.iter(), bytes: &self.bytes, from, segment })
     }
 
-    /// The first `count` are done with.
+    /// Removes the first `count` items. Returns how many datagrams these are.
     pub(super) fn sent(&mut self, count: usize) -> u64 {
         let sent: usize = self.built.drain(..count).map(|built| built.datagrams()).sum();
         self.datagrams -= sent;

@@ -1,13 +1,13 @@
-//! What was accepted and waits for its turn.
+//! Accepted items that wait for their turn.
 //!
-//! Owns: the queued datagrams, one line of them a source, and whose turn it is; their buffers, which are used again.
+//! Owns: the queued datagrams, one line of them for each source, and whose turn it is; their buffers, which are reused.
 //! Must not know: what the datagrams mean, who the sources are.
 //! Driven by: `server`.
 //!
-//! Turns go round the sources that have something waiting, one datagram a turn, so that who floods waits for itself.
-//! A source that is ahead of its rate rests, out of the round, until its next datagram is due. When the queue
-//! is full, the source with the most waiting loses its oldest datagram if that is more than the even share; when nobody has
-//! more, the newcomer loses its own.
+//! Turns go round the sources that have something waiting, one datagram a turn, so that a flooding source delays only itself. A
+//! source that is ahead of its rate rests, outside the round, until its next datagram is due. When the queue is full, the
+//! source with the most waiting datagrams loses its oldest one if it has more than the even share; otherwise the new datagram
+//! is dropped.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -21,23 +21,23 @@ use crate::wire::text::{JOINED, LINE_MAX, SIGNUP_TAG};
 use crate::wire::{CloseReason, PostId, Seq, Who};
 use crate::work::{self, Work};
 
-/// The most datagrams that wait. Chosen: what a socket buffer of the usual size holds several times over.
+/// The most datagrams that wait. Chosen: several times what a socket buffer of the usual size holds.
 pub(super) const WAITING_MAX: usize = 2048;
 
-/// The most bytes that wait. Chosen: a full queue of lines of a usual length.
+/// The most bytes that wait. Chosen: a full queue of lines of usual length.
 pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
-/// A buffer longer than this is given back after use: the longest line that is not cut.
+/// The longest buffer that is kept for reuse: that of the longest line that is not cut.
 const BUFFER_KEPT: usize = LINE_MAX;
 
-/// In the last quarter an author may have one in so many of what is free. Chosen: of sixty that take all that they get the last
-/// 36 leave a third of the quarter.
+/// When less than a quarter is free, an author may have one part in this many of the free space. Chosen: if sixty authors take
+/// all they can get, the last 36 of them still leave a third of the quarter.
 const CROWDED_PART: usize = 32;
 
-/// How many sources may be looked at for each datagram that is lost. Chosen: it costs less than receiving one.
+/// Sources that may be looked at for each lost datagram. Chosen: it costs less than receiving one.
 const LOOK_PER_LOSS: usize = 64;
 
-/// What an item tells.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum ItemKind {
     /// A text member's line.
@@ -45,49 +45,49 @@ pub(crate) enum ItemKind {
     Line,
     /// A text member signed up.
     Signup,
-    /// A member said something.
+    /// A member posted a message.
     Said,
     /// A member is present.
     Joined,
-    /// It is not any more.
+    /// A member is no longer present.
     Left(CloseReason),
-    /// A member did something.
+    /// A member posted an action.
     Did,
-    /// A member calls itself by another nick.
+    /// A member changed its nick.
     Renamed,
 }
 
-/// What is to become an entry.
+/// Something that is to become an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Item<'a> {
     pub(super) source: Source,
     pub(super) kind: ItemKind,
     /// The nick of a session's author; empty for a text member.
     pub(super) nick: &'a str,
-    /// What a signup calls itself, what is said, or the new nick.
+    /// The nick of a signup, the text, or the new nick.
     pub(super) text: &'a str,
     /// The key of a session's author.
     pub(super) who: Who,
     pub(super) post: Option<PostId>,
-    /// Not before this.
+    /// Its turn does not come before this.
     pub(super) due: Instant,
 }
 
 /// An item on its way into the log.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// What a signup calls itself, what is said, or the new nick.
+    /// The nick of a signup, the text, or the new nick.
     pub(super) text: String,
     pub(super) nick: String,
     pub(super) who: Who,
     pub(super) post: Option<PostId>,
     pub(super) source: Source,
     pub(super) kind: ItemKind,
-    /// The entries that it will make, of those that are not appended yet. Known when it is taken out.
+    /// How many of its entries are not appended yet. Known once it is taken out.
     pub(super) entries: u64,
     /// Its first entry.
     pub(super) first: Option<Seq>,
-    /// Not before this.
+    /// Its turn does not come before this.
     due: Instant,
     taken: bool,
     generation: u32,
@@ -95,7 +95,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Puts the line together that text peers are shown.
+    /// Renders the line that text peers are shown.
     pub(super) fn render(&self, into: &mut String) {
         if self.kind == ItemKind::Signup {
             into.clear();
@@ -105,12 +105,12 @@ impl Slot {
         }
     }
 
-    /// How it reads in the transcript: tag and text.
+    /// Returns how it reads in the transcript: tag and text.
     pub(super) fn in_transcript<'a>(&'a self, rendered: &'a mut String) -> (&'static str, &'a str) {
         match self.kind {
             ItemKind::Signup => (SIGNUP_TAG, &self.text),
             ItemKind::Line => ("", &self.text),
-            // As an original's transcript has it, whichever dialect the client speaks.
+            // As in an original server's transcript, whichever dialect the client speaks.
             ItemKind::Joined => (SIGNUP_TAG, &self.nick),
             ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed => {
                 self.render(rendered);
@@ -119,7 +119,7 @@ impl Slot {
         }
     }
 
-    /// What is to be kept of it; of a text member's, the line as `rendered`.
+    /// Returns the entry to store; for a text member, the line as `rendered`.
     pub(super) fn entry<'a>(&'a self, rendered: &'a str) -> Entry<'a> {
         let (who, nick) = (self.who, self.nick.as_str());
         match self.kind {
@@ -136,11 +136,11 @@ impl Slot {
 /// The datagrams of one source.
 #[derive(Clone, Copy, Debug, Default)]
 struct Backlog {
-    /// Oldest and newest of those that wait.
+    /// The oldest and the newest that wait.
     head: Option<u32>,
     tail: Option<u32>,
     waiting: u32,
-    /// Taken out and not given back.
+    /// Taken out by [`Queue::pop`], and not by [`Queue::take`] yet.
     under_way: u32,
 }
 
@@ -148,35 +148,35 @@ struct Backlog {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     slots: Slab<Slot>,
-    /// Slots that nothing is in, for their memory.
+    /// Empty slots, kept for their memory.
     spare: Vec<Slot>,
-    /// How many items there have been: what tells two in one slot apart.
+    /// How many items there have been: distinguishes two items in one slot.
     pushed: u32,
-    /// What lost its place, until it is taken.
+    /// Items that lost their place, until they are taken.
     lost: VecDeque<Slot>,
     /// By the source's key.
     backlogs: Vec<Backlog>,
     turns: VecDeque<Source>,
-    /// Sources whose next datagram is not due yet, by when it is.
+    /// Sources whose next datagram is not due yet, by the time when it is.
     resting: BTreeSet<(Instant, Source)>,
-    /// As late as anybody has told us.
+    /// The latest time that [`Queue::wake`] was given.
     now: Instant,
     waiting: usize,
     bytes: usize,
-    /// The source with the longest backlog when last looked.
+    /// The source that had the longest backlog at the last look.
     heaviest: Source,
     /// Datagrams that were lost since then.
     since_look: usize,
 }
 
 impl Queue {
-    /// Whether anything of `source` waits, is under way, or lost its place and is still to be told.
+    /// Whether anything of `source` waits, is under way, or has lost its place without being reported yet.
     pub(super) fn holds(&self, source: Source) -> bool {
         self.backlogs.get(source.key()).is_some_and(|backlog| backlog.waiting + backlog.under_way > 0)
             || self.lost.iter().any(|slot| slot.source == source)
     }
 
-    /// Lets the sources go on that have rested enough.
+    /// Puts the sources that have rested enough back into the round.
     pub(super) fn wake(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(&(due, source)) = self.resting.first().filter(|&&(due, _)| due <= self.now) {
@@ -185,7 +185,7 @@ impl Queue {
         }
     }
 
-    /// When [`Queue::wake`] has something to do; always after the `now` of the last one.
+    /// Returns when [`Queue::wake`] has something to do; always after the `now` of its last call.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.resting.first().map(|&(due, _)| due)
     }
@@ -195,10 +195,10 @@ impl Queue {
         self.waiting + items <= WAITING_MAX && self.bytes + bytes <= WAITING_BYTES_MAX
     }
 
-    /// Whether `items` more of an author's have place: without anybody losing something, or because it has less than its
-    /// share while a text member, to whom nothing is promised, has more. In the last quarter an author may have as much waiting
-    /// as a 32nd of what is free (dynamic thresholds, Choudhury and Hahne 1998), and one post whatever is: who fills the
-    /// queue with what rests there keeps nobody else from speaking.
+    /// Whether `items` more of an author have place: without anybody losing something, or because the author has less than its
+    /// share while a text member, to whom nothing is promised, has more. When less than a quarter is free, an author may have a
+    /// 32nd of the free space waiting (dynamic thresholds, Choudhury and Hahne 1998), and always one post: nobody can fill the
+    /// queue with resting posts and silence the others.
     pub(super) fn takes(&self, author: Source, items: usize, bytes: usize) -> bool {
         let sources = self.turns.len() + self.resting.len() + 1;
         let waiting = self.waiting_of(author);
@@ -214,13 +214,13 @@ impl Queue {
         (self.has_place(items, bytes) && waiting + items <= most.max(1)) || (yields && waiting < share)
     }
 
-    /// Whether what is told of members that come and go has place: half of it is for what is said.
+    /// Whether there is place for notices of members that come and go: half of the queue is reserved for messages.
     pub(super) const fn has_place_for_notices(&self) -> bool {
         self.waiting < WAITING_MAX / 2
     }
 
-    /// Puts an item behind the others of its source, to have its turn not before it is due. What loses its place for it is told
-    /// by [`Queue::poll_lost`]. False if it has no place itself.
+    /// Puts an item behind the others of its source; its turn does not come before it is due. Items that lose their place for
+    /// it are returned by [`Queue::poll_lost`]. False if the item itself has no place.
     pub(super) fn push(&mut self, item: Item<'_>) -> bool {
         let Item { source, kind, nick, text, who, post, due } = item;
         while !self.has_place(1, text.len()) {
@@ -260,18 +260,18 @@ impl Queue {
         true
     }
 
-    /// The next item that lost its place; to be given to [`Queue::recycle`].
+    /// Returns the next item that lost its place; to be given to [`Queue::recycle`].
     pub(super) fn poll_lost(&mut self) -> Option<Slot> {
         self.lost.pop_front()
     }
 
-    /// What [`Queue::pop`] would take out.
+    /// Returns what [`Queue::pop`] would take out.
     pub(super) fn peek(&self) -> Option<&Slot> {
         let &source = self.turns.front()?;
         self.backlogs[source.key()].head.map(|head| &self.slots[head as usize])
     }
 
-    /// Takes out the next item, which will make so many entries; it stays readable by its name until [`Queue::take`].
+    /// Takes out the next item, which will make `entries` entries; it can be read under its id until [`Queue::take`].
     pub(super) fn pop(&mut self, entries: u64) -> Option<DraftId> {
         let source = self.turns.pop_front()?;
         let index = self.unlink_oldest(source)?;
@@ -285,19 +285,19 @@ impl Queue {
         Some(id)
     }
 
-    /// What was taken out under this name, and not taken for good.
+    /// Returns the item that was taken out under this id, until [`Queue::take`].
     pub(super) fn get(&self, id: DraftId) -> Option<&Slot> {
         let (index, generation) = parts(id);
         self.slots.get(index).filter(|slot| slot.taken && slot.generation == generation)
     }
 
-    /// As [`Queue::get`].
+    /// Like [`Queue::get`].
     pub(super) fn get_mut(&mut self, id: DraftId) -> Option<&mut Slot> {
         let (index, generation) = parts(id);
         self.slots.get_mut(index).filter(|slot| slot.taken && slot.generation == generation)
     }
 
-    /// Takes what was taken out for good; to be given to [`Queue::recycle`].
+    /// Removes an item that was taken out; to be given to [`Queue::recycle`].
     pub(super) fn take(&mut self, id: DraftId) -> Option<Slot> {
         self.get(id)?;
         let slot = self.slots.remove(parts(id).0);
@@ -305,13 +305,13 @@ impl Queue {
         Some(slot)
     }
 
-    /// All that was taken out and not taken for good.
+    /// Returns the ids of all items that were taken out, and not removed by [`Queue::take`] yet.
     pub(super) fn under_way(&self) -> Vec<DraftId> {
         let taken = self.slots.iter().filter(|(_, slot)| slot.taken);
         taken.map(|(index, slot)| DraftId(u64::from(slot.generation) << 32 | index as u64)).collect()
     }
 
-    /// Forgets what sessions have waiting: they are gone, and so is the log that it was for.
+    /// Forgets the waiting items of sessions: the sessions are gone, and so is the log that the items were meant for.
     pub(super) fn retain_text(&mut self) {
         let all = self.turns.iter().copied().chain(self.resting.iter().map(|&(_, source)| source));
         let sessions: Vec<_> = all.filter(|source| matches!(source, Source::Session(_))).collect();
@@ -331,7 +331,7 @@ impl Queue {
         self.check();
     }
 
-    /// Gives a slot back whose content is done with.
+    /// Takes back a slot whose content is no longer needed.
     pub(super) fn recycle(&mut self, mut slot: Slot) {
         if self.slots.is_empty() && self.spare.len() > WAITING_MAX / 8 {
             // Nothing is left of a flood: give its memory back.
@@ -347,7 +347,7 @@ impl Queue {
         self.spare.push(Slot { text: slot.text, nick: slot.nick, ..Slot::default() });
     }
 
-    /// Puts a source where its oldest datagram belongs: in the round, or to rest.
+    /// Puts a source where its oldest datagram belongs: in the round, or at rest.
     fn line_up(&mut self, source: Source) {
         let Some(head) = self.backlogs[source.key()].head else { return };
         let due = self.slots[head as usize].due;
@@ -376,8 +376,8 @@ impl Queue {
         Some(head)
     }
 
-    /// Takes out the oldest datagram of the source with the longest backlog. `None` if there is none with more than the
-    /// even share, or if the newcomer has it itself.
+    /// Takes out the oldest datagram of the source with the longest backlog. `None` if the newcomer has more than the even
+    /// share itself, or if no other source has.
     fn drop_from_heaviest(&mut self, newcomer: Source) -> Option<u32> {
         let sources = self.turns.len() + self.resting.len() + usize::from(self.waiting_of(newcomer) == 0);
         let share = (self.waiting / sources.max(1)).max(1);
@@ -400,7 +400,7 @@ impl Queue {
             return None;
         }
         let oldest = self.unlink_oldest(source)?;
-        // It keeps at least one more: a resting source rests until that is due.
+        // It has at least one more, and a resting source rests until that one is due.
         if self.resting.remove(&(self.slots[oldest as usize].due, source)) {
             self.line_up(source);
         }
@@ -414,7 +414,7 @@ impl Queue {
     }
 }
 
-/// The slot of a draft, and which of those that were in it.
+/// Splits a draft's id into its slot and the number of the item in it.
 fn parts(DraftId(id): DraftId) -> (usize, u32) {
     let [.., a, b, c, d] = id.to_be_bytes();
     (u32::from_be_bytes([a, b, c, d]) as usize, u32::try_from(id >> 32).unwrap_or_default())
@@ -429,7 +429,7 @@ mod tests {
     const JILL: Source = Source::Text(MemberId(0));
     const JACK: Source = Source::Text(MemberId(1));
 
-    /// Members over text and authors in turn.
+    /// Members over text and authors alternate.
     fn source(number: usize) -> Source {
         let id = u32::try_from(number / 2).unwrap();
         if number.is_multiple_of(2) { Source::Text(MemberId(id)) } else { Source::Session(AuthorId(id)) }
@@ -439,7 +439,7 @@ mod tests {
         said_at(queue, source, text, Instant::ZERO)
     }
 
-    /// How many were lost for it, itself included.
+    /// Returns how many datagrams were lost for it, itself included.
     fn said_at(queue: &mut Queue, source: Source, text: &str, due: Instant) -> u64 {
         let mut dropped = 0;
         let taken = queue.push(Item { source, text, due, ..Item::default() });

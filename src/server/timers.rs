@@ -1,11 +1,11 @@
-//! When each session is to be looked at.
+//! When to look at each session.
 //!
-//! Owns: the deadlines of all, the earliest first.
+//! Owns: the deadlines of all sessions, the earliest first.
 //! Must not know: what they are for.
 //! Driven by: `sessions`.
 //!
-//! A heap that allocates nothing once it is large enough. A deadline that is replaced by an earlier one stays in it, and is
-//! known by not being the session's own any more; when those are more than half, they are sorted out.
+//! A heap that allocates nothing once it is large enough. A deadline that is replaced by an earlier one stays in the heap, and
+//! is recognised by no longer being its session's. When more than half of them are stale, the stale ones are removed.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,7 +14,7 @@ use crate::server::ids::PeerId;
 use crate::time::Instant;
 use crate::work::{self, Work};
 
-/// Deadlines that need no sorting out. Chosen: it costs nothing.
+/// The heap's length up to which stale deadlines are not removed. Chosen: they cost nothing.
 const FEW: usize = 64;
 
 /// The deadlines; see the module.
@@ -27,8 +27,8 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// The session is to be looked at by `at`. If that is already so, nothing changes: a deadline that moved away is looked
-    /// at once in vain.
+    /// Sees to it that the session is looked at by `at`. Changes nothing if it already is: a deadline that has moved away costs
+    /// one look in vain.
     pub(super) fn arm(&mut self, id: PeerId, at: Instant) {
         let index = id.0 as usize;
         if self.armed.len() <= index {
@@ -49,7 +49,7 @@ impl Timers {
         self.drop_stale();
     }
 
-    /// The session is gone.
+    /// Removes the session's deadline, if it has one.
     pub(super) fn disarm(&mut self, id: PeerId) {
         if self.armed.get_mut(id.0 as usize).and_then(Option::take).is_some() {
             self.count -= 1;
@@ -57,7 +57,7 @@ impl Timers {
         self.drop_stale();
     }
 
-    /// The next session whose deadline has passed by `now`; it has none then.
+    /// Returns the next session whose deadline has passed by `now`, and removes that deadline.
     pub(super) fn expired(&mut self, now: Instant) -> Option<PeerId> {
         let &Reverse((at, id)) = self.heap.peek()?;
         if at > now {
@@ -67,7 +67,7 @@ impl Timers {
         Some(id)
     }
 
-    /// How many sessions have one.
+    /// How many sessions have a deadline.
     pub(super) const fn len(&self) -> usize {
         self.count
     }

@@ -1,13 +1,13 @@
-//! How much a key, and a neighbourhood, may post (PROTOCOL 2.8).
+//! How much a key, and the new keys of a prefix together, may post (PROTOCOL 2.8).
 //!
-//! Owns: how many sessions a key has, what it has used of its rate in all of them and from one to the next; which keys are
-//! new, and what those of one prefix have used of the budget that they share.
+//! Owns: how many sessions a key has, and what these and earlier ones have used of its rate; which keys are new, and what those
+//! of one prefix have used of the budget that they share.
 //! Must not know: sessions, posts.
 //! Driven by: `sessions`.
 //!
-//! A key costs nothing to make, so that a rate for each key alone is none for who makes many. Keys that this server has known
-//! for less than ten minutes share one budget a prefix: what nobody else uses of it is anybody's, and each session has its
-//! even share of it whatever the others do.
+//! Keys cost nothing to make, so a rate for each key would not limit anybody who makes many. Keys that this server has known
+//! for less than ten minutes share one budget for each prefix: anybody may use what the others leave of it, and each session
+//! has its even share of it whatever the others do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,63 +21,63 @@ use crate::work::{self, Work};
 /// The most sessions of a key (PROTOCOL 2.10).
 pub const SESSIONS_OF_A_KEY: usize = 8;
 
-/// Until a key is this old it shares a budget with the others of its prefix (PROTOCOL 2.8).
+/// The age up to which a key shares a budget with the other new keys of its prefix (PROTOCOL 2.8).
 const YOUNG: Duration = Duration::from_secs(10 * 60);
 
-/// The budget of a prefix: so many times the rate of one key, or so many a second for each session if that is more
-/// (PROTOCOL 2.8). Chosen: a few who flood are not worth keeping apart, a lecture hall may chat.
+/// The budget of a prefix: this many times the rate of one key, or this many posts a second for each session if that is more
+/// (PROTOCOL 2.8). Chosen: there is no need to tell a few flooders apart, and a lecture hall can chat.
 const BUDGET_RATES: u64 = 8;
 const BUDGET_PER_SESSION: u64 = 2;
 
-/// How many posts a session may be ahead of its even share without waiting. Chosen: what somebody says in one go.
+/// How many posts a session may be ahead of its even share without waiting. Chosen: what a person posts in one go.
 const SHARE_BURST: u32 = 16;
 
-/// A session that posted more than it may is held to so many packets a second for so long, whatever is in them: the others are
-/// dropped unopened, which costs a tenth (PROTOCOL 2.8). Chosen: what a client needs whose posts come at its rate.
+/// A session that exceeds its limits gets one packet an interval opened, whatever is in it, after this burst and for this long;
+/// dropping one unopened costs a tenth (PROTOCOL 2.8). Chosen: what a client needs that posts at its rate.
 const HELD_INTERVAL: Duration = Duration::from_millis(5);
 const HELD_BURST: u32 = 16;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
-/// How many posts a session may say again: so many at once, and in the long run so many a second, or so many for each post of
-/// its rate if that is more (PROTOCOL 2.8). Chosen: all that may be under way eight times, and as much as a network needs that
+/// How many posts a session may repeat: this many at once, and in the long run one each interval, or this many for each post of
+/// its rate if that is more (PROTOCOL 2.8). Chosen: eight times all that may be in flight, and as much as a network needs that
 /// loses four packets of five.
 const REPEATS_BURST: u32 = 8 * RESTING_MAX;
 const REPEAT_INTERVAL: Duration = Duration::from_micros(2500);
 const REPEATS_OF_A_POST: u32 = 4;
 
-/// Keys that are remembered without a session. Chosen: many times those who come and go while a key's burst lasts.
+/// Keys remembered without a session. Chosen: many times the keys that come and go while a key's burst lasts.
 pub(crate) const KEYS_KEPT: usize = 4096;
 
-/// Prefixes that are remembered before it is looked which of those without a session have rested, and how often that is.
+/// Prefixes remembered before the server looks for rested ones without a session, and the shortest time between two such looks.
 const PREFIXES_KEPT: usize = 4096;
 const SWEEP: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 struct Key {
     meter: Meter,
-    /// When it was first seen.
+    /// When the key was first seen.
     since: Instant,
     sessions: usize,
-    /// When it last had a session; only while it has none.
+    /// When it last had a session; meaningful only while it has none.
     gone: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Neighbourhood {
     meter: Meter,
-    /// Sessions of keys that were new when these began.
+    /// Sessions that count as those of new keys.
     sessions: u32,
 }
 
-/// What one session has of the allowance.
+/// One session's part of the allowance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     who: Who,
-    /// Whose budget it shares, if its key is new.
+    /// The prefix whose budget it shares, if its key is new.
     young: Option<Prefix>,
     /// What it has used of its even share.
     share: Meter,
-    /// Of the posts that it may say again.
+    /// What it has used of the posts that it may repeat.
     repeats: Meter,
     /// Until when it is held to few packets, and what it has used of these.
     held: Instant,
@@ -90,12 +90,12 @@ impl Part {
         Self { who, young: None, share, repeats, held: Instant::ZERO, opened }
     }
 
-    /// The prefix whose budget it shares, if its key is new.
+    /// Returns the prefix whose budget it shares, if its key is new.
     pub(crate) const fn young(&self) -> Option<Prefix> {
         self.young
     }
 
-    /// Whether a packet of the session is to be opened; not all of one that posted more than it may.
+    /// Whether to open a packet of the session. Of one that exceeded its limits, only few are opened.
     pub(crate) fn opens(&mut self, now: Instant) -> bool {
         if self.held <= now {
             return true;
@@ -119,12 +119,12 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// How many sessions the key has.
+    /// Returns how many sessions the key has.
     pub(crate) fn sessions_of(&self, who: Who) -> usize {
         self.keys.get(&who).map_or(0, |key| key.sessions)
     }
 
-    /// A session of the key begins.
+    /// Notes that a session of the key begins, and returns its part.
     pub(crate) fn arrive(&mut self, now: Instant, who: Who, prefix: Prefix) -> Part {
         let new = || Key { meter: Meter::default(), since: now, sessions: 0, gone: now };
         let key = self.keys.entry(who).or_insert_with(new);
@@ -144,7 +144,7 @@ impl Allowance {
         Part { young, ..Part::of(who) }
     }
 
-    /// It ends.
+    /// Notes that the session ends.
     pub(crate) fn depart(&mut self, now: Instant, part: Part) {
         self.grow_up(now, part);
         let Some(key) = self.keys.get_mut(&part.who) else { return };
@@ -161,7 +161,7 @@ impl Allowance {
         }
     }
 
-    /// The session does not count among those of new keys any longer.
+    /// No longer counts the session among those of new keys.
     fn grow_up(&mut self, now: Instant, part: Part) {
         let Some(prefix) = part.young else { return };
         let Some(neighbourhood) = self.prefixes.get_mut(&prefix) else { return };
@@ -171,9 +171,9 @@ impl Allowance {
         }
     }
 
-    /// Whether a packet with so many posts that are new and so many that came before is within what the session, its key and
-    /// its neighbourhood may say. What is ahead of that waits for its time: of an honest session all that is not settled does.
-    /// One that goes beyond it is held to few packets for a while.
+    /// Whether a packet with `posts` new and `repeats` repeated posts is within the limits of the session, its key and its
+    /// prefix. Posts that are ahead of the rate may wait: an honest session can have all its unsettled posts waiting. A session
+    /// that exceeds the limits is held to few packets for a while.
     pub(crate) fn takes(
         &mut self,
         now: Instant,
@@ -201,7 +201,7 @@ impl Allowance {
             part.young = None;
         }
         let Some(key) = self.keys.get(&part.who) else { return true };
-        // Each session has as much under way as may not be settled, whatever the others of its key have.
+        // Each session may have as many posts waiting as may be unsettled, whatever the others of its key have.
         let resting = RESTING_MAX.saturating_mul(u32::try_from(key.sessions).unwrap_or(u32::MAX));
         let burst = rate.seconds(BURST_SECONDS).saturating_add(resting);
         if key.meter.when(now, rate.interval(), burst.saturating_sub(posts - 1)) > now {
@@ -212,7 +212,7 @@ impl Allowance {
         self.prefix_due(now, &budget) <= now || part.share.when(now, budget.share_interval, share_burst) <= now
     }
 
-    /// A packet that is not taken had so many posts, which will come again: they count as repeats.
+    /// Counts as repeats the posts of a packet that is not accepted, because the client will send them again.
     pub(crate) fn count_repeats(now: Instant, part: &mut Part, posts: u32, rate: Option<Rate>) {
         let Some(rate) = rate else { return };
         if may_repeat(now, part, posts, rate) {
@@ -222,13 +222,13 @@ impl Allowance {
         }
     }
 
-    /// Takes one post from all of that; when it may have its turn.
+    /// Charges one post to the limits that apply: key, prefix, even share. Returns when the post is due.
     pub(crate) fn take(&mut self, now: Instant, part: &mut Part, rate: Option<Rate>) -> Instant {
         let Some(rate) = rate else { return now };
         let mut due = self.take_of_key(now, part.who, rate);
         if let Some(budget) = self.budget(part, rate) {
             if self.prefix_due(now, &budget) > now {
-                // What nobody else uses is used up: its even share is its own.
+                // The prefix has nothing left, but the session has its even share.
                 due = due.max(part.share.when(now, budget.share_interval, SHARE_BURST));
                 part.share.take(now, budget.share_interval);
             }
@@ -237,8 +237,8 @@ impl Allowance {
         due
     }
 
-    /// Takes one entry that says of the key that it came, or went, from the prefix if it is new; when it may have its turn. There
-    /// is no share of that: whoever comes and goes again and again would have one each time.
+    /// Charges one `joined` or `left` to the key and, if that is new, to the prefix. Returns when it is due. There is no even
+    /// share of these: a key that comes and goes all the time would have a new one each time.
     pub(crate) fn take_notice(&mut self, now: Instant, who: Who, young: Option<Prefix>, rate: Option<Rate>) -> Instant {
         let Some(rate) = rate else { return now };
         let due = self.take_of_key(now, who, rate);
@@ -262,13 +262,13 @@ impl Allowance {
         }
     }
 
-    /// When the prefix has something left of its budget.
+    /// Returns when the prefix has something left of its budget.
     fn prefix_due(&self, now: Instant, budget: &Budget) -> Instant {
         let meter = self.prefixes.get(&budget.prefix).map_or_else(Meter::default, |neighbourhood| neighbourhood.meter);
         meter.when(now, budget.interval, budget.burst)
     }
 
-    /// The budget that the session shares, if it shares one.
+    /// Returns the budget that the session shares, if it shares one.
     fn budget(&self, part: &Part, rate: Rate) -> Option<Budget> {
         let prefix = part.young?;
         let sessions = self.prefixes.get(&prefix)?.sessions.max(1);
@@ -280,7 +280,7 @@ impl Allowance {
     }
 }
 
-/// Whether so many posts that came before are within what the session may say again.
+/// Whether `repeats` posts are within what the session may repeat.
 fn may_repeat(now: Instant, part: &Part, repeats: u32, rate: Rate) -> bool {
     let burst = REPEATS_BURST.saturating_sub(repeats.saturating_sub(1));
     repeats == 0 || part.repeats.when(now, repeat_interval(rate), burst) <= now
@@ -290,14 +290,14 @@ fn repeat_interval(rate: Rate) -> Duration {
     REPEAT_INTERVAL.min(rate.interval() / REPEATS_OF_A_POST)
 }
 
-/// What a prefix may post.
+/// The budget of a prefix.
 #[derive(Clone, Copy, Debug)]
 struct Budget {
     prefix: Prefix,
-    /// From one post to the next in the long run, and how many may be ahead of that: a second's worth.
+    /// The time between two posts in the long run, and how many may be ahead of that: a second's worth.
     interval: Duration,
     burst: u32,
-    /// Of each session's even share.
+    /// The time between two posts of each session's even share.
     share_interval: Duration,
 }
 
@@ -319,7 +319,7 @@ mod tests {
         Instant::from_millis(millis)
     }
 
-    /// How many posts get through, of as many as each session may each millisecond.
+    /// Posts as often as the sessions may in each of these milliseconds. Returns how many posts got through for each.
     fn posted(allowance: &mut Allowance, parts: &mut [Part], millis: std::ops::Range<u64>) -> Vec<u32> {
         let mut posted = vec![0; parts.len()];
         for milli in millis {
@@ -361,7 +361,7 @@ mod tests {
         let bursts = 800 + 60 * (SHARE_BURST + RESTING_MAX);
         assert!(in_ten_seconds <= 8000 + bursts, "{in_ten_seconds}");
         assert!(in_ten_seconds >= 8000, "{in_ten_seconds}");
-        // One more of the same prefix says one line now and then: it always gets through.
+        // Another session of the same prefix posts a line now and then: it always gets through.
         let mut honest = allowance.arrive(at(10_000), who(99), prefix(1));
         for milli in 10_000..20_000 {
             posted(&mut allowance, &mut flood, milli..milli + 1);
@@ -370,14 +370,14 @@ mod tests {
                 assert_eq!(allowance.take(at(milli), &mut honest, RATE), at(milli), "and need not wait");
             }
         }
-        // And of another prefix nobody notices.
+        // Another prefix notices nothing.
         let mut other = [allowance.arrive(at(20_000), who(100), prefix(2))];
         assert!(posted(&mut allowance, &mut other, 20_000..20_001)[0] > 500);
     }
 
     #[test]
     fn an_honest_session_is_delayed_and_never_refused_whatever_others_of_its_key_and_prefix_say() {
-        // Two sessions of each of twenty keys: each has 64 posts under way at the most, and each that had its turn is followed
+        // Two sessions of each of twenty keys: each has at most 64 posts in flight, and each post that had its turn is followed
         // by another one.
         let mut allowance = Allowance::default();
         let mut parts: Vec<_> = (0..40).map(|number| allowance.arrive(at(0), who(number / 2), prefix(1))).collect();
@@ -461,14 +461,14 @@ mod tests {
             assert_eq!(taken, 512 / in_a_packet as usize, "{in_a_packet} in a packet");
             assert_eq!((0..30).filter(|_| part.opens(at(1))).count(), HELD_BURST as usize, "of thirty");
         }
-        // A network that loses four packets of five makes a client say each of its posts five times.
+        // In a network that loses four packets of five, a client sends each of its posts five times.
         let mut allowance = Allowance::default();
         let mut part = allowance.arrive(at(0), who(1), prefix(1));
         for milli in (0..10_000).step_by(10) {
             assert!(allowance.takes(at(milli), &mut part, 1, 4, RATE), "{milli}");
             allowance.take(at(milli), &mut part, RATE);
         }
-        // So may one under a rate of one a second, all of whose posts are waiting.
+        // So may a client with a rate of one a second, all of whose posts are waiting.
         let slow = Rate::per_second(1);
         let mut part = allowance.arrive(at(10_000), who(2), prefix(2));
         for milli in (10_000..20_000).step_by(200) {

@@ -1,4 +1,4 @@
-//! Who may speak the text dialect, and which addresses belong together.
+//! Which addresses may use the text dialect, and which belong together.
 //!
 //! Owns: [`TextPolicy`], [`Prefix`].
 //! Must not know: who is in the room.
@@ -10,16 +10,16 @@ pub(crate) mod suspects;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// How far a source may be ahead of its rate before it has to wait, in seconds of the rate. Chosen: a script may say
-/// some hundred lines at once.
+/// How far a source may be ahead of its rate before it has to wait, in seconds of the rate. Chosen: a script may post some
+/// hundreds of lines at once.
 pub(crate) const BURST_SECONDS: u32 = 10;
 
-/// How many datagrams of a source that is ahead of its rate wait for it, before more are dropped. Chosen: several times
-/// what our own clients have on their way at once.
+/// How many datagrams wait for a source that is ahead of its rate; further ones are dropped. Chosen: several times what our own
+/// clients have in flight at once.
 pub(crate) const RESTING_MAX: u32 = 64;
 
-/// With whom the text dialect is spoken. It has no proof of address, so whoever it is spoken with can be made to
-/// receive what others say (PROTOCOL 1, reflection).
+/// The addresses with which the server speaks the text dialect. The dialect does not prove addresses, so each of these can be
+/// made to receive the room's messages (PROTOCOL 1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TextPolicy {
     /// Loopback, private, link-local, shared and unique-local addresses.
@@ -46,12 +46,12 @@ const fn is_shared(ip: Ipv4Addr) -> bool {
     a == 100 && b & 0xc0 == 64
 }
 
-/// The addresses that most likely belong to one owner: an IPv4 /24 or an IPv6 /64 (PROTOCOL 1, limits).
+/// The addresses that most likely belong to one owner: an IPv4 /24 or an IPv6 /64 (PROTOCOL 1.4, 1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Prefix(u128);
 
 impl Prefix {
-    /// The prefix that `ip` is in.
+    /// Returns the prefix that `ip` is in.
     pub(crate) fn of(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(ip) => Self(ip.to_ipv6_mapped().to_bits() & !0xff),

@@ -4,8 +4,8 @@
 //! Must not know: what is metered.
 //! Driven by: `server`.
 //!
-//! The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): all that is remembered of a source is when its
-//! next event would be due if it kept exactly to the rate.
+//! The generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): the whole state of a source is the time at which its
+//! next event would be due at exactly the rate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,24 +16,24 @@ use crate::server::admission::Prefix;
 use crate::time::Instant;
 use crate::work::{self, Work};
 
-/// So many a second.
+/// A number of events a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     per_second: u32,
 }
 
 impl Rate {
-    /// `per_second` events a second; `None` for none at all.
+    /// Creates a rate of `per_second` events a second; `None` if that is 0.
     pub const fn per_second(per_second: u32) -> Option<Self> {
         if per_second == 0 { None } else { Some(Self { per_second }) }
     }
 
-    /// How many that is in so many seconds.
+    /// Returns how many events that is in `seconds` seconds.
     pub(crate) const fn seconds(self, seconds: u32) -> u32 {
         self.per_second.saturating_mul(seconds)
     }
 
-    /// From one to the next; at least a nanosecond.
+    /// Returns the time from one event to the next; at least a nanosecond.
     pub(crate) fn interval(self) -> Duration {
         (Duration::from_secs(1) / self.per_second).max(Duration::from_nanos(1))
     }
@@ -62,32 +62,32 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// When an event that comes in now may happen, if there is to be one each `interval` in the long run and `burst` may be
-    /// ahead of that.
+    /// Returns when an event that comes in now may happen, at one event each `interval` in the long run and up to `burst` ahead
+    /// of that.
     pub(crate) fn when(self, now: Instant, interval: Duration, burst: u32) -> Instant {
         let ahead = self.due.saturating_since(now);
         now + ahead.saturating_sub(interval.saturating_mul(burst.saturating_sub(1)))
     }
 
-    /// The event is taken.
+    /// Counts an event.
     pub(crate) fn take(&mut self, now: Instant, interval: Duration) {
         self.due = self.due.max(now) + interval;
     }
 
-    /// Whether nothing is used, so that it need not be remembered.
+    /// Whether nothing is used, so that the meter need not be remembered.
     pub(crate) fn is_fresh(self, now: Instant) -> bool {
         self.due <= now
     }
 }
 
-/// Prefixes that are metered at a time.
+/// The most prefixes that are metered at a time.
 pub(crate) const METERED_MAX: usize = 4096;
 
-/// How often it is looked which of them have rested, when there are as many as there may be. Chosen: looking at all of them
-/// costs a hundredth of that.
+/// The shortest time between two searches for prefixes that have rested, made when the limit is reached. Chosen: a search takes
+/// a hundredth of that.
 const SWEEP: Duration = Duration::from_millis(10);
 
-/// What prefixes have used of something that each of them may have so often.
+/// A meter for each prefix, for events of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
     meters: BTreeMap<Prefix, Meter>,
@@ -95,7 +95,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// What `prefix` has used; `None` if too many others are metered.
+    /// Returns the meter of `prefix`; `None` if too many others are metered.
     pub(crate) fn of(&mut self, now: Instant, prefix: Prefix) -> Option<&mut Meter> {
         if self.meters.len() >= METERED_MAX && !self.meters.contains_key(&prefix) {
             if now.saturating_since(self.swept) >= SWEEP {

@@ -1,8 +1,8 @@
-//! Keys that are refused for a while: their datagram was being handled when a server of this log broke (PROTOCOL 2.11).
+//! Keys that are refused for a while: a server of this log crashed while it handled a datagram of theirs (PROTOCOL 2.11).
 //!
-//! Owns: which, and until when.
-//! Must not know: how the server broke, where that is written down.
-//! Driven by: `sessions`; told by the driver at the beginning.
+//! Owns: which keys are refused, and until when.
+//! Must not know: how the server crashed, where that is recorded.
+//! Driven by: `sessions`; the driver names the keys at the start.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use std::time::Duration;
 use crate::time::Instant;
 use crate::wire::Who;
 
-/// How long a key is refused whose datagram broke the server. Chosen: long enough that a datagram that does it each time
-/// leaves the others a room, short enough for whom it was not to blame.
+/// How long a key is refused whose datagram crashed the server. Chosen: long enough that a datagram that does so each time
+/// leaves the others a usable room, short enough for a key that was not to blame.
 pub const REFUSED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// The refused keys; as many as the driver knows.
+/// The refused keys, all that the driver has named.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
     until: BTreeMap<Who, Instant>,
 }
 
 impl Suspects {
-    /// The key is refused until then.
+    /// Refuses the key until then.
     pub(crate) fn refuse(&mut self, who: Who, until: Instant) {
         self.until.insert(who, until);
     }
 
-    /// Whether it is refused.
+    /// Whether the key is refused.
     pub(crate) fn refuses(&self, now: Instant, who: Who) -> bool {
         self.until.get(&who).is_some_and(|&until| now < until)
     }

@@ -1,41 +1,41 @@
-//! How those who are there are told who joins and leaves.
+//! When sessions are told who joined and who left.
 //!
-//! Owns: up to which entry sessions are told, and when the next joins and leaves are due.
+//! Owns: the number of the first entry that sessions must wait for, and when the next joins and leaves are due.
 //! Must not know: sessions; it says when there is something for them.
 //! Driven by: the server, with each entry and each deadline.
 //!
-//! In a small room each is told at once. In a large one that would be members times members: there they wait for the next
-//! message, a second at most, and several that follow each other are told as a number (PROTOCOL 2.10). The log has each.
+//! In a small room each join and leave is announced at once. In a large one that would be members times members: there they
+//! wait for the next message, a second at most, and several in a row are announced as a count (PROTOCOL 2.10). The log has all.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 use crate::wire::Seq;
 
-/// How long joins and leaves wait in a large room. Chosen: nobody answers to a join within a second, and a crowd that comes in
-/// for fifteen costs each member fifteen packets.
+/// How long joins and leaves wait in a large room. Chosen: nobody answers a join within a second, and a crowd that takes
+/// fifteen seconds to come in costs each member fifteen packets.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Announcements {
-    /// Sessions are told what is before it.
+    /// Sessions may be sent the entries below it.
     told: Seq,
     due: Option<Instant>,
 }
 
 impl Announcements {
-    /// Everything before `end` is told.
+    /// Starts with everything before `end` announced.
     pub(crate) const fn new(end: Seq) -> Self {
         Self { told: end, due: None }
     }
 
-    /// Up to which entry sessions are told.
+    /// Returns the number behind the last entry that sessions may be sent.
     pub(crate) const fn told(&self) -> Seq {
         self.told
     }
 
-    /// The log has one entry more, and ends at `end` now. True if sessions are to be told.
+    /// Records that the log has one more entry and ends at `end` now. Returns whether sessions have to be notified.
     pub(crate) fn append(&mut self, now: Instant, end: Seq, waits: bool) -> bool {
         if waits {
             self.due.get_or_insert(now + WAIT);
@@ -45,12 +45,12 @@ impl Announcements {
         true
     }
 
-    /// When [`Announcements::handle_timeout`] is to be called.
+    /// Returns when to call [`Announcements::handle_timeout`].
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The deadline has passed. True if sessions are to be told.
+    /// Checks the deadline. Returns whether sessions have to be notified.
     pub(crate) fn handle_timeout(&mut self, now: Instant, end: Seq) -> bool {
         let is_due = self.due.is_some_and(|due| due <= now);
         if is_due {

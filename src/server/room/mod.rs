@@ -1,10 +1,10 @@
-//! One room: what the server knows of it by its log, and what may be said in it.
+//! One room: what the server knows from its log, and which posts it permits.
 //!
-//! Owns: which log it is and what of it is in memory ([`Window`]), who posted what (`posts`), who is present (`presence`) and how
-//! that is told (`announcements`), what may be said.
+//! Owns: the log's id and the part of it in memory ([`Window`]), who posted what (`posts`), who is present (`presence`), how
+//! that is announced (`announcements`), and which posts are permitted.
 //! Must not know: sessions, paths, sockets.
-//! Driven by: the server. It changes only by what is appended, but for what is planned: posts that are drafted, and what is to be
-//! told of who comes and goes.
+//! Driven by: the server. Only appended entries change it, except for what is planned: drafted posts, and joins and leaves that
+//! are still to be announced.
 
 pub(crate) mod announcements;
 pub(crate) mod posts;
@@ -31,10 +31,10 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// A room whose log stands so, of which some bytes and at least some of the newest entries are kept in memory.
+    /// Creates a room for an opened log, with `bytes_max` bytes and at least the `entries_min` newest entries in memory.
     pub(crate) fn new(opening: &Opening, bytes_max: usize, entries_min: usize) -> Self {
         let window = Window::new(opening.next, opening.oldest, bytes_max, entries_min as u64);
-        // Who has posted in a log that goes on is to be looked up.
+        // If the log has earlier entries, unknown authors have to be looked up in it.
         let posts = Posts::new(opening.oldest.is_some() && opening.next.0 > 0);
         Self {
             log: opening.id,
@@ -45,10 +45,10 @@ impl Room {
         }
     }
 
-    /// What becomes of a post if nothing is in its way.
+    /// Returns what a post becomes if nothing prevents it.
     ///
     /// # Errors
-    /// It will never be an entry, and why.
+    /// The post will never be an entry; the error is the reason.
     pub(crate) fn permits(&self, who: Who, author: AuthorId, kind: PostKind, text: &str) -> Result<ItemKind, Refusal> {
         match kind {
             PostKind::Say if is_text(text) => Ok(ItemKind::Said),
@@ -56,7 +56,7 @@ impl Room {
             PostKind::Say | PostKind::Act => Err(Refusal::Malformed),
             PostKind::Rename => {
                 let Ok(to) = text.parse::<Nick>() else { return Err(Refusal::Malformed) };
-                // One after the other: what the second is renamed from would be in the air if the first were refused.
+                // One at a time: if the first were refused, a second rename would start from a nick the client never got.
                 if self.posts.is_renaming(author) {
                     return Err(Refusal::Busy);
                 }

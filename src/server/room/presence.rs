@@ -1,13 +1,13 @@
-//! Who is present, and whose the nicks are (PROTOCOL 2.10).
+//! Who is present, and which key holds which nick (PROTOCOL 2.10).
 //!
-//! Owns: under which nicks a key is present, since when it is without a session, who holds which nick; what the log has
-//! not taken of that.
+//! Owns: the nicks under which each key is present, since when it has had no session, who holds which nick, and the notices
+//! that the log has not taken.
 //! Must not know: sessions themselves, entries; it says when `joined` and `left` are due.
 //! Driven by: `sessions`.
 //!
-//! Presence is of a key under a nick: two windows of one nick are one presence, two nicks of one user are two.
+//! Presence belongs to a key under a nick: two windows of one nick are one presence, two nicks of one user are two.
 //!
-//! A log that fails takes no `joined` and no `left` either. They are told when it is well again, unless they cancel out.
+//! A log that cannot be written takes no `joined` and no `left` either. They are drafted again later, unless they cancel out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -19,14 +19,14 @@ use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::{CloseReason, Nick, Who};
 
-/// How long a key may be without a session before it has left (PROTOCOL 2.10). Chosen: longer than coming back takes,
-/// shorter than a question waits for an answer.
+/// How long a key may be without a session before it has left (PROTOCOL 2.10). Chosen: longer than a reconnect takes, shorter
+/// than people wait for an answer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// After how long the log is asked again to take what it would not.
+/// How long a notice that the log refused waits for its next attempt.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
-/// That a key is here, or not any more.
+/// Whether a key has joined or left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     Joined,
@@ -39,7 +39,7 @@ impl News {
     }
 }
 
-/// What is to be told of a key.
+/// A `joined` or `left` to be drafted for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) who: Who,
@@ -51,40 +51,40 @@ pub(crate) struct Notice {
 /// A key under a nick.
 type Name = (Who, Nick);
 
-/// Who told the log that a key is present.
+/// Who wrote to the log that a key is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Teller {
     /// This server, in the name of this author.
     Us(AuthorId),
-    /// Another one that writes to the same log.
+    /// Another server that writes to the same log.
     Other,
 }
 
 #[derive(Debug, Default)]
 struct Status {
-    /// Its sessions that asked for presence.
+    /// Its sessions that ask for presence.
     sessions: usize,
-    /// Who told `joined`, if `left` was not told since.
+    /// Who wrote `joined`, if nobody has written `left` since.
     joined: Option<Teller>,
-    /// Why it went, and which leaving that was.
+    /// Why it is leaving, and the number of this departure.
     leaving: Option<(CloseReason, u64)>,
-    /// It is present by what another server told, and holds the nick for that.
+    /// It is present because another server wrote so, and holds the nick for that reason.
     holds_elsewhere: bool,
 }
 
-/// The keys that are or were just here.
+/// The keys that are present, or were until a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     presences: BTreeMap<Name, Status>,
-    /// Who holds a nick, with how many sessions.
+    /// The key that holds each nick, and with how many sessions.
     nicks: BTreeMap<Nick, (Who, usize)>,
-    /// Presences that will have ended, by when.
+    /// Presences that are about to end, by when they do and the number of the departure.
     leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
-    /// Of whom something waits for the log to take it or not. The next is told after that: else the log could take the second of
-    /// two and not the first.
+    /// Names with a notice that the log has neither taken nor refused yet. Their next notice waits, because the log could take
+    /// the second of two and not the first.
     in_flight: BTreeSet<Name>,
-    /// What the log would not take, or comes after what is in flight.
+    /// Notices that the log refused, or that wait for the one in flight.
     untold: BTreeMap<Name, (AuthorId, News)>,
     tell_again: Option<Instant>,
 }
@@ -95,12 +95,12 @@ impl Presence {
         self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
     }
 
-    /// One more session of `who` holds the nick.
+    /// Counts one more session of `who` that holds the nick.
     pub(crate) fn hold(&mut self, who: Who, nick: &Nick) {
         self.nicks.entry(nick.clone()).or_insert((who, 0)).1 += 1;
     }
 
-    /// One session less holds the nick.
+    /// Counts one session less that holds the nick.
     pub(crate) fn release(&mut self, nick: &Nick) {
         if let Some((_, sessions)) = self.nicks.get_mut(nick) {
             *sessions -= 1;
@@ -110,7 +110,7 @@ impl Presence {
         }
     }
 
-    /// A session of `who` that is present as `nick` is present as `to` from now on: the log says so, or will.
+    /// Moves the presence of a session of `who` from `nick` to `to`: the log has this rename, or will have it.
     pub(crate) fn renamed(&mut self, who: Who, nick: &Nick, to: &Nick) {
         let name = (who, nick.clone());
         let Some(presence) = self.presences.get_mut(&name).filter(|presence| presence.sessions > 0) else { return };
@@ -126,7 +126,7 @@ impl Presence {
         }
     }
 
-    /// Those who are present, behind all presences of `after`, in the order of keys.
+    /// Returns those who are present, in the order of keys, behind all presences of `after`.
     pub(crate) fn present_after(&self, after: Option<Who>) -> impl Iterator<Item = (Who, &Nick)> {
         let next = after.map(|Who(bytes)| Who((u64::from_be_bytes(bytes).saturating_add(1)).to_be_bytes()));
         let from = next.map_or(Bound::Unbounded, |next| Bound::Included((next, Nick::least())));
@@ -134,14 +134,14 @@ impl Presence {
         behind.filter(|(_, presence)| presence.joined.is_some()).map(|((who, nick), _)| (*who, nick))
     }
 
-    /// The log says that the key was present when the server ended: it has left unless it comes back soon.
+    /// Records that the key was present when the server ended, as the log says: it has left unless it comes back soon.
     pub(crate) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
         let name = (who, nick);
         self.presences.insert(name.clone(), Status { joined: Some(Teller::Us(author)), ..Status::default() });
         self.leave_later(&name, now + DEAD_AFTER, CloseReason::TimedOut);
     }
 
-    /// A session begins. Returns what is to be told.
+    /// Begins a session. Returns the notice to draft.
     pub(crate) fn arrive(&mut self, who: Who, nick: &Nick, present: bool, author: AuthorId) -> Option<Notice> {
         self.hold(who, nick);
         if !present {
@@ -157,7 +157,7 @@ impl Presence {
         self.news(Notice { who, nick: nick.clone(), author, news: News::Joined })
     }
 
-    /// A session ends. Returns what is to be told at once.
+    /// Ends a session. Returns the notice to draft at once.
     pub(crate) fn depart(
         &mut self,
         now: Instant,
@@ -180,8 +180,8 @@ impl Presence {
         None
     }
 
-    /// An entry that came another way than through this server says who is present. Returns what is to be told again, because
-    /// here it is not so.
+    /// Applies an entry that did not come through this server. Returns the notice to draft again if the entry is wrong about a
+    /// key that is present here.
     pub(crate) fn append(&mut self, entry: &Entry<'_>) -> Option<Notice> {
         match *entry {
             Entry::Joined { who, nick } => {
@@ -231,7 +231,7 @@ impl Presence {
         }
     }
 
-    /// What is to be told of the next presence whose grace is over.
+    /// Returns the notice for the next presence whose grace is over.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Notice> {
         while let Some(entry) = self.leaving.first_entry().filter(|entry| entry.key().0 <= now) {
             let (_, leaving) = *entry.key();
@@ -246,7 +246,7 @@ impl Presence {
         None
     }
 
-    /// Whether this may be told to the log now; it will be [`Presence::told`] then. Else it waits for what is in flight.
+    /// Whether the notice may go to the log now, with its outcome to [`Presence::told`]; else it waits for the one in flight.
     pub(crate) fn submit(&mut self, now: Instant, notice: &Notice) -> bool {
         let is_first = self.in_flight.insert((notice.who, notice.nick.clone()));
         if !is_first {
@@ -255,7 +255,7 @@ impl Presence {
         is_first
     }
 
-    /// The log has taken what was to be told, or will not.
+    /// Records whether the log has taken the notice.
     pub(crate) fn told(&mut self, now: Instant, notice: Notice, is_taken: bool) {
         let name = (notice.who, notice.nick.clone());
         self.in_flight.remove(&name);
@@ -268,7 +268,7 @@ impl Presence {
         }
     }
 
-    /// It is told later, unless it cancels out.
+    /// Keeps the notice for later, unless it cancels out.
     fn put_off(&mut self, now: Instant, notice: Notice) {
         if let Some(Notice { who, nick, author, news }) = self.news(notice) {
             self.untold.insert((who, nick), (author, news));
@@ -276,32 +276,32 @@ impl Presence {
         }
     }
 
-    /// What the log would not take and may by now.
+    /// Returns the notices that the log refused and may take by now.
     pub(crate) fn untold(&mut self, now: Instant) -> Vec<Notice> {
         if self.tell_again.take_if(|at| *at <= now).is_none() {
             return Vec::new();
         }
         let (waits, mut untold): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.untold).into_iter().partition(|(name, _)| self.in_flight.contains(name));
-        // When that is settled it is looked at these again.
+        // These get another look when the notice in flight is settled.
         self.untold = waits;
         let is_joined = |name: &Name| self.presences.get(name).is_some_and(|presence| presence.joined.is_some());
         untold.retain(|name, (_, news)| is_joined(name) == news.is_joined());
         untold.into_iter().map(|((who, nick), (author, news))| Notice { who, nick, author, news }).collect()
     }
 
-    /// When [`Presence::expired`] or [`Presence::untold`] is worth a call.
+    /// Returns when to call [`Presence::expired`] or [`Presence::untold`].
     pub(crate) fn expiry(&self) -> Option<Instant> {
         let leaving = self.leaving.first_key_value().map(|(&(at, _), _)| at);
         [leaving, self.tell_again].into_iter().flatten().min()
     }
 
-    /// Under how many nicks the key is present, or will be told to have left.
+    /// Under how many nicks the key is present, or still has to be announced as having left.
     pub(crate) fn nicks_of(&self, who: Who) -> usize {
         self.presences.range((who, Nick::least())..).take_while(|(name, _)| name.0 == who).count()
     }
 
-    /// Whether something that will be told of the key names the author. Looks at the key's nicks only.
+    /// Whether a notice still to come about the key names the author. Looks at the key's nicks only.
     pub(crate) fn names(&self, who: Who, author: AuthorId) -> bool {
         let of_key = |name: &Name| name.0 == who;
         let from = (who, Nick::least());
@@ -311,7 +311,7 @@ impl Presence {
             || untold.any(|(_, &(other, _))| other == author)
     }
 
-    /// What is to be told, unless it cancels out what the log would not take.
+    /// Returns the notice, unless it cancels out one that the log has not taken.
     fn news(&mut self, notice: Notice) -> Option<Notice> {
         let name = (notice.who, notice.nick.clone());
         match self.untold.get(&name) {
@@ -473,7 +473,7 @@ mod tests {
         assert!(!presence.submit(at(1), &again), "the log may not take the first");
         presence.told(at(2), left.clone(), false);
         assert!(presence.untold(at(9)).is_empty(), "it is present, as the log has it");
-        // And if the log takes it, the next follows at once.
+        // If the log takes it instead, the next one follows at once.
         presence.depart(at(9), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
         assert!(presence.submit(at(9), &left));
         let again = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
@@ -491,7 +491,7 @@ mod tests {
         rejected(&mut presence, joined.clone());
         assert_eq!((presence.expiry(), presence.untold(at(0)).len()), (Some(at(1)), 0));
         assert_eq!(presence.untold(at(1)), std::slice::from_ref(&joined));
-        // Still not; and then she leaves, so that there is nothing to tell.
+        // Refused again. Then she leaves, so there is nothing left to draft.
         rejected(&mut presence, joined);
         assert_eq!(presence.depart(at(1), JILL, &nick("jill"), true, CloseReason::Left), None);
         assert_eq!((presence.untold(at(9)).len(), presence.expiry()), (0, None));
@@ -502,7 +502,7 @@ mod tests {
         rejected(&mut presence, left);
         assert!(presence.arrive(JACK, &nick("jack"), true, AUTHOR).is_none());
         assert_eq!(presence.untold(at(9)).len(), 0);
-        // Both under way: the first is not taken, the second is.
+        // Both under way: the log refuses the first and takes the second.
         let joined = presence.arrive(JILL, &nick("jill"), true, AUTHOR).unwrap();
         let left = presence.depart(at(0), JILL, &nick("jill"), true, CloseReason::Left).unwrap();
         rejected(&mut presence, joined);
@@ -523,7 +523,7 @@ mod tests {
         assert!(presence.is_free_for(JACK, &jill) && !presence.is_free_for(JACK, &jane));
         assert_eq!(presence.append(&Entry::Left { who: JILL, nick: "jane", why: CloseReason::Left }), None);
         assert!(presence.presences.is_empty() && presence.nicks.is_empty());
-        // Who is here is told to be again, when another server says that it left.
+        // When another server says that a key has left that is present here, `joined` is drafted again.
         assert!(presence.arrive(JACK, &jill, true, AUTHOR).is_some());
         let told = presence.append(&Entry::Left { who: JACK, nick: "jill", why: CloseReason::TimedOut });
         assert_eq!(told.map(|notice| notice.news), Some(News::Joined));

@@ -1,9 +1,9 @@
-//! What is asked of the log for sessions.
+//! What the server asks of the log for sessions.
 //!
-//! Owns: who waits for which page of old entries, of whom something is to be known before its session begins; what of that was
-//! asked and is not answered.
+//! Owns: which sessions wait for which page of old entries, which new sessions wait for a look-up, and the requests not
+//! answered yet.
 //! Must not know: how a backend answers, sessions themselves; the pages are in the [`Window`].
-//! Driven by: `sessions`; the driver takes requests out and brings the answers, so that nobody is held up by a long way back.
+//! Driven by: `sessions`; the driver takes requests out and brings the answers, so that nobody waits for a long read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -13,55 +13,55 @@ use crate::server::ids::PeerId;
 use crate::time::Instant;
 use crate::wire::{Seq, SessionId};
 
-/// How often a page is read that cannot be before that is said, and the pause between. Chosen: a disk that hiccups is given
-/// a moment, a reader is not held up for long.
+/// How often the server tries to read a page before it sends a gap, and the pause between. Chosen: a disk that hiccups gets a
+/// moment, and a reader is not held up for long.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Pages that are asked for at a time. Chosen: a backend that is far away has something to do, and few come at once.
+/// The most pages requested at a time. Chosen: a distant backend has something to do, and few pages arrive at once.
 const ASKED_MAX: usize = 4;
 
 #[derive(Debug, Default)]
 struct Wanted {
     by: Vec<PeerId>,
-    /// Who wants first is first: a reader of everything waits for the others after each page.
+    /// The page wanted first is read first: a reader of everything waits for the others after each page.
     turn: u64,
     tries: u32,
     not_before: Instant,
     asked: bool,
 }
 
-/// What a request was about.
+/// The subject of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// The page that begins there, for sessions.
     Page(Seq),
-    /// One of the newest pages, which are to be here.
+    /// One of the newest pages, which the window should hold.
     Newest,
-    /// Who begins a session.
+    /// The author of a session that begins.
     Known(SessionId),
 }
 
-/// The questions; see the module.
+/// The requests; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
     wanted: BTreeMap<Seq, Wanted>,
     turns: u64,
-    /// Those who waited for a page that was read, and were not served since.
+    /// Sessions that waited for a page that has been read, and have not been served since.
     unserved: BTreeMap<Seq, Vec<PeerId>>,
-    /// All who wait for a page, or are not served.
+    /// All sessions that wait for a page or to be served.
     waiting: BTreeSet<PeerId>,
-    /// Sessions that begin, of which something is to be known.
+    /// New sessions to look something up for.
     beginning: VecDeque<SessionId>,
     asked: BTreeMap<RequestId, Asked>,
-    /// How often one of the newest pages could not be read, and when it is read again.
+    /// How often one of the newest pages could not be read, and when to try again.
     newest_tries: u32,
     newest_not_before: Instant,
     requests: u64,
 }
 
 impl Archive {
-    /// `peer` is being served: no page is kept for it any longer.
+    /// Releases the pages kept for `peer`, which is being served.
     pub(crate) fn serve(&mut self, peer: PeerId, window: &mut Window) {
         if !self.waiting.remove(&peer) {
             return;
@@ -75,7 +75,7 @@ impl Archive {
         });
     }
 
-    /// `peer` cannot go on without the page that `seq` is on.
+    /// Notes that `peer` cannot go on without the page that holds `seq`.
     pub(crate) fn want(&mut self, seq: Seq, peer: PeerId) {
         let turn = self.turns;
         let new = || Wanted { turn, ..Wanted::default() };
@@ -87,7 +87,7 @@ impl Archive {
         self.waiting.insert(peer);
     }
 
-    /// `peer` is gone.
+    /// Forgets `peer`, whose session has ended.
     pub(crate) fn forget(&mut self, peer: PeerId, window: &mut Window) {
         self.serve(peer, window);
         self.wanted.retain(|_, wanted| {
@@ -96,22 +96,22 @@ impl Archive {
         });
     }
 
-    /// Something of that session is to be looked up.
+    /// Queues a look-up for that session.
     pub(crate) fn begin(&mut self, session: SessionId) {
         self.beginning.push_back(session);
     }
 
-    /// The next session to look something up for.
+    /// Returns the next session to look something up for.
     pub(crate) fn poll_beginning(&mut self) -> Option<SessionId> {
         self.beginning.pop_front()
     }
 
-    /// Names the request of what is to be known of that session.
+    /// Registers the look-up for that session and returns the request's id.
     pub(crate) fn ask_known(&mut self, session: SessionId) -> RequestId {
         self.ask(Asked::Known(session))
     }
 
-    /// The next page to be asked for.
+    /// Returns the request for the next page, if one is to be read.
     pub(crate) fn poll_page(&mut self, now: Instant, window: &Window) -> Option<Request> {
         if let Some((from, to)) = window.lacking().filter(|_| self.wants_newest(now, window)) {
             return Some(Request::Page { id: self.ask(Asked::Newest), from, to });
@@ -129,7 +129,7 @@ impl Archive {
     }
 
     fn next_page(&self, now: Instant, window: &Window) -> Option<Seq> {
-        // Each that is read has its place until those are served who wait for it.
+        // Each page that is read keeps its place until the sessions that wait for it have been served.
         let asked = self.asked.values().filter(|asked| matches!(asked, Asked::Page(_))).count();
         if asked >= ASKED_MAX || !window.has_place(asked) {
             return None;
@@ -138,25 +138,25 @@ impl Archive {
         wanted.min_by_key(|(_, wanted)| wanted.turn).map(|(&first, _)| first)
     }
 
-    /// Whether one of the newest pages is to be asked for.
+    /// Whether to ask for one of the newest pages.
     pub(crate) fn wants_newest(&self, now: Instant, window: &Window) -> bool {
         window.lacking().is_some()
             && self.newest_not_before <= now
             && !self.asked.values().any(|&asked| asked == Asked::Newest)
     }
 
-    /// Whether there is anything to be asked.
+    /// Whether there is anything to ask.
     pub(crate) fn has_requests(&self, now: Instant, window: &Window) -> bool {
         !self.beginning.is_empty() || self.wants_newest(now, window) || self.next_page(now, window).is_some()
     }
 
-    /// When there is a page to be read again.
+    /// Returns when an unreadable page is to be tried again.
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.not_before);
         wanted.chain([self.newest_not_before]).filter(|&at| at > now).min()
     }
 
-    /// The session of which something is known now.
+    /// Returns the session that the answer is about.
     pub(crate) fn answer_known(&mut self, id: RequestId) -> Option<SessionId> {
         match self.asked.remove(&id)? {
             Asked::Known(session) => Some(session),
@@ -164,7 +164,7 @@ impl Archive {
         }
     }
 
-    /// A page was read. Those who wait for it are to be served, unless it is to be tried again.
+    /// Takes a page that was read. Returns the sessions that wait for it, to be served; none if the page is to be tried again.
     pub(crate) fn answer_page(&mut self, now: Instant, id: RequestId, page: Page, window: &mut Window) -> Vec<PeerId> {
         let first = match self.asked.remove(&id) {
             Some(Asked::Page(first)) if first == page.first() => first,

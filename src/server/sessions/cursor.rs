@@ -1,11 +1,11 @@
-//! What one session has been sent and what it has.
+//! What one session has been sent, and which of it the client has.
 //!
-//! Owns: its cursor, what it reported, what is to be sent again. A lagging cursor is as small as any.
+//! Owns: the session's cursor, what the client reported, what to resend. A lagging cursor is as small as any.
 //! Must not know: entries, packets.
 //! Driven by: `sessions`.
 //!
 //! ```text
-//!   numbers   | has | missing | held | missing | under way |  not sent   |
+//!   numbers   | has | missing | held | missing | in flight |  not sent   |
 //!             0     ^next     repair: sent again           ^ cursor      ^ end of the log
 //! ```
 
@@ -15,11 +15,11 @@ use crate::wire::Seq;
 use crate::wire::frame::Have;
 use crate::work::{self, Work};
 
-/// The most runs that are remembered as to be sent again; closer ones are joined when there are more, and what is between
-/// them is sent once more than it needs to.
+/// The most runs remembered for resending. When there are more, the two closest are joined, and the entries between them are
+/// sent once more than necessary.
 const REPAIRS_MAX: usize = 16;
 
-/// Numbers from the first up to, and without, the last.
+/// Numbers from the first up to, but not including, the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Run {
     pub(crate) from: Seq,
@@ -35,36 +35,36 @@ impl Run {
 /// One session's place in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
-    /// The client has everything before it.
+    /// The client has everything before this.
     next: Seq,
-    /// It takes nothing from here on.
+    /// The client accepts nothing from here on.
     takes_to: Seq,
     /// The first number that was never sent.
     fresh: Seq,
-    /// Sorted, apart from each other, each before `fresh` and not before `next`.
+    /// Runs to resend: sorted, separate, each before `fresh` and not before `next`.
     repairs: ArrayVec<Run, REPAIRS_MAX>,
-    /// Those of the repairs that are copies of what is under way are in here.
+    /// Repairs within this run are copies of entries in flight.
     copies: Run,
 }
 
 impl Cursor {
-    /// A session that is to be sent everything from `start` on, and takes `take` entries at first.
+    /// Creates the cursor of a session that gets everything from `start` on and accepts `take` entries at first.
     pub(crate) fn new(start: Seq, take: u64) -> Self {
         Self { next: start, takes_to: start + take, fresh: start, repairs: ArrayVec::new(), copies: Run::default() }
     }
 
-    /// What to send next of a log that ends at `end`: first what is missing, then what is new.
+    /// Returns the run to send next of a log that ends at `end`: first missing entries, then new ones.
     pub(crate) fn next_run(&self, end: Seq) -> Option<Run> {
         let fresh = Run { from: self.fresh, to: end.min(self.takes_to) };
         self.repairs.first().copied().or_else(|| (!fresh.is_empty()).then_some(fresh))
     }
 
-    /// Whether everything was sent, up to `end` or to what the client takes, and nothing is to be sent again.
+    /// Whether nothing is to be resent, and everything has been sent up to `end` or as far as the client accepts entries.
     pub(crate) fn is_at(&self, end: Seq) -> bool {
         self.next_run(end).is_none()
     }
 
-    /// The run, a part of [`Cursor::next_run`] from its beginning, was sent. True if it is nothing but a copy.
+    /// Notes that the run, a beginning of [`Cursor::next_run`], was sent. Returns whether it is only a copy.
     pub(crate) fn sent(&mut self, run: Run) -> bool {
         let is_copy = self.copies.from <= run.from && run.to <= self.copies.to;
         if let Some(repair) = self.repairs.first_mut().filter(|repair| repair.from == run.from) {
@@ -82,7 +82,7 @@ impl Cursor {
         is_copy
     }
 
-    /// The run is under way, and is to be sent a second time.
+    /// Has the run, which is in flight, sent a second time.
     pub(crate) fn copy(&mut self, run: Run) {
         let run = Run { from: run.from.max(self.next), to: run.to.min(self.fresh) };
         if run.is_empty() {
@@ -97,7 +97,7 @@ impl Cursor {
         self.check();
     }
 
-    /// The run was in a packet that is lost.
+    /// Has the run, which was in a lost packet, sent again.
     pub(crate) fn lost(&mut self, run: Run) {
         let run = Run { from: run.from.max(self.next), to: run.to.min(self.fresh) };
         if !run.is_empty() {
@@ -106,7 +106,7 @@ impl Cursor {
         self.check();
     }
 
-    /// The client says what it has. `is_quiet`: nothing is under way, so that what it does not have is to be sent again.
+    /// Takes the client's report. `is_quiet`: nothing is in flight, so whatever the client does not have is to be resent.
     pub(crate) fn have(&mut self, have: &Have, is_quiet: bool) {
         self.next = self.next.max(have.next.min(self.fresh));
         self.takes_to = self.takes_to.max(have.next + have.take.into());
@@ -172,8 +172,7 @@ impl Cursor {
         });
     }
 
-    /// Whether its numbers are in the order in which they must be. Of one that is not nothing is to be sent: its session ends,
-    /// and the client begins anew where it is.
+    /// Whether its numbers are in the required order. Nothing may be sent from an unsound cursor: its session ends.
     pub(crate) fn is_sound(&self) -> bool {
         let is_within = |run: &Run| run.from >= self.next && !run.is_empty() && run.to <= self.fresh;
         let is_apart = |pair: &[Run]| pair[0].to <= pair[1].from;

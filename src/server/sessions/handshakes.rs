@@ -1,8 +1,8 @@
-//! Who comes in: handshakes, and the sessions that begin with them (PROTOCOL 2.4, 2.10, 2.13).
+//! New members: handshakes, and the sessions that begin with them (PROTOCOL 2.4, 2.10, 2.13).
 //!
-//! Owns: the way of a hello and a finish to a session or to a refusal, what public-key work is done when.
+//! Owns: the way of a hello and a finish to a session or a refusal, and when public-key work is done.
 //! Must not know: what is in packets.
-//! Driven by: `intake`, which hands it what came, and by `server` once a turn.
+//! Driven by: `intake`, which hands it hellos and finishes, and by `server` once a turn.
 
 use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, Turn};
@@ -17,19 +17,19 @@ use crate::wire::frame::{History, Join, ServerHello, Welcome};
 use crate::wire::packet;
 use crate::wire::{CloseReason, Nick, Seq, SessionId};
 
-/// Nicks under which a key is present, or was a moment ago. Chosen: twice as many as sessions, for who comes back under others.
+/// Nicks under which a key is, or just was, present. Chosen: twice its sessions, for users who come back under other nicks.
 const NICKS_OF_A_KEY: usize = 2 * SESSIONS_OF_A_KEY;
 
-/// Authors that are remembered for each member that there may be, and at least.
+/// Authors remembered: this many for each member that the room may have, and at least this many in all.
 const AUTHORS_OF_A_MEMBER: usize = 4;
 const AUTHORS_LEAST: usize = 1024;
 
 /// Where in the log a session begins.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// Here.
+    /// At this number.
     At(Seq),
-    /// So far back, which is to be looked up.
+    /// This far back, which has to be looked up.
     Before(History),
 }
 
@@ -52,11 +52,11 @@ impl Sessions {
             push_reply(&mut self.outgoing[path.socket.0], path, bye);
             return Ok(());
         }
-        // Else it is of a session that stands already, or of a handshake that was given up.
+        // If not, it belongs to a session that stands already, or to a handshake that was given up.
         if self.lobby.finish(now, path, id, noise) { Ok(()) } else { Err(DropReason::UnknownSession) }
     }
 
-    /// Does the public-key work of one turn of the loop, for those whose turn it is. True if there is more.
+    /// Does the public-key work of one turn of the loop, for the handshakes whose turn it is. Returns whether more is left.
     pub(in crate::server) fn shake_hands(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,7 +85,7 @@ impl Sessions {
         let (path, client) = (half_open.path, half_open.client);
         let made = Responder::new(&self.key, &mut self.entropy, &half_open.prologue, &half_open.noise, payload);
         let Some((responder, noise)) = made else {
-            // No ephemeral key of any use.
+            // The hello has no usable ephemeral key.
             self.lobby.take(id);
             return Err(DropReason::Forged);
         };
@@ -95,7 +95,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Reads a finish: the session stands, or its client is told why not.
+    /// Reads a finish, then begins the session or tells the client why it is refused.
     fn begin(&mut self, cx: &mut Context<'_>, id: SessionId, mut finishing: Finishing) -> Result<(), DropReason> {
         let now = cx.now;
         let Some((payload, key)) = finishing.responder.read_finish(&self.key, &finishing.noise) else {
@@ -120,7 +120,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Whether the client may come in, and as what. Nothing is remembered of one that may not.
+    /// Decides whether the client may join, and as whom. Nothing is remembered of a refused client.
     fn admit(
         &mut self,
         cx: &mut Context<'_>,
@@ -213,7 +213,7 @@ impl Sessions {
     }
 }
 
-/// Forgets an author that is without a session, if there are too many.
+/// Forgets an author without a session if there are too many authors.
 fn make_place_for_an_author(cx: &mut Context<'_>) {
     let least = AUTHORS_LEAST / AUTHORS_OF_A_MEMBER;
     if cx.room.posts.len() < AUTHORS_OF_A_MEMBER * cx.members_max.max(least) {

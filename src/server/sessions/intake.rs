@@ -1,4 +1,4 @@
-//! What comes in.
+//! Incoming datagrams.
 //!
 //! Owns: the way of a datagram to what it changes: a handshake (`handshakes`), frames, posts.
 //! Must not know: what is sent, and when.
@@ -24,13 +24,13 @@ use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::{CloseReason, Nick, PostId, Refusal, SessionId};
 use crate::work::{self, Work};
 
-/// How many *unknown* are sent a second to each prefix (PROTOCOL 2.5).
+/// How many *unknown* each prefix is sent a second (PROTOCOL 2.5).
 const UNKNOWN_RATE: u32 = 100;
 const UNKNOWN_INTERVAL: Duration = Duration::from_millis(10);
 
 const _: () = assert!(UNKNOWN_INTERVAL.as_millis() * UNKNOWN_RATE as u128 == 1000);
 
-/// How many frames of the kinds that cost something are in a packet (PROTOCOL 2.6).
+/// How many frames of the costly kinds a packet has (PROTOCOL 2.6).
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     acks: u64,
@@ -39,10 +39,10 @@ struct Counts {
 }
 
 impl Counts {
-    /// One more frame.
+    /// Counts one more frame.
     ///
     /// # Errors
-    /// It is one too many.
+    /// If that is one too many.
     fn count<'a>(&mut self, frame: Frame<'a>) -> Result<Frame<'a>, Malformed> {
         self.acks += u64::from(matches!(frame, Frame::Ack(_)));
         self.haves += u64::from(matches!(frame, Frame::Have(_)));
@@ -53,13 +53,13 @@ impl Counts {
 }
 
 impl Sessions {
-    /// Somebody asked with a probe: the answer is a token.
+    /// Answers a probe with a token.
     pub(in crate::server) fn probed(&mut self, now: Instant, path: Path) {
         let token = self.tokens.token(now, path.peer);
         self.reply(path, &token);
     }
 
-    /// A datagram of the session protocol came in.
+    /// Handles a datagram of the session protocol.
     pub(in crate::server) fn receive(
         &mut self,
         cx: &mut Context<'_>,
@@ -115,7 +115,7 @@ impl Sessions {
         taken
     }
 
-    /// Takes an authentic packet of that number and length, whole or not at all.
+    /// Handles an authentic packet of that number and length, all of it or nothing.
     fn take_packet(
         &mut self,
         cx: &mut Context<'_>,
@@ -135,7 +135,7 @@ impl Sessions {
                 let planned = cx.room.posts.plan(peer.author, &mut plan, (counter, settled_below), kind, text);
                 planned.map_err(|Broken| DropReason::Broken)?;
                 if plan.has_no_place {
-                    // It comes again, like what came before.
+                    // The client will resend this post and the earlier ones of the packet.
                     Allowance::count_repeats(cx.now, &mut peer.allowed, counts.posts, cx.rate);
                     return Err(DropReason::NoPlace);
                 }
@@ -177,7 +177,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Does what one frame asks for, that is no post.
+    /// Handles one frame that is not a post.
     fn frame(&mut self, cx: &mut Context<'_>, path: Path, id: PeerId, frame: &Frame<'_>) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
         if peer.session.handle(cx.now, path, frame).map_err(|_| CloseReason::Broken)? {
@@ -191,23 +191,23 @@ impl Sessions {
                 if peer.cursor.is_sound() {
                     return Ok(());
                 }
-                // A bug of ours, and of this session alone: it ends, and the others go on.
+                // This is a bug of ours that affects this session alone: it ends, and the others go on.
                 log::warn!("the cursor of a session is broken, please report this: {:?} {have:?}", peer.cursor);
                 Err(CloseReason::Broken)
             }
             Frame::Ask { after } => {
-                // One is outstanding, the newest: a client asks for one list after the other.
+                // Only the newest is outstanding: a client asks for one list after the other.
                 peer.asked = Some(after);
                 Ok(())
             }
             Frame::Bye(_) => Err(CloseReason::Left),
-            // Only servers say these.
+            // Only servers send these.
             Frame::Welcome { .. }
             | Frame::Entries(_)
             | Frame::Gap { .. }
             | Frame::Settled { .. }
             | Frame::People(_) => Err(CloseReason::Broken),
-            // Done with: the session's own, and posts.
+            // Handled already: the session's own frames, and posts.
             Frame::Ack(_)
             | Frame::Ping { .. }
             | Frame::Pong { .. }
@@ -220,7 +220,7 @@ impl Sessions {
     /// Takes a post as it was planned.
     ///
     /// # Errors
-    /// The session's own state is at fault.
+    /// If the session's own state is at fault.
     fn post(&mut self, cx: &mut Context<'_>, id: PeerId, post: &Offered<'_>) -> Result<(), Broken> {
         let Some(author) = self.peer(id).map(|peer| peer.author) else { return Ok(()) };
         cx.room.posts.confirm(author, post.settled_below);
@@ -228,7 +228,7 @@ impl Sessions {
             Offer::Known => cx.room.posts.repeat(author, post.counter),
             Offer::Early => cx.room.posts.hold(author, post.counter, post.kind, post.text),
             Offer::Next => self.draft(cx, id, post)?,
-            // Of a packet that is not taken.
+            // A packet with a post that has no place was refused as a whole.
             Offer::NoPlace => return Err(Broken),
         }
         while let Some((counter, (kind, text))) = cx.room.posts.unhold(author) {
@@ -261,8 +261,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// What the session says from now on is said under another nick, and comes behind that in the log; both nicks are its own
-    /// until then.
+    /// Gives the session's later posts the new nick; they follow the rename in the log. Both nicks are held until it is
+    /// committed or refused.
     fn rename(&mut self, cx: &mut Context<'_>, id: PeerId, (author, counter): (AuthorId, u64), to: Nick) {
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
         cx.room.presence.hold(peer.who, &to);
@@ -275,7 +275,7 @@ impl Sessions {
 
     fn unknown(&mut self, now: Instant, path: Path, id: SessionId, number: u64) -> Result<(), DropReason> {
         if !self.lobby.has(id) {
-            // Who was knocked at pings because it was asked to, once a second: it is owed an answer.
+            // A member that was knocked at pings because the server asked for it, once a second: the server owes it an answer.
             let is_owed = self.knocks.has(path);
             let meter = self.unknowns.of(now, Prefix::of(path.peer.ip())).unwrap_or(&mut self.unknowns_of_others);
             if is_owed || meter.when(now, UNKNOWN_INTERVAL, UNKNOWN_RATE) <= now {
@@ -289,14 +289,14 @@ impl Sessions {
     }
 }
 
-/// Who is here behind `after`, as many as are said at once: first the keys that are present, then the members over text.
-/// Whether there are more, and the list, encoded.
+/// Returns who is present after `after`, as many as fit one answer: first the present keys, then the text members. The result
+/// is whether there are more, and the encoded list.
 pub(super) fn people(presence: &Presence, after: Option<PersonId>, members: &Members) -> (bool, Vec<u8>) {
     let (key, member) = match after {
         None => (Some(None), None),
         Some(PersonId::Key(who)) => (Some(Some(who)), None),
         Some(PersonId::Text(id)) => (None, Some(MemberId(id))),
-        // Nobody comes behind somebody whom nobody knows.
+        // Nobody comes after a person of an unknown form.
         Some(PersonId::Other(_)) => (None, Some(MemberId(u32::MAX))),
     };
     let keys = key.into_iter().flat_map(|after| presence.present_after(after));
@@ -305,14 +305,14 @@ pub(super) fn people(presence: &Presence, after: Option<PersonId>, members: &Mem
     let (mut encoded, mut last) = (Vec::new(), None);
     let more = keys.chain(texts).any(|(person, name)| {
         work::did(Work::Scanned, 1);
-        // Of one key all nicks or none, for the next question goes on behind it.
+        // A list has all nicks of a key or none, because the next *ask* continues after the key.
         let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
         last = Some((person, start));
         let has_place = encode_person(&mut encoded, person, name);
         if !has_place && start > 0 {
             encoded.truncate(start);
         }
-        // Of one whose nicks fill a list by themselves some have no place at all.
+        // If the nicks of one key fill a list by themselves, the rest of them have no place at all.
         !has_place
     });
     work::did(Work::Encoded, encoded.len());

@@ -1,12 +1,12 @@
-//! Where members were before the server was started anew, and who of them has been knocked at.
+//! Addresses of members from before a restart of the server, and which of them it has knocked at.
 //!
-//! Owns: whose turn it is, how often each is knocked at.
+//! Owns: whose turn it is, and how often the server has knocked at each.
 //! Must not know: sessions.
 //! Driven by: `sessions`, with each session that begins and each deadline.
 //!
-//! Members that are silent would learn of a restart by their next keepalive only. A knock proves nothing: it makes a client ping,
-//! which draws *unknown*, and the client comes back by itself (PROTOCOL 2.11). The next are knocked at when some are
-//! back, so that their hellos never meet the socket's buffer all at once.
+//! Silent members would learn of a restart only at their next keepalive. A knock proves nothing: it makes a client ping, the
+//! server answers with *unknown*, and the client comes back by itself (PROTOCOL 2.11). The server knocks at the next members
+//! when some are back, so that their hellos never reach the socket's buffer all at once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,54 +14,54 @@ use std::time::Duration;
 use crate::server::ids::Path;
 use crate::time::Instant;
 
-/// Members that were knocked at and are not back yet. Chosen: their hellos are a sixth of a buffer of 4 MiB, and with a round
-/// trip of 200 ms some 2,000 are back in a second.
+/// The most members that were knocked at and are not back yet. Chosen: their hellos are a sixth of a buffer of 4 MiB, and with
+/// a round trip of 200 ms some 2,000 are back in a second.
 const AT_ONCE: usize = 512;
 
-/// Those who are knocked at first, before anybody is back. Chosen: who talks is among them, and does not wait for a crowd;
-/// each who is back makes place for two, up to [`AT_ONCE`].
+/// How many members are knocked at before anybody is back. Chosen: the recent speakers are among them and do not wait for a
+/// crowd; each member that is back makes room for two, up to [`AT_ONCE`].
 const AT_FIRST: usize = 32;
 
-/// How long it is waited for one before it is knocked at again, twice as long each time; it holds nobody else up then. Chosen:
-/// a client answers once a second.
+/// How long the server waits before it knocks at a member again, twice as long each time; from then on the member delays nobody
+/// else. Chosen: a client answers a knock once a second.
 const AGAIN: Duration = Duration::from_millis(1200);
 
-/// How often each is. Chosen: the last time is 18 s after the first, and then its keepalive comes.
+/// How often the server knocks at each member. Chosen: the last is 18 s after the first; by then its keepalive is due.
 const TIMES: u32 = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Knocks {
-    /// How many are back.
+    /// How many members are back.
     back: usize,
-    /// Most recently heard first; those who came back by themselves are not expected any more.
+    /// In the order of their turns, most recent speakers first; members that came back by themselves are no longer expected.
     waiting: VecDeque<Path>,
     expected: BTreeSet<Path>,
-    /// Who was knocked at, how often, and until when it is waited for.
+    /// Members that were knocked at: how often, and until when the server waits for them.
     knocked: BTreeMap<Path, (u32, Instant)>,
     due: BTreeSet<(Instant, Path)>,
-    /// How many of those who were knocked at were so once.
+    /// How many of them were knocked at exactly once.
     once: usize,
 }
 
 impl Knocks {
-    /// Those who were there, most recently heard first.
+    /// Creates the knocks at these addresses, most recent speakers first.
     pub(super) fn new(paths: impl IntoIterator<Item = Path>) -> Self {
         let waiting: VecDeque<_> = paths.into_iter().collect();
         Self { expected: waiting.iter().copied().collect(), waiting, ..Self::default() }
     }
 
-    /// Those who are not back, and not given up.
+    /// Returns the addresses of members that are neither back nor given up.
     pub(super) fn expected(&self) -> impl Iterator<Item = Path> + '_ {
         self.expected.iter().copied()
     }
 
-    /// Whether this one was knocked at and is not back: what it is told is owed.
+    /// Whether this member was knocked at and is not back: the server owes it an answer.
     pub(super) fn has(&self, path: Path) -> bool {
         self.knocked.contains_key(&path)
     }
 
-    /// It is back.
+    /// Notes that the member is back.
     pub(super) fn is_back(&mut self, path: Path) {
         self.back += usize::from(self.expected.remove(&path));
         if let Some((times, at)) = self.knocked.remove(&path) {
@@ -70,7 +70,7 @@ impl Knocks {
         }
     }
 
-    /// Who is to be knocked at now.
+    /// Returns the next address to knock at now.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Path> {
         while let Some(&(at, path)) = self.due.first().filter(|&&(at, _)| at <= now) {
             self.due.remove(&(at, path));
@@ -95,7 +95,7 @@ impl Knocks {
         None
     }
 
-    /// When [`Knocks::poll`] is worth a call.
+    /// Returns when to call [`Knocks::poll`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)
     }

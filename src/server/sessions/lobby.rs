@@ -1,17 +1,17 @@
 //! Handshakes that are not finished (PROTOCOL 2.3, 2.4).
 //!
-//! Owns: half-open handshakes and their limit, whose turn it is to have public-key work done; what was answered, to be
-//! answered again.
+//! Owns: half-open handshakes and their limit, whose turn it is to have public-key work done, the answers and refusals that can
+//! be repeated.
 //! Must not know: rooms, members, keys.
-//! Driven by: `sessions`, when the token is known to be good.
+//! Driven by: `sessions`, for hellos with a valid token.
 //!
 //! ```text
 //!   hello --> asked --work--> answered --finish--> finishing --work--> a session, or refused
 //!                                 |                                              |
-//!                                 +-- 10 s, or its place is needed: forgotten    +-- bye, said again if it is asked again
+//!                                 +-- 10 s, or its place is needed: forgotten    +-- bye, resent if the finish is repeated
 //! ```
-//! The work is done a little each turn of the loop, in turns by prefix, and within a prefix by address: all of it is a lone
-//! prefix's, and who floods waits for itself. No handshake holds its place for longer than it is under way.
+//! The work is done bit by bit in each turn of the loop, for prefixes in turn and the addresses of a prefix in turn: a lone
+//! prefix gets all of it, and a flooding source delays only itself. A finished handshake holds no place.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,46 +30,46 @@ use crate::work::{self, Work};
 /// The most half-open handshakes in all (PROTOCOL 2.4).
 pub const HALF_OPEN_MAX: usize = 4096;
 
-/// The multiplications that are done in a turn of the loop, some more if the last handshake needs them (PROTOCOL 2.4).
-/// Chosen: some eight handshakes, less than a millisecond, so that who talks does not notice.
+/// The multiplications done in a turn of the loop; some more if the last handshake needs them (PROTOCOL 2.4). Chosen: some
+/// eight handshakes, less than a millisecond, so that members who talk do not notice.
 pub const WORK_OF_A_TURN: usize = 32;
 
-/// And if more has come in than could be looked at: so much less that those who flood the socket do not get to wait in it.
+/// As [`WORK_OF_A_TURN`], if more has come in than could be looked at: little, so that floods do not fill the socket's buffer.
 pub(crate) const WORK_OF_A_BUSY_TURN: usize = 8;
 
-/// Handshakes of a prefix that wait for work to be done. Chosen: a fraction of a second's, so that whoever repeats a hello that
-/// found no place waits no longer than behind all of them; what comes beyond that is dropped at little cost.
+/// The most handshakes of a prefix that wait for work. Chosen: a fraction of a second's work, so that a client that repeats a
+/// hello which found no place waits behind these at most; further hellos are dropped at little cost.
 const WAITING_MAX: usize = 1024;
 
-/// How many addresses of a prefix are looked at for one that has more waiting than another. Chosen: who floods from few is found.
+/// How many addresses of a prefix are searched for one with many hellos waiting. Chosen: enough to find a flood from a few.
 const LOOKED_AT: usize = 16;
 
-/// How long each is kept (PROTOCOL 2.4).
+/// How long each handshake is kept (PROTOCOL 2.4).
 const KEPT: Duration = Duration::from_secs(10);
 
-/// Refusals that can be said again. Chosen: some seconds of them; who hears none begins anew.
+/// How many refusals can be repeated. Chosen: some seconds' worth; a client that gets none begins anew.
 const REFUSALS_MAX: usize = 256;
 
-/// The longest Noise message of a finish that is kept for its turn. Chosen: what ours needs twice over; it may have fields
-/// that we do not know.
+/// The longest Noise message of a finish that is kept for its turn. Chosen: twice what our client needs, because a finish may
+/// have fields that we do not know.
 pub(crate) const FINISH_MAX: usize = 512;
 
-/// The shortest: the client's key and an empty payload, each with its tag.
+/// The shortest one: the client's key and an empty payload, each with its tag.
 const FINISH_MIN: usize = KEY_LEN + TAG_LEN + TAG_LEN;
 
-/// A handshake under way.
+/// A handshake in progress.
 #[derive(Debug)]
 pub(crate) struct HalfOpen {
     pub(crate) path: Path,
     pub(crate) client: SessionId,
     since: Instant,
     serial: u64,
-    /// The head and the Noise message of the hello, of which it is made.
+    /// The head and the Noise message of the hello, from which the answer is made.
     pub(crate) prologue: [u8; PROLOGUE_LEN],
     pub(crate) noise: [u8; NOISE_1_LEN],
-    /// What was answered, when it was last, and what reads the finish.
+    /// The answer, when it was last sent, and the state that reads the finish.
     answered: Option<Answered>,
-    /// The Noise message of the finish, when it came.
+    /// The Noise message of the finish and when it came.
     finish: Option<(Instant, Box<[u8]>)>,
 }
 
@@ -84,16 +84,16 @@ struct Answered {
 #[derive(Debug, Default)]
 struct Share {
     held: BTreeSet<u64>,
-    /// Those of them that have work to be done, by address, how many there are, and which address had the last turn.
+    /// The handshakes with work to be done, by address; how many these are; and which address had the last turn.
     work: BTreeMap<SocketAddr, BTreeSet<u64>>,
     waiting: usize,
     served: Option<SocketAddr>,
-    /// When this prefix has its turn.
+    /// The number of this prefix's turn, if it has one.
     turn: Option<u64>,
 }
 
 impl Share {
-    /// Where it stands among the shares: who holds most is last, of those who hold as much who holds it for longest.
+    /// Returns the rank among the shares: the one that holds most is last, and of equals the one with the oldest handshake.
     fn rank(&self, prefix: Prefix) -> (usize, Reverse<u64>, Prefix) {
         (self.held.len(), Reverse(self.held.first().copied().unwrap_or(u64::MAX)), prefix)
     }
@@ -110,7 +110,7 @@ impl Share {
         }
     }
 
-    /// Takes out the oldest of the address whose turn it is.
+    /// Takes out the oldest handshake of the address whose turn it is.
     fn next_work(&mut self) -> Option<u64> {
         let behind = self.served.map_or(Bound::Unbounded, Bound::Excluded);
         let next = self.work.range((behind, Bound::Unbounded)).next().or_else(|| self.work.first_key_value());
@@ -121,7 +121,7 @@ impl Share {
         Some(serial)
     }
 
-    /// The newest of an address that has more than one waiting, close to the one that had its turn.
+    /// Returns the newest handshake of an address with more than one waiting, near the address that had the last turn.
     fn spare(&self) -> Option<u64> {
         let behind = self.served.map_or(Bound::Unbounded, Bound::Excluded);
         let addresses = self.work.range((behind, Bound::Unbounded)).chain(&self.work).take(LOOKED_AT);
@@ -131,7 +131,7 @@ impl Share {
     }
 }
 
-/// What a hello says.
+/// The contents of a hello.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hello<'a> {
     pub(crate) client: SessionId,
@@ -139,28 +139,28 @@ pub(crate) struct Hello<'a> {
     pub(crate) noise: &'a [u8; NOISE_1_LEN],
 }
 
-/// What has to be done next.
+/// The work to be done next.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// An answer is to be made of the hello, and given to [`Lobby::answer`].
+    /// Make an answer to the hello and give it to [`Lobby::answer`].
     Answer(SessionId),
-    /// The finish is to be read. The handshake is over, unless it is given to [`Lobby::put_back`].
+    /// Read the finish. The handshake is over, unless it is given to [`Lobby::put_back`].
     Finish(SessionId, Box<Finishing>),
 }
 
-/// A handshake that is taken out to be finished.
+/// A handshake that was taken out to be finished.
 #[derive(Debug)]
 pub(crate) struct Finishing {
     pub(crate) half_open: HalfOpen,
     pub(crate) responder: Box<Responder>,
     answer: Box<[u8]>,
     pub(crate) noise: Box<[u8]>,
-    /// From the answer to the finish.
+    /// The time from the answer to the finish.
     pub(crate) round_trip: Duration,
 }
 
 impl Job {
-    /// How many multiplications it takes.
+    /// Returns how many multiplications it takes.
     pub(crate) const fn cost(&self) -> usize {
         match self {
             Self::Answer(_) => HELLO_COST,
@@ -174,32 +174,32 @@ impl Job {
 pub(crate) struct Lobby {
     by_id: BTreeMap<SessionId, HalfOpen>,
     by_hello: BTreeMap<(Path, SessionId), SessionId>,
-    /// By age.
+    /// Handshakes by age.
     by_serial: BTreeMap<u64, SessionId>,
     serials: u64,
     shares: BTreeMap<Prefix, Share>,
-    /// Which prefix holds most.
+    /// Prefixes by how much they hold; the last one holds most.
     largest: BTreeSet<(usize, Reverse<u64>, Prefix)>,
-    /// Prefixes that have work, in the order of their turns.
+    /// Prefixes with work, in the order of their turns.
     turns: BTreeMap<u64, Prefix>,
-    /// What those were told who were not taken in.
+    /// What the refused clients were sent.
     refusals: BTreeMap<SessionId, (Path, Box<[u8]>)>,
     refused: VecDeque<SessionId>,
     lost_place: bool,
 }
 
 impl Lobby {
-    /// How many there are.
+    /// Returns how many half-open handshakes there are.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there is a handshake of this name, or was one that was refused.
+    /// Whether there is a handshake with this id, or there was one that was refused.
     pub(crate) fn has(&self, id: SessionId) -> bool {
         self.by_id.contains_key(&id) || self.refusals.contains_key(&id)
     }
 
-    /// A hello came: begins a handshake as `id`, unless it is known. Returns the answer if there is one already.
+    /// Handles a hello: begins a handshake as `id`, unless it is known. Returns the answer if there is one already.
     pub(crate) fn greet(&mut self, now: Instant, path: Path, id: SessionId, hello: &Hello<'_>) -> Option<&[u8]> {
         self.lost_place = false;
         let known = self.by_hello.get(&(path, hello.client)).copied();
@@ -228,8 +228,8 @@ impl Lobby {
         None
     }
 
-    /// Whether so much waits to be done for the prefix that one more hello only costs time. One of an address for which nothing
-    /// waits takes the place of the newest of another one that has several.
+    /// Whether so much work waits for the prefix that another hello is to be dropped. To make room for the first hello of an
+    /// address, the newest one of another address that has several is forgotten.
     pub(crate) fn is_behind(&mut self, path: Path) -> bool {
         let Some(share) = self.shares.get(&Prefix::of(path.peer.ip())) else { return false };
         if share.waiting < WAITING_MAX {
@@ -242,7 +242,7 @@ impl Lobby {
         }
     }
 
-    /// A finish came. True if it is kept for its turn, in the place of one that waits for it already.
+    /// Handles a finish. Returns whether it is kept for its turn; it then replaces one that waits already.
     pub(crate) fn finish(&mut self, now: Instant, path: Path, id: SessionId, noise: &[u8]) -> bool {
         let Some(half_open) = self.by_id.get_mut(&id).filter(|half_open| half_open.path == path) else { return false };
         if half_open.answered.is_none() || !(FINISH_MIN..=FINISH_MAX).contains(&noise.len()) {
@@ -253,12 +253,12 @@ impl Lobby {
         true
     }
 
-    /// What the client was told that shook hands as `id` and was not taken in.
+    /// Returns what the client that was refused as `id` was sent.
     pub(crate) fn refusal(&self, path: Path, id: SessionId) -> Option<&[u8]> {
         self.refusals.get(&id).filter(|(refused, _)| *refused == path).map(|(_, bye)| &**bye)
     }
 
-    /// A client was not taken in: it was told `bye`, and is told it again if it asks again.
+    /// Remembers that a client was refused: it was sent `bye`, and gets it again if it repeats its finish.
     pub(crate) fn refuse(&mut self, id: SessionId, path: Path, bye: Box<[u8]>) {
         self.refusals.insert(id, (path, bye));
         self.refused.push_back(id);
@@ -274,7 +274,7 @@ impl Lobby {
         !self.turns.is_empty()
     }
 
-    /// What is to be done next: prefixes have turns, and of each the oldest comes first.
+    /// Returns what to do next: prefixes have turns, so do the addresses of each, and of an address the oldest comes first.
     pub(crate) fn next_job(&mut self) -> Option<Job> {
         let (_, prefix) = self.turns.pop_first()?;
         let share = self.shares.get_mut(&prefix)?;
@@ -294,26 +294,26 @@ impl Lobby {
         Some(Job::Finish(id, Box::new(Finishing { half_open, responder, answer, noise, round_trip })))
     }
 
-    /// The hello of a handshake, of which an answer is to be made.
+    /// Returns the handshake with this id, for its hello to be answered.
     pub(crate) fn get(&self, id: SessionId) -> Option<&HalfOpen> {
         self.by_id.get(&id)
     }
 
-    /// The answer is made: from now on a finish is taken.
+    /// Stores the answer: from now on a finish is accepted.
     pub(crate) fn answer(&mut self, now: Instant, id: SessionId, responder: Responder, answer: &[u8]) {
         if let Some(half_open) = self.by_id.get_mut(&id) {
             half_open.answered = Some(Answered { answer: answer.into(), at: now, responder: Box::new(responder) });
         }
     }
 
-    /// The finish was not authentic: the handshake waits for another one.
+    /// Takes back a handshake whose finish was not authentic: it waits for another one.
     pub(crate) fn put_back(&mut self, now: Instant, id: SessionId, finishing: Finishing) {
         let Finishing { mut half_open, responder, answer, .. } = finishing;
         half_open.answered = Some(Answered { answer, at: now, responder });
         self.insert(id, half_open);
     }
 
-    /// Forgets those that are too old.
+    /// Forgets handshakes that are too old.
     pub(crate) fn expire(&mut self, now: Instant) {
         while let Some((since, id)) = self.oldest()
             && since + KEPT <= now
@@ -322,12 +322,12 @@ impl Lobby {
         }
     }
 
-    /// When [`Lobby::expire`] has something to do.
+    /// Returns when [`Lobby::expire`] has something to do.
     pub(crate) fn expiry(&self) -> Option<Instant> {
         self.oldest().map(|(since, _)| since + KEPT)
     }
 
-    /// Forgets a handshake.
+    /// Forgets a handshake and returns it.
     pub(crate) fn take(&mut self, id: SessionId) -> Option<HalfOpen> {
         let half_open = self.by_id.remove(&id)?;
         self.by_hello.remove(&(half_open.path, half_open.client));
@@ -356,7 +356,7 @@ impl Lobby {
         Some((self.by_id.get(&id)?.since, id))
     }
 
-    /// When there are as many as there may be, the prefix that holds most loses its oldest.
+    /// When the limit is reached, the prefix that holds most loses its oldest handshake.
     fn make_place(&mut self) {
         if self.by_id.len() < HALF_OPEN_MAX {
             return;
@@ -369,7 +369,7 @@ impl Lobby {
         }
     }
 
-    /// Whether another one lost its place for the hello that came last.
+    /// Whether the last hello displaced another handshake.
     pub(crate) const fn lost_place(&self) -> bool {
         self.lost_place
     }
@@ -385,7 +385,7 @@ impl Lobby {
         self.largest.insert(share.rank(prefix));
     }
 
-    /// There is work to be done for the handshake.
+    /// Notes that there is work to be done for the handshake.
     fn line_up(&mut self, id: SessionId) {
         let Some(half_open) = self.by_id.get(&id) else { return };
         let prefix = Prefix::of(half_open.path.peer.ip());
@@ -430,7 +430,7 @@ mod tests {
             Self { lobby: Lobby::default(), key: StaticKey::generate(&mut entropy), entropy, ids: 0 }
         }
 
-        /// A hello of some bytes, which nobody answers.
+        /// Sends a hello of arbitrary bytes, which gets no answer.
         fn hello(&mut self, now: Instant, path: Path) -> SessionId {
             let id = SessionId(self.ids);
             self.ids += 1;
@@ -439,7 +439,7 @@ mod tests {
             id
         }
 
-        /// Answers the next.
+        /// Answers the next hello.
         fn answer(&mut self, now: Instant) -> Option<(SessionId, Vec<u8>)> {
             let Some(Job::Answer(id)) = self.lobby.next_job() else { return None };
             let half_open = self.lobby.get(id)?;
@@ -449,7 +449,7 @@ mod tests {
             Some((id, answer))
         }
 
-        /// Whose turns come, one after the other.
+        /// Returns the handshakes in the order of their turns.
         fn order(&mut self) -> Vec<SessionId> {
             let answered = |job| if let Job::Answer(id) = job { id } else { panic!("{job:?}") };
             std::iter::from_fn(|| self.lobby.next_job()).map(answered).collect()

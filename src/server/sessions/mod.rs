@@ -1,16 +1,16 @@
 //! Members with sessions (PROTOCOL 2).
 //!
 //! Owns: their sessions and cursors, whose turn it is to be sent something, their deadlines; the handshakes (`lobby`,
-//! `handshakes`), what is asked of the log for them (`archive`), how much each may post.
-//! Must not know: members over text, the backend of the log.
-//! Driven by: the server, which hands it datagrams and what was appended; what is to become an entry goes into the queue.
+//! `handshakes`), the requests to the log for them (`archive`), how much each may post.
+//! Must not know: text members, the backend of the log.
+//! Driven by: the server, which hands it datagrams and appended entries; whatever is to become an entry goes into the queue.
 //!
 //! ```text
 //!                        +----------- an ack, the log grew, a deadline ------------+
 //!                        v                                                         |
 //!   ready (one a socket) ---> packets ---> at the end of the log, window closed, or paced
 //! ```
-//! No list of all members is gone through for a datagram: when the log grows, those at its end become ready, and each of
+//! No datagram makes the server walk through all members: when the log grows, the sessions at its end become ready, and each of
 //! them gets a packet for that.
 
 mod archive;
@@ -52,30 +52,30 @@ pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 use peer::{Peer, Turn};
 use rounds::Rounds;
 
-/// Packets that one session is sent before the next has its turn. Chosen: what one call carries well.
+/// Packets that one session is sent before the next has its turn. Chosen: what one system call carries well.
 const PACKETS_OF_A_TURN: usize = 16;
 
-/// Datagrams that are built before the socket is asked to take them, some more if they are of one session's turn. Chosen:
-/// few, for what comes in meanwhile goes along in those that are not built yet; enough for one call.
+/// Datagrams built before the socket is asked to take them; some more if they are of one session's turn. Chosen: few, so that
+/// entries that arrive meanwhile travel in the packets that are not built yet; enough for one system call.
 const BUILT_MAX: usize = 16;
 
-/// Replies that wait for a socket before more are dropped. Chosen: whoever floods draws small ones; they are asked for
-/// again.
+/// Replies that wait for a socket before more are dropped. Chosen: a flood draws small replies only, and clients ask again for
+/// lost ones.
 const REPLIES_MAX: usize = 1024;
 
-/// What of the server the sessions work with.
+/// The parts of the server that the sessions work with.
 pub(super) struct Context<'a> {
     pub(super) now: Instant,
-    /// What time it is.
+    /// The wall-clock time.
     pub(super) wall: Timestamp,
     pub(super) queue: &'a mut Queue,
     pub(super) room: &'a mut Room,
-    /// What each key may post; what is told of its coming and going as well.
+    /// How much each key may post; its joins and leaves count too.
     pub(super) rate: Option<Rate>,
     /// The most members.
     pub(super) members_max: usize,
     pub(super) announce_each: usize,
-    /// The members over text.
+    /// The text members.
     pub(super) texts: &'a Members,
 }
 
@@ -92,27 +92,27 @@ pub(super) struct Sessions {
     peers: Slab<Box<Peer>>,
     by_id: BTreeMap<SessionId, PeerId>,
     by_author: BTreeMap<AuthorId, PeerId>,
-    /// Who has something to be sent, by socket.
+    /// Sessions that have something to be sent, by socket.
     ready: Vec<VecDeque<PeerId>>,
-    /// Who has been sent everything.
+    /// Sessions that have been sent everything.
     at_end: Vec<PeerId>,
-    /// When they are told what is new.
+    /// When these are sent new entries.
     rounds: Rounds,
     timers: Timers,
     outgoing: Vec<Outgoing>,
-    /// How many *unknown* each prefix was sent, and those for which there is no meter.
+    /// How many *unknown* each prefix was sent, and how many the prefixes without a meter were sent together.
     unknowns: Meters,
     unknowns_of_others: Meter,
-    /// Who was here before the server was started anew.
+    /// Members from before a restart of the server.
     knocks: Knocks,
-    /// How often somebody came or went.
+    /// How often a session began or ended.
     moves: u64,
-    /// Whose datagram is being handled.
+    /// The key whose packet or finish is being handled.
     in_hand: Option<Who>,
 }
 
 impl Sessions {
-    /// None yet, on `sockets` sockets, of the server with this key. All their randomness comes from the seed.
+    /// Creates the state of a server with this key and `sockets` sockets. All its randomness comes from `seed`.
     pub(super) fn new(key: StaticKey, seed: [u8; 32], sockets: usize) -> Self {
         let mut entropy = Entropy::new(seed);
         Self {
@@ -139,28 +139,28 @@ impl Sessions {
         }
     }
 
-    /// How many sessions there are.
+    /// Returns how many sessions there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// The server's keys in a session; see [`crate::session::Session::keys`].
+    /// Returns the server's keys in a session; see [`crate::session::Session::keys`].
     pub(super) fn keys(&self, session: SessionId) -> Option<Transport> {
         let &id = self.by_id.get(&session)?;
         Some(self.peer(id)?.session.keys())
     }
 
-    /// The key is refused until then.
+    /// Refuses the key until then.
     pub(super) fn refuse(&mut self, who: Who, until: Instant) {
         self.suspects.refuse(who, until);
     }
 
-    /// Whose datagram is being handled.
+    /// Returns the key whose packet or finish is being handled.
     pub(super) const fn in_hand(&self) -> Option<Who> {
         self.in_hand
     }
 
-    /// Where the members are: who talked last first, of those who did not who was heard last.
+    /// Returns the members' addresses: by their last post, the latest first, and then by when they were last heard.
     pub(super) fn places(&self) -> Vec<Path> {
         let mut places: Vec<_> = self
             .peers
@@ -168,16 +168,16 @@ impl Sessions {
             .map(|(_, peer)| (Reverse((peer.posted, peer.session.heard())), peer.session.path()))
             .collect();
         places.sort_unstable();
-        // Should this server break as well, those who are not back yet are still expected.
+        // If this server crashes too, the next one still expects the members that are not back yet.
         places.into_iter().map(|(_, path)| path).chain(self.knocks.expected()).collect()
     }
 
-    /// A number that is another one when somebody came or went.
+    /// Returns a number that changes when a session begins or ends.
     pub(super) const fn moves(&self) -> u64 {
         self.moves
     }
 
-    /// Members were here before the server was started anew: they are knocked at.
+    /// Knocks at members from before a restart of the server.
     pub(super) fn knock_at(&mut self, now: Instant, paths: impl IntoIterator<Item = Path>) {
         let sockets = self.outgoing.len();
         self.knocks = Knocks::new(paths.into_iter().filter(|path| path.socket.0 < sockets));
@@ -190,7 +190,7 @@ impl Sessions {
         }
     }
 
-    /// The deadline has passed.
+    /// Handles the deadline, which has passed.
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let now = cx.now;
         self.lobby.expire(now);
@@ -219,14 +219,14 @@ impl Sessions {
         }
     }
 
-    /// When [`Sessions::handle_timeout`] is to be called.
+    /// Returns when to call [`Sessions::handle_timeout`].
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let archive = self.archive.poll_timeout(now);
         let others = [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive];
         others.into_iter().chain([self.timers.next()]).flatten().min()
     }
 
-    /// What is to be asked of the log next.
+    /// Returns the next request to the log.
     pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Option<Request> {
         while let Some(session) = self.archive.poll_beginning() {
             let peer = self.by_id.get(&session).and_then(|&id| self.peer(id));
@@ -241,24 +241,24 @@ impl Sessions {
         self.archive.poll_page(cx.now, &cx.room.window)
     }
 
-    /// Whether there is anything to be asked.
+    /// Whether there is anything to ask of the log.
     pub(super) fn has_requests(&self, now: Instant, room: &Room) -> bool {
         self.archive.has_requests(now, &room.window)
     }
 
-    /// Whether one of the newest pages is to be asked for.
+    /// Whether to ask for one of the newest pages.
     pub(super) fn wants_newest(&self, now: Instant, room: &Room) -> bool {
         self.archive.wants_newest(now, &room.window)
     }
 
-    /// A page was read.
+    /// Takes a page that was read.
     pub(super) fn answer_page(&mut self, cx: &mut Context<'_>, id: RequestId, page: Page) {
         for peer in self.archive.answer_page(cx.now, id, page, &mut cx.room.window) {
             self.wake(peer);
         }
     }
 
-    /// Something was looked up of who begins a session.
+    /// Takes the result of the look-up for a session that begins.
     pub(super) fn answer_known(&mut self, cx: &mut Context<'_>, id: RequestId, known: &Known) {
         let Some(session) = self.archive.answer_known(id) else { return };
         let Some(&id) = self.by_id.get(&session) else { return };
@@ -266,26 +266,26 @@ impl Sessions {
         let Some(history) = peer.begins() else { return };
         let start = if history.is_some() { known.start } else { Some(peer.welcome().start) };
         let remembers = cx.room.posts.learn(peer.author, known);
-        // As it was when the session began: what was said since is not from before.
+        // The end as it was when the session began: later entries are no history.
         let end = peer.welcome().end;
         peer.begin(Welcome { log: cx.room.log, start: start.unwrap_or(end).min(end), end, remembers });
         self.wake(id);
     }
 
-    /// By the log this key was present under this nick when the server ended.
+    /// Notes that, according to the log, this key was present under this nick when the server ended.
     pub(super) fn recall_present(cx: &mut Context<'_>, who: Who, nick: Nick) {
         let author = cx.room.posts.find_or_insert(who, Instance::default());
         cx.room.presence.recall_joined(cx.now, who, nick, author);
     }
 
-    /// There are entries to be told: a round begins, or does when the one before is long enough ago.
+    /// Notes that there are new entries to send: a round begins now, or once the last one is long enough ago.
     pub(super) fn log_grew(&mut self, now: Instant) {
         if self.rounds.log_grew(now, self.by_id.len()) {
             self.begin_round();
         }
     }
 
-    /// Everybody who has been sent everything has a turn.
+    /// Gives a turn to every session that has been sent everything.
     fn begin_round(&mut self) {
         while let Some(id) = self.at_end.pop() {
             if let Some(peer) = self.peer_mut(id) {
@@ -295,7 +295,7 @@ impl Sessions {
         }
     }
 
-    /// This became of an item of an author's.
+    /// Settles an author's item with this outcome.
     pub(super) fn settled(&mut self, now: Instant, room: &mut Room, slot: &Slot, outcome: Outcome) {
         let Source::Session(author) = slot.source else { return };
         if let Some(news) = News::of(slot.kind)
@@ -314,7 +314,7 @@ impl Sessions {
         }
     }
 
-    /// A nick is another one's now, or is not: the one that goes is free.
+    /// Ends a rename: the session goes back to its old nick if the log refused it. Releases the nick that is no longer in use.
     fn renamed(&mut self, room: &mut Room, author: AuthorId, slot: &Slot, outcome: Outcome) {
         let (Ok(before), Ok(to)) = (slot.nick.parse::<Nick>(), slot.text.parse::<Nick>()) else { return };
         let peer = self.by_author.get(&author).and_then(|id| self.peers.get_mut(id.key()));
@@ -327,7 +327,7 @@ impl Sessions {
         }
     }
 
-    /// Everything has its limit, whatever came in.
+    /// Checks that everything is within its limits, whatever came in.
     fn check(&self) {
         debug_assert!(self.lobby.len() <= HALF_OPEN_MAX);
         let most = REPLIES_MAX + BUILT_MAX + PACKETS_OF_A_TURN + 1;
@@ -337,17 +337,17 @@ impl Sessions {
         debug_assert!(self.at_end.len() <= self.by_id.len());
     }
 
-    /// What was built for the socket.
+    /// Returns what was built for the socket.
     pub(super) fn outgoing(&self, socket: SocketId) -> &Outgoing {
         &self.outgoing[socket.0]
     }
 
-    /// As above.
+    /// As [`Sessions::outgoing`].
     pub(super) fn outgoing_mut(&mut self, socket: SocketId) -> &mut Outgoing {
         &mut self.outgoing[socket.0]
     }
 
-    /// The server ends, or its log is another one: everybody is told, and nothing of them is left.
+    /// Ends every session with a *bye* and forgets it, because the server ends or its log was replaced.
     pub(super) fn close_all(&mut self, now: Instant) {
         for mut peer in self.peers.drain() {
             self.allowance.depart(now, peer.allowed);
@@ -361,8 +361,8 @@ impl Sessions {
         self.archive = Archive::default();
     }
 
-    /// Challenges a new address of the session, through the socket of that address. One that finds no place among what is to be
-    /// sent is lost, as others are.
+    /// Challenges a new address of the session, through the socket of that address. A challenge that finds no place among the
+    /// replies is lost, like one lost on the way.
     fn challenge(&mut self, now: Instant, id: PeerId) {
         let Some(peer) = self.peer_mut(id) else { return };
         let mut challenge = Vec::new();
@@ -371,7 +371,7 @@ impl Sessions {
         }
     }
 
-    /// What was in packets that are lost is to be sent again.
+    /// Has the contents of lost packets sent again.
     fn take_back_lost(&mut self, cx: &mut Context<'_>, id: PeerId) {
         let Some(peer) = self.peer_mut(id) else { return };
         while let Some(again) = peer.session.poll_lost() {
@@ -390,7 +390,7 @@ impl Sessions {
         self.timers.disarm(id);
         self.archive.forget(id, &mut cx.room.window);
         self.allowance.depart(cx.now, peer.allowed);
-        // Its place among those who are ready stays: who gets its name is looked at once in vain.
+        // Its place in the ready queue stays: the session that gets the id next is looked at once for nothing.
         self.by_id.remove(&peer.id);
         if self.by_author.get(&peer.author) == Some(&id) {
             self.by_author.remove(&peer.author);
@@ -407,7 +407,7 @@ impl Sessions {
         }
         let peer = self.by_author.get(&notice.author).and_then(|&id| self.peer(id));
         let young = peer.and_then(|peer| peer.allowed.young()).or(young);
-        // Who comes and goes again and again waits for its turn like who talks too much, and does not fill the queue with that.
+        // A key that comes and goes all the time waits its turn, as one that posts too much does, and does not fill the queue.
         let mut is_queued = false;
         if cx.queue.has_place_for_notices() {
             let due = self.allowance.take_notice(cx.now, notice.who, young, cx.rate);
@@ -434,7 +434,7 @@ impl Sessions {
 }
 
 impl News {
-    /// What an item of that kind tells of presence.
+    /// Returns the change of presence that an item of this kind announces.
     const fn of(kind: ItemKind) -> Option<Self> {
         match kind {
             ItemKind::Joined => Some(Self::Joined),

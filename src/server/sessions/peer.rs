@@ -1,6 +1,6 @@
-//! One member's session: what it is sent.
+//! One member's session: what the server sends it.
 //!
-//! Owns: the session with its cursor, what else it has to be told, the form of its packets.
+//! Owns: the session with its cursor, what else is to be sent, the composition of its packets.
 //! Must not know: other members.
 //! Driven by: `sessions`.
 
@@ -14,21 +14,21 @@ use crate::time::Instant;
 use crate::wire::frame::{Frame, History, People, PersonId, Welcome};
 use crate::wire::{Instance, Nick, Seq, SessionId, Who};
 
-/// The entries that a client takes before it has said how many (PROTOCOL 2.8).
+/// How many entries a client accepts before its first *have* (PROTOCOL 2.8).
 const TAKES_AT_FIRST: u64 = 4096;
 
-/// What program the server is, for people.
+/// The name and version of the server program, for users.
 const SOFTWARE: &str = concat!("udpchat ", env!("CARGO_PKG_VERSION"));
 
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Something is being looked up before it can begin, and how far back it wants to begin if that is to be: it is sent
-    /// nothing, and no post of it is taken.
+    /// It waits for a look-up of its posts, and of where this history begins if there is one. Until then the server sends it
+    /// nothing and accepts no new post of it.
     Beginning(Option<History>),
-    /// It stands among those of this socket that are ready.
+    /// It is in the ready queue of this socket.
     Ready(SocketId),
-    /// It has been sent everything, and stands at this place among those that wait for the log to grow.
+    /// It has been sent everything, and has this index among the sessions that wait for the log to grow.
     AtEnd(usize),
     /// It waits for something of its own: an ack, its pacer, a page.
     Waiting,
@@ -37,19 +37,19 @@ pub(crate) enum Turn {
 /// What a packet carried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cargo {
-    /// Entries; few bytes, for there is one of these for each packet under way.
+    /// Entries; few bytes, because there is one of these for each packet in flight.
     pieces: [Piece; 2],
     welcome: bool,
     settled: bool,
 }
 
-/// What sessions are told.
+/// The log as sessions are to see it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
     pub(crate) window: &'a Window,
-    /// Up to here.
+    /// Entries are sent up to here.
     pub(crate) end: Seq,
-    /// Several who join or leave are told as a number.
+    /// Consecutive joins and leaves are sent as a number.
     pub(crate) is_large: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Told<'a> {
 struct Piece {
     from: Seq,
     count: u32,
-    /// They are under way in another packet as well.
+    /// They are in flight in another packet as well.
     is_copy: bool,
 }
 
@@ -71,7 +71,7 @@ impl Piece {
 /// A member's session.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    /// What we call the session.
+    /// The server's id of the session.
     pub(crate) id: SessionId,
     pub(crate) session: Session<Path, Cargo>,
     pub(crate) who: Who,
@@ -81,10 +81,10 @@ pub(crate) struct Peer {
     pub(crate) author: AuthorId,
     pub(crate) cursor: Cursor,
     welcome: Welcome,
-    /// The welcome is to be sent.
+    /// Whether the welcome is to be sent.
     owes_welcome: bool,
     pub(crate) turn: Turn,
-    /// Behind whom it asked who is here, if it did; answered once, for it asks again.
+    /// The newest unanswered *ask*, as the person it begins after; a lost answer is not repeated: the client asks again.
     pub(crate) asked: Option<Option<PersonId>>,
     /// What it may post.
     pub(crate) allowed: Part,
@@ -94,7 +94,7 @@ pub(crate) struct Peer {
     pub(crate) posted: Option<Instant>,
 }
 
-/// Who the member is.
+/// The identity of a member.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) who: Who,
@@ -105,7 +105,7 @@ pub(crate) struct Identity {
 }
 
 impl Peer {
-    /// A session that has just begun.
+    /// Creates a session that has just begun.
     pub(crate) fn new(
         id: SessionId,
         session: Session<Path, Cargo>,
@@ -133,36 +133,36 @@ impl Peer {
         }
     }
 
-    /// Entries before `end` that are to be read for it: what it cannot go on without, and what comes behind that.
+    /// Returns entries before `end` to be read for it: the one that it cannot go on without, and one of the page after that.
     pub(crate) fn lacks(&self, window: &Window, end: Seq) -> impl Iterator<Item = Seq> {
         let next = self.cursor.next_run(end);
         let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
         ahead.filter(move |&seq| window.lacks(seq))
     }
 
-    /// How far back it wants to begin, if that is being looked up; `None` if nothing is.
+    /// Returns how far back it wants to begin, if a look-up is pending; `None` if none is.
     pub(crate) const fn begins(&self) -> Option<Option<History>> {
         if let Turn::Beginning(history) = self.turn { Some(history) } else { None }
     }
 
-    /// What was to be looked up is known: this is where it begins.
+    /// Begins the session as the welcome says, now that the look-up is done.
     pub(crate) fn begin(&mut self, welcome: Welcome) {
         self.cursor = Cursor::new(welcome.start, TAKES_AT_FIRST);
         self.welcome = welcome;
         self.turn = Turn::Waiting;
     }
 
-    /// The welcome as it will be sent.
+    /// Returns the welcome that it will be sent.
     pub(crate) const fn welcome(&self) -> Welcome {
         self.welcome
     }
 
-    /// Whether it has cargo to be sent.
+    /// Whether there is cargo to send.
     pub(crate) fn wants(&self, author: &Author, end: Seq) -> bool {
         self.owes_welcome || self.asked.is_some() || author.has_news() || !self.cursor.is_at(end)
     }
 
-    /// The next packet, if there is any: adds it to `out` and returns where it goes.
+    /// Builds the next packet, if there is one: adds it to `out` and returns where it goes.
     pub(crate) fn poll_packet(
         &mut self,
         now: Instant,
@@ -183,7 +183,7 @@ impl Peer {
                 carried.welcome = true;
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
-            // Made when it is sent, and only if it has place: a question costs no more than its answer.
+            // The list is made when it is sent, and only if it fits: a question costs no more than its answer.
             let mut is_answered = false;
             if let Some(after) = asked.take_if(|_| writer.has_place_for_people()) {
                 let (more, encoded) = people(after);
@@ -204,7 +204,7 @@ impl Peer {
         })
     }
 
-    /// This is to be sent once more.
+    /// Has this cargo sent once more.
     pub(crate) fn again(&mut self, again: Again<Cargo>, author: Option<&mut Author>) {
         let (Again::Copy(cargo) | Again::All(cargo) | Again::Rest(cargo)) = again;
         for piece in cargo.pieces {

@@ -1,51 +1,51 @@
-//! When everybody is told what is new.
+//! When all sessions are sent new entries.
 //!
 //! Owns: when the last round began, and when the next one may.
-//! Must not know: sessions; it says when they are to have their turns.
-//! Driven by: `sessions`, when the log grew and with each deadline.
+//! Must not know: sessions; it decides when they have their turns.
+//! Driven by: `sessions`, when the log grows and with each deadline.
 //!
-//! A round gives each session that has been sent everything a packet. One for each message would be all that a server does in
-//! a room of thousands. There a round begins so long after the one before that half of the time is left for other work; what
-//! is said meanwhile goes along in the same packets, and draws one ack for all of it.
+//! A round gives a packet to each session that has been sent everything. In a room of thousands, a round for each message would
+//! take all of the server's time. There the next round begins only after a pause that leaves half of the time for other work;
+//! messages that arrive meanwhile share the same packets, and draw one ack for all of them.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Sessions up to which there is a round as soon as there is something. Chosen: it takes less than a millisecond.
+/// Up to this many sessions, a round begins as soon as there is something to send. Chosen: it takes less than a millisecond.
 const SMALL: usize = 256;
 
-/// What each session adds to the time between two rounds. Chosen: some three times what its packet and the ack to it take, so
-/// that 1,000 members wait for 8 ms and 10,000 for 80 ms at most.
+/// What each session adds to the time between two rounds. Chosen: some three times what its packet and the ack to it cost, so
+/// that 1,000 members wait 8 ms at most and 10,000 wait 80 ms at most.
 const EACH: Duration = Duration::from_micros(8);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Rounds {
-    /// The next one does not begin before.
+    /// The earliest time of the next round.
     next: Instant,
-    /// There is something to be told then.
+    /// Whether there is something to send in it.
     is_due: bool,
 }
 
 impl Rounds {
-    /// There was no round yet.
+    /// Creates the state before the first round.
     pub(super) const fn new() -> Self {
         Self { next: Instant::ZERO, is_due: false }
     }
 
-    /// There is something to be told. True if a round of so many sessions begins now.
+    /// Notes that there is something to send. Returns whether a round of `sessions` sessions begins now.
     pub(super) fn log_grew(&mut self, now: Instant, sessions: usize) -> bool {
         self.is_due = true;
         self.handle_timeout(now, sessions)
     }
 
-    /// When [`Rounds::handle_timeout`] is to be called.
+    /// Returns when to call [`Rounds::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.is_due.then_some(self.next)
     }
 
-    /// The deadline may have passed. True if a round begins now.
+    /// Handles a deadline that may have passed. Returns whether a round begins now.
     pub(super) fn handle_timeout(&mut self, now: Instant, sessions: usize) -> bool {
         if !self.is_due || now < self.next {
             return false;

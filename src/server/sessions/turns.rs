@@ -1,8 +1,8 @@
 //! Whose turn it is to be sent something.
 //!
-//! Owns: the order in which sessions make packets: those that are ready, by socket; those that have been sent everything; those
-//! that wait for a time.
-//! Must not know: what is in packets; `peer` puts them together.
+//! Owns: the order in which sessions make packets: ready ones, by socket; ones that have been sent everything; ones that wait
+//! for a time.
+//! Must not know: what is in packets; `peer` composes them.
 //! Driven by: `sessions`.
 
 use arrayvec::ArrayVec;
@@ -17,14 +17,14 @@ use crate::wire::Seq;
 use crate::work::{self, Work};
 
 impl Sessions {
-    /// Builds what is to be sent next through `socket`. False if there is nothing.
+    /// Builds what is to be sent next through `socket`. Returns false if there is nothing.
     pub(in crate::server) fn build(&mut self, cx: &mut Context<'_>, socket: SocketId) -> bool {
         while self.outgoing[socket.0].len() < BUILT_MAX {
             let Some(id) = self.ready[socket.0].pop_front() else { break };
             work::did(Work::Scanned, 1);
             let Some(peer) = self.peers.get_mut(id.key()) else { continue };
             if peer.turn != Turn::Ready(socket) {
-                // Its name was another one's, or it moved: it stands elsewhere too, or is looked at in vain.
+                // A stale place: its id was another session's, or the session moved or has been served in another place.
                 continue;
             }
             peer.turn = Turn::Waiting;
@@ -71,7 +71,7 @@ impl Sessions {
         self.arm(id);
     }
 
-    /// Has the session looked at in its turn.
+    /// Makes the session ready, behind the others.
     pub(super) fn wake(&mut self, id: PeerId) {
         self.leave_end(id);
         let Some(peer) = self.peer_mut(id) else { return };
@@ -82,19 +82,19 @@ impl Sessions {
         }
     }
 
-    /// As [`Sessions::wake`], before all others: who posted waits for a word, and the rest of a large room takes long.
+    /// As [`Sessions::wake`], but before all others: an author waits for the outcome of its post, and a large room takes long.
     pub(super) fn wake_first(&mut self, id: PeerId) {
         self.leave_end(id);
         let Some(peer) = self.peer_mut(id) else { return };
         let socket = peer.session.path().socket;
         if peer.begins().is_none() {
-            // It may stand further behind as well, and is looked at there in vain.
+            // It may also have a place further behind, which is then stale.
             peer.turn = Turn::Ready(socket);
             self.ready[socket.0].push_front(id);
         }
     }
 
-    /// Takes the session out of those that wait for the log to grow, if it is among them.
+    /// Removes the session from those that wait for the log to grow, if it is among them.
     pub(super) fn leave_end(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
         let Turn::AtEnd(place) = peer.turn else { return };
@@ -105,7 +105,7 @@ impl Sessions {
         }
     }
 
-    /// Has the session looked at when its deadline or its pacer's is there.
+    /// Sets the session's timer to the earlier of its own deadline and its pacer's.
     pub(super) fn arm(&mut self, id: PeerId) {
         let Some(peer) = self.peer(id) else { return };
         let at = peer.paced.into_iter().fold(peer.session.poll_timeout(), Instant::min);

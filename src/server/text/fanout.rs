@@ -1,16 +1,16 @@
-//! Who has been sent what, on one socket.
+//! Which entries each peer of one socket has been sent.
 //!
-//! Owns: the cursors of the peers that a socket serves, and the sweep that moves them.
+//! Owns: the cursors of the peers that a socket serves, and the sweep that advances them.
 //! Must not know: nicks, datagrams received, the socket itself.
 //! Driven by: `server`.
 //!
-//! A sweep brings every peer to the end of one run of the log, which one call can carry to a peer, so that all its
-//! datagrams are of one form. What is committed meanwhile waits for the next sweep, which takes all of it that fits in
-//! one run: the slower the socket, the longer the runs.
+//! A sweep brings every peer to the end of one run of the log, as much as one call can carry to a peer, so that all its
+//! datagrams have one form. Entries committed meanwhile wait for the next sweep, which takes all of them that fit in one run:
+//! the slower the socket, the longer the runs.
 //!
 //! ```text
 //!   peers   [ 9 | 9 | 9 | 5 | 5 | 8 | 5 ]     cursors during the sweep of the run 5..9
-//!                        ^ next: everybody before it is at 9 or beyond; who joined at 8 gets only 8
+//!                        ^ next: everybody before it is at 9 or beyond; a peer that joined at 8 gets only 8
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
@@ -19,18 +19,18 @@ use crate::server::ids::MemberId;
 use crate::server::text::ring::{Ring, Run, SEGMENTS_MAX};
 use crate::wire::Seq;
 
-/// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
+/// Free places whose memory is kept. Chosen: as many as a small room needs.
 const PEERS_KEPT: usize = 64;
 
-/// Refusals in a row after which nothing is segmented for a while. Chosen: a system that cannot is found out soon, a way
-/// that cannot costs one call too many a run.
+/// Refusals in a row after which nothing is segmented for a while. Chosen: a system that cannot segment is found out soon, and
+/// a single path that cannot costs one extra call a run.
 const REFUSALS_MAX: u32 = 16;
 
-/// The sweeps that are sent one by one after that. Chosen: where it never works, trying costs nothing to speak of; where it
-/// was about one peer that has left, the room is fast again soon.
+/// The sweeps that are sent one by one after that. Chosen: where segmenting never works, trying it this seldom costs next to
+/// nothing; where one peer caused it that has left, the room is fast again soon.
 const SWEEPS_UNSEGMENTED: u32 = 4096;
 
-/// A peer: whom to send to, and from which number on.
+/// A peer: where to send, and from which number on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) to: SocketAddr,
@@ -45,32 +45,32 @@ pub(crate) struct Fanout {
     peers: Vec<Peer>,
     run: Run,
     next: usize,
-    /// Runs in a row that the system would not segment.
+    /// Runs in a row that the system refused to segment.
     refused: u32,
-    /// Sweeps that are not to be segmented, because it refused so often.
+    /// Sweeps still to be sent unsegmented, because the system refused so often.
     unsegmented: u32,
 }
 
 impl Fanout {
-    /// Without peers; the first sweep begins at `floor`.
+    /// Creates a fan-out without peers, whose first sweep begins at `floor`.
     pub(crate) const fn new(floor: Seq) -> Self {
         let run = Run { start: floor, end: floor, segment: 0 };
         Self { peers: Vec::new(), run, next: 0, refused: 0, unsegmented: 0 }
     }
 
-    /// Every entry below it has been sent to every peer that was to get it.
+    /// Returns the number below which every entry has been sent to every peer that was to get it.
     pub(crate) const fn floor(&self) -> Seq {
         self.run.start
     }
 
-    /// Nothing before `end` is owed to anybody, for there is nobody.
+    /// Skips everything before `end`: there is no peer to send it to.
     pub(crate) fn skip_to(&mut self, end: Seq) {
         debug_assert!(self.peers.is_empty());
         self.run = Run { start: end, end, segment: 0 };
         self.next = 0;
     }
 
-    /// The numbers begin anew: everybody is sent what comes from `next` on.
+    /// Starts over with other numbers: every peer is sent the entries from `next` on.
     pub(crate) fn begin_anew(&mut self, next: Seq) {
         self.run = Run { start: next, end: next, segment: 0 };
         self.next = 0;
@@ -91,11 +91,11 @@ impl Fanout {
         u32::try_from(self.peers.len() - 1).expect("fewer peers than addresses")
     }
 
-    /// Takes out the peer at `place`. Others may change places: `moved` is told each with its new one.
+    /// Takes out the peer at `place`. Others may change places: `moved` gets each of them with its new place.
     pub(crate) fn remove(&mut self, place: u32, mut moved: impl FnMut(MemberId, u32)) {
         let mut hole = place as usize;
         if hole < self.next {
-            // Keep everybody before `next` served: the last served one fills the hole, the very last takes its place.
+            // Peers before `next` stay served: the last of them fills the hole, and the very last peer takes its place.
             self.next -= 1;
             self.peers.swap(hole, self.next);
             moved(self.peers[hole].member, place);
@@ -110,13 +110,13 @@ impl Fanout {
         }
     }
 
-    /// Changes how the peer at `place` is reached: replies leave from where it last wrote to.
+    /// Changes the address from which replies to the peer at `place` leave: the one that it last wrote to.
     pub(crate) fn reply_from(&mut self, place: u32, from: Option<IpAddr>) {
         self.peers[place as usize].from = from;
     }
 
-    /// The system will not segment what it was given: this run is cut to one entry. The next is tried whole again, for
-    /// it may be about this one peer's way, unless that was refused many times in a row.
+    /// Cuts this run to one entry, because the system would not segment it. The next run is tried whole again, for the reason
+    /// may be this one peer's path, unless the system has refused many times in a row.
     pub(crate) fn unsegment(&mut self) {
         self.run.end = self.run.end.min(self.run.start + 1);
         self.refused += 1;
@@ -126,7 +126,7 @@ impl Fanout {
         }
     }
 
-    /// Begins the next sweep where the last is done; false when there is nothing to send.
+    /// Begins the next sweep if the last one is done; false if there is nothing to send.
     pub(crate) fn advance(&mut self, ring: &Ring) -> bool {
         loop {
             self.skip_served();
@@ -150,15 +150,15 @@ impl Fanout {
         }
     }
 
-    /// The next datagrams to send, as long as they leave from the same address; call [`Fanout::advance`] first.
+    /// Returns the next datagrams to send, as far as they leave from one address; call [`Fanout::advance`] first.
     pub(crate) fn transmits<'a>(&'a self, ring: &'a Ring) -> Sweep<'a> {
         let rest = self.peers.get(self.next..).unwrap_or_default();
         let from = rest.first().and_then(|peer| peer.from);
         Sweep { rest, ring, run: self.run, from }
     }
 
-    /// The first `count` transmits are done with: the system has taken them, or never will. Returns how many datagrams
-    /// these are.
+    /// Marks the first `count` transmits as done: the system has taken them, or never will. Returns how many datagrams these
+    /// are.
     pub(crate) fn sent(&mut self, count: usize) -> u64 {
         let mut datagrams = 0;
         for _ in 0..count {
@@ -188,12 +188,12 @@ pub(crate) struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// The address to send from, where it is not the socket's only one.
+    /// Returns the address to send from, if the socket has several.
     pub(crate) const fn from(&self) -> Option<IpAddr> {
         self.from
     }
 
-    /// Into datagrams of which length the bytes are to be cut, if they are several.
+    /// Returns the length of the datagrams into which the bytes are to be cut, if they are several.
     pub(crate) fn segment(&self) -> Option<usize> {
         (self.run.len() > 1).then_some(self.run.segment)
     }

@@ -1,7 +1,7 @@
-//! What comes in from members over text, and who becomes one.
+//! How datagrams of the text dialect come in, and who becomes a member.
 //!
-//! Owns: the way of a datagram into the queue; who is admitted as a member over text.
-//! Must not know: what becomes of what is queued.
+//! Owns: the way of a datagram into the queue; the admission of members over text.
+//! Must not know: what happens to queued items.
 //! Driven by: the server.
 
 use std::net::IpAddr;
@@ -15,25 +15,25 @@ use crate::server::queue::{Item, ItemKind, Queue};
 use crate::time::Instant;
 use crate::wire::text::{self, Datagram};
 
-/// How many new members of one prefix may come at once. Chosen: a class room.
+/// New members of one prefix that may come at once. Chosen: a classroom.
 const SIGNUP_BURST: u32 = 64;
 
-/// What of the server a datagram may need.
+/// The parts of the server that a datagram may need.
 pub(crate) struct Intake<'a> {
     pub(crate) now: Instant,
     pub(crate) policy: TextPolicy,
     pub(crate) rate: Option<Rate>,
     pub(crate) signup_rate: Option<Rate>,
-    /// What prefixes have used of the rate of their signups.
+    /// What prefixes have used of their signup rate.
     pub(crate) signups: &'a mut Meters,
-    /// The most members, of whom so many have sessions.
+    /// The most members, those with sessions (`sessions`) included.
     pub(crate) members_max: usize,
     pub(crate) sessions: usize,
     pub(crate) queue: &'a mut Queue,
 }
 
 impl Text {
-    /// A datagram of the text dialect came in.
+    /// Handles a datagram of the text dialect.
     pub(crate) fn receive(&mut self, path: Path, bytes: &[u8], intake: &mut Intake<'_>) -> Result<(), DropReason> {
         match intake.policy {
             TextPolicy::Any => {}
@@ -56,7 +56,7 @@ impl Text {
         if is_taken { Ok(()) } else { Err(DropReason::QueueFull) }
     }
 
-    /// When the next datagram of the member may have its turn; `None` if that is too late to wait for.
+    /// Returns when the member's next datagram is due; `None` if that is too late to wait for.
     fn meter(&mut self, now: Instant, id: MemberId, rate: Option<Rate>) -> Option<Instant> {
         let (Some(rate), Some(member)) = (rate, self.members.get_mut(id)) else { return Some(now) };
         let burst = rate.seconds(BURST_SECONDS);

@@ -1,12 +1,12 @@
-//! Who is here.
+//! The members over text.
 //!
-//! Owns: the members of the room, found by address, each with its nick and when it was last heard; who has been
-//! silent longest, in all and of one prefix.
+//! Owns: the members, found by address, each with its nick and the time when it was last heard; who has been silent longest, in
+//! all and within a prefix.
 //! Must not know: entries, cursors, what a member is sent.
 //! Driven by: `server`.
 //!
-//! Order by silence is kept lazily, so that hearing a member costs nothing: each member stands in the indices at the
-//! time when it was last looked at, and is put back where it belongs when its turn comes.
+//! The order by silence is kept lazily, so that hearing a member costs nothing: each member stands in the indices at the time
+//! when it was last looked at, and is moved to where it belongs when its turn comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -20,15 +20,15 @@ use crate::server::ids::{MemberId, Path, SocketId};
 use crate::time::Instant;
 use crate::wire::text::PREFIX_MAX;
 
-/// Places that are kept when nobody takes them. Chosen: as many as a small room needs.
+/// Free places whose memory is kept. Chosen: as many as a small room needs.
 const PLACES_KEPT: usize = 64;
 
-/// Somebody in the room.
+/// A member over text.
 #[derive(Debug)]
 pub(crate) struct Member {
     /// How it is reached.
     pub(crate) path: Path,
-    /// What it signed up as; empty before, and if it is too long to be of use ([`crate::wire::text::PREFIX_MAX`]).
+    /// The nick it signed up with; empty before that, and if it is too long to be of use ([`crate::wire::text::PREFIX_MAX`]).
     pub(crate) nick: Box<str>,
     /// When its last datagram came.
     pub(crate) heard: Instant,
@@ -40,12 +40,12 @@ pub(crate) struct Member {
     pub(crate) unreached: u8,
     /// When it was last put into the indices.
     indexed: Instant,
-    /// It left, and only what it said is still under way.
+    /// It has left, and only items that it sent are still under way.
     gone: bool,
 }
 
 impl Member {
-    /// It signed up as `nick`.
+    /// Sets the nick that it signed up with.
     pub(crate) fn set_nick(&mut self, nick: &str) {
         let useful = if nick.len() < PREFIX_MAX { nick } else { "" };
         if *self.nick != *useful {
@@ -71,7 +71,7 @@ impl Members {
         self.by_address.len()
     }
 
-    /// The member at the other end of `path`.
+    /// Returns the member with this address on this socket.
     pub(crate) fn find(&self, socket: SocketId, peer: SocketAddr) -> Option<MemberId> {
         self.by_address.get(&(socket, peer)).copied()
     }
@@ -84,14 +84,14 @@ impl Members {
         self.slots.get_mut(id.key())
     }
 
-    /// Those who are here behind `after`, in an order that does not change, and what they signed up as.
+    /// Returns the members behind `after`, in an order that does not change, with the nicks they signed up with.
     pub(crate) fn after(&self, after: Option<MemberId>) -> impl Iterator<Item = (MemberId, &str)> {
         let from = after.map_or(0, |id| id.key().saturating_add(1));
         let members = (from..self.places).filter_map(|key| Some((key, self.slots.get(key)?)));
         members.filter(|(_, member)| !member.gone).map(|(key, member)| (MemberId::of(key), &*member.nick))
     }
 
-    /// Takes in somebody new, reached by `path`.
+    /// Adds a new member, reached by `path`.
     pub(crate) fn insert(&mut self, now: Instant, path: Path) -> MemberId {
         let (nick, meter) = (Box::default(), Meter::default());
         let member = Member { path, nick, heard: now, place: None, meter, unreached: 0, indexed: now, gone: false };
@@ -105,7 +105,7 @@ impl Members {
         id
     }
 
-    /// Lets a member go: its address is free at once. Its name stays taken until [`Members::forget`], for what it said
+    /// Removes a member: its address is free at once. Its id stays taken until [`Members::forget`], because items that it sent
     /// may still be under way.
     pub(crate) fn remove(&mut self, id: MemberId) {
         let Some(member) = self.slots.get_mut(id.key()).filter(|member| !member.gone) else { return };
@@ -117,7 +117,7 @@ impl Members {
         self.check();
     }
 
-    /// Gives the name of a member that is gone free again; does nothing for one that is here.
+    /// Frees the id of a member that is gone; does nothing for one that is here.
     pub(crate) fn forget(&mut self, id: MemberId) {
         if self.slots.get(id.key()).is_some_and(|member| member.gone) {
             self.slots.remove(id.key());
@@ -125,7 +125,7 @@ impl Members {
         }
     }
 
-    /// Gives memory back when a crowd has left: each time when only a quarter of the places is taken.
+    /// Gives memory back when a crowd has left: whenever less than a quarter of the places is taken.
     fn give_back(&mut self) {
         if self.slots.capacity() <= PLACES_KEPT.max(4 * self.slots.len()) {
             return;
@@ -139,7 +139,7 @@ impl Members {
         self.get(id).is_some_and(|member| !member.gone)
     }
 
-    /// A member that was not heard for `idle`, if there is one at `now`.
+    /// Returns a member that has not been heard for `idle`, if there is one at `now`.
     pub(crate) fn expired(&mut self, now: Instant, idle: Duration) -> Option<MemberId> {
         while let Some(&(indexed, id)) = self.by_silence.first() {
             if indexed + idle > now {
@@ -152,12 +152,12 @@ impl Members {
         None
     }
 
-    /// The earliest time when [`Members::expired`] is worth a call; always after the `now` of the last one.
+    /// Returns when to call [`Members::expired`] next; always after the `now` of its last call.
     pub(crate) fn expiry(&self, idle: Duration) -> Option<Instant> {
         self.by_silence.first().map(|&(indexed, _)| indexed + idle)
     }
 
-    /// The longest silent member of `ip`'s prefix.
+    /// Returns the longest silent member of `ip`'s prefix.
     pub(crate) fn longest_silent_beside(&mut self, ip: IpAddr) -> Option<MemberId> {
         let prefix = Prefix::of(ip);
         loop {
@@ -171,7 +171,7 @@ impl Members {
         }
     }
 
-    /// Puts a member where it belongs in the indices; false if it stood there already.
+    /// Moves a member to where it belongs in the indices; false if it stood there already.
     fn reindex(&mut self, id: MemberId) -> bool {
         let Some(member) = self.slots.get_mut(id.key()) else {
             debug_assert!(false, "indexed but gone");

@@ -1,7 +1,7 @@
 //! Members over the original's text dialect (PROTOCOL 1).
 //!
-//! Owns: who they are (`members`), what comes from them (`intake`), their send buffer (`ring`), who has been sent what of it
-//! (`fanout`), and what new ones are sent of what was said before.
+//! Owns: who the members are (`members`), what comes from them (`intake`), their send buffer (`ring`), which entries each has
+//! been sent (`fanout`), and the earlier entries that new members are sent.
 //! Must not know: sessions.
 //! Driven by: the server.
 
@@ -25,11 +25,11 @@ pub(crate) use intake::Intake;
 use members::Members;
 use ring::Ring;
 
-/// Datagrams of what was said before that wait for a socket before newcomers go without. Chosen: some full replays; it is
-/// no promise.
+/// Datagrams with earlier entries that may wait for a socket; beyond that, newcomers get none. Chosen: a few full replays,
+/// which nobody is promised.
 const HISTORY_MAX: usize = 2048;
 
-/// After so many words in a row that a host is not reached, its member is gone. Chosen: one may be a moment's.
+/// Reports in a row that a host is unreachable, after which its member is removed. Chosen: a single one may be momentary.
 const UNREACHED_MAX: u8 = 3;
 
 /// See the module.
@@ -39,14 +39,14 @@ pub(crate) struct Text {
     pub(crate) ring: Ring,
     /// By socket.
     pub(crate) fanouts: Vec<Fanout>,
-    /// By socket: what was said before and is on its way to new members.
+    /// By socket: earlier entries on their way to new members.
     pub(crate) histories: Vec<Outgoing>,
-    /// Where a line is put together; kept for its memory.
+    /// Where lines are rendered; kept for its memory.
     rendered: String,
 }
 
 impl Text {
-    /// Nobody yet, on `sockets` sockets, of a log whose next entry is `next`.
+    /// Starts without members, on `sockets` sockets, with a log whose next entry is `next`.
     pub(crate) fn new(sockets: usize, next: Seq) -> Self {
         Self {
             members: Members::default(),
@@ -57,7 +57,7 @@ impl Text {
         }
     }
 
-    /// An entry was appended: whoever is here is sent it.
+    /// Adds an appended entry to the send buffer of the members that are here.
     pub(crate) fn append(&mut self, seq: Seq, encoded: &[u8]) {
         if self.members.len() == 0 {
             return self.skip_to(seq + 1);
@@ -68,24 +68,24 @@ impl Text {
                 entry.render(&mut self.rendered);
                 self.ring.append(&self.rendered)
             }
-            // Each number is sent; there is no empty datagram.
+            // Every number is sent, and there is no empty datagram.
             None => self.ring.append("* something that only a newer server can tell"),
         };
     }
 
-    /// Nobody is sent anything before `end`.
+    /// Skips everything before `end`: nobody is sent it.
     pub(crate) fn skip_to(&mut self, end: Seq) {
         self.ring.skip_to(end);
         self.fanouts.iter_mut().for_each(|fanout| fanout.skip_to(end));
     }
 
-    /// It is another log: members stay, and are sent what is said from `next` on.
+    /// Goes on with another log: members stay, and are sent its entries from `next` on.
     pub(crate) fn begin_anew(&mut self, next: Seq) {
         self.ring.skip_to(next);
         self.fanouts.iter_mut().for_each(|fanout| fanout.begin_anew(next));
     }
 
-    /// Gets the next sweep ready, if there is anything to send through the socket.
+    /// Prepares the next sweep. Returns whether there is anything to send through the socket.
     pub(crate) fn advance(&mut self, socket: SocketId) -> bool {
         let more = self.fanouts[socket.0].advance(&self.ring);
         let floor = self.fanouts.iter().map(Fanout::floor).min().unwrap_or_else(|| self.ring.end());
@@ -93,7 +93,7 @@ impl Text {
         more
     }
 
-    /// The author's first entry was appended: it is a member, and is sent `history` of the newest entries before it.
+    /// Gives the author its place when its first entry is appended, and sends it the `history` newest entries before that one.
     pub(crate) fn place(&mut self, author: MemberId, first: Seq, history: usize, window: &Window) {
         if !self.members.is_here(author) {
             return;
@@ -118,8 +118,8 @@ impl Text {
         }
     }
 
-    /// The system says that nothing gets through to `peer`. A member is gone at the first word of a closed port, and at the third
-    /// in a row, without a datagram from it, of a host that is not reached.
+    /// Records that the system cannot reach `peer`. A member is removed at the first report that its port is closed, and at the
+    /// third report that its host is unreachable without a datagram from it in between.
     pub(crate) fn handle_unreachable(&mut self, socket: SocketId, peer: SocketAddr, why: Unreachable, queue: &Queue) {
         let Some(id) = self.members.find(socket, peer) else { return };
         let Some(member) = self.members.get_mut(id) else { return };
@@ -130,7 +130,7 @@ impl Text {
         }
     }
 
-    /// Lets those go that were silent for `idle`.
+    /// Removes members that have been silent for `idle`.
     pub(crate) fn expire(&mut self, now: Instant, idle: Duration, queue: &Queue) {
         while let Some(id) = self.members.expired(now, idle) {
             if let Some(member) = self.members.get(id) {
@@ -140,7 +140,7 @@ impl Text {
         }
     }
 
-    /// Something of the member's is done with.
+    /// Cleans up when an item of the member is finished.
     pub(crate) fn done(&mut self, id: MemberId, queue: &Queue) {
         if !queue.holds(Source::Text(id)) {
             self.members.forget(id);
@@ -148,7 +148,7 @@ impl Text {
         self.remove_if_nothing(id, queue);
     }
 
-    /// Lets a newcomer go whose first datagram came to nothing: it has no cursor, and nothing that would give it one.
+    /// Removes a newcomer whose first datagram was dropped: it has no cursor, and nothing queued that would give it one.
     pub(crate) fn remove_if_nothing(&mut self, id: MemberId, queue: &Queue) {
         if !queue.holds(Source::Text(id)) && self.members.get(id).is_some_and(|member| member.place.is_none()) {
             self.remove(id, queue);

@@ -1,11 +1,11 @@
-//! The send buffer of the members over text: what each of them is sent, as it is sent.
+//! The send buffer of the members over text: the newest entries, as they are sent.
 //!
-//! Owns: the rendered bytes of the newest entries, while there are such members, and their numbers.
-//! Must not know: who has seen what; it is told up to which number entries may be forgotten.
+//! Owns: the rendered bytes of the newest entries, while there are members over text, and their numbers.
+//! Must not know: who has been sent what; it is told up to which number entries may be forgotten.
 //! Driven by: `text` (append, release) and `fanout` (runs).
 //!
-//! Entries lie one behind the other in a ring of bytes, each whole, so that entries of equal length that follow each
-//! other are one slice: what one `UDP_SEGMENT` call carries.
+//! Entries lie one behind the other in a ring of bytes, each of them whole. So consecutive entries of equal length form one
+//! slice, which one `UDP_SEGMENT` call carries.
 //!
 //! ```text
 //!   bytes   |  e7  | e8 |    free    | e4 |    e5    | e6 | - |      (- : left over, no entry is split)
@@ -19,11 +19,11 @@ use std::collections::VecDeque;
 use crate::wire::Seq;
 use crate::wire::text::LINE_MAX;
 
-/// The bytes of the window. Chosen: some thousand lines of a usual length; a sweep over the slowest room that is
-/// served still finds in it what it began with.
+/// The bytes of the window. Chosen: some thousand lines of a usual length; even in the slowest room that is served, a sweep
+/// still finds the entries that it began with.
 pub(crate) const BYTES_MAX: usize = 256 * 1024;
 
-/// The entries of the window. Chosen: with short lines, so that the numbers cost no more than the bytes.
+/// The entries of the window. Chosen: with short lines, the spans take no more memory than the bytes.
 pub(crate) const ENTRIES_MAX: usize = 4096;
 
 /// The most segments one call may carry. Linux: `UDP_MAX_SEGMENTS` was 64 when `UDP_SEGMENT` came (4.18).
@@ -75,7 +75,7 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// An empty window whose next entry gets the number `next`.
+    /// Creates an empty window whose next entry gets the number `next`.
     pub(crate) fn new(next: Seq) -> Self {
         Self {
             bytes: vec![0; BYTES_MAX].into_boxed_slice(),
@@ -86,12 +86,12 @@ impl Ring {
         }
     }
 
-    /// The number that the next entry gets.
+    /// Returns the number that the next entry gets.
     pub(crate) fn end(&self) -> Seq {
         self.first + self.spans.len() as u64
     }
 
-    /// Entries below `floor` may be forgotten when their place is needed. Never moves back.
+    /// Allows entries below `floor` to be forgotten when their place is needed. Never moves back.
     pub(crate) fn release(&mut self, floor: Seq) {
         assert!(floor <= self.end(), "released what is not yet there");
         self.floor = self.floor.max(floor);
@@ -102,7 +102,7 @@ impl Ring {
         self.end().0 - self.floor.0
     }
 
-    /// Nobody is to be sent the next entries up to `end`, nor any before them.
+    /// Skips the numbers up to `end`, and forgets all entries: nobody has to be sent them.
     pub(crate) fn skip_to(&mut self, end: Seq) {
         self.spans.clear();
         self.write = 0;
@@ -110,8 +110,8 @@ impl Ring {
         self.floor = end;
     }
 
-    /// Appends one entry, at most [`LINE_MAX`] long, and gives its number. Forgets released entries as it needs their place: no
-    /// more may be held than fits, which is its caller's to see to.
+    /// Appends one entry, at most [`LINE_MAX`] long, and returns its number. Forgets released entries when it needs their
+    /// place. The caller has to see to it that no more is held than fits.
     pub(crate) fn append(&mut self, line: &str) -> Seq {
         let len = line.len();
         assert!(len <= LINE_MAX, "a line is cut before it comes here");
@@ -134,7 +134,7 @@ impl Ring {
         seq
     }
 
-    /// The longest run of at most `entries_max` entries that begins at `from`; empty at the log's end.
+    /// Returns the longest run of at most `entries_max` entries that begins at `from`; empty at the log's end.
     pub(crate) fn run(&self, from: Seq, entries_max: usize) -> Run {
         let Some(first) = self.span(from) else {
             return Run { start: from, end: from, segment: 0 };
@@ -145,7 +145,7 @@ impl Ring {
         while count < entries_max.min(SEGMENTS_MAX) {
             let Some(span) = self.span(end) else { break };
             let len = usize::from(span.len);
-            // Equal lengths, adjacent in memory, within one datagram's size before it is segmented.
+            // Equal lengths, contiguous in memory, and together no longer than a datagram may be before it is segmented.
             if len > segment || span.offset as usize != at || bytes + len > RUN_BYTES_MAX {
                 break;
             }
@@ -160,7 +160,7 @@ impl Ring {
         Run { start: from, end, segment }
     }
 
-    /// The bytes of the run's entries from `from` on, one behind the other. Empty if `from` is not in the run.
+    /// Returns the bytes of the run's entries from `from` on, one behind the other. Empty if `from` is not in the run.
     pub(crate) fn run_bytes(&self, run: Run, from: Seq) -> &[u8] {
         if from < run.start || from >= run.end {
             return &[];
@@ -187,7 +187,7 @@ impl Ring {
         })
     }
 
-    /// Forgets the entries that lie at `from` or behind it, before the write position goes back to the ring's start.
+    /// Forgets the entries at or behind `from`, before the write position returns to the start of the ring.
     fn forget_from(&mut self, from: usize) {
         while self.spans.front().is_some_and(|span| span.offset as usize >= from) {
             self.forget();

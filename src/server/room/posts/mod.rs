@@ -1,8 +1,8 @@
-//! Who posted what, so that nothing becomes an entry twice (PROTOCOL 2.8).
+//! Who posted what, so that no post becomes an entry twice (PROTOCOL 2.8).
 //!
-//! Owns: for each running client the counters that are settled, under way or held because they came early, and the renames
-//! that it may not have heard of.
-//! Must not know: sessions; an author outlives them, for its client may come back.
+//! Owns: for each running client, the counters that are settled, under way, or held because they came early, and the renames of
+//! which the client may not know the outcome.
+//! Must not know: sessions; an author outlives its session, because its client may come back.
 //! Driven by: the server.
 //!
 //! ```text
@@ -27,15 +27,13 @@ use crate::work::{self, Work};
 
 pub(crate) use plan::{Offer, Offered, Plan};
 
-/// The most bytes that are held of posts which came early, of all authors together. Chosen: of a thousand authors one
-/// long post each.
+/// The most bytes of early posts that are held for all authors together. Chosen: one long post for each of a thousand authors.
 const HELD_BYTES_MAX: usize = 1024 * 1024;
 
-/// Counters from here on are not taken: nobody says so much, and the next one is always a number (PROTOCOL 2.8).
+/// The first counter that is not accepted: nobody posts that often, and adding one never overflows (PROTOCOL 2.8).
 const COUNTER_END: u64 = 1 << 62;
 
-/// How many authors are looked at when one is to be forgotten. Chosen: all but a few of those that are gone have nothing
-/// under way.
+/// How many authors are looked at to find one to forget. Chosen: nearly all authors without a session have nothing under way.
 const LOOKED_AT: usize = 16;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,29 +42,29 @@ struct Record {
     said: bool,
 }
 
-/// A post that never became an entry, and its client knows.
+/// Placeholder for a post that was refused, marked as known to its client.
 const SKIPPED: Record = Record { outcome: Some(Outcome::Refused(Refusal::Full)), said: true };
 
 /// One running client.
 #[derive(Debug)]
 pub(crate) struct Author {
     name: (Who, Instance),
-    /// All that it ever posted in this log is known.
+    /// Whether all that it ever posted in this log is known.
     remembered: bool,
     base: u64,
     next: u64,
-    /// Of the counters from `base` to `next`.
+    /// The records of the counters from `base` to `next`.
     posts: VecDeque<Record>,
     held: BTreeMap<u64, (PostKind, Box<str>)>,
-    /// Posts from this one on came in the session that it has: what became of them it can only know from us.
+    /// Posts from this counter on came in the current session, so the client can learn their outcome only from us.
     session_from: u64,
-    /// Renames that were not refused and that its client may not have heard of, in the order of their counters.
+    /// Renames that were not refused and of which the client may not know the outcome, in the order of their counters.
     renames: VecDeque<Rename>,
     /// When it last had a session; `None` while it has one.
     gone: Option<Instant>,
 }
 
-/// A rename under way or accepted.
+/// A rename that is under way or accepted.
 #[derive(Clone, Debug)]
 struct Rename {
     counter: u64,
@@ -80,7 +78,8 @@ impl Author {
         self.remembered
     }
 
-    /// What is settled and has not been said, each to be marked as said if `say` says it. Stops where it does not.
+    /// Passes each outcome that was not sent yet to `say`, and marks it as sent if `say` returns true. Stops at the first
+    /// false.
     pub(crate) fn say(&mut self, mut say: impl FnMut(u64, Outcome) -> bool) -> bool {
         let mut any = false;
         for (counter, post) in (self.base..).zip(&mut self.posts).filter(|(_, post)| !post.said) {
@@ -94,29 +93,29 @@ impl Author {
         any
     }
 
-    /// Whether there is anything to say.
+    /// Whether any outcome is still to be sent.
     pub(crate) fn has_news(&self) -> bool {
         self.posts.iter().any(|post| !post.said && post.outcome.is_some())
     }
 
-    /// What the client is called that was called `nick` when it last heard of it (PROTOCOL 2.10).
+    /// Returns the current nick of a client that last knew itself as `nick` (PROTOCOL 2.10).
     pub(crate) fn renamed(&self, nick: &Nick) -> Nick {
         self.renames
             .iter()
             .fold(nick.clone(), |nick, rename| if rename.from == nick { rename.to.clone() } else { nick })
     }
 
-    /// Below which counter all is settled, if its client says that all below `settled_below` is.
+    /// Returns the counter below which everything is settled, if the client says that everything below `settled_below` is.
     ///
     /// # Errors
-    /// It says so of a post of this session that is under way: that cannot be.
+    /// The client says so of a post of this session that is still under way, which it cannot know.
     fn floor(&self, settled_below: u64) -> Result<u64, Broken> {
         work::did(Work::Scanned, self.posts.len());
         let below = (self.base..settled_below).zip(&self.posts);
         let under_way = below.into_iter().find(|(_, post)| post.outcome.is_none()).map(|(counter, _)| counter);
         match under_way {
             Some(counter) if counter >= self.session_from => Err(Broken),
-            // Of a session before, of which the client gave up what it did not hear.
+            // It is of an earlier session: the client gave up waiting for its outcome.
             Some(counter) => Ok(counter),
             None => Ok(settled_below.max(self.base)),
         }
@@ -130,8 +129,8 @@ impl Author {
         self.posts.get_mut(usize::try_from(counter.checked_sub(self.base)?).ok()?)
     }
 
-    /// Forgets the last posts as far as they were refused: a client that did not hear that, or is another one with the same
-    /// instance, may say them again, and they come behind all that became entries.
+    /// Forgets the refusals among the last posts: a client that missed a refusal, or another run with the same instance, may
+    /// post them again. They are ordered after all posts that became entries.
     pub(crate) fn reopen(&mut self) {
         while matches!(self.posts.back(), Some(Record { outcome: Some(Outcome::Refused(_)), .. })) {
             self.posts.pop_back();
@@ -140,7 +139,7 @@ impl Author {
         self.session_from = self.next;
     }
 
-    /// What was said is lost, or the client that heard it: all of it is to be said again.
+    /// Marks all outcomes as not sent: the packet that had them was lost, or the client that got them is gone.
     pub(crate) fn say_again(&mut self) {
         self.posts.iter_mut().for_each(|post| post.said = false);
     }
@@ -151,25 +150,25 @@ impl Author {
 pub(crate) struct Posts {
     authors: Slab<Author>,
     by_name: BTreeMap<(Who, Instance), AuthorId>,
-    /// Those without a session, by when they last had one, or were last looked at in vain.
+    /// Authors without a session, by when they last had one or were last looked at without being forgotten.
     gone: BTreeSet<(Instant, AuthorId)>,
     held_bytes: usize,
-    /// Somebody has been forgotten, so that an unknown name may be a forgotten one.
+    /// An author has been forgotten, so an unknown name may be a forgotten one.
     forgot: bool,
 }
 
 impl Posts {
-    /// None yet; of an author that is not known something may be in the log, if `forgot`.
+    /// Starts without authors. If `forgot`, the log may have posts of unknown authors.
     pub(crate) fn new(forgot: bool) -> Self {
         Self { forgot, ..Self::default() }
     }
 
-    /// The author of that name, if it is known.
+    /// Returns the author of that name, if it is known.
     pub(crate) fn find(&self, who: Who, instance: Instance) -> Option<AuthorId> {
         self.by_name.get(&(who, instance)).copied()
     }
 
-    /// The author of that name, new if need be.
+    /// Returns the author of that name, and creates it if necessary.
     pub(crate) fn find_or_insert(&mut self, who: Who, instance: Instance) -> AuthorId {
         if let Some(id) = self.find(who, instance) {
             return id;
@@ -200,25 +199,25 @@ impl Posts {
         self.authors.get_mut(id.key())
     }
 
-    /// How many there are.
+    /// How many authors there are.
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// The author has a session, or has none any more since `gone`.
+    /// Sets since when the author has had no session, or `None` if it has one.
     pub(crate) fn set_gone(&mut self, id: AuthorId, gone: Option<Instant>) {
         let Some(author) = self.authors.get_mut(id.key()) else { return };
         if let Some(before) = std::mem::replace(&mut author.gone, gone) {
             self.gone.remove(&(before, id));
         }
         self.gone.extend(gone.map(|at| (at, id)));
-        // A client that comes back says it again.
+        // A client that comes back resends them.
         let held = std::mem::take(&mut author.held);
         self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
     }
 
-    /// Forgets the author that has been without a session for longest, of those of which `is_free` says that nothing is
-    /// under way. Looks at a few of them only; those that it cannot forget have their turn again when the others had.
+    /// Forgets the author that has been without a session for longest, of those that have nothing under way, as `is_free` says.
+    /// Looks at [`LOOKED_AT`] of them at most, and moves those that it cannot forget behind all others.
     pub(crate) fn forget_longest_gone(&mut self, now: Instant, is_free: impl Fn(AuthorId, Who) -> bool) {
         for _ in 0..LOOKED_AT {
             let Some(&(at, id)) = self.gone.first() else { return };
@@ -245,17 +244,17 @@ impl Posts {
         }
     }
 
-    /// What the log says of an author was looked up. Returns whether all that it ever posted is known now.
+    /// Records what the log has of an author. Returns whether all that it ever posted is known now.
     pub(crate) fn learn(&mut self, id: AuthorId, known: &Known) -> bool {
         if self.get(id).is_some_and(|author| !author.remembered && author.posts.is_empty()) {
             if let (false, Some(author), Some(&(first, _))) = (known.is_all, self.get_mut(id), known.posts.first()) {
-                // What was before that is not known, and nobody is to be told that it was refused.
+                // Earlier posts are not known, and the client must not learn that they were refused.
                 author.base = first;
                 author.next = first;
             }
             known.posts.iter().for_each(|&(counter, seq)| self.recall(id, counter, seq));
             if let Some(author) = self.get_mut(id) {
-                // What is older than the oldest of so many was settled long ago.
+                // Anything older than the oldest of 64 posts was settled long ago.
                 author.remembered = known.is_all || known.posts.len() as u64 >= POSTS_MAX;
                 author.session_from = author.next;
                 author.say_again();
@@ -264,11 +263,11 @@ impl Posts {
         self.get(id).is_some_and(Author::is_remembered)
     }
 
-    /// The log has this post of the author's already.
+    /// Records a post of the author that the log has already.
     fn recall(&mut self, id: AuthorId, counter: u64, seq: Seq) {
         let Some(author) = self.get_mut(id) else { return };
-        // What is missing between was refused, for an author's posts are committed in order. What the log says of others is
-        // left alone: it comes from a file.
+        // Missing counters in between were refused, for an author's posts are committed in order. Counters that break this
+        // order are ignored: the log comes from a file.
         if counter < author.next || counter >= COUNTER_END {
             return ::log::warn!("the log has post {counter} of an instance behind post {}: not recalled", author.next);
         }
@@ -282,7 +281,7 @@ impl Posts {
         author.base = author.next - author.posts.len() as u64;
     }
 
-    /// The client knows what became of all posts below: they need not be remembered.
+    /// Forgets the posts below `settled_below`: the client knows their outcomes.
     pub(crate) fn confirm(&mut self, id: AuthorId, settled_below: u64) {
         let Some(author) = self.authors.get_mut(id.key()) else { return };
         while author.base < settled_below
@@ -312,10 +311,10 @@ impl Posts {
         }
     }
 
-    /// The next post is being drafted.
+    /// Records that the post is being drafted.
     ///
     /// # Errors
-    /// It was before, or is too far ahead to be one that is missing: the session's own state is at fault.
+    /// It was drafted before, or is too far ahead for the ones in between to be missing: the session's own state is at fault.
     pub(crate) fn draft(&mut self, id: AuthorId, counter: u64) -> Result<(), Broken> {
         let Some(author) = self.get_mut(id) else { return Ok(()) };
         let missing = counter.checked_sub(author.next).ok_or(Broken)?;
@@ -336,14 +335,14 @@ impl Posts {
         author.post(rename.counter).is_some_and(|post| post.outcome.is_none())
     }
 
-    /// The post is a rename, and is not refused so far.
+    /// Records that the post is a rename, not refused so far.
     pub(crate) fn rename(&mut self, id: AuthorId, counter: u64, from: Nick, to: Nick) {
         if let Some(author) = self.get_mut(id) {
             author.renames.push_back(Rename { counter, from, to });
         }
     }
 
-    /// The next post, if it is held.
+    /// Takes the next post out, if it is held.
     pub(crate) fn unhold(&mut self, id: AuthorId) -> Option<(u64, (PostKind, Box<str>))> {
         let author = self.get_mut(id)?;
         let next = author.next;
@@ -352,7 +351,7 @@ impl Posts {
         Some((next, (kind, text)))
     }
 
-    /// This became of the post.
+    /// Records the outcome of the post.
     pub(crate) fn settle(&mut self, id: AuthorId, counter: u64, outcome: Outcome) {
         if let (Outcome::Refused(_), Some(author)) = (outcome, self.get_mut(id)) {
             author.renames.retain(|rename| rename.counter != counter);
@@ -366,8 +365,8 @@ impl Posts {
         }
     }
 
-    /// The log has a post of the author's that was made another way than through this server: it is settled, and so is what was
-    /// before it.
+    /// Records that the log has a post of the author that did not come through this server: it is settled, and missing ones
+    /// before it were refused.
     pub(crate) fn append(&mut self, who: Who, post: PostId, seq: Seq) {
         let Some(id) = self.find(who, post.instance) else { return };
         if self.get(id).is_some_and(|author| post.counter >= author.next) {
@@ -377,7 +376,7 @@ impl Posts {
         }
     }
 
-    /// What became of the post is to be said again, if it is known.
+    /// Marks the outcome of the post, if it is known, to be sent again.
     pub(crate) fn repeat(&mut self, id: AuthorId, counter: u64) {
         if let Some(post) = self.get_mut(id).and_then(|author| author.post_mut(counter)) {
             post.said = false;
@@ -442,7 +441,7 @@ mod tests {
         assert_eq!(posts.offer(id, 1, 1, 1, &Plan::default()), Err(Broken));
         posts.settle(id, 0, Outcome::Accepted(Seq(7)));
         assert_eq!(posts.offer(id, 1 << 61, 1 << 61, 1, &Plan::default()), Ok(Offer::Next), "it knows");
-        // A session later it may have given up what it did not hear of: it is taken at its word when that is settled.
+        // In a later session the client may have given up on it; when the post is settled, the client is taken at its word.
         let (mut posts, id) = author();
         posts.draft(id, 0).unwrap();
         posts.get_mut(id).unwrap().reopen();
@@ -522,7 +521,7 @@ mod tests {
                 take(&mut offered, id, (counter, settled_below), offer)
             });
             match plan(&planned, id, &packet) {
-                // It may be stricter: it ends whoever says that something is settled that is in the packet.
+                // The plan may be stricter: it ends a session that claims a post of the same packet to be settled.
                 Err(Broken) => {}
                 Ok(plan) => {
                     for post in &plan.posts {

@@ -1,7 +1,7 @@
-//! What the posts of a packet would do, before any of them is taken (PROTOCOL 2.8).
+//! Decides what to do with the posts of a packet before any of them is accepted (PROTOCOL 2.8).
 //!
-//! Owns: the plan of one packet, which is taken whole or not at all.
-//! Must not know: sessions, the queue, and how much is allowed.
+//! Owns: the plan of one packet, which is accepted whole or not at all.
+//! Must not know: sessions, the queue, rate limits.
 //! Driven by: the sessions' intake, post by post.
 
 use arrayvec::ArrayVec;
@@ -12,25 +12,25 @@ use crate::wire::frame::PostKind;
 use crate::wire::limits::POSTS_MAX;
 use crate::work::{self, Work};
 
-/// The most posts of a packet (PROTOCOL 2.6).
+/// The most posts in a packet (PROTOCOL 2.6).
 const PLANNED_MAX: usize = 64;
 
 const _: () = assert!(PLANNED_MAX as u64 == POSTS_MAX);
 
-/// What is to be done with a post.
+/// What to do with a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// It came before; what becomes of it is said again.
+    /// It came before: its outcome is repeated.
     Known,
     /// It is the next one.
     Next,
-    /// Others come before it.
+    /// Earlier posts are still missing.
     Early,
     /// There is no place for it now.
     NoPlace,
 }
 
-/// A post that came in.
+/// A post as it came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offered<'a> {
     pub(crate) counter: u64,
@@ -40,28 +40,28 @@ pub(crate) struct Offered<'a> {
     pub(crate) offer: Offer,
 }
 
-/// What is to be done with the posts of a packet, if all of it is.
+/// What to do with the posts of a packet, if all of them are accepted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan<'a> {
     pub(crate) posts: ArrayVec<Offered<'a>, PLANNED_MAX>,
-    /// How many of them are new, how long these are, and the lowest counter of them.
+    /// The number of new posts, their length in bytes, and their lowest counter.
     pub(crate) new: u32,
     pub(crate) bytes: usize,
     lowest_new: Option<u64>,
-    /// There is no place for one of them: none is to be taken.
+    /// At least one post has no place, so none may be accepted.
     pub(crate) has_no_place: bool,
-    /// The most that the client says is settled, with the author's floor there, looked up once for all that repeat it.
+    /// The highest `settled_below` of the packet, with the author's floor for it, looked up once for all posts that repeat it.
     floor: Option<(u64, u64)>,
-    /// Which post is next when these are taken, and which comes behind all that are new.
+    /// The author's next counter, and the counter behind all new posts, once the planned posts are accepted.
     next: u64,
     end: u64,
 }
 
 impl Posts {
-    /// Adds a post to what is planned of its packet. Nothing changes.
+    /// Adds a post to the plan of its packet. Changes nothing else.
     ///
     /// # Errors
-    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
+    /// No conforming client sends such a post (PROTOCOL 2.8).
     pub(crate) fn plan<'a>(
         &self,
         id: AuthorId,
@@ -70,7 +70,7 @@ impl Posts {
         kind: PostKind,
         text: &'a str,
     ) -> Result<(), Broken> {
-        // What comes in this packet cannot be known to be settled.
+        // The client cannot know yet that a post of this packet is settled.
         if plan.lowest_new.is_some_and(|lowest| lowest < settled_below) {
             return Err(Broken);
         }
@@ -82,7 +82,7 @@ impl Posts {
             work::did(Work::Scanned, plan.posts.len());
             let is_planned = |planned: &Offered<'_>| planned.counter == counter && planned.offer != Offer::Known;
             if plan.posts.iter().any(is_planned) {
-                // It is in the packet twice.
+                // The packet has it twice.
                 offer = Offer::Known;
             }
         }
@@ -103,11 +103,11 @@ impl Posts {
         plan.posts.try_push(offered).map_err(|_| Broken)
     }
 
-    /// What to do with the post `counter` of an author that knows all below `settled_below` to be settled, if `bytes` of
-    /// text would be held with it, and what is planned comes in front of it.
+    /// Returns what to do with the post `counter` of an author that knows everything below `settled_below` to be settled, if
+    /// `bytes` of text would be held with it and the planned posts go first.
     ///
     /// # Errors
-    /// No client that keeps to the protocol says that (PROTOCOL 2.8).
+    /// No conforming client sends such a post (PROTOCOL 2.8).
     pub(crate) fn offer(
         &self,
         id: AuthorId,
@@ -120,7 +120,7 @@ impl Posts {
         if counter >= COUNTER_END || settled_below > counter {
             return Err(Broken);
         }
-        // What the client knows to be settled is, also where this log knows nothing of it.
+        // A post that the client knows to be settled is settled, even if this log knows nothing of it.
         let floor = plan.floor.map_or_else(|| author.floor(settled_below), |(_, floor)| Ok(floor))?;
         let next = author.next.max(floor).max(plan.next);
         if counter < next || author.held.contains_key(&counter) {
