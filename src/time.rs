@@ -1,7 +1,7 @@
-//! Time as the core knows it: a number handed in by whoever drives it.
+//! Time as the core knows it: a number that its driver hands in.
 //!
 //! Owns: [`Instant`], a point on the driver's monotonic clock.
-//! Must not know: any real clock. The loop reads one in `net`, tests and the simulator count their own.
+//! Must not know: any real clock. The loop reads one in `net`; tests and the simulator count their own.
 //! Driven by: nobody; it is a value.
 
 use std::fmt;
@@ -18,12 +18,12 @@ impl Instant {
     /// The driver's beginning.
     pub const ZERO: Self = Self { nanos: 0 };
 
-    /// The instant `millis` milliseconds after [`Instant::ZERO`].
+    /// Returns the instant `millis` milliseconds after [`Instant::ZERO`].
     pub const fn from_millis(millis: u64) -> Self {
         Self { nanos: millis * 1_000_000 }
     }
 
-    /// How long `self` is after `earlier`; zero if it is before.
+    /// Returns how long `self` is after `earlier`; zero if it is before.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.nanos.saturating_sub(earlier.nanos))
     }

@@ -1,9 +1,9 @@
-//! What the core has done, so that the simulator can hold every datagram to what it may cost.
+//! Counts what the core does, so that the simulator can limit what each datagram may cost.
 //!
 //! Owns: the kinds of work, and how much of each was done in this thread. Without the feature `adversary`, which only the
 //! project's own tests turn on, counting does nothing and nothing of this is in the program.
-//! Must not know: who may do how much; that stands in `adversary`.
-//! Driven by: whatever works; read by the structured adversary.
+//! Must not know: the limits; `adversary` has them.
+//! Driven by: the code that does the work; read by the structured adversary.
 
 /// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ std::thread_local! {
     static DONE: std::cell::Cell<[u64; Work::ALL.len()]> = const { std::cell::Cell::new([0; Work::ALL.len()]) };
 }
 
-/// So much of that was done.
+/// Counts `much` more work of that kind.
 #[cfg(feature = "adversary")]
 pub(crate) fn did(work: Work, much: usize) {
     let mut done = DONE.get();
@@ -36,11 +36,11 @@ pub(crate) fn did(work: Work, much: usize) {
     DONE.set(done);
 }
 
-/// So much of that was done: nobody counts.
+/// Does nothing: nobody counts.
 #[cfg(not(feature = "adversary"))]
 pub(crate) const fn did(_: Work, _: usize) {}
 
-/// What was done in this thread since the last call, by kind.
+/// Returns the work done in this thread since the last call, by kind.
 #[cfg(feature = "adversary")]
 pub fn take() -> [u64; Work::ALL.len()] {
     DONE.take()

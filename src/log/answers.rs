@@ -1,8 +1,8 @@
-//! What a backend has to tell, in order.
+//! The outcomes that a backend has for the server, in order.
 //!
-//! Owns: the bytes of entries that are appended and not yet told, one behind the other in memory that is used again; what became
-//! of the turn's drafts.
-//! Must not know: how they are appended.
+//! Owns: the bytes of entries that are appended and not reported yet, one behind the other in memory that is reused; the
+//! outcomes of the turn's drafts.
+//! Must not know: how entries are appended.
 //! Driven by: the backends.
 
 use std::collections::VecDeque;
@@ -42,17 +42,17 @@ enum Told {
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     arena: Vec<u8>,
-    /// Of this turn, of which it is not known yet whether they are appended.
+    /// The entries of this turn, which may not be appended yet.
     turn: Vec<Written>,
     told: VecDeque<Told>,
 }
 
 impl Answers {
-    /// Encodes a draft's entries for the turn, the first as `next`, and hands each over as it is kept. Returns the number behind
+    /// Encodes a draft's entries for the turn, numbered from `next` on, and passes each to `keep`. Returns the number behind
     /// the last.
     ///
     /// # Errors
-    /// What `keep` says.
+    /// The first error of `keep`.
     pub(crate) fn write<E>(
         &mut self,
         draft: &Draft<'_>,
@@ -81,18 +81,18 @@ impl Answers {
         kept.map(|()| next)
     }
 
-    /// A draft of the turn will come to nothing, and with it the turn.
+    /// Adds a draft to a turn that has failed and will be rejected.
     pub(crate) fn write_nothing(&mut self, draft: DraftId) {
         let (seq, at) = (Seq(0), Timestamp(0));
         self.turn.push(Written { seq, at, post: None, draft: Some(draft), is_last: true, bytes: 0..0 });
     }
 
-    /// What the turn wrote is appended.
+    /// Reports the entries of the turn as appended.
     pub(crate) fn append_turn(&mut self) {
         self.told.extend(self.turn.drain(..).map(Told::Appended));
     }
 
-    /// All of the turn is rejected.
+    /// Reports all drafts of the turn as rejected.
     pub(crate) fn reject_turn(&mut self, why: Rejection) {
         let mut last = None;
         for draft in self.turn.drain(..).filter_map(|written| written.draft) {
@@ -102,7 +102,7 @@ impl Answers {
         }
     }
 
-    /// An entry is appended that was kept elsewhere.
+    /// Reports an entry as appended whose bytes were kept elsewhere.
     pub(crate) fn push_appended(&mut self, written: &Appended<'_>) {
         if self.told.is_empty() && self.turn.is_empty() {
             self.arena.clear();
@@ -133,7 +133,7 @@ impl Answers {
         self.told.push_back(Told::Truncated(oldest));
     }
 
-    /// It is another log: what was to be told of the one before is not any more.
+    /// Reports another log, and forgets what was still to be reported of the one before.
     pub(crate) fn push_new_log(&mut self, opening: Opening) {
         self.turn.clear();
         self.told.clear();
@@ -144,7 +144,7 @@ impl Answers {
         self.told.push_back(Told::State(state));
     }
 
-    /// The next thing to tell.
+    /// Returns the next outcome.
     pub(crate) fn poll(&mut self) -> Option<Outcome<'_>> {
         Some(match self.told.pop_front()? {
             Told::Appended(Written { seq, at, post, draft, is_last, bytes }) => {

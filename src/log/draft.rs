@@ -1,35 +1,35 @@
-//! What is to become entries.
+//! Drafts of entries.
 //!
 //! Owns: [`Draft`], [`DraftId`], [`Rejection`].
-//! Must not know: who wants it in the log, where a log is kept.
+//! Must not know: who wants them in the log, where a log is stored.
 //! Driven by: the server (which submits drafts) and the backends (which append them).
 
 use crate::wire::entry::Entry;
 use crate::wire::{PostId, Refusal, Timestamp, Who, text};
 
-/// Names one draft until the backend has answered for it.
+/// The id of a draft, until the backend has answered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DraftId(pub u64);
 
-/// What somebody wants in the log, not yet appended.
+/// Something that is to become one or more entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
-    /// Its name in the answer.
+    /// Its id in the answer.
     pub id: DraftId,
-    /// Whose it is: the drafts of one source keep their order, whatever happens to those of others.
+    /// Its source: the drafts of one source keep their order, whatever happens to those of others.
     pub source: u64,
-    /// What is to be kept; a text line as a whole, before it is cut into entries.
+    /// The entry to store; a text line as a whole, before it is cut into entries.
     pub entry: Entry<'a>,
-    /// How much of a text line each further part begins with again, in bytes.
+    /// How many bytes from the beginning of a text line are repeated at the beginning of each further part.
     pub prefix_len: usize,
-    /// Whose post it is and which, if it is one, to be kept with the entry: it is never appended twice (PROTOCOL 2.8).
+    /// Its author and post, if it is one; stored with the entry, so that the post is never appended twice (PROTOCOL 2.8).
     pub post: Option<(Who, PostId)>,
-    /// When it was asked for. A backend appends it with this time, or with that of the newest entry if that is later.
+    /// When it was requested. A backend appends it with this time, or with that of the newest entry if that is later.
     pub at: Timestamp,
 }
 
 impl Draft<'_> {
-    /// Hands over each of its entries in order, and whether it is the last.
+    /// Passes each of its entries to `each`, in order, and whether it is the last.
     pub fn for_each(&self, mut each: impl FnMut(&Entry<'_>, bool)) {
         let Entry::Line { text: line } = self.entry else { return each(&self.entry, true) };
         let parts = text::cut(line, &line[..self.prefix_len]);
@@ -56,9 +56,9 @@ pub enum Rejection {
     Full,
     /// The backend cannot write.
     Unwritable,
-    /// What the backend wrote is damaged.
+    /// The stored log is damaged.
     Damaged,
-    /// What the backend wrote is gone.
+    /// The stored log is gone.
     Gone,
 }
 

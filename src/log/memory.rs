@@ -1,6 +1,6 @@
 //! The log in memory only: nothing outlives the server.
 //!
-//! Owns: the numbers. The entries themselves are in the server's window, and nowhere else.
+//! Owns: the numbers. The entries themselves are in the server's window only.
 //! Must not know: what the entries say.
 //! Driven by: the server, through [`Store`].
 
@@ -13,7 +13,7 @@ use super::store::{Known, Opening, Outcome, Request, Store};
 use crate::wire::frame::GapReason;
 use crate::wire::{LogId, Seq, Timestamp};
 
-/// Appends everything at once.
+/// A backend that appends everything at once.
 #[derive(Debug)]
 pub struct Memory {
     id: LogId,
@@ -23,7 +23,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty log of that name.
+    /// Creates an empty log with that id.
     pub fn new(id: LogId) -> Self {
         Self { id, next: Seq(0), newest: Timestamp::default(), answers: Answers::default() }
     }
@@ -45,7 +45,7 @@ impl Store for Memory {
     }
 
     fn request(&mut self, request: &Request) {
-        // Nobody asks a log that says that it reads nothing back.
+        // Nobody asks a log that cannot read anything back.
         match *request {
             Request::Page { id, from, to } => {
                 let mut page = Page::new(from);

@@ -1,4 +1,4 @@
-//! The room's log: what is to become an entry, what the server has of it in memory, and where it is kept.
+//! The room's log: drafts of entries, the part of the log in memory, and where it is stored.
 //!
 //! Owns: drafts (`draft`), pages of encoded entries (`page`), the window in memory (`window`), the contract of backends
 //! (`store`), what backends have in common (`answers`), and the backends.

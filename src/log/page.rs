@@ -1,7 +1,7 @@
-//! A page of the log: encoded entries that follow each other, with holes where some are gone.
+//! A page of the log: consecutive encoded entries, with holes where some are gone.
 //!
-//! Owns: [`Page`], the one place that keeps encoded entries and writes runs of them into packets; [`PAGE`], how many a page
-//! has.
+//! Owns: [`Page`], the one place that keeps encoded entries and writes runs of them into packets; [`PAGE`], the number of
+//! entries of a page.
 //! Must not know: who reads it, where it comes from.
 //! Driven by: `window`, backends (which fill pages that are read back) and the server (which sends from them).
 
@@ -9,7 +9,7 @@ use crate::wire::Seq;
 use crate::wire::entry::{ENTRY_MAX, Entry};
 use crate::wire::frame::{GapReason, Writer};
 
-/// The numbers of a page. Chosen: reading it holds the room up for a fraction of a millisecond, and it fills several packets.
+/// The numbers on a page. Chosen: reading it holds the room up for a fraction of a millisecond, and it fills several packets.
 pub const PAGE: u64 = 128;
 
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ enum Place {
     Missing(GapReason),
 }
 
-/// Entries that follow each other; see the module.
+/// Consecutive entries; see the module.
 #[derive(Debug)]
 pub struct Page {
     first: Seq,
@@ -28,29 +28,29 @@ pub struct Page {
 }
 
 impl Page {
-    /// The first number of the page that `seq` is on.
+    /// Returns the first number of the page that `seq` is on.
     pub const fn start_of(seq: Seq) -> Seq {
         Seq(seq.0 - seq.0 % PAGE)
     }
 
-    /// Without entries; the first will be `first`.
+    /// Creates a page without entries, whose first number will be `first`.
     pub const fn new(first: Seq) -> Self {
         Self { first, framed: Vec::new(), places: Vec::new() }
     }
 
-    /// Makes it an empty page whose first entry will be `first`, in the same memory.
+    /// Empties the page, and makes `first` its first number, in the same memory.
     pub fn reset(&mut self, first: Seq) {
         self.first = first;
         self.framed.clear();
         self.places.clear();
     }
 
-    /// Its first number.
+    /// Returns its first number.
     pub const fn first(&self) -> Seq {
         self.first
     }
 
-    /// The number behind its last one.
+    /// Returns the number behind its last one.
     pub fn end(&self) -> Seq {
         self.first + self.places.len() as u64
     }
@@ -65,7 +65,7 @@ impl Page {
         self.places.is_empty()
     }
 
-    /// Adds an entry, as it is encoded. One that is longer than entries are is none, and cannot be read.
+    /// Adds an encoded entry. One that is longer than an entry can be is none, and counts as unreadable.
     pub fn push(&mut self, encoded: &[u8]) {
         let offset = self.framed.len();
         if encoded.len() <= ENTRY_MAX {
@@ -78,7 +78,7 @@ impl Page {
         });
     }
 
-    /// Adds numbers up to `to` that no entry comes for.
+    /// Adds numbers up to `to` that have no entries, and why.
     pub fn skip_to(&mut self, to: Seq, why: GapReason) {
         while self.end() < to {
             self.places.push(Place::Missing(why));
@@ -94,7 +94,7 @@ impl Page {
         self.places.get(usize::try_from(seq.0.checked_sub(self.first.0)?).ok()?).copied()
     }
 
-    /// The entry of that number, encoded, if it is there.
+    /// Returns the encoded entry with that number, if there is one.
     pub fn entry(&self, seq: Seq) -> Option<&[u8]> {
         let Some(Place::At { offset, len }) = self.place(seq) else { return None };
         let framed = &self.framed[offset as usize..offset as usize + usize::from(len)];
@@ -102,7 +102,7 @@ impl Page {
         framed.get(head..)
     }
 
-    /// The end of what is missing from `from` on, before `to`, and why; `None` if an entry is there.
+    /// Returns the end of the hole that begins at `from`, at most `to`, and its reason; `None` if there is none.
     pub fn missing(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
         let Some(Place::Missing(why)) = self.place(from) else { return None };
         let mut end = from;
@@ -112,8 +112,8 @@ impl Page {
         Some((end, why))
     }
 
-    /// The end of what says that people joined or left from `from` on, before `to`, and what that was; `None` if there are not
-    /// several.
+    /// Returns the end of the consecutive joins and leaves from `from` on, before `to`, and whether they were joins, leaves or
+    /// both; `None` if there are fewer than two.
     pub fn people(&self, from: Seq, to: Seq) -> Option<(Seq, GapReason)> {
         let what = |seq| self.entry(seq).and_then(|entry| Entry::begins_presence(*entry.first()?));
         let first = what(from)?;
@@ -127,7 +127,7 @@ impl Page {
         (end > from + 1).then_some((end, all))
     }
 
-    /// Where the first of several that say that people joined or left is, from `from` on and before `to`; else `to`.
+    /// Returns the number of the first of several consecutive joins and leaves, from `from` on and before `to`; else `to`.
     pub fn first_people(&self, from: Seq, to: Seq) -> Seq {
         let mut at = from;
         while at < to && at < self.end() && self.people(at, to.min(at + 2)).is_none() {
@@ -136,7 +136,7 @@ impl Page {
         if at < self.end() { at } else { to }
     }
 
-    /// Writes the entries from `from` up to `to`, as many as fit; returns the number behind the last.
+    /// Writes as many of the entries from `from` up to `to` as fit; returns the number behind the last.
     pub fn write(&self, from: Seq, to: Seq, writer: &mut Writer) -> Seq {
         let Some(Place::At { offset, .. }) = self.place(from) else { return from };
         let (aim, place_for_one) = writer.entries_place(from);

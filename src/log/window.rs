@@ -1,9 +1,9 @@
-//! What the server has of the log in memory.
+//! The part of the log that the server has in memory.
 //!
-//! Owns: the newest pages, which follow each other up to the log's end and stay as long as their number of bytes allows; older
+//! Owns: the newest pages, which are consecutive up to the log's end and stay as long as their limit in bytes allows; older
 //! pages that were read back, as long as somebody waits for them or there is place.
-//! Must not know: who reads them, how they are read back.
-//! Driven by: the server: what is appended, what was read, what became of the log ([`super::Outcome`]).
+//! Must not know: who reads the entries, how pages are read back.
+//! Driven by: the server, with what is appended, what was read, and what happens to the log ([`super::Outcome`]).
 //!
 //! ```text
 //!   gone  |  read back: [256..384)  [1024..1152)  |  newest: [5376..5504) [5504..5610)
@@ -18,7 +18,7 @@ use crate::wire::entry::Entry;
 use crate::wire::frame::{Frame, GapReason, History, Writer};
 use crate::wire::{Seq, Timestamp};
 
-/// Pages read back that are kept. Chosen: enough for many who come back at once to find each other's; some MiB at the most.
+/// Pages read back that are kept. Chosen: enough for many members that come back at once to share them; some MiB at the most.
 const READ_BACK_MAX: usize = 32;
 
 /// A page that was read back.
@@ -34,47 +34,47 @@ struct ReadBack {
 pub struct Window {
     newest: VecDeque<Page>,
     end: Seq,
-    /// Of the newest, and how many may be kept; of the last page, more.
+    /// The length of the newest pages, and its limit, which the last page may exceed.
     bytes: usize,
     bytes_max: usize,
-    /// So many of the newest entries are kept however long they are.
+    /// How many of the newest entries are kept, however long they are.
     entries_min: u64,
     read_back: VecDeque<ReadBack>,
-    /// The oldest entry that can be read back; `None`: nothing can.
+    /// The oldest entry that can be read back; `None` if none can.
     oldest: Option<Seq>,
-    /// A page that was dropped, for its memory.
+    /// A page that was dropped, kept for its memory.
     spare: Option<Page>,
 }
 
 impl Window {
-    /// Nothing yet of a log whose next entry is `next`. Keeps some `bytes_max` of the newest entries, and `entries_min` of them
-    /// whatever that takes. Older ones can be read back from `oldest` on, if at all.
+    /// Creates an empty window of a log whose next entry is `next`. It keeps about `bytes_max` bytes of the newest entries, and
+    /// `entries_min` of them however long they are. Older ones can be read back from `oldest` on, if at all.
     pub fn new(next: Seq, oldest: Option<Seq>, bytes_max: usize, entries_min: u64) -> Self {
         let (newest, read_back) = (VecDeque::new(), VecDeque::new());
         Self { newest, end: next, bytes: 0, bytes_max, entries_min, read_back, oldest, spare: None }
     }
 
-    /// The number that the next entry gets.
+    /// Returns the number that the next entry gets.
     pub const fn end(&self) -> Seq {
         self.end
     }
 
-    /// The number of the oldest of the newest entries.
+    /// Returns the number of the first entry on the newest pages.
     pub fn first(&self) -> Seq {
         self.newest.front().map_or(self.end, Page::first)
     }
 
-    /// The number of the oldest entry that there still is.
+    /// Returns the number of the oldest entry that still exists.
     pub fn oldest(&self) -> Seq {
         self.oldest.unwrap_or_else(|| self.first())
     }
 
-    /// Whether the backend reads back what it has.
+    /// Whether the backend can read entries back.
     pub const fn reads_back(&self) -> bool {
         self.oldest.is_some()
     }
 
-    /// An entry was appended: `encoded` is copied.
+    /// Adds a copy of an appended entry.
     pub fn append(&mut self, encoded: &[u8]) {
         let is_full = self.newest.back().is_none_or(|page| page.end().0.is_multiple_of(PAGE));
         if is_full {
@@ -102,22 +102,22 @@ impl Window {
         }
     }
 
-    /// Entries below are gone.
+    /// Records that the entries below `oldest` are gone.
     pub fn truncate(&mut self, oldest: Seq) {
         self.oldest = Some(oldest);
     }
 
-    /// Entries of that range are not what they were: they are to be read again.
+    /// Drops the pages with entries of a range that has changed: they have to be read again.
     pub fn forget(&mut self, from: Seq, to: Seq) {
         let is_old = |page: &Page| page.first() < to && from < page.end();
         self.read_back.retain(|kept| !is_old(&kept.page));
-        // What is before a page that is dropped cannot be among the newest either.
+        // The newest pages are consecutive, so the pages before a dropped one go too.
         while self.newest.iter().any(is_old) {
             self.bytes -= self.newest.pop_front().map_or(0, |page| page.len());
         }
     }
 
-    /// The page with that entry, if it is here.
+    /// Returns the page with that entry, if it is in memory.
     pub fn page(&self, seq: Seq) -> Option<&Page> {
         if seq >= self.first() {
             let behind = self.newest.partition_point(|page| page.first() <= seq);
@@ -126,23 +126,23 @@ impl Window {
         self.read_back.iter().map(|kept| &kept.page).find(|page| page.first() <= seq && seq < page.end())
     }
 
-    /// How many pages were read back.
+    /// How many pages in memory were read back.
     pub fn read_back(&self) -> usize {
         self.read_back.len()
     }
 
-    /// Whether that entry is to be read first.
+    /// Whether that entry has to be read back first.
     pub fn lacks(&self, seq: Seq) -> bool {
         seq >= self.oldest() && seq < self.end && self.page(seq).is_none()
     }
 
-    /// Whether one more page can be read back beside `asked` that are on their way: each has its place until it is not wanted
-    /// any more.
+    /// Whether one more page can be read back beside `asked` that are on their way: each keeps its place until nobody waits for
+    /// it any more.
     pub fn has_place(&self, asked: usize) -> bool {
         self.read_back.iter().filter(|kept| kept.is_wanted).count() + asked < READ_BACK_MAX
     }
 
-    /// A page was read back. It stays at least until [`Window::release`] if somebody waits for it.
+    /// Adds a page that was read back. If somebody waits for it, it stays at least until [`Window::release`].
     pub fn insert(&mut self, page: Page, is_wanted: bool) {
         let is_next = page.end() == self.first() && self.end.since(page.end()) < self.entries_min;
         if is_next {
@@ -160,21 +160,21 @@ impl Window {
         debug_assert!(self.read_back.len() <= READ_BACK_MAX + 1);
     }
 
-    /// Nobody waits any more for the page that begins there.
+    /// Records that nobody waits any more for the page that begins there.
     pub fn release(&mut self, first: Seq) {
         for kept in self.read_back.iter_mut().filter(|kept| kept.page.first() == first) {
             kept.is_wanted = false;
         }
     }
 
-    /// What is to be read so that as many of the newest entries are here as are to be, if that is anything: the next page back.
+    /// Returns the next page, back from the newest, that has to be read so that `entries_min` entries are in memory, if any.
     pub fn lacking(&self) -> Option<(Seq, Seq)> {
         let wanted = Seq(self.end.0.saturating_sub(self.entries_min)).max(self.oldest());
         let first = self.first();
         (self.reads_back() && wanted < first).then(|| (Page::start_of(Seq(first.0 - 1)).max(self.oldest()), first))
     }
 
-    /// The newest entries from `from` on that are here, encoded.
+    /// Returns the newest entries from `from` on that are in memory, encoded.
     pub fn entries(&self, from: Seq) -> impl Iterator<Item = (Seq, &[u8])> {
         let from = from.max(self.first()).max(self.oldest());
         let pages = self.newest.iter().filter(move |page| page.end() > from);
@@ -184,7 +184,7 @@ impl Window {
         })
     }
 
-    /// Where `wanted` begins, if that is among the newest.
+    /// Returns where the wanted history begins, if that is among the newest entries.
     pub fn start(&self, wanted: History, now: Timestamp) -> Option<Seq> {
         match wanted {
             History::Last(0) => Some(self.end),
@@ -210,7 +210,7 @@ impl Window {
     }
 
     fn start_of_since(&self, since: Timestamp) -> Option<Seq> {
-        // Times never go back; what cannot be read is as old as what follows it.
+        // Times never go back; an unreadable entry counts as being as old as the next one.
         let (mut low, mut high) = (self.first(), self.end);
         while low < high {
             let middle = Seq(u64::midpoint(low.0, high.0));
@@ -219,11 +219,11 @@ impl Window {
                 Some(_) | None => high = middle,
             }
         }
-        // If all of it is newer, there may be more that is.
+        // If all entries here are newer, there may be older ones that are too.
         (low > self.first()).then_some(low)
     }
 
-    /// The next entry from `seq` on that can be read, and its time.
+    /// Returns the next readable entry from `seq` on, and its time.
     fn time_from(&self, seq: Seq) -> Option<(Seq, Timestamp)> {
         (seq.0..self.end.0).map(Seq).find_map(|seq| {
             let (_, time) = Entry::decode_with_time(self.page(seq)?.entry(seq)?)?;
@@ -231,8 +231,8 @@ impl Window {
         })
     }
 
-    /// Writes what fits of the entries from `from` up to `to` that are here, and says what is gone, and in a large room how many
-    /// joined and left; returns the number behind it.
+    /// Writes what fits of the entries from `from` up to `to` that are in memory, a gap for those that are gone, and in a large
+    /// room how many joined and left; returns the number behind it.
     pub fn write_all(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
         let mut at = from;
         while at < to {
@@ -248,7 +248,7 @@ impl Window {
         at
     }
 
-    /// Writes as much as fits one frame, of entries or a gap.
+    /// Writes as much as fits in one frame, of entries or as a gap.
     fn write(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
         if from < self.oldest() {
             return gap(from, to.min(self.oldest()), GapReason::Gone, writer);
@@ -270,7 +270,7 @@ impl Window {
     }
 }
 
-/// Says that the entries from `from` up to `to` will not come; returns the number behind what was said.
+/// Writes a gap for the entries from `from` up to `to`; returns the number behind it.
 fn gap(from: Seq, to: Seq, why: GapReason, writer: &mut Writer) -> Seq {
     let gap = Frame::Gap { first: from, count: to.since(from), why };
     if writer.frame(&gap) { to } else { from }

@@ -1,14 +1,15 @@
-//! The file that a log is kept in.
+//! The file that stores the log.
 //!
-//! Owns: opening it, its schema and the steps from older ones, who may write to it, whether it is still where it was.
-//! Must not know: drafts, what is done when something fails.
+//! Owns: opening the file, its schema and the migrations from older ones, who may write to it, whether it is still in its
+//! place.
+//! Must not know: drafts, what happens when something fails.
 //! Driven by: `sqlite`, `rescue` and `history`.
 //!
 //! ```text
 //!   FILE         the database     application_id "udpc", user_version: how many of MIGRATIONS it has had
-//!   FILE-wal     what is committed and not yet in it; FILE-shm: where in there what is
-//!   FILE-lock    held by the server that writes (flock); in it, while what was committed last may not be on the disk: which
-//!                boot of the machine that is
+//!   FILE-wal     commits that are not in the database yet; FILE-shm: their index
+//!   FILE-lock    locked (flock) by the server that writes; while the last commits may not be on disk, it contains the id of
+//!                the machine's current boot
 //! ```
 
 use std::fmt;
@@ -22,11 +23,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::wire::LogId;
 
-/// What the file says it is: "udpc".
+/// The `application_id` of our files: "udpc".
 const APPLICATION_ID: i32 = 0x7564_7063;
 
-/// How the schema came to be, step by step; `user_version` is how many of these a file has had. Steps are added, never
-/// changed.
+/// The schema, step by step; `user_version` is how many of these steps a file has had. Steps are added, never changed.
 const MIGRATIONS: &[&str] = &["
     -- Which log it is; whether every post that ever was in it still is.
     CREATE TABLE log (id BLOB NOT NULL, is_complete INTEGER NOT NULL);
@@ -44,17 +44,17 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE present (who INTEGER, nick TEXT, PRIMARY KEY (who, nick)) WITHOUT ROWID;
 "];
 
-/// How long a lock of somebody else's is waited for. Chosen: `history --forget` holds one for a millisecond at a time, and at
-/// its end for as long as the disk takes. The room waits: that is better than to refuse what is said meanwhile.
+/// How long to wait for somebody else's lock. Chosen: `history --forget` holds one for a millisecond at a time, and at its end
+/// for as long as the disk takes. The room waits: that is better than refusing what is posted meanwhile.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// When what is committed survives.
+/// What committed entries survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Sync {
-    /// Whatever ends the server; after a loss of power the last seconds may be missing, and nothing else.
+    /// Whatever ends the server; after a power failure the last seconds may be missing, and nothing else.
     #[default]
     Normal,
-    /// A loss of power too: each turn of the loop waits for the disk.
+    /// A power failure too: each turn of the loop waits for the disk.
     Full,
 }
 
@@ -105,43 +105,43 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// What went wrong with that file.
+/// Returns an SQLite error together with the file's path.
 pub(super) fn error_of(path: &Path, err: rusqlite::Error) -> OpenError {
     OpenError { path: path.to_owned(), what: What::Sqlite(err) }
 }
 
-/// Whether the file's content is the trouble.
+/// Whether the file's content is the problem.
 pub(super) fn is_damaged(err: &rusqlite::Error) -> bool {
     matches!(err.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
 }
 
-/// Which file it is, whatever it is called: device and number.
+/// The identity of a file, whatever its name: device and inode number.
 pub(super) type Identity = (u64, u64);
 
 pub(super) fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// `path` with `suffix` behind its name.
+/// Returns `path` with `suffix` appended to its name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Where the log's file is, and that it is ours to write to.
+/// The place of the log's file, and the right to write to it.
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
     lock: Option<File>,
     sync: Sync,
-    /// The machine went down while a server wrote here that did not wait for the disk.
+    /// The machine went down while a server wrote here without waiting for the disk.
     may_lack_end: bool,
     database: Option<Identity>,
     wal: Option<Identity>,
 }
 
-/// Which boot of the machine this is, where the system tells.
+/// Returns the id of the machine's current boot, if the system tells it.
 fn boot() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
@@ -158,11 +158,11 @@ pub(super) enum Whereabouts {
 }
 
 impl Place {
-    /// Takes the place, if no other server has it; makes the folder if need be.
+    /// Takes the place if no other server has it; creates the folder if necessary.
     pub(super) fn take(path: &Path, sync: Sync) -> Result<Self, OpenError> {
         let path = path.to_owned();
         let mut place = Self { path, lock: None, sync, may_lack_end: false, database: None, wal: None };
-        // By one name, whatever way leads there.
+        // By one name, whichever path leads there.
         let folder = place.make_folder()?.canonicalize().map_err(|err| place.what(What::Folder(err)))?;
         let name = place.path.file_name().ok_or_else(|| place.io_error(io::ErrorKind::InvalidFilename.into()))?;
         place.path = folder.join(name);
@@ -170,25 +170,24 @@ impl Place {
         Ok(place)
     }
 
-    /// The folder that the file is in.
+    /// Returns the folder of the file.
     pub(super) fn folder(&self) -> &Path {
         self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
     }
 
-    /// Makes the folder if need be, for nobody but its owner.
+    /// Creates the folder if necessary, with access for its owner only.
     pub(super) fn make_folder(&self) -> Result<&Path, OpenError> {
         let folder = self.folder();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map(|()| folder).map_err(|err| self.what(What::Folder(err)))
     }
 
-    /// Whether entries that were acknowledged may be missing at the end of the log, so that their numbers would be given
-    /// again.
+    /// Whether confirmed entries may be missing at the end of the log, so that their numbers would be assigned again.
     pub(super) const fn may_lack_end(&self) -> bool {
         self.may_lack_end
     }
 
-    /// Waits until all that was committed is on the disk.
+    /// Waits until everything that was committed is on the disk.
     pub(super) fn sync_wal(&self) -> io::Result<()> {
         match File::open(beside(&self.path, "-wal")) {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -196,14 +195,14 @@ impl Place {
         }
     }
 
-    /// All that was committed is on the disk.
+    /// Records that everything that was committed is on the disk.
     pub(super) fn set_whole(&self) {
         if let Some(lock) = &self.lock {
             let _ = lock.set_len(0);
         }
     }
 
-    /// What went wrong there.
+    /// Returns an SQLite error together with the file's path.
     pub(super) fn error(&self, err: rusqlite::Error) -> OpenError {
         self.what(What::Sqlite(err))
     }
@@ -239,15 +238,15 @@ impl Place {
         let _ = (&lock).take(64).read_to_string(&mut before);
         self.may_lack_end = !before.is_empty() && now.as_deref().is_some_and(|now| now != before);
         let now = now.filter(|_| self.sync == Sync::Normal).unwrap_or_default();
-        // On a full disk nothing can be written, and nothing is.
+        // On a full disk this fails, but then no entry can be written either.
         let _ = lock.set_len(0).and_then(|()| lock.write_all_at(now.as_bytes(), 0));
         self.lock = Some(lock);
         Ok(())
     }
 
-    /// Opens the file, made if it is not there, `fresh` as the name of a new log.
+    /// Opens the file, and creates it if it does not exist; a new log gets the id `fresh`.
     pub(super) fn open(&mut self, fresh: LogId) -> Result<Connection, OpenError> {
-        // For nobody but its owner from the beginning.
+        // With access for its owner only, from the beginning.
         OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -261,9 +260,9 @@ impl Place {
         Ok(connection)
     }
 
-    /// Remembers which files these are.
+    /// Remembers the identities of the files.
     fn note(&mut self, connection: &Connection) {
-        // The WAL is there from the first reading on.
+        // The WAL exists from the first read on.
         let _ = connection.query_row("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0));
         self.database = identity(&self.path);
         self.wal = identity(&beside(&self.path, "-wal"));
@@ -274,7 +273,7 @@ impl Place {
         identity(&self.path).is_some_and(|found| Some(found) == self.database)
     }
 
-    /// Whether what is written still goes to files with names.
+    /// Returns where the files that are written to are by now.
     pub(super) fn whereabouts(&self) -> Whereabouts {
         match identity(&self.path) {
             None => Whereabouts::Gone,
@@ -292,10 +291,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, What> {
     Ok(connection)
 }
 
-/// Opens the log in that file for reading, also while a server writes to it; or for `--forget`.
+/// Opens the log in that file for reading, even while a server writes to it; or for `--forget`.
 ///
 /// # Errors
-/// It is not there, is none, or is of a newer version.
+/// The file does not exist, is no log, or was written by a newer version.
 pub(super) fn open_existing(path: &Path, writes: bool) -> Result<Connection, OpenError> {
     let error = |what| OpenError { path: path.to_owned(), what };
     if !path.is_file() {
@@ -309,7 +308,7 @@ pub(super) fn open_existing(path: &Path, writes: bool) -> Result<Connection, Ope
     }
 }
 
-/// How many migrations the file has had; 0: it is empty.
+/// Returns how many migrations the file has had; 0 if it is empty.
 fn version(connection: &Connection) -> Result<usize, What> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) =
@@ -324,7 +323,7 @@ fn version(connection: &Connection) -> Result<usize, What> {
     usize::try_from(version).ok().filter(|&known| known <= MIGRATIONS.len()).ok_or(What::Newer { has: version })
 }
 
-/// Brings the file to the newest schema, and the connection to how it is to work.
+/// Brings the file to the newest schema, and configures the connection.
 pub(super) fn prepare(connection: &mut Connection, sync: Sync, fresh: LogId) -> Result<(), What> {
     prepare_with(connection, sync, fresh, MIGRATIONS)
 }
@@ -334,9 +333,9 @@ fn prepare_with(connection: &mut Connection, sync: Sync, fresh: LogId, migration
     let mut set_up = || -> rusqlite::Result<()> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", if sync == Sync::Full { "FULL" } else { "NORMAL" })?;
-        // It is done between two turns; this is for when that does not come to it.
+        // Checkpoints run between two turns; this is for when none does.
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        // What a busy moment or a long reader made of it is given back.
+        // Truncates a WAL that a busy moment or a long reader has made larger.
         connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
         if has < migrations.len() {
             let transaction = connection.transaction()?;
@@ -374,7 +373,7 @@ mod tests {
         drop(Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap());
         let next = [MIGRATIONS[0], "ALTER TABLE log ADD COLUMN topic TEXT"];
         let mut connection = Connection::open(&path).unwrap();
-        // What a later version would do.
+        // As a later version would do it.
         assert_eq!(version(&connection).unwrap(), 1);
         prepare_with(&mut connection, Sync::Normal, LogId([8; 16]), &next).unwrap();
         let id: Vec<u8> = connection.query_row("SELECT id FROM log WHERE topic IS NULL", [], |row| row.get(0)).unwrap();

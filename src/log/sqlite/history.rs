@@ -1,10 +1,10 @@
-//! The log, read and thinned out beside the server or without one.
+//! Reading the log, and removing entries from it, beside a running server or without one.
 //!
-//! Owns: [`Reader`], slices of the log for `udpchat history`; [`erase`], which makes entries gaps.
-//! Must not know: what is looked for, how it is shown.
+//! Owns: [`Reader`], slices of the log for `udpchat history`; [`erase`], which turns entries into gaps.
+//! Must not know: what the user looks for, how it is shown.
 //! Driven by: `cmd::history`.
 //!
-//! Every slice is a transaction of its own: a long look back does not keep the server's WAL from being emptied.
+//! Every slice is a transaction of its own, so that a long read does not keep the server's WAL from being emptied.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::log::sqlite::query::{self, Rising, Stored};
 use crate::wire::entry::Entry;
 use crate::wire::{Seq, Timestamp};
 
-/// The entries of a slice.
+/// The number of entries in a slice.
 pub const SLICE: u64 = 1024;
 
 /// One entry of the log.
@@ -29,7 +29,7 @@ pub struct Record {
     pub entry: Vec<u8>,
 }
 
-/// A log that is read.
+/// A log that is open for reading.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
@@ -38,12 +38,12 @@ pub struct Reader {
     version: Option<i64>,
 }
 
-/// Some entries of the log that follow each other.
+/// Consecutive entries of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
-    /// Those that can be read.
+    /// The entries that can be read.
     pub records: Vec<Record>,
-    /// How many cannot, for the file is damaged there.
+    /// How many cannot be read because the file is damaged there.
     pub unreadable: u64,
 }
 
@@ -51,13 +51,13 @@ impl Reader {
     /// Opens the log in that file.
     ///
     /// # Errors
-    /// It is not there, is none, or is of a newer version.
+    /// The file does not exist, is no log, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, file) = (open_existing(path, false)?, identity(path));
         Ok(Self { connection, path: path.to_owned(), file, version: None })
     }
 
-    /// The oldest number and the one behind the newest; the same twice if there is nothing.
+    /// Returns the oldest number and the one behind the newest; twice the same if the log is empty.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -66,7 +66,7 @@ impl Reader {
         Ok(ends.map_or((Seq(0), Seq(0)), |(oldest, newest)| (oldest.seq, newest.seq + 1)))
     }
 
-    /// The first entry that was committed at `at` or later; the number behind the newest if there is none.
+    /// Returns the first entry that was committed at `at` or later; the number behind the newest if there is none.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -76,10 +76,10 @@ impl Reader {
         Ok(first.map_err(|err| error_of(&self.path, err))?.unwrap_or(range.1))
     }
 
-    /// The entries from `from` up to `to`, as far as they can be read; with [`SLICE`] of them nobody is held up.
+    /// Returns the entries from `from` up to `to`, as far as they can be read; reading [`SLICE`] of them holds nobody up.
     ///
     /// # Errors
-    /// The file cannot be read, and not for damages.
+    /// The file cannot be read for another reason than damage.
     pub fn slice(&self, from: Seq, to: Seq) -> Result<Slice, OpenError> {
         let mut slice = Slice::default();
         let take = |slice: &mut Slice, stored: Stored| {
@@ -93,8 +93,8 @@ impl Reader {
         }
     }
 
-    /// Whether anything may have changed since the last call. Goes on with the file that a server has made in the place of
-    /// this one, if it has.
+    /// Whether anything may have changed since the last call. If a server has put a new file in the place of this one, goes on
+    /// with that.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -107,8 +107,8 @@ impl Reader {
     }
 }
 
-/// Makes every entry a gap that `is_meant` says so of: its number stays, what it said is overwritten in the file. Returns how
-/// many these were.
+/// Turns every entry for which `is_meant` returns true into a gap: its number stays, its content is overwritten in the file.
+/// Returns how many entries these were.
 ///
 /// # Errors
 /// The file cannot be opened or written.
@@ -116,7 +116,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
     let error = |err| error_of(path, err);
     let reader = Reader::open(path)?;
     let mut connection = open_existing(path, true)?;
-    // What is freed in the file is overwritten with zeros.
+    // Makes SQLite overwrite freed space with zeros.
     connection.pragma_update(None, "secure_delete", "ON").map_err(error)?;
     connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(error)?;
     let (mut from, end) = reader.range()?;
@@ -129,7 +129,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
             .into_iter()
             .filter(|record| Entry::decode(&record.entry).is_some_and(|entry| is_meant(&entry)))
             .collect();
-        // Short, for the server waits.
+        // Kept short, because the server waits.
         let transaction = connection.transaction().map_err(error)?;
         for record in &meant {
             let mut update =
@@ -139,7 +139,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
         transaction.commit().map_err(error)?;
         from = to;
     }
-    // What the WAL still says goes too, unless a server or a reader needs it; then it goes with the next that they write.
+    // The WAL still has the content: empties it too, unless a server or a reader needs it; then their next writes overwrite it.
     drop(reader);
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     Ok(erased)

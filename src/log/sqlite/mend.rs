@@ -1,8 +1,8 @@
-//! What is done when the log is damaged or has lost its file.
+//! Mending a log that is damaged or has lost its file.
 //!
-//! Owns: when it is copied (`rescue`), and that it goes on with the copy.
+//! Owns: when the log is copied (`rescue`), and the switch to the copy.
 //! Must not know: how it is copied.
-//! Driven by: `sqlite`, beside everything else.
+//! Driven by: `sqlite`, between other work.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::log::draft::Rejection;
 use crate::wire::Seq;
 
 impl Sqlite {
-    /// Copies some more of a log that is damaged or has lost its file to a new one, and goes on with that when it is whole.
+    /// Copies some more of a log that is damaged or has lost its file to a new one, and switches to that when it is complete.
     pub(super) fn mend(&mut self) -> Option<Duration> {
         let why = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone))?;
         if why == Rejection::Gone && self.rescue.is_none() {
@@ -23,7 +23,7 @@ impl Sqlite {
                     self.become_well();
                     return None;
                 }
-                // It is not ours: it may be what somebody wants to have there.
+                // It is not ours, and somebody may want it there.
                 Whereabouts::Replaced => return Some(LOOK),
                 Whereabouts::Gone => {}
             }
@@ -39,7 +39,7 @@ impl Sqlite {
         }
     }
 
-    /// True if there is more to do.
+    /// Does one step. Returns whether there is more to do.
     pub(super) fn mend_some(&mut self, why: Rejection) -> Result<bool, OpenError> {
         let (oldest, end) = (self.oldest, self.end);
         if let (None, Some(connection)) = (&self.rescue, &self.connection) {
@@ -51,7 +51,7 @@ impl Sqlite {
             return Ok(true);
         }
         if let Some(rescue) = self.rescue.take() {
-            // Its WAL would be in the way of the new file's.
+            // The old connection's WAL would be in the way of the new file's.
             self.connection = None;
             let keeps_old = why == Rejection::Damaged || self.place.is_there();
             rescue.finish(&self.place, end, keeps_old)?;

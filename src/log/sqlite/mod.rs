@@ -1,7 +1,7 @@
 //! The log in an SQLite file.
 //!
-//! Owns: the connection, the transaction of the turn, what is forgotten when, what is done when the disk fails.
-//! Must not know: the room, what entries say beyond who is present by them.
+//! Owns: the connection, the transaction of the turn, what is deleted when, what happens when the disk fails.
+//! Must not know: the room, what entries say, except for who is present.
 //! Driven by: the server, through [`Store`]; `history` reads beside it.
 //!
 //! ```text
@@ -12,8 +12,8 @@
 //!        ----> damaged, gone                `rescue` copies what is there to a new file, bit by bit; reading goes on
 //! ```
 //!
-//! It is the one place outside `net` that touches files: SQLite does, and nothing of it comes into the core but numbers and
-//! entries. It blocks, for as long as the disk takes: docs/PERFORMANCE.md says how long that is.
+//! This is the one place outside `net` that touches files: SQLite does, and only numbers and entries pass from it into the
+//! core. It blocks for as long as the disk takes: docs/PERFORMANCE.md says how long that is.
 #![allow(clippy::disallowed_methods)]
 
 mod file;
@@ -39,33 +39,33 @@ use file::{Place, Whereabouts};
 use query::{Rising, Stored};
 use rescue::Rescue;
 
-/// Entries forgotten at once. Chosen: it takes about a millisecond, and is what a busy turn adds.
+/// Entries deleted at once. Chosen: this takes about a millisecond, and a busy turn adds as many.
 const PRUNED: u64 = 128;
 
-/// The pages in the WAL, as far as they can be guessed, that are brought into the file between two turns. Chosen: as SQLite
-/// does by itself, which would be in a commit that somebody waits for.
+/// The estimated number of pages in the WAL at which they are moved into the file, between two turns. Chosen: SQLite's own
+/// default; but SQLite would do it in a commit that somebody waits for.
 const CHECKPOINT: u64 = 1000;
 
-/// How often it is looked what has become too old.
+/// How often to look for entries that have become too old.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether others have written. Chosen: who has something forgotten does not see it again; it costs
+/// How often to check whether others have written. Chosen: a user who has entries forgotten does not see them again; it costs
 /// some microseconds.
 const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 
-/// The same when nothing else happens.
+/// How soon to look for entries that have become too old if nothing else happens.
 const LOOK_IDLE: Duration = Duration::from_secs(60);
 
-/// What is forgotten, and when.
+/// Which entries are deleted, and when.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep {
-    /// What is older.
+    /// Entries older than this.
     pub age: Option<Duration>,
-    /// What is not among so many, at least 1.
+    /// All but this many of the newest entries, at least 1.
     pub entries: Option<u64>,
 }
 
-/// Where the log stands, of an entry that was or is to be committed.
+/// The state of the log behind an entry that was or is to be committed.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     next: Seq,
@@ -74,7 +74,7 @@ struct End {
 }
 
 impl End {
-    /// Where the log stands behind that row.
+    /// Returns the state of the log behind that row.
     fn behind(stored: &Stored) -> Self {
         Self {
             next: stored.seq + 1,
@@ -94,12 +94,12 @@ struct Turn {
 /// The backend; see the module.
 #[derive(Debug)]
 pub struct Sqlite {
-    /// `None`: the file was replaced and cannot be opened yet.
+    /// `None` if the file was replaced and cannot be opened yet.
     connection: Option<Connection>,
-    /// Given up behind the connection.
+    /// Dropped after the connection.
     place: Place,
     id: LogId,
-    /// Every post that ever was in the log still is.
+    /// Whether every post that ever was in the log still is.
     is_complete: bool,
     keep: Keep,
     oldest: Seq,
@@ -111,17 +111,17 @@ pub struct Sqlite {
     looked: Timestamp,
     looked_for_others: Timestamp,
     version: i64,
-    /// Pages that were written to the WAL since it was last brought into the file: a guess.
+    /// Pages written to the WAL since it was last moved into the file: an estimate.
     in_wal: u64,
-    /// What is older is to be forgotten.
+    /// Entries below it are to be deleted.
     prune_to: Seq,
 }
 
 impl Sqlite {
-    /// Opens the log in that file, made if it is not there, under the name `fresh`.
+    /// Opens the log in that file, and creates it with the id `fresh` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be written, is none, is of a newer version, or another server writes to it.
+    /// It cannot be written, is no log, was written by a newer version, or another server writes to it.
     pub fn open(path: &Path, sync: Sync, keep: Keep, fresh: LogId) -> Result<Self, OpenError> {
         let mut place = Place::take(path, sync)?;
         let connection = place.open(fresh)?;
@@ -155,12 +155,12 @@ impl Sqlite {
         Ok(store)
     }
 
-    /// Which log it is.
+    /// Returns the log's id.
     pub const fn id(&self) -> LogId {
         self.id
     }
 
-    /// How many entries there are, those that were forgotten by name included.
+    /// How many entries there are, including those erased by `history --forget`.
     pub const fn len(&self) -> u64 {
         self.end.next.since(self.oldest)
     }
@@ -170,7 +170,7 @@ impl Sqlite {
         self.len() == 0
     }
 
-    /// The keys that by the log are present, and their nicks. If that cannot be read nobody was.
+    /// Returns the keys that are present according to the log, and their nicks; none if that cannot be read.
     fn present(&self) -> Vec<(Who, Nick)> {
         let Some(connection) = &self.connection else { return Vec::new() };
         let present = query::present(connection).unwrap_or_else(|err| {
@@ -222,7 +222,7 @@ impl Sqlite {
         query::note_presence(connection, &draft.entry)
     }
 
-    /// Ends the transaction of the turn, one way or the other.
+    /// Commits the transaction of the turn, or rolls it back.
     fn commit(&mut self) {
         let Some(turn) = self.turn.take() else { return };
         let gone = match self.place.whereabouts() {
@@ -250,12 +250,12 @@ impl Sqlite {
         }
     }
 
-    /// So many entries that follow each other were written or forgotten: their leaf and their index's, and what they fill.
+    /// Counts consecutive entries as written or deleted: their leaf page, their index's, and the pages that they fill.
     const fn touched(&mut self, entries: u64) {
         self.in_wal += 2 + entries / 16;
     }
 
-    /// What an error means for who wants to say something; said once, for whoever runs the server.
+    /// Returns what an error means for posts; logs it once, for whoever runs the server.
     fn why(&self, err: &rusqlite::Error) -> Rejection {
         if self.failing.is_none() {
             log::error!("{}: {err}", self.place.path().display());
@@ -288,7 +288,7 @@ impl Sqlite {
         }
     }
 
-    /// Forgets some of what is too old.
+    /// Deletes some of the entries that are too old.
     fn prune(&mut self) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let to = self.prune_to.min(self.oldest + PRUNED);
@@ -299,21 +299,21 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Looks whether others have written.
+    /// Checks whether others have written.
     fn look_for_others(&mut self) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let version = query::data_version(connection)?;
         if std::mem::replace(&mut self.version, version) != version {
-            // It does not say what: all of it may be.
+            // SQLite does not say what: it may be anything.
             self.answers.push_rewritten(Seq(0), self.end.next);
         }
         Ok(())
     }
 
-    /// Looks what has become too old.
+    /// Determines which entries have become too old.
     fn look(&mut self, now: Timestamp) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
-        // The newest stays, for the numbers go on from it.
+        // The newest stays, because the numbers go on from it.
         let newest = Seq(self.end.next.0.saturating_sub(1));
         let by_number = self.keep.entries.map_or(Seq(0), |entries| Seq(self.end.next.0.saturating_sub(entries.max(1))));
         let by_age = match self.keep.age {
@@ -328,7 +328,7 @@ impl Sqlite {
     }
 }
 
-/// Whether it is so long since the last time, which is now if it is; clocks may be set back.
+/// Whether `pause` has passed since `last`, which becomes `now` if it has. The clock may have been set back.
 fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
     let has_passed = last.0.abs_diff(now.0) >= u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     if has_passed {
@@ -339,7 +339,7 @@ fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // Closing it does not do this if others have it open too.
+        // Closing does not do this if others have the file open too.
         let is_on_disk = self.place.sync_wal().is_ok();
         if self.connection.take().is_some_and(|connection| connection.close().is_ok() && is_on_disk) {
             self.place.set_whole();
@@ -455,7 +455,7 @@ impl Store for Sqlite {
         if self.prune_to > self.oldest {
             match self.prune() {
                 Ok(()) => return Some(Duration::ZERO),
-                // A full disk cannot even forget; SQLite has rolled it back.
+                // On a full disk not even deleting works; SQLite has rolled it back.
                 Err(err) => log::debug!("forgetting: {err}"),
             }
         }

@@ -1,7 +1,7 @@
-//! Questions to the log's file.
+//! Queries to the log's file.
 //!
 //! Owns: the statements about entries and who is present, for the server, its copies and `history`.
-//! Must not know: what is done with the answers.
+//! Must not know: what the results are used for.
 //! Driven by: `sqlite`, `rescue`, `history`.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,7 +10,7 @@ use crate::wire::entry::Entry;
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{Instance, LogId, Seq, Who};
 
-/// SQLite's integers have a sign; ours use their bits.
+/// Returns the bits of 8 bytes as one of SQLite's integers, which are signed.
 pub(super) const fn signed(bytes: [u8; 8]) -> i64 {
     i64::from_be_bytes(bytes)
 }
@@ -33,7 +33,7 @@ pub(super) struct Stored {
     pub(super) at: i64,
     pub(super) messages: i64,
     pub(super) post: Option<Post>,
-    /// Empty: forgotten.
+    /// Empty if it was forgotten.
     pub(super) entry: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn insert(
 
 const ROWS: &str = "SELECT seq, at, messages, who, instance, counter, entry FROM entries";
 
-/// Hands over the rows from `from` up to `to`, in order.
+/// Passes the rows from `from` up to `to` to `each`, in order.
 pub(super) fn rows(connection: &Connection, from: Seq, to: Seq, mut each: impl FnMut(Stored)) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!("{ROWS} WHERE seq >= ?1 AND seq < ?2 ORDER BY seq"))?;
     let mut rows = statement.query([number(from.0), number(to.0)])?;
@@ -73,10 +73,10 @@ pub(super) fn rows(connection: &Connection, from: Seq, to: Seq, mut each: impl F
     Ok(())
 }
 
-/// As [`rows`], but goes round what cannot be read: that is told to `unreadable`, number by number.
+/// Like [`rows`], but skips what cannot be read and passes its numbers to `unreadable`.
 ///
 /// # Errors
-/// The first, when the rest was gone through.
+/// The first error, once the rest was gone through.
 pub(super) fn rows_that_can_be_read<T>(
     connection: &Connection,
     from: Seq,
@@ -108,12 +108,12 @@ pub(super) fn rows_that_can_be_read<T>(
     Err(err)
 }
 
-/// Executes a statement that is wanted often, and has no result.
+/// Executes a frequent statement that has no result.
 pub(super) fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// The oldest and the newest row, if there is any.
+/// Returns the oldest and the newest row, if there is any.
 pub(super) fn ends(connection: &Connection) -> rusqlite::Result<Option<(Stored, Stored)>> {
     let end = |order: &str| {
         connection.prepare_cached(&format!("{ROWS} ORDER BY seq {order} LIMIT 1"))?.query_row([], Stored::of).optional()
@@ -121,7 +121,7 @@ pub(super) fn ends(connection: &Connection) -> rusqlite::Result<Option<(Stored, 
     Ok(end("ASC")?.zip(end("DESC")?))
 }
 
-/// Which log it is, and whether every post that ever was in it still is.
+/// Returns the log's id, and whether every post that ever was in it still is.
 pub(super) fn log(connection: &Connection) -> rusqlite::Result<(LogId, bool)> {
     connection.query_row("SELECT id, is_complete FROM log", [], |row| {
         let id: [u8; 16] = row.get(0)?;
@@ -129,24 +129,24 @@ pub(super) fn log(connection: &Connection) -> rusqlite::Result<(LogId, bool)> {
     })
 }
 
-/// Gives the log another name.
+/// Gives the log another id.
 pub(super) fn rename(connection: &Connection, LogId(id): LogId) -> rusqlite::Result<()> {
     connection.execute("UPDATE log SET id = ?1", [id.as_slice()]).map(drop)
 }
 
-/// Brings what is in the WAL into the file, as far as nobody reads it there.
+/// Moves the content of the WAL into the file, as far as no reader needs it there.
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))
 }
 
-/// A column that never goes back from entry to entry.
+/// A column whose value never decreases from entry to entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rising {
     At,
     Messages,
 }
 
-/// The first entry of those from `low` up to `high` whose column has that value or more.
+/// Returns the first entry from `low` up to `high` in whose row the column is `value` or more.
 pub(super) fn first_with(
     connection: &Connection,
     (mut low, mut high): (Seq, Seq),
@@ -170,7 +170,7 @@ pub(super) fn first_with(
     Ok(found)
 }
 
-/// The newest posts of somebody, in the order of their counters.
+/// Returns the newest posts of an author, in the order of their counters.
 pub(super) fn posts(
     connection: &Connection,
     Who(who): Who,
@@ -189,7 +189,7 @@ pub(super) fn posts(
     Ok(posts)
 }
 
-/// Keeps the list of who is present by the log.
+/// Updates the list of who is present according to the log.
 pub(super) fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusqlite::Result<()> {
     let execute =
         |sql: &str, params: &[&dyn rusqlite::ToSql]| connection.prepare_cached(sql)?.execute(params).map(drop);
@@ -207,14 +207,14 @@ pub(super) fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusql
     }
 }
 
-/// Who has joined and not left.
+/// Returns who has joined and not left.
 pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<(Who, String)>> {
     let mut statement = connection.prepare("SELECT who, nick FROM present")?;
     let rows = statement.query_map([], |row| Ok((Who(row.get::<_, i64>(0)?.to_be_bytes()), row.get(1)?)))?;
     rows.collect()
 }
 
-/// A number that changes when others have written.
+/// Returns a number that changes when others have written.
 pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }

@@ -1,10 +1,10 @@
-//! A log that is damaged, or whose file was removed while it was open, is copied to a new file.
+//! Copying a log that is damaged, or whose file was removed while it was open, to a new file.
 //!
-//! Owns: the copy, how far it is, what could not be read.
+//! Owns: the copy, how far it is, how many entries could not be read.
 //! Must not know: why it is made, what happens meanwhile.
-//! Driven by: `sqlite`, a step at a time; nothing is written to the log meanwhile.
+//! Driven by: `sqlite`, one step at a time; nothing is written to the log meanwhile.
 //!
-//! A damaged file is kept, under another name; what could not be read of it is a gap in the new one, and its numbers stay.
+//! A damaged file is kept under another name; its unreadable entries are gaps in the new file, and their numbers stay.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::log::sqlite::query::{self, Stored};
 use crate::wire::entry::Entry;
 use crate::wire::{LogId, Seq};
 
-/// Entries copied in one step. Chosen: it takes a millisecond or two.
+/// Entries copied in one step. Chosen: a step takes a millisecond or two.
 const STEP: u64 = 256;
 
 /// The copy; see the module.
@@ -40,10 +40,10 @@ impl Rescue {
         let path = file.into_temp_path();
         let mut into = Connection::open(&path).map_err(|err| place.error(err))?;
         prepare(&mut into, Sync::Normal, id).map_err(|what| place.what(what))?;
-        // It is whole or it is nothing: no journal of its own until then.
+        // The copy is used whole or not at all, so it needs no journal until then.
         into.pragma_update(None, "journal_mode", "OFF").map_err(|err| place.error(err))?;
         into.pragma_update(None, "synchronous", "OFF").map_err(|err| place.error(err))?;
-        // Who is present cannot be told of a file where even that is damaged; then nobody was.
+        // If the list of who is present is damaged as well, nobody was.
         for (who, nick) in query::present(from).unwrap_or_default() {
             query::note_presence(&into, &Entry::Joined { who, nick: &nick }).map_err(|err| place.error(err))?;
         }
@@ -53,12 +53,12 @@ impl Rescue {
         Ok(Self { into, path, next: oldest, last: End::default(), unreadable: 0 })
     }
 
-    /// Copies some more of what is before `end`. False if that is all.
+    /// Copies some more of the entries before `end`. False if none is left.
     pub(super) fn copy_some(&mut self, from: &Connection, end: Seq) -> rusqlite::Result<bool> {
         let (start, to) = (self.next, end.min(self.next + STEP));
         self.into.execute_batch("BEGIN")?;
         let mut failed = None;
-        // What cannot be read is told below.
+        // The last closure counts the entries that cannot be read.
         let _ = query::rows_that_can_be_read(
             from,
             start,
@@ -75,7 +75,7 @@ impl Rescue {
     fn copy(&mut self, stored: &Stored) -> rusqlite::Result<()> {
         let columns = (stored.at, stored.messages);
         match query::insert(&self.into, stored.seq, columns, stored.post, &stored.entry) {
-            // What cannot be: one post twice. It was not read as it was written.
+            // The same post twice cannot be: this row was not read as it was written.
             Err(err) if err.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 self.skip(stored.seq);
                 return Ok(());
@@ -98,7 +98,7 @@ impl Rescue {
             self.into.execute("UPDATE log SET is_complete = 0", []).map_err(error)?;
         }
         if self.last.next < end.next {
-            // The numbers go on from the last, also if that cannot be read.
+            // The numbers go on from the last one, even if its entry cannot be read.
             let columns = (query::number(end.at.0), query::number(end.messages));
             query::insert(&self.into, Seq(end.next.0 - 1), columns, None, &[]).map_err(error)?;
         }
@@ -115,7 +115,7 @@ impl Rescue {
                 let (kept, unreadable) = (kept.display(), self.unreadable);
                 log::warn!("the damaged log is kept as {kept}; {unreadable} entries of it could not be read");
             }
-            // What is left of the old one would be taken for the new one's.
+            // SQLite would take leftovers of the old file for the new one's.
             for suffix in ["-wal", "-shm"] {
                 if fs::exists(beside(place.path(), suffix))? {
                     fs::remove_file(beside(place.path(), suffix))?;
@@ -128,7 +128,7 @@ impl Rescue {
     }
 }
 
-/// What a damaged file can be called.
+/// Returns a free name for a damaged file.
 fn free_name(path: &Path) -> PathBuf {
     let names = (1..).map(|number: u32| beside(path, &format!(".damaged-{number}")));
     names.into_iter().find(|name| !name.exists()).unwrap_or_else(|| beside(path, ".damaged"))
