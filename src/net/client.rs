@@ -1,7 +1,7 @@
 //! The client's loop: one port, one driver.
 //!
-//! Owns: the poll, where input comes from, when it ends.
-//! Must not know: what a datagram means, what the user is told; the client decides, a [`Driver`] tells.
+//! Owns: the poll, the source of input, the end.
+//! Must not know: what a datagram means, which is the client's part; what the user is told, which is the [`Driver`]'s.
 //! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
 
 use std::io;
@@ -20,60 +20,60 @@ use crate::time::Instant;
 const SIGNALS: Token = Token(0);
 const INPUT: Token = Token(1);
 const SOCKET: Token = Token(2);
-/// What a [`Driver`] may register for itself.
+/// The token with which a [`Driver`] may register something itself.
 pub const DRIVER: Token = Token(3);
 
-/// Things taken from the input before the rest has its turn.
+/// Pieces of input taken before the rest has its turn.
 const INPUT_BUDGET: usize = 256;
 
 /// Entries shown before the rest has its turn.
 const ENTRY_BUDGET: usize = 1024;
 
-/// How long a client that leaves waits for something to become of the lines that are under way, if its timeout is not
-/// shorter. Chosen: a person waits for that without wondering.
+/// How long a leaving client waits for the outcomes of messages in flight, unless its timeout is shorter. Chosen: a person
+/// waits that long without wondering.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// How long saying goodbye may take. Chosen: three round trips of any usual path.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// What stands between a client and its user: it turns what happens into lines, JSON, a screen or a page, and what the user
-/// enters into posts. It knows no sockets.
+/// The link between a client and its user: it turns events into lines, JSON, a screen or a page, and the user's input into
+/// posts. It knows no sockets.
 pub trait Driver {
-    /// Something happened.
+    /// Handles an event.
     ///
     /// # Errors
-    /// If there is nobody left to tell: the loop ends with [`End::Quit`] for a broken pipe, else with the error.
+    /// Fails if nobody is left to tell: the loop ends with [`End::Quit`] for a broken pipe, otherwise with the error.
     fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()>;
 
-    /// The user entered these bytes, keys or lines or JSON, or `None`, the end: to be kept until [`Driver::take`] asks what
-    /// they mean.
+    /// Takes bytes that the user entered (keys, lines or JSON), or `None` at the end of input, and keeps them until
+    /// [`Driver::take`] interprets them.
     fn feed(&mut self, entered: Option<&[u8]>) {
         let _ = entered;
     }
 
-    /// Whether [`Driver::take`] has something to do.
+    /// Returns whether [`Driver::take`] has something to do.
     fn has_entered(&self) -> bool {
         false
     }
 
-    /// Does the next thing that the user entered, such as saying a line; `None` if nothing more of it is whole.
+    /// Carries out the next thing that the user entered, such as posting a line; `None` if the rest is incomplete.
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
         let _ = (now, client);
         None
     }
 
-    /// Whether it takes more of what is said in the room.
+    /// Returns whether it takes more of the room's entries.
     fn takes_entries(&self) -> bool {
         true
     }
 
-    /// Time has passed; returns when it is to be called again, if ever.
+    /// Handles the passing of time; returns when to call it again, if ever.
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         let _ = (now, client);
         Ticked::Never
     }
 
-    /// Called once a turn, and with [`DRIVER`]'s readiness.
+    /// Writes what waits. Called once a turn; `ready` tells whether [`DRIVER`] is ready.
     ///
     /// # Errors
     /// As for [`Driver::event`].
@@ -83,46 +83,46 @@ pub trait Driver {
     }
 }
 
-/// What the user entered means for the loop.
+/// Consequence of the user's input for the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Go on.
     Continue,
-    /// As if the input had ended here.
+    /// Behave as if the input had ended here.
     EndInput,
     /// Leave at once.
     Leave,
 }
 
-/// What a [`Driver`] wants of the clock.
+/// What a [`Driver`] needs from the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ticked {
     /// Nothing.
     Never,
-    /// To be called again at that time.
+    /// To be called again at this time.
     At(Instant),
-    /// That the loop ends: it is done.
+    /// The end of the loop: the driver is done.
     Done,
 }
 
 /// How the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every line was said, and came back or was given up.
+    /// Every line was sent, and was confirmed or given up.
     Done,
     /// The user left.
     Quit,
-    /// A signal.
+    /// A signal came.
     Interrupted,
-    /// Nothing more will happen, and why.
+    /// Nothing more will happen; the reason.
     Over(Over),
 }
 
-/// Where input comes from.
+/// The source of input.
 pub struct Source {
     /// Stdin, if it is read.
     pub input: Option<Input>,
-    /// At the end of input leave at once, and do not wait for lines to come back.
+    /// Whether to leave at once at the end of input, without waiting for lines to come back.
     pub leave_at_end: bool,
 }
 
@@ -136,17 +136,17 @@ pub struct ClientLoop {
     source: Source,
     driver_ready: bool,
     driver_ticks: Option<Instant>,
-    /// The user left, and until when something may become of what was said.
+    /// Set when the user left: until when to wait for the outcomes of posts.
     lingers: Option<Instant>,
     is_gone: bool,
     inbox: Inbox,
 }
 
 impl ClientLoop {
-    /// A client that begins to sign up.
+    /// Creates a loop whose client begins to sign up.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn new(config: Config, mut source: Source) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut signals = Signals::new(END_SIGNALS)?;
@@ -169,17 +169,17 @@ impl ClientLoop {
         })
     }
 
-    /// Whether all the input was taken, if there was any.
+    /// Returns whether all the input was taken, if there was any.
     pub const fn input_has_ended(&self) -> bool {
         self.source.input.is_none()
     }
 
-    /// The time, as the client is told it.
+    /// Returns the time on the client's clock.
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// There will be no more lines than those the client has.
+    /// Tells the client that it will get no more lines.
     pub fn finish(&mut self) {
         self.port.client.finish(self.clock.now());
     }
@@ -187,7 +187,7 @@ impl ClientLoop {
     /// Runs to the end, and says goodbye.
     ///
     /// # Errors
-    /// The system's, if it is not about the server.
+    /// Returns the system's error, if it does not concern the server.
     pub fn run(&mut self, driver: &mut impl Driver) -> io::Result<End> {
         let end = self.talk(driver);
         self.part()?;
@@ -210,7 +210,7 @@ impl ClientLoop {
         }
     }
 
-    /// Waits for something to happen. True if that is a signal.
+    /// Waits for something to happen. Returns true if that is a signal.
     fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
         match self.poll.poll(events, timeout) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => return Ok(false),
@@ -261,7 +261,7 @@ impl ClientLoop {
             driver.event(now, &self.port.client, event)?;
         }
         for _ in 0..ENTRY_BUDGET {
-            // Nothing stops what comes in text.
+            // Nothing holds back entries that come in text.
             let takes = driver.takes_entries() || self.port.client.is_text();
             let Some(entry) = takes.then(|| self.port.client.poll_entry()).flatten() else { break };
             driver.event(now, &self.port.client, entry)?;
@@ -282,7 +282,7 @@ impl ClientLoop {
 
     fn read(&mut self, driver: &mut impl Driver) -> io::Result<Option<End>> {
         let Some(input) = self.source.input.as_mut().filter(|_| self.lingers.is_none()) else { return Ok(None) };
-        // Somebody who can leave is always listened to.
+        // If the user can leave, the input is always read.
         for _ in 0..INPUT_BUDGET {
             if !self.port.client.wants_lines() && !self.source.leave_at_end {
                 break;
@@ -305,7 +305,7 @@ impl ClientLoop {
                     return Ok(None);
                 }
                 Next::EndInput | Next::Leave => {
-                    // What was said before goes out before we leave.
+                    // Messages entered before go out before we leave.
                     self.send()?;
                     if self.port.client.is_text() || !self.port.client.is_here() || self.port.client.outstanding() == 0
                     {
@@ -320,7 +320,7 @@ impl ClientLoop {
         Ok(None)
     }
 
-    /// Says goodbye, as far as the dialect has a word for it.
+    /// Says goodbye, if the dialect has a message for it.
     fn part(&mut self) -> io::Result<()> {
         self.is_gone = true;
         let mut events = Events::with_capacity(16);
@@ -347,7 +347,7 @@ impl ClientLoop {
 impl Drop for ClientLoop {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.is_gone {
-            // The others are told all the same, if what broke is not just that.
+            // The others are told all the same, unless that is what panicked.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.part()));
         }
     }

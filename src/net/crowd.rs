@@ -1,4 +1,4 @@
-//! The members of a load with sessions: many clients in one process.
+//! The members of a load test with sessions: many clients in one process.
 //!
 //! Owns: their sessions and deadlines, what each has to send.
 //! Must not know: when a message is sent, what is measured.
@@ -23,22 +23,22 @@ use crate::wire::frame::PostKind;
 pub(super) struct Crowd {
     server: SocketAddr,
     present: bool,
-    /// Of those who are still to come: who joins has a key already.
+    /// Keys of the members still to come, so that a member that joins has one already.
     keys: Vec<StaticKey>,
     members: Vec<Member>,
-    /// When each is to be looked at; those that moved are known by not being the member's own any more.
+    /// When to look at each member; an entry is stale if it is no longer the member's own in `armed`.
     timers: BinaryHeap<Reverse<(Instant, usize)>>,
     armed: Vec<Option<Instant>>,
 }
 
 impl Crowd {
-    /// Nobody yet, but keys for so many. `present`: the room is told of each.
+    /// Creates an empty crowd with keys for `members`. `present`: each member is announced to the room.
     pub(super) fn new(server: SocketAddr, present: bool, members: usize) -> Self {
         let keys = std::iter::repeat_with(make_key).take(members).collect();
         Self { server, present, keys, members: Vec::new(), timers: BinaryHeap::new(), armed: Vec::new() }
     }
 
-    /// One more, who begins to look for the server.
+    /// Adds a member, which begins to look for the server.
     pub(super) fn add(&mut self, now: Instant) {
         let number = self.members.len();
         let nick = format!("b{number}").parse().expect("it is short and plain");
@@ -49,22 +49,22 @@ impl Crowd {
         self.armed.push(None);
     }
 
-    /// Whether the member has a session.
+    /// Returns whether the member has a session.
     pub(super) fn is_here(&self, member: usize) -> bool {
         self.members[member].is_here()
     }
 
-    /// Whether what comes next for the member may take public-key work.
+    /// Returns whether the member's next datagram may cost public-key work.
     pub(super) fn is_shaking(&self, member: usize) -> bool {
         self.members[member].is_shaking()
     }
 
-    /// Says something; returns which post of the member's that is.
+    /// Posts a message; returns the member's counter for it.
     pub(super) fn say(&mut self, now: Instant, member: usize, text: &str) -> u64 {
         self.members[member].post(now, PostKind::Say, text)
     }
 
-    /// A datagram came in; `take` is given what happened.
+    /// Handles a datagram that came in; calls `take` with each event.
     pub(super) fn hear(&mut self, now: Instant, member: usize, bytes: &[u8], mut take: impl FnMut(Event)) {
         let client = &mut self.members[member];
         client.handle_datagram(now, self.server, bytes);
@@ -73,7 +73,7 @@ impl Crowd {
         }
     }
 
-    /// A datagram came in; `take` is given what is said in it.
+    /// Handles a datagram that came in; calls `take` with the text of each message.
     pub(super) fn receive(&mut self, now: Instant, member: usize, bytes: &[u8], mut take: impl FnMut(&str)) {
         self.hear(now, member, bytes, |event| {
             if let Event::Entry { encoded, .. } = event
@@ -84,7 +84,7 @@ impl Crowd {
         });
     }
 
-    /// Sends what the member has to send. What the socket does not take is lost, as others are on their way.
+    /// Sends what the member has to send. Datagrams that the socket does not take are lost, like others on the path.
     pub(super) fn send(&mut self, now: Instant, member: usize, socket: &UdpSocket) {
         let client = &mut self.members[member];
         while let Some(bytes) = client.poll_transmit() {
@@ -98,7 +98,7 @@ impl Crowd {
         }
     }
 
-    /// The next member whose deadline has passed; it was told so, and may have something to send.
+    /// Handles the next deadline that has passed; returns its member, which may have something to send.
     pub(super) fn expired(&mut self, now: Instant) -> Option<usize> {
         while let Some(&Reverse((at, member))) = self.timers.peek().filter(|&&Reverse((at, _))| at <= now) {
             self.timers.pop();
@@ -110,12 +110,12 @@ impl Crowd {
         None
     }
 
-    /// When [`Crowd::expired`] is worth a call.
+    /// Returns when to call [`Crowd::expired`].
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.timers.peek().map(|&Reverse((at, _))| at)
     }
 
-    /// Everybody says goodbye, once.
+    /// Says goodbye for each member, once.
     pub(super) fn leave(&mut self, now: Instant, sockets: &[UdpSocket]) {
         for (client, socket) in self.members.iter_mut().zip(sockets) {
             client.leave(now);

@@ -1,6 +1,6 @@
-//! A crowd that comes in all at once, as into a lecture hall, while two talk; and comes back after the server was started anew.
+//! A crowd that joins all at once, as in a lecture hall, while two members talk; and that comes back after a restart.
 //!
-//! Owns: when who begins, what the two say and when, who is in and since when.
+//! Owns: when each member begins, what the two say and when, which members are in and since when.
 //! Must not know: what the numbers mean.
 //! Driven by: `cmd::bench`.
 
@@ -23,33 +23,33 @@ use crate::client::Event;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 
-/// How many talk.
+/// Number of talkers.
 const TALKERS: usize = 2;
 
-/// Between two messages, of whichever of them.
+/// Time between two messages, whichever talker sends them.
 const INTERVAL: Duration = Duration::from_millis(25);
 
-/// How long they go on when everybody is in, or back.
+/// How long they go on once everybody is in, or back.
 const GO_ON: Duration = Duration::from_secs(2);
 
-/// So many members have their turn before those who talk have theirs again.
+/// Number of members that have their turn before the talkers have theirs again.
 const AT_ONCE: usize = 16;
 
-/// The poll counts in whole milliseconds.
+/// How long before a deadline the loop stops sleeping: the poll counts in whole milliseconds.
 const SPIN: Duration = Duration::from_millis(2);
 
-/// What is asked for.
+/// What to measure.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The server.
     pub server: SocketAddr,
-    /// How many come.
+    /// Number of members in the crowd.
     pub members: usize,
-    /// They are present: each is announced.
+    /// Whether the members are present, so that each is announced.
     pub present: bool,
-    /// Nobody came in, or back, for so long: it is given up.
+    /// How long nobody may come in, or back, before the run is given up.
     pub patience: Duration,
-    /// What starts the server anew, for a shell.
+    /// The shell command that restarts the server.
     pub restart: Option<String>,
     /// The server's process, if it is to be watched.
     pub pid: Option<u32>,
@@ -64,22 +64,22 @@ struct Coming {
     talk: Talk,
     /// When each member's session last began.
     here: Vec<Option<Instant>>,
-    /// How many have begun.
+    /// How many members have begun.
     begun: usize,
-    /// Those who shake hands, and to whom something came.
+    /// Members in a handshake for which something came.
     at_the_door: VecDeque<usize>,
     count: usize,
     announced: u64,
     batches: u64,
-    /// Of what the first member was shown: who was said to have left, or to have joined.
+    /// How many `left` and `joined` the first member was shown.
     moves: u64,
     next_message: Instant,
 }
 
-/// Lets everybody in, and back; tells `progress` how many are.
+/// Lets everybody in, and back; reports to `progress` how many are.
 ///
 /// # Errors
-/// A sentence for the person that asked for it.
+/// Fails with a sentence for the person who asked for it.
 pub fn run(plan: &Plan, mut progress: impl FnMut(usize)) -> Result<Hall, String> {
     raise_file_limit(plan.members)?;
     let mut coming = Coming::open(plan).map_err(|err| format!("cannot open {} sockets: {err}", plan.members))?;
@@ -92,7 +92,7 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(usize)) -> Result<Hall, String>
     let start = coming.clock.now();
     for member in TALKERS..plan.members {
         coming.begin(member);
-        // Sockets are looked at meanwhile, as those of ten thousand machines are.
+        // The sockets are looked at meanwhile, as those of ten thousand machines would be.
         if member % AT_ONCE == 0 {
             coming.turn().map_err(|err| err.to_string())?;
         }
@@ -156,7 +156,7 @@ impl Coming {
         self.crowd.send(now, member, &self.sockets[member]);
     }
 
-    /// Waits until so many are in; returns when the last came.
+    /// Waits until `wanted` members are in; returns when the last one came.
     fn wait_for(&mut self, plan: &Plan, wanted: usize, progress: &mut impl FnMut(usize)) -> Result<Instant, String> {
         let (mut last, mut before) = (self.clock.now(), self.count);
         while self.count < wanted {
@@ -199,7 +199,7 @@ impl Coming {
         if !status.success() {
             return Err(format!("'{command}' ended with {status}: is the server running again?"));
         }
-        // Who was told by the old server that it ends may be back already.
+        // Members that the old server told of its end may be back already.
         let start = self.clock.now();
         let last = self.wait_for(plan, plan.members, progress)?;
         self.go_on().map_err(|err| err.to_string())?;
@@ -213,8 +213,8 @@ impl Coming {
         })
     }
 
-    /// Says what is due, and takes in what came for those who talk: they have machines of their own, which others' handshakes do
-    /// not hold up.
+    /// Posts the messages that are due, and receives for the talkers: they have machines of their own, which others' handshakes
+    /// do not hold up.
     fn look_after_talkers(&mut self) {
         let now = self.clock.now();
         while self.next_message <= now {
@@ -230,7 +230,7 @@ impl Coming {
         }
     }
 
-    /// Waits, takes in what came.
+    /// Waits, and handles what came.
     fn turn(&mut self) -> io::Result<()> {
         self.look_after_talkers();
         let now = self.clock.now();
@@ -246,7 +246,7 @@ impl Coming {
             if index % AT_ONCE == AT_ONCE - 1 {
                 self.look_after_talkers();
             }
-            // Each has a machine of its own: nobody is held up by the handshakes of others.
+            // Each member has a machine of its own: others' handshakes hold nobody up.
             let member = event.token().0;
             if member < self.begun && self.crowd.is_shaking(member) {
                 self.at_the_door.push_back(member);
@@ -316,7 +316,7 @@ impl Coming {
                 | Event::Over(_) => {}
             });
         };
-        // A server that is not there says so here; its members look for it by themselves.
+        // If the server is not there, that shows here; the members look for it by themselves.
         while matches!(inbox.receive(&sockets[member], &mut hear), Ok(true)) {}
         crowd.send(clock.now(), member, &sockets[member]);
     }

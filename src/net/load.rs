@@ -24,10 +24,10 @@ use crate::wire::text;
 /// Members that sign up at the same time.
 const JOINING: usize = 64;
 
-/// Members whose sessions begin at the same time. Chosen: what keeps a server busy whose handshakes have their turns.
+/// Members whose sessions begin at the same time. Chosen: it keeps a server busy that does handshakes in turns.
 const GREETING: usize = 64;
 
-/// What is spoken with the server.
+/// The dialect spoken with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// The original's protocol.
@@ -36,13 +36,13 @@ pub enum Dialect {
     Session,
 }
 
-/// After this without an answer a member signs up again.
+/// Time without an answer after which the missing members sign up again.
 const JOIN_AGAIN: Duration = Duration::from_millis(500);
 
-/// The room is quiet when nothing came for this long.
+/// How long nothing may come before the room counts as quiet.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// A room that does not get quiet is not waited for longer.
+/// Longest wait for a room to become quiet.
 const QUIET_MAX: Duration = Duration::from_secs(5);
 
 /// How long before a message is due the generator stops sleeping: the poll counts in whole milliseconds.
@@ -51,24 +51,24 @@ const SPIN: Duration = Duration::from_millis(2);
 /// When messages are sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// Closed loop: so many under way.
+    /// Closed loop: N messages in flight.
     Window(usize),
-    /// Open loop: so many a second, whatever comes back.
+    /// Open loop: N messages a second, whatever comes back.
     PerSecond(u32),
 }
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// What tells it from others.
+    /// Number that distinguishes it from other runs.
     pub run: u16,
     /// How many members send, in turn.
     pub senders: u32,
-    /// Their lines.
+    /// The lengths of their lines.
     pub sizes: Sizes,
     /// When they are sent.
     pub pace: Pace,
-    /// It ends after so many messages,
+    /// The run ends after N messages,
     pub messages: Option<u32>,
     /// or after this long.
     pub duration: Option<Duration>,
@@ -76,23 +76,23 @@ pub struct Run {
     pub server: Option<u32>,
 }
 
-/// The members, joined.
+/// Members that have joined.
 pub struct Load {
     poll: Poll,
     events: Events,
     clock: Clock,
     sockets: Vec<UdpSocket>,
-    /// The members' sessions, if they have some.
+    /// The members' sessions, if they have any.
     crowd: Option<Crowd>,
     inbox: Inbox,
     idle: Duration,
 }
 
 impl Load {
-    /// Joins `members` members, telling `progress` how many there are.
+    /// Joins `members` members, and reports to `progress` how many have joined.
     ///
     /// # Errors
-    /// A sentence for the person that asked for them.
+    /// Fails with a sentence for the person who asked for them.
     pub fn join(
         server: SocketAddr,
         dialect: Dialect,
@@ -131,7 +131,7 @@ impl Load {
                     "{count} of {members} members joined {server}, then no answer within {patience} (is the server running? are its limits off?)"
                 ));
             }
-            // A session asks again by itself.
+            // A session repeats its datagrams by itself.
             if load.crowd.is_none() && now.saturating_since(heard.max(again)) > JOIN_AGAIN {
                 again = now;
                 let missing: Vec<_> = (0..asked).filter(|&member| joined[member].is_none()).collect();
@@ -145,7 +145,7 @@ impl Load {
     /// Runs once.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn run(&mut self, run: Run, mut progress: impl FnMut(u64)) -> io::Result<Report> {
         let mut tally = Tally::new(run.run, self.sockets.len(), run.senders);
         let cpu = run.server.map(server_cpu);
@@ -183,7 +183,7 @@ impl Load {
             sockets.push(socket);
         }
         let events = Events::with_capacity(1024);
-        // A thousand announcements to a thousand members are not what is measured.
+        // A thousand announcements to each of a thousand members are not what is measured.
         let crowd = (dialect == Dialect::Session).then(|| Crowd::new(server, false, sockets.len()));
         Ok(Self { poll, events, clock: Clock::start(), sockets, crowd, inbox, idle: Duration::ZERO })
     }
@@ -194,11 +194,11 @@ impl Load {
             crowd.add(now);
             return crowd.send(now, member, &self.sockets[member]);
         }
-        // A refused or lost signup is repeated like one that was not answered.
+        // A refused or lost signup is repeated like an unanswered one.
         let _ = self.sockets[member].send(text::signup("b").as_bytes());
     }
 
-    /// Sends what is due; returns when the next message is, if that is known.
+    /// Sends what is due; returns when the next message is due, if that is known.
     fn send_due(
         &mut self,
         now: Instant,
@@ -262,8 +262,8 @@ impl Load {
         Ok(())
     }
 
-    /// Takes in whatever the last wait was told of.
-    /// Of sessions `take` is given what is said, and one that has just begun, of which it is given nothing.
+    /// Receives from the sockets that the last wait reported. For sessions, calls `take` with the text of each message, and
+    /// with nothing for a session that has just begun.
     fn drain(&mut self, mut take: impl FnMut(Instant, usize, &[u8])) -> io::Result<()> {
         let Self { events, sockets, inbox, clock, crowd, .. } = self;
         for event in &*events {
@@ -313,14 +313,14 @@ impl Drop for Load {
     }
 }
 
-/// How much of the run is done, in thousandths.
+/// Returns how much of the run is done, in thousandths.
 fn part_done(run: Run, tally: &Tally, took: Duration) -> u64 {
     let messages = run.messages.map_or(0, |most| u64::from(tally.sent()) * 1000 / u64::from(most.max(1)));
     let time = run.duration.map_or(0, |most| took.as_millis() * 1000 / most.as_millis().max(1));
     messages.max(u64::try_from(time).unwrap_or(1000)).min(1000)
 }
 
-/// Allows as many open files as there are members, and some.
+/// Raises the limit of open files to the number of members, and some.
 pub(super) fn raise_file_limit(members: usize) -> Result<(), String> {
     let wanted = members as u64 + 64;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|err| err.to_string())?;
@@ -332,7 +332,7 @@ pub(super) fn raise_file_limit(members: usize) -> Result<(), String> {
     })
 }
 
-/// The time that the threads of a process were on a processor, in nanoseconds (proc(5), `schedstat`).
+/// Returns the time that the threads of a process were on a processor, in nanoseconds (proc(5), `schedstat`).
 pub(super) fn server_cpu(pid: u32) -> Option<u64> {
     let mut nanos = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
@@ -342,7 +342,7 @@ pub(super) fn server_cpu(pid: u32) -> Option<u64> {
     Some(nanos)
 }
 
-/// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
+/// Returns the largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
 pub(super) fn server_peak_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())

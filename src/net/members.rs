@@ -1,9 +1,9 @@
-//! Where the members are, kept for the next server: it knocks there.
+//! The members' addresses, stored for the next server, which knocks there.
 //!
-//! Owns: the file, beside the room's log, and its form: a line for each member, through which socket, where, and to which of
-//! our addresses it speaks; most recently heard first.
-//! Must not know: what a server does with that.
-//! Driven by: `cmd::serve` at the beginning, `server` now and then.
+//! Owns: the file, beside the room's log, and its form: a line for each member, with the socket, the member's address, and our
+//! address that it writes to; most recently heard first.
+//! Must not know: what a server does with them.
+//! Driven by: `cmd::serve` at the start, `server` now and then.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -15,24 +15,24 @@ use std::time::Duration;
 use super::state::with_suffix;
 use crate::server::{Path, SocketId};
 
-/// For how long an address is somebody's. Chosen: NATs have forgotten it by then, and whoever is there looks for the server by
-/// itself every four seconds.
+/// How long an address counts as a member's. Chosen: NATs have forgotten it by then, and a member that is still there looks for
+/// the server by itself every four seconds.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 
-/// The file of members' places.
+/// The file of members' addresses.
 #[derive(Clone, Debug)]
 pub struct MembersFile {
     path: PathBuf,
 }
 
 impl MembersFile {
-    /// The one that belongs to the log in this file.
+    /// Returns the file that belongs to this log.
     pub fn beside(log: &FilePath) -> Self {
         Self { path: with_suffix(log, ".members") }
     }
 
-    /// Where members were, at most so many. A file that is not there, cannot be read, or was last written more than ten
-    /// minutes ago has none; nor has a line that is none.
+    /// Returns the members' paths, at most `most`. Returns none if the file is absent, cannot be read, or was last written more
+    /// than ten minutes ago; skips malformed lines.
     pub fn read(&self, most: usize) -> Vec<Path> {
         let age = fs::metadata(&self.path)
             .and_then(|metadata| metadata.modified())
@@ -44,17 +44,17 @@ impl MembersFile {
         text.lines().filter_map(parse).take(most).collect()
     }
 
-    /// They are here now.
+    /// Stores the paths of the members that are here now.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn write(&self, members: &[Path]) -> io::Result<()> {
         let mut lines = String::new();
         for Path { socket, peer, local } in members {
             let local = local.map_or_else(|| "-".into(), |local| local.to_string());
             let _ = writeln!(lines, "{} {peer} {local}", socket.0);
         }
-        // What is lost with the power is not worth waiting for the disk.
+        // Not synced: addresses that a power failure may lose are not worth waiting for the disk.
         let aside = with_suffix(&self.path, ".new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
         file.write_all(lines.as_bytes())?;

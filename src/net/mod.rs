@@ -1,7 +1,7 @@
 //! The shell: the only sockets, clock, files and signals of the program.
 //!
-//! Owns: the loops ([`server`], [`client`], [`load`]) and what they are made of: the server's sockets ([`udp`]), stdin and
-//! stdout ([`stdio`]), keys on disk ([`state`]), the clock, name resolution.
+//! Owns: the loops ([`server`], [`client`], [`load`]) and their parts: the server's sockets ([`udp`]), stdin and stdout
+//! ([`stdio`]), keys on disk ([`state`]), the clock, name resolution.
 //! Must not know: what datagrams mean, what a member is.
 //! Driven by: `cmd`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is where they belong
@@ -33,38 +33,38 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use crate::time::Instant;
 use crate::wire::Timestamp;
 
-/// The port of the original.
+/// The original's port.
 pub const DEFAULT_PORT: u16 = 9999;
 
-/// The signals that end the program in order.
+/// Signals that end the program gracefully.
 const END_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
-/// The monotonic clock, as the core wants it.
+/// The monotonic clock, in the form that the core needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: std::time::Instant,
 }
 
 impl Clock {
-    /// A clock that is now at [`Instant::ZERO`].
+    /// Starts a clock that is now at [`Instant::ZERO`].
     pub fn start() -> Self {
         Self { start: std::time::Instant::now() }
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn now(&self) -> Instant {
         self.start.elapsed().into()
     }
 }
 
-/// What time it is by the calendar.
+/// Returns the calendar time.
 pub fn wall() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Returns the addresses of this machine that others on its networks can reach: no loopback, no IPv6 link-local ones, which need a
-/// scope. Empty if the system does not tell.
+/// Returns the addresses of this machine that others on its networks can reach: no loopback, no IPv6 link-local ones, which
+/// need a scope. Empty if the system does not list them.
 pub fn lan_addresses() -> Vec<IpAddr> {
     let mut addresses = Vec::new();
     for interface in nix::ifaddrs::getifaddrs().into_iter().flatten() {
@@ -76,20 +76,20 @@ pub fn lan_addresses() -> Vec<IpAddr> {
     addresses
 }
 
-/// Lets SIGUSR1, which a server answers with its counters, do nothing: it is sent to all processes of one name.
+/// Keeps SIGUSR1, which a server answers with its counters, from ending the process: it is sent to all of one name.
 ///
 /// # Errors
-/// The system's.
+/// Returns the system's error.
 pub fn survive_sigusr1() -> io::Result<()> {
     signal_hook::flag::register(SIGUSR1, Arc::default()).map(drop)
 }
 
-/// Waits, for who has nothing to poll.
+/// Waits, for callers that have nothing to poll.
 pub fn pause(time: std::time::Duration) {
     std::thread::sleep(time);
 }
 
-/// A server as people name it: `HOST`, `HOST:PORT`, `10.0.0.5:9999`, `[::1]:9999`.
+/// A server as people write it: `HOST`, `HOST:PORT`, `10.0.0.5:9999`, `[::1]:9999`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
     host: String,
@@ -129,10 +129,10 @@ impl fmt::Display for HostPort {
 }
 
 impl HostPort {
-    /// All the addresses of that name, in the order of the system's preference. Blocks.
+    /// Returns all the addresses of that name, in the system's order of preference. Blocks.
     ///
     /// # Errors
-    /// The system's, if the name does not resolve.
+    /// Returns the system's error if the name does not resolve.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
@@ -144,7 +144,7 @@ impl HostPort {
     }
 }
 
-/// Asks the poll for readiness of `fd`. False if the system cannot tell, as for regular files: it is always ready then.
+/// Asks the poll for readiness of `fd`. Returns false if the system cannot tell, as for regular files, which are always ready.
 fn register_fd(registry: &Registry, fd: RawFd, token: Token, interest: Interest) -> io::Result<bool> {
     match registry.register(&mut SourceFd(&fd), token, interest) {
         Ok(()) => Ok(true),

@@ -1,8 +1,8 @@
 //! A client's port: its socket and its core.
 //!
-//! Owns: the socket of the address that is tried, opened anew where that helps; what comes in and goes out.
-//! Must not know: what a datagram means, what the user is told, who polls: a loop has one of these, or many.
-//! Driven by: a loop (`client`), which says what is ready and shares the buffers of its [`Inbox`].
+//! Owns: the socket for the address that is tried, reopened when that helps; what comes in and goes out.
+//! Must not know: what a datagram means, what the user is told, which loop polls: a loop has one of these, or many.
+//! Driven by: a loop (`client`), which reports what is ready and shares the buffers of its [`Inbox`].
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,34 +16,34 @@ use super::udp::{Inbox, set_fragments};
 use crate::client::{Client, Config, Unreachable};
 use crate::time::Instant;
 
-/// The buffer that is asked for, in bytes. Chosen: some thousand lines wait there while the screen is slow.
+/// Size requested of the buffer, in bytes. Chosen: some thousand lines wait there while the screen is slow.
 const RECEIVE_BUFFER: usize = 1024 * 1024;
 
-/// How often is received before the rest has its turn, each time many datagrams.
+/// Receive calls, each for many datagrams, before the rest has its turn.
 const RECEIVE_BUDGET: usize = 16;
 
-/// After so long without a word from a server that owes one the socket is opened anew: the address that it was opened with
-/// may not be ours any more. Chosen: as mosh does.
+/// How long a server may leave something unanswered before the socket is reopened: the address that it was opened with may not
+/// be ours any more. Chosen: as mosh does.
 const REOPEN_AFTER: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct ClientPort {
     /// The client.
     pub client: Client,
-    /// What the poll calls the socket.
+    /// The poll's name for the socket.
     token: Token,
     socket: Option<(SocketAddr, UdpSocket)>,
     readable: bool,
     writable: bool,
-    /// When the socket was opened, and whether the next datagram is to go through another one.
+    /// When the socket was opened, and whether the next datagram needs another one.
     opened: Instant,
     is_stale: bool,
-    /// Datagrams may be cut on their way.
+    /// Whether datagrams may be fragmented.
     fragments: bool,
 }
 
 impl ClientPort {
-    /// A client that begins to look for its server, whose socket the poll calls `token`.
+    /// Creates a client that begins to look for its server; the poll calls its socket `token`.
     pub fn new(now: Instant, config: Config, token: Token) -> Self {
         let fragments = config.identity.is_none();
         Self {
@@ -58,18 +58,18 @@ impl ClientPort {
         }
     }
 
-    /// The poll says so of the socket.
+    /// Records what the poll reports about the socket.
     pub fn set_ready(&mut self, event: &mio::event::Event) {
         self.readable |= event.is_readable() || event.is_error();
         self.writable |= event.is_writable();
     }
 
-    /// Whether there is something to receive.
+    /// Returns whether there is something to receive.
     pub const fn is_readable(&self) -> bool {
         self.readable
     }
 
-    /// Takes in what has come, within a budget.
+    /// Receives what has come, within a budget.
     pub(super) fn receive(&mut self, clock: Clock, inbox: &mut Inbox) {
         let mut budget = RECEIVE_BUDGET;
         while self.readable && budget > 0 {
@@ -83,10 +83,10 @@ impl ClientPort {
         }
     }
 
-    /// Sends all that the client has to say and the socket takes.
+    /// Sends everything that the client has to send and the socket takes.
     ///
     /// # Errors
-    /// The system's, if it is not about the server.
+    /// Returns the system's error, if it does not concern the server.
     pub(super) fn send(&mut self, clock: Clock, registry: &Registry, inbox: &Inbox) -> io::Result<()> {
         while self.client.poll_transmit().is_some() {
             let (server, now) = (self.client.server(), clock.now());
@@ -126,7 +126,7 @@ impl ClientPort {
         Ok(())
     }
 
-    /// Text has lines that may be longer than some ways take in one piece.
+    /// Allows fragments: text lines may be longer than some paths carry in one piece.
     pub fn allow_fragments(&mut self) {
         self.fragments = true;
         if let Some((server, socket)) = &self.socket {
@@ -134,16 +134,16 @@ impl ClientPort {
         }
     }
 
-    /// The system does not take what the client has to say.
+    /// Handles a datagram that the system does not send.
     fn give_up_datagram(&mut self, clock: Clock, err: &io::Error) {
         if !self.client.is_text() {
-            // It is lost, as others are on their way; a text line waits until the server is back.
+            // The datagram is lost, like others on the path; a text line waits until the server is back.
             self.client.transmitted(clock.now());
         }
         self.unreachable(clock, err);
     }
 
-    /// Tells the client what the system says of the server: whatever it is, nothing gets there.
+    /// Tells the client what the system reports of the server: in every case, nothing gets there.
     fn unreachable(&mut self, clock: Clock, err: &io::Error) {
         let why = if err.kind() == io::ErrorKind::ConnectionRefused {
             Unreachable::Refused
@@ -161,14 +161,14 @@ impl ClientPort {
     }
 }
 
-/// A socket that takes datagrams from `server` only, and is told when nothing listens there.
+/// Opens a socket that accepts datagrams from `server` only, and is told when nothing listens there.
 pub(super) fn open(server: SocketAddr) -> io::Result<UdpSocket> {
     let any = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
     let socket = UdpSocket::bind(any)?;
-    // What is not granted is not needed: it is for bursts of others while we are busy.
+    // A smaller buffer will do: it is for bursts that come while we are busy.
     let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
     socket.connect(server)?;
     Ok(socket)

@@ -1,8 +1,8 @@
-//! Keys whose datagram was being handled when a server broke, kept for the next one.
+//! Keys whose datagram was being handled when a server broke, stored for the next one.
 //!
-//! Owns: the file, beside the server's key, and its form: a line for each key, who it is and until when it is refused.
-//! Must not know: what a server does with that.
-//! Driven by: `cmd::serve` at the beginning, `server` when it breaks.
+//! Owns: the file, beside the server's key, and its form: a line for each key, with its short name and the end of its refusal.
+//! Must not know: what a server does with them.
+//! Driven by: `cmd::serve` at the start, `server` when it breaks.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use super::state::{with_suffix, write_aside};
 use crate::server::REFUSED_FOR;
 use crate::wire::{Timestamp, Who};
 
-/// Keys that are kept. Chosen: a server that breaks more often in ten minutes has another trouble than its members.
+/// Most keys stored. Chosen: a server that breaks more often in ten minutes has other problems than its members.
 const KEPT_MAX: usize = 256;
 
 /// The file of refused keys.
@@ -23,13 +23,13 @@ pub struct RefusedFile {
 }
 
 impl RefusedFile {
-    /// The one that belongs to the server whose key is in `key`.
+    /// Returns the file that belongs to the server whose key is in `key`.
     pub fn beside(key: &Path) -> Self {
         Self { path: with_suffix(key, ".refused") }
     }
 
-    /// The keys that are still refused, and for how long. A file that is not there, or cannot be read, refuses nobody; nor
-    /// does a line that is none.
+    /// Returns the keys that are still refused, and for how long. A file that is absent or cannot be read refuses no key, nor
+    /// does a malformed line.
     pub fn read(&self, now: Timestamp) -> Vec<(Who, Duration)> {
         let text = fs::read_to_string(&self.path).unwrap_or_default();
         let lines = text.lines().filter_map(parse);
@@ -38,10 +38,10 @@ impl RefusedFile {
         left.filter(|(_, left)| !left.is_zero()).take(KEPT_MAX).collect()
     }
 
-    /// One more key is refused from now on.
+    /// Refuses one more key from now on.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn add(&self, now: Timestamp, who: Who) -> io::Result<()> {
         let mut all = self.read(now);
         all.retain(|&(other, _)| other != who);

@@ -1,7 +1,7 @@
-//! The rooms whose logs are kept on this machine.
+//! The rooms whose logs are stored on this machine.
 //!
-//! Owns: what a room may be called, the name of its file, and how a file that an older version named after its server's addresses
-//! is taken over.
+//! Owns: the names that rooms may have, the name of a room's file, and the takeover of a file that an older version named after
+//! its server's addresses.
 //! Must not know: what a log holds.
 //! Driven by: `cmd::serve` and `cmd::history`.
 
@@ -17,29 +17,29 @@ use blake2::{Blake2s256, Digest};
 
 use super::state::{State, with_suffix};
 
-/// The room of a server that was given no name.
+/// The room of a server that was not given a room's name.
 pub const DEFAULT: &str = "room";
 
-/// The longest name, in bytes.
+/// Longest name, in bytes.
 const NAME_MAX: usize = 64;
 
-/// How the names of logs end.
+/// Ending of the names of logs.
 const LOG_END: &str = ".db";
 
-/// How the names of logs began before rooms had names, and how long they were at most in between.
+/// Beginning of the names of logs before rooms had names, and the greatest length of these without the ending.
 const OLD_LOG: &str = "room-";
 const OLD_NAME_MAX: usize = 200;
 
-/// What stands beside a log. The database comes last when it is renamed: its write-ahead log must never be left behind.
+/// Suffixes of a log's files. The database comes last when they are renamed: its write-ahead log must never be left behind.
 const BESIDE: [&str; 4] = ["-wal", "-shm", ".members", ""];
 const LOCK: &str = "-lock";
 
-/// What a room is called: 1 to 64 bytes of letters, digits, `.`, `_` and `-`; the first one is a letter or a digit.
+/// The name of a room: 1 to 64 bytes of letters, digits, `.`, `_` and `-`; the first one is a letter or a digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoomName(String);
 
 impl RoomName {
-    /// Returns the file in which the log of this room is kept.
+    /// Returns the file that holds the log of this room.
     pub fn log(&self, state: &State) -> PathBuf {
         state.folder().join(format!("{}{LOG_END}", self.0))
     }
@@ -67,7 +67,7 @@ impl FromStr for RoomName {
     }
 }
 
-/// A log that is kept here.
+/// A log that is stored here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// The log of this room.
@@ -76,7 +76,7 @@ pub enum Kept {
     Old(PathBuf),
 }
 
-/// Lists the logs that are kept here, by name.
+/// Lists the logs that are stored here, by name.
 pub fn list(state: &State) -> Vec<Kept> {
     let entries = fs::read_dir(state.folder()).into_iter().flatten().filter_map(Result::ok);
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
@@ -100,7 +100,7 @@ pub enum TakeOverError {
     InUse(PathBuf),
     /// There are several, and none belongs to just these addresses.
     Several(Vec<PathBuf>),
-    /// The system's.
+    /// The system's error.
     Io(PathBuf, io::Error),
 }
 
@@ -117,11 +117,11 @@ impl fmt::Display for TakeOverError {
     }
 }
 
-/// Gives the log of an older version the name of the default room, if that has none: the log of just these addresses, or else the
-/// only one that is kept here. Returns what the log was called.
+/// Gives the log of an older version the name of the default room's, unless that exists: the log of just these addresses, or
+/// else the only one that is stored here. Returns the log's former name.
 ///
 /// # Errors
-/// See [`TakeOverError`]; nothing has changed then, or the next call completes it.
+/// See [`TakeOverError`]. Nothing has changed then, or the next call completes the takeover.
 pub fn take_over(state: &State, addresses: &[SocketAddr]) -> Result<Option<PathBuf>, TakeOverError> {
     let room = RoomName(DEFAULT.into()).log(state);
     if room.exists() {
@@ -161,7 +161,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), TakeOverError> {
     Ok(())
 }
 
-/// What the log of a server that is bound to these addresses, in whatever order, was called before rooms had names.
+/// Returns the former name of the log of a server that is bound to these addresses, in any order.
 fn old_name(addresses: &[SocketAddr]) -> String {
     let mut name = String::from(OLD_LOG);
     for (index, address) in addresses.iter().collect::<BTreeSet<_>>().into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The server's loop.
 //!
-//! Owns: the poll, what is ready and what is not, how much is done between two looks at the rest.
+//! Owns: the poll, which sockets are ready, how much is done before the rest has its turn.
 //! Must not know: what a datagram means; the room decides, the loop carries out.
 //! Driven by: `cmd::serve`.
 
@@ -21,32 +21,32 @@ use crate::log::{Store, Waker};
 use crate::server::{self, Config, Path, Server, SocketId};
 use crate::time::Instant;
 
-/// Datagrams received from one socket before the others have their turn. Chosen: what a run of the log holds several
-/// times, little enough that sending goes on.
+/// Datagrams received from one socket before the others have their turn. Chosen: several times what a run of the log holds, few
+/// enough that sending goes on.
 const RECEIVE_BUDGET: usize = 256;
 
-/// Datagrams handed to one socket, some more if they are in runs, before it is looked whether something came in.
-/// Chosen: few. Looking costs a fraction of sending them, and what has come in meanwhile goes along in the packets of those
-/// whose turn is still to come, instead of in packets of its own.
+/// Datagrams handed to one socket, some more if they are in runs, before the loop checks for input. Chosen: few. The check
+/// costs a fraction of sending them, and data that has come in meanwhile goes into the packets of members whose turn is still
+/// to come, instead of into packets of its own.
 const SEND_BUDGET: u64 = 16;
 
-/// The same while handshakes wait: a turn has so much of their work that who talks would wait for a crowd that comes in.
+/// The same while handshakes wait: these take up so much of each turn that talkers would wait for a crowd that joins.
 const SEND_BUDGET_OF_A_CROWD: u64 = 128;
 
-/// Turns with more to do that try the sockets without asking the poll first. Chosen: receiving in vain costs less than
-/// asking, and signals and the like wait for some hundred microseconds only.
+/// Turns with more to do that try the sockets without asking the poll first. Chosen: receiving in vain costs less than asking,
+/// and signals and the like wait for only some hundred microseconds.
 const UNPOLLED_MAX: u32 = 8;
 
-/// Between two warnings of the same kind. Chosen: whoever floods us must not flood the log.
+/// Time between two warnings of the same kind. Chosen: a flood of datagrams must not flood the log.
 const WARN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long telling everybody that the server ends may take. Chosen: who stops a server waits for that.
+/// How long telling all members that the server ends may take. Chosen: a person who stops a server waits that long.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How often it is written down where the members are, if that changed. Chosen: who came within that comes back by itself.
+/// How often the members' addresses are stored while they change. Chosen: a member newer than that comes back by itself.
 const KEEP_MEMBERS: Duration = Duration::from_secs(1);
 
-/// The same if it did not: a file that was not written for long is not believed.
+/// The same while they do not change: a file that was not written for a long time is not trusted.
 const KEEP_SAME: Duration = Duration::from_secs(60);
 
 const SIGNALS: Token = Token(0);
@@ -70,24 +70,24 @@ pub struct ServerLoop<S: Store> {
     log: S,
     /// The transcript, if there is one.
     output: Option<Output>,
-    /// When lines that were left out of it were last told of, and how many have been since.
+    /// When lines left out of the transcript were last reported, and how many have been left out since.
     left_out: (Instant, u64),
-    /// When the store is to be looked after, if nothing else happens.
+    /// When the store needs maintenance next, if nothing else happens.
     maintain: Option<Instant>,
-    /// Where the next server reads whose datagram it was that broke this one.
+    /// Where the next server reads which key's datagram broke this one.
     refused: Option<RefusedFile>,
-    /// Where the next server reads where the members were; when it was last written, and what they were then.
+    /// Where the next server reads the members' addresses; when that was last written, and the number of moves by then.
     members: Option<MembersFile>,
     kept: (Instant, u64),
     has_parted: bool,
 }
 
 impl<S: Store> ServerLoop<S> {
-    /// Puts a server together from sockets that are bound and the log that `open` opens, which calls the waker when it has
-    /// something to tell without having been asked.
+    /// Creates a server from bound sockets and the log that `open` opens. The log calls the waker when it has something to
+    /// report without having been asked.
     ///
     /// # Errors
-    /// The system's, and what `open` says.
+    /// Returns the system's error, or that of `open`.
     pub fn new<E: From<io::Error>>(
         config: Config,
         sockets: Vec<ServerSocket>,
@@ -130,7 +130,7 @@ impl<S: Store> ServerLoop<S> {
         Ok(this)
     }
 
-    /// Refuses the keys that are in this file, and writes the one into it whose datagram breaks this server, should any.
+    /// Refuses the keys in this file, and adds to it the key whose datagram breaks this server, if one does.
     pub fn refuse(&mut self, file: RefusedFile) {
         let now = self.clock.now();
         for (who, left) in file.read(wall()) {
@@ -140,7 +140,7 @@ impl<S: Store> ServerLoop<S> {
         self.refused = Some(file);
     }
 
-    /// Knocks at those who are in this file, and keeps in it who is here.
+    /// Knocks at the members in this file, and from now on stores in it the members that are here.
     pub fn knock(&mut self, file: MembersFile, most: usize) {
         let places = file.read(most);
         if !places.is_empty() {
@@ -150,7 +150,7 @@ impl<S: Store> ServerLoop<S> {
         self.members = Some(file);
     }
 
-    /// When it is to be written down where the members are.
+    /// Returns when to store the members' addresses.
     fn keep_members_at(&self) -> Option<Instant> {
         self.members.as_ref()?;
         let (at, moves) = self.kept;
@@ -158,7 +158,7 @@ impl<S: Store> ServerLoop<S> {
         (!is_same || self.server.members() > 0).then(|| at + if is_same { KEEP_SAME } else { KEEP_MEMBERS })
     }
 
-    /// Writes down where the members are, now and then.
+    /// Stores the members' addresses, if that is due.
     fn keep_members(&mut self) {
         let (now, moves) = (self.clock.now(), self.server.moves());
         let Some(file) = &self.members else { return };
@@ -172,7 +172,7 @@ impl<S: Store> ServerLoop<S> {
         }
     }
 
-    /// Writes down whose datagram it was that broke the server.
+    /// Records the key whose datagram broke the server.
     fn blame(&self) {
         let Some(who) = self.server.in_hand() else {
             return log::error!(
@@ -185,14 +185,14 @@ impl<S: Store> ServerLoop<S> {
         }
     }
 
-    /// Lets the log do what is to be done beside. True if there is more of that to do at once.
+    /// Lets the log do its maintenance. Returns true if there is more to do at once.
     fn maintain(&mut self) -> bool {
         let again = self.log.maintain(wall());
         self.maintain = again.map(|after| self.clock.now() + after);
         again.is_some_and(|after| after.is_zero())
     }
 
-    /// Reads what new members over text are to be sent, as far as the log answers at once.
+    /// Reads the entries that new text members are sent, as far as the log answers at once.
     fn read_newest(&mut self) {
         self.exchange();
         while self.server.wants_newest() {
@@ -201,7 +201,7 @@ impl<S: Store> ServerLoop<S> {
         }
     }
 
-    /// The addresses that are bound.
+    /// Returns the bound addresses.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.ports.iter().map(|port| port.socket.local())
     }
@@ -209,7 +209,7 @@ impl<S: Store> ServerLoop<S> {
     /// Serves until a signal ends it.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn run(&mut self) -> io::Result<()> {
         let served = self.serve();
         self.part()?;
@@ -237,7 +237,7 @@ impl<S: Store> ServerLoop<S> {
                 match event.token() {
                     SIGNALS if self.ends_on_signal() => return Ok(()),
                     SIGNALS => {}
-                    // The turn asks it.
+                    // The turn asks the log.
                     LOG => {}
                     OUTPUT => self.output.iter_mut().for_each(|output| output.set_writable(self.poll.registry())),
                     Token(token) => self.port_is_ready(SocketId(token - SOCKETS), event)?,
@@ -247,7 +247,7 @@ impl<S: Store> ServerLoop<S> {
         }
     }
 
-    /// Tells everybody that the server ends, as far as the sockets take it in time.
+    /// Tells all members that the server ends, as far as the sockets take it in time.
     fn part(&mut self) -> io::Result<()> {
         self.has_parted = true;
         self.server.close();
@@ -282,7 +282,7 @@ impl<S: Store> ServerLoop<S> {
                 log::info!("members {}, {}", self.server.members(), self.server.counters());
                 continue;
             }
-            // A file must not become longer: the store is told so too, and it ends nothing.
+            // A file must not grow further: the store gets that error too, and the server does not end.
             if signal == SIGXFSZ {
                 continue;
             }
@@ -310,13 +310,13 @@ impl<S: Store> ServerLoop<S> {
         Ok(())
     }
 
-    /// One turn: take in, settle, send out. True if there is more to do at once.
+    /// Runs one turn: receives, settles, sends. Returns true if there is more to do at once.
     fn turn(&mut self) -> io::Result<bool> {
         let now = self.clock.now();
         if self.server.poll_timeout().is_some_and(|at| at <= now) {
             self.server.handle_timeout(now);
         }
-        // Who joins by text is sent at once what was said: what others have made forgotten meanwhile must be known by then.
+        // A new text member is sent the latest lines at once: entries that others have had forgotten must be known by then.
         let mut more = self.server.text_history() > 0 && self.maintain();
         self.read_newest();
         for id in (0..self.ports.len()).map(SocketId) {
@@ -333,10 +333,10 @@ impl<S: Store> ServerLoop<S> {
         for id in (0..self.ports.len()).map(SocketId) {
             more |= self.send(id, budget)?;
         }
-        // Nobody is to wait for it.
+        // Last, so that nobody waits for it.
         more |= self.maintain();
         more |= self.server.has_requests();
-        // What one socket made place for is for the others as well.
+        // Room that sending on one socket made is of use to the others as well.
         more |= self.ports.len() > 1 && self.server.end() > end;
         self.keep_members();
         self.flush();
@@ -360,7 +360,7 @@ impl<S: Store> ServerLoop<S> {
     }
 
     fn exchange(&mut self) {
-        // What is submitted is said now.
+        // Entries submitted now carry the current time.
         self.server.set_wall(wall());
         let output = &mut self.output;
         server::exchange(self.clock.now(), &mut self.server, &mut self.log, |tag, text| {
@@ -370,11 +370,11 @@ impl<S: Store> ServerLoop<S> {
         });
     }
 
-    /// Sends until nothing is left, the socket is full or the budget is used up. True if there is more to send.
+    /// Sends until nothing is left, the socket is full or the budget is used up. Returns true if there is more to send.
     fn send(&mut self, id: SocketId, mut budget: u64) -> io::Result<bool> {
         while self.ports[id.0].writable && budget > 0 {
             let Some(transmits) = self.server.poll_transmit(id) else {
-                // What was sent made place in the log for what waits.
+                // What was sent has made room in the log for posts that wait.
                 if self.exchange_more() { continue } else { return Ok(false) }
             };
             let token = transmits.token();
@@ -429,7 +429,7 @@ impl<S: Store> Drop for ServerLoop<S> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.has_parted {
             self.blame();
-            // The members are told all the same, if what broke is not just that.
+            // The members are told all the same, unless that is what panicked.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.part()));
         }
     }

@@ -1,7 +1,7 @@
-//! What outlives a run: keys, and which server has which.
+//! State that outlives a run: our keys, the keys of known servers, clients' places.
 //!
-//! Owns: the folder that they are kept in, the form of their files.
-//! Must not know: what keys are used for, what a changed one means.
+//! Owns: the folder that holds them, the form of their files.
+//! Must not know: what keys are used for, what a changed key means.
 //! Driven by: `cmd`.
 //!
 //! ```text
@@ -12,8 +12,8 @@
 //!     servers/HOST:PORT           the public key of that server in base64
 //!     places/HOST:PORT/NICK.0     how far a client has read there; with .1 and so on for others that run beside it
 //! ```
-//! Files are written aside and then given their name, so that they are whole or not there; of two who make the same one at
-//! the same time the first wins.
+//! Files are written under another name and then renamed, so that each is whole or absent. If two processes create the same one
+//! at the same time, the first wins.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -29,13 +29,13 @@ use super::HostPort;
 use crate::session::{Entropy, KEY_LEN, PublicKey, StaticKey};
 use crate::wire::{LogId, Nick, Seq};
 
-/// What the names of files begin with that are not whole yet. No host is called so.
+/// Prefix of the names of unfinished files. No host has such a name.
 const ASIDE: &str = ".new-";
 
-/// How many clients of one user may be in one room under one nick, each with a place of its own.
+/// Most clients of one user in one room under one nick, each with a place of its own.
 const PLACES_MAX: u32 = 64;
 
-/// Where one client is in one room: the log, and the next number to be shown.
+/// The place of one client in one room: the log, and the next number to be shown.
 #[derive(Debug)]
 pub struct PlaceFile {
     file: File,
@@ -47,7 +47,7 @@ impl PlaceFile {
         let file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(path).ok()?;
         file.try_lock().ok()?;
         let mut text = String::new();
-        // What cannot be read is no place.
+        // A file that cannot be read holds no place.
         let _ = (&file).take(PLACE_LEN as u64).read_to_string(&mut text);
         let place = text.trim_end().split_once(' ').and_then(|(log, next)| {
             let log = u128::from_str_radix(log, 16).ok().filter(|_| log.len() == 32)?;
@@ -56,21 +56,21 @@ impl PlaceFile {
         Some(Self { file, place })
     }
 
-    /// What was there at the beginning, or was written last.
+    /// Returns the place that was there at the beginning, or was stored last.
     pub const fn get(&self) -> Option<(LogId, Seq)> {
         self.place
     }
 
-    /// Writes it down, for when the client is run again: at once for a client that is killed, soon for a loss of power.
+    /// Stores the place for the client's next run: it survives a kill at once, and a power failure soon.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn set(&mut self, place: (LogId, Seq)) -> io::Result<()> {
         if self.place == Some(place) {
             return Ok(());
         }
         let (LogId(log), Seq(next)) = place;
-        // Always as long, in one piece.
+        // Always the same length, in one piece.
         let text = format!("{:032x} {next:020}\n", u128::from_be_bytes(log));
         debug_assert_eq!(text.len(), PLACE_LEN);
         self.file.write_all_at(text.as_bytes(), 0)?;
@@ -79,19 +79,19 @@ impl PlaceFile {
     }
 }
 
-/// The bytes of a place: the log in hexadecimal, the number.
+/// Length of a place, in bytes: the log in hexadecimal, the number.
 const PLACE_LEN: usize = 32 + 1 + 20 + 1;
 
-/// The folder of a user's that is all ours.
+/// The user's folder that holds our state.
 #[derive(Clone, Debug)]
 pub struct State {
     folder: PathBuf,
 }
 
-/// A server by name, and the key that it is known by.
+/// A server's name, and its known key.
 pub type Pin = (String, Result<PublicKey, KeyError>);
 
-/// Why a key cannot be used or kept.
+/// Why a key cannot be used or stored.
 #[derive(Debug)]
 pub struct KeyError {
     path: PathBuf,
@@ -106,7 +106,7 @@ enum What {
 }
 
 impl KeyError {
-    /// Whether there is a key, and it cannot be read.
+    /// Returns whether there is a key that cannot be read.
     pub const fn is_there(&self) -> bool {
         !matches!(self.what, What::Write(_))
     }
@@ -126,35 +126,35 @@ impl fmt::Display for KeyError {
 }
 
 impl State {
-    /// The folder, by `$XDG_STATE_HOME` or `$HOME` (XDG Base Directory Specification); `None` if neither says where.
+    /// Finds the folder by `$XDG_STATE_HOME` or `$HOME` (XDG Base Directory Specification); `None` if neither is absolute.
     pub fn find() -> Option<Self> {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
         Some(Self { folder: base.join("udpchat") })
     }
 
-    /// Where the client's key is.
+    /// Returns the path of the client's key.
     pub fn client_key(&self) -> PathBuf {
         self.folder.join("client.key")
     }
 
-    /// Where the server's key is, if nothing else is said.
+    /// Returns the default path of the server's key.
     pub fn server_key(&self) -> PathBuf {
         self.folder.join("server.key")
     }
 
-    /// The folder itself.
+    /// Returns the folder itself.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// As if the folder were there.
+    /// Returns a state with this folder.
     #[cfg(test)]
     pub(super) const fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// Takes the place of a client in that room: the first that no other running one has. `None` if none can be taken.
+    /// Locks a place of a client in that room: the first that no other running client holds. `None` if none can be had.
     pub fn place(&self, server: &HostPort, nick: &Nick) -> Option<PlaceFile> {
         let folder = self.folder.join("places").join(file_name(&server.to_string()));
         make_folder(&folder).ok()?;
@@ -162,10 +162,10 @@ impl State {
         (0..PLACES_MAX).find_map(|number| PlaceFile::take(&folder.join(format!("{nick}.{number}"))))
     }
 
-    /// The known key of a server.
+    /// Returns the known key of a server.
     ///
     /// # Errors
-    /// It is there and cannot be read: whoever goes on would trust anybody.
+    /// Fails if the key is there but cannot be read: to go on would be to trust any server.
     pub fn pin(&self, server: &HostPort) -> Result<Option<PublicKey>, KeyError> {
         match read_key(&self.pin_path(server)) {
             Ok(key) => Ok(Some(PublicKey(*key))),
@@ -174,19 +174,19 @@ impl State {
         }
     }
 
-    /// Remembers the key of a server that had none. Returns the one that is known now: another one was faster, perhaps.
+    /// Stores the key of a server that had none. Returns the key that is known now: another process may have stored one first.
     ///
     /// # Errors
-    /// The file cannot be written or read.
+    /// Fails if the file cannot be written or read.
     pub fn set_pin(&self, server: &HostPort, key: PublicKey) -> Result<PublicKey, KeyError> {
         let path = self.pin_path(server);
         if write_new(&path, &key.0)? { Ok(key) } else { read_key(&path).map(|key| PublicKey(*key)) }
     }
 
-    /// Forgets the key of a server. False if none was known.
+    /// Forgets the key of a server. Returns false if none was known.
     ///
     /// # Errors
-    /// The file cannot be removed.
+    /// Fails if the file cannot be removed.
     pub fn forget(&self, server: &HostPort) -> Result<bool, KeyError> {
         let path = self.pin_path(server);
         match fs::remove_file(&path) {
@@ -196,10 +196,10 @@ impl State {
         }
     }
 
-    /// The servers that are known, by name, and their keys.
+    /// Returns the known servers, by name, and their keys.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// Fails if the folder cannot be read.
     pub fn pins(&self) -> Result<Vec<Pin>, KeyError> {
         let path = self.folder.join("servers");
         let read = |err| KeyError { path: path.clone(), what: What::Read(err) };
@@ -225,10 +225,10 @@ impl State {
     }
 }
 
-/// The key in that file.
+/// Loads the key in that file.
 ///
 /// # Errors
-/// It cannot be read, or is none.
+/// Fails if the file cannot be read, or is not a key.
 pub fn load_key(path: &Path) -> Result<StaticKey, KeyError> {
     let key = read_key(path)?;
     let others = fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
@@ -238,10 +238,10 @@ pub fn load_key(path: &Path) -> Result<StaticKey, KeyError> {
     Ok(StaticKey::from_secret(key))
 }
 
-/// The key in that file, made anew if it is not there; and whether it was.
+/// Loads the key in that file, or creates it if it is not there; the second value tells whether it was created.
 ///
 /// # Errors
-/// It is there and cannot be read or is none, or it is not there and cannot be written: see [`KeyError::is_there`].
+/// Fails if it is there but cannot be read or is not a key, or is absent and cannot be written: see [`KeyError::is_there`].
 pub fn load_or_make_key(path: &Path) -> Result<(StaticKey, bool), KeyError> {
     match load_key(path) {
         Err(KeyError { what: What::Read(err), .. }) if is_absent(&err) => {}
@@ -252,32 +252,32 @@ pub fn load_or_make_key(path: &Path) -> Result<(StaticKey, bool), KeyError> {
     if is_ours { Ok((StaticKey::from_secret(secret), true)) } else { Ok((load_key(path)?, false)) }
 }
 
-/// A key that nobody will remember.
+/// Creates a key that is not stored.
 pub fn make_key() -> StaticKey {
     StaticKey::generate(&mut Entropy::new(random()))
 }
 
-/// Bytes that nobody can guess.
+/// Returns bytes that nobody can guess.
 ///
 /// # Panics
-/// If the system has no randomness to give: nothing can be kept secret then.
+/// Panics if the system has no randomness: nothing can be kept secret then.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
 }
 
-/// A file beside another one: its name and what is added to it.
+/// Returns the path of a file beside another one: that path with a suffix.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Writes a file whole or not at all, in the place of one that may be there, for nobody but its owner.
+/// Writes a file whole or not at all, replaces one that may be there, and lets only its owner access it.
 ///
 /// # Errors
-/// The system's, or those of `write`.
+/// Returns the system's error, or that of `write`.
 pub fn write_aside(path: &Path, write: impl FnOnce(&mut io::BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
     let file = aside(path)?;
     let mut out = io::BufWriter::new(file.as_file());
@@ -293,22 +293,22 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// Makes a folder if need be, for nobody but its owner.
+/// Creates a folder if necessary, accessible only to its owner.
 fn make_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// A file that can be given that name when it is whole; 0600 from the beginning.
+/// Creates a file that can be given the name `path` when it is whole; 0600 from the beginning.
 fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder_of(path))
 }
 
-/// A name as the name of a file.
+/// Encodes a name as the name of a file.
 fn file_name(name: &str) -> String {
     name.replace('%', "%25").replace('/', "%2F")
 }
 
-/// Nothing is there, nor can there be.
+/// Returns whether nothing is there, nor can be.
 fn is_absent(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -320,7 +320,7 @@ fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
     bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| error(What::Damaged))
 }
 
-/// Writes a file that is not there yet, for nobody but its owner. False if it is there already.
+/// Writes a new file, accessible only to its owner. Returns false if there is one already.
 fn write_new(path: &Path, key: &[u8; KEY_LEN]) -> Result<bool, KeyError> {
     let error = |err| KeyError { path: path.to_owned(), what: What::Write(err) };
     make_folder(folder_of(path)).map_err(error)?;

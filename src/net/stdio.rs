@@ -1,12 +1,12 @@
-//! Stdin and stdout in a loop that must not stop.
+//! Stdin and stdout in a loop that must not block.
 //!
-//! Owns: [`Input`], bytes from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null`
-//! or closed.
-//! Must not know: what they are about.
+//! Owns: [`Input`], bytes from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null` or
+//! closed.
+//! Must not know: what the bytes mean.
 //! Driven by: the loops.
 //!
-//! The descriptors are shared with whoever started us, so that they are never made non-blocking: the poll, or one look
-//! with poll(2), says first that a read or a short write will not block.
+//! The descriptors are shared with the process that started us, so they are never made non-blocking. Instead the poll, or one
+//! call of poll(2), first confirms that a read or a short write will not block.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -20,16 +20,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use super::register_fd;
 use crate::ui::sanitize;
 
-/// What is read at once, in bytes.
+/// Most bytes read at once.
 const READ_MAX: usize = 4096;
 
-/// What stdout may be behind, in bytes, before lines are left out. Chosen: minutes of a busy room.
+/// Most bytes by which stdout may lag behind before lines are left out. Chosen: minutes of a busy room.
 const BEHIND_MAX: usize = 1024 * 1024;
 
-/// The memory that is kept when nothing waits, in bytes.
+/// Memory kept when nothing waits, in bytes.
 const BEHIND_KEPT: usize = 64 * 1024;
 
-/// What a pipe that is writable takes without blocking, in bytes: pipe(7), `PIPE_BUF`.
+/// Bytes that a writable pipe takes without blocking: pipe(7), `PIPE_BUF`.
 const WRITE_MAX: usize = 4096;
 
 /// Bytes from stdin; see the module.
@@ -43,16 +43,16 @@ pub struct Input {
 }
 
 impl Input {
-    /// The stdin of the process.
+    /// Opens the stdin of the process.
     ///
     /// # Errors
-    /// The system's, if the descriptor cannot be duplicated.
+    /// Returns the system's error if the descriptor cannot be duplicated.
     pub fn stdin() -> io::Result<Self> {
         let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         Ok(Self { file, ended: false, polled: false, ready: true })
     }
 
-    /// Whether a person is at the other end.
+    /// Returns whether a person is at the other end.
     pub fn is_terminal(&self) -> bool {
         self.file.is_terminal()
     }
@@ -60,27 +60,27 @@ impl Input {
     /// Asks the poll for readiness, if it can tell.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.polled = register_fd(registry, self.file.as_raw_fd(), token, Interest::READABLE)?;
         self.ready = !self.polled;
         Ok(())
     }
 
-    /// The poll says that there is something to read.
+    /// Records that the poll reports something to read.
     pub const fn set_ready(&mut self) {
         self.ready = true;
     }
 
-    /// Whether [`Input::read`] will not block.
+    /// Returns whether [`Input::read`] will not block.
     pub const fn is_ready(&self) -> bool {
         self.ready && !self.ended
     }
 
-    /// Reads once, and gives `feed` what came, or `None` at the end. Blocks only if it is not ready.
+    /// Reads once, and calls `feed` with the bytes, or with `None` at the end. Blocks only if stdin is not ready.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn read(
         &mut self,
         registry: Option<(&Registry, Token)>,
@@ -99,20 +99,20 @@ impl Input {
             feed(None);
         }
         if let Some((registry, token)) = registry.filter(|_| self.polled && !self.ended) {
-            // The event comes once until all is read, and what is left cannot be known: ask anew (epoll(7), edge).
+            // The event comes once until everything is read, and how much is left is unknown: register again (epoll(7), edge).
             self.ready = false;
             registry.reregister(&mut SourceFd(&self.file.as_raw_fd()), token, Interest::READABLE)?;
         }
         Ok(())
     }
 
-    /// Whether everything was read.
+    /// Returns whether everything was read.
     pub const fn is_ended(&self) -> bool {
         self.ended
     }
 }
 
-/// The stdout of the process for who writes all of it in one go and may wait for its reader.
+/// Returns the stdout of the process, for callers that write everything in one go and may wait for the reader.
 pub fn plain_stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
@@ -130,23 +130,23 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutputState {
     Writable,
-    /// The poll will say when it is writable again.
+    /// The poll will report when it is writable again.
     Blocked,
-    /// Nobody reads it any more, or it takes nothing more.
+    /// Nobody reads it any more, or it accepts nothing more.
     Broken,
 }
 
 impl Output {
-    /// The stdout of the process.
+    /// Opens the stdout of the process.
     ///
     /// # Errors
-    /// The system's, if the descriptor cannot be duplicated.
+    /// Returns the system's error if the descriptor cannot be duplicated.
     pub fn stdout() -> io::Result<Self> {
         let file = own_description(&io::stdout())?;
         Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable })
     }
 
-    /// Writes a line of `parts`, escaped, as soon as [`Output::flush`] can.
+    /// Queues a line of `parts`, escaped, for [`Output::flush`]; only counts it if stdout lags too far behind.
     pub fn push_line(&mut self, parts: &[&str]) {
         if self.state == OutputState::Broken {
             return;
@@ -159,21 +159,21 @@ impl Output {
         self.waiting.push(b'\n');
     }
 
-    /// Whether it is not so far behind that more should wait elsewhere.
+    /// Returns whether stdout keeps up, so that more output need not wait elsewhere.
     pub fn has_place(&self) -> bool {
         self.waiting.len() - self.written < BEHIND_KEPT
     }
 
-    /// The poll says that it is writable.
+    /// Records that the poll reports stdout writable.
     pub fn set_writable(&mut self, registry: &Registry) {
         if self.state == OutputState::Blocked {
-            // It may have been unregistered by the system already; either way it is not asked for now.
+            // The system may have unregistered it already; either way its readiness is not wanted now.
             let _ = registry.deregister(&mut SourceFd(&self.file.as_raw_fd()));
             self.state = OutputState::Writable;
         }
     }
 
-    /// Writes a line as it is: nothing in it can do harm.
+    /// Queues a line unchanged: it must not contain anything harmful.
     pub fn push_plain_line(&mut self, line: &[u8]) {
         if self.state != OutputState::Broken && self.waiting.len() <= BEHIND_MAX {
             self.waiting.extend_from_slice(line);
@@ -181,15 +181,15 @@ impl Output {
         }
     }
 
-    /// Lines that were left out since the last call, because stdout did not take them in time.
+    /// Returns how many lines were left out since the last call, because stdout did not take them in time.
     pub const fn take_left_out(&mut self) -> u64 {
         std::mem::replace(&mut self.left_out, 0)
     }
 
-    /// Writes what can be written without blocking, and asks the poll for more where needed.
+    /// Writes what can be written without blocking, and asks the poll to report when more can be, if necessary.
     ///
     /// # Errors
-    /// The system's, once; afterwards everything is thrown away. `BrokenPipe`: nobody reads any more.
+    /// Returns the system's error, once; afterwards all output is discarded. `BrokenPipe`: nobody reads any more.
     pub fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         while self.state == OutputState::Writable && self.written < self.waiting.len() {
             if !self.write_some(PollTimeout::ZERO)? {
@@ -202,7 +202,7 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what can be written without blocking, so that what is said elsewhere comes behind it.
+    /// Writes what can be written without blocking, so that output to other places appears after it.
     pub fn flush_some(&mut self) {
         while self.state == OutputState::Writable
             && self.written < self.waiting.len()
@@ -210,12 +210,12 @@ impl Output {
         {}
     }
 
-    /// Whether everything was written.
+    /// Returns whether everything was written.
     pub fn is_flushed(&self) -> bool {
         self.waiting.is_empty() && self.state != OutputState::Broken
     }
 
-    /// Writes the rest, waiting for at most about a second for a reader that is slow.
+    /// Writes the rest; waits at most a second for a slow reader before each piece.
     pub fn finish(&mut self) {
         while self.state != OutputState::Broken
             && self.written < self.waiting.len()
@@ -226,7 +226,7 @@ impl Output {
         }
     }
 
-    /// Writes a piece; false if it would block for longer than `timeout`.
+    /// Writes a piece; returns false if that would block for longer than `timeout`.
     fn write_some(&mut self, timeout: PollTimeout) -> io::Result<bool> {
         if !takes_more(&self.file, timeout) {
             return Ok(false);
@@ -255,8 +255,8 @@ impl Output {
     }
 }
 
-/// Stdout or stderr to write to without blocking for long. A terminal that is writable may still block in the middle of a
-/// write: it is opened anew, as a description of our own that does not.
+/// Returns stdout or stderr as a file on which writes do not block for long. A writable terminal may still block in the middle
+/// of a write, so it is opened again, as a non-blocking description of our own.
 fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
     let fd = stream.as_fd();
     if stream.is_terminal() {
@@ -269,13 +269,13 @@ fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
     Ok(File::from(fd.try_clone_to_owned()?))
 }
 
-/// Whether `file` takes something within `timeout`, or has an error to tell.
+/// Returns whether `file` takes something within `timeout`, or has an error to report.
 fn takes_more(file: &File, timeout: PollTimeout) -> bool {
     let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
     nix::poll::poll(&mut fds, timeout).is_ok_and(|ready| ready > 0)
 }
 
-/// Stderr for the log of a server: what would block is left out, so that nobody who stops reading it stops the room.
+/// Stderr for a server's log: output that would block is left out, so that a reader that stops cannot stop the room.
 #[derive(Debug)]
 pub struct LogOutput {
     file: File,
@@ -283,10 +283,10 @@ pub struct LogOutput {
 }
 
 impl LogOutput {
-    /// The stderr of the process.
+    /// Opens the stderr of the process.
     ///
     /// # Errors
-    /// The system's, if the descriptor cannot be duplicated.
+    /// Returns the system's error if the descriptor cannot be duplicated.
     pub fn stderr() -> io::Result<Self> {
         Ok(Self { file: own_description(&io::stderr())?, left_out: 0 })
     }

@@ -1,26 +1,26 @@
-//! When the other end is owed an acknowledgement.
+//! When an acknowledgement is due.
 //!
-//! Owns: what was received since the last one, when the next is due, and whether the newest has arrived (RFC 9000 13.2).
+//! Owns: what was received since the last ack, when the next one is due, and whether the newest has arrived (RFC 9000 13.2).
 //! Must not know: which numbers were received; `received` reads those off its window.
-//! Driven by: the session, with each packet that comes, goes, or is acknowledged.
+//! Driven by: the session, with each packet received, sent or acknowledged.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Packets that draw an ack before one is sent at once (RFC 9000 13.2.2).
+/// Ack-eliciting packets after which an ack is sent at once (RFC 9000 13.2.2).
 const ACK_EVERY: u32 = 2;
 
-/// What is to be acknowledged, and how urgently.
+/// The ack that is owed, and how urgently.
 #[derive(Debug)]
 pub(super) struct Acks {
     /// Ack-eliciting packets since the last ack.
     unacked: u32,
     due: Option<Instant>,
     is_due: bool,
-    /// When the packet of the highest number came: an ack says how long ago that was.
+    /// When the packet of the highest number came: an ack states how long ago that was.
     highest_at: Instant,
-    /// The first packet that draws an ack and carries the newest one: when it or a later one has arrived, that has.
+    /// The first ack-eliciting packet that carries the newest ack: once it or a later one has arrived, so has the ack.
     carrier: Option<u64>,
     has_arrived: bool,
 }
@@ -30,12 +30,12 @@ impl Acks {
         Self { unacked: 0, due: None, is_due: false, highest_at: now, carrier: None, has_arrived: true }
     }
 
-    /// A packet came whose number is higher than all before.
+    /// Records a packet whose number is higher than all before.
     pub(super) const fn highest_came(&mut self, now: Instant) {
         self.highest_at = now;
     }
 
-    /// An ack-eliciting packet came: it is acknowledged by `due`, and at once if it left a hole or is the second.
+    /// Records an ack-eliciting packet. Its ack is due at `due`, or at once if the packet left a hole or is the second.
     pub(super) fn elicited(&mut self, in_order: bool, due: Instant) {
         self.unacked += 1;
         self.carrier = None;
@@ -44,34 +44,34 @@ impl Acks {
         self.due.get_or_insert(due);
     }
 
-    /// An ack goes out.
+    /// Records that an ack goes out.
     pub(super) const fn sent(&mut self) {
         self.unacked = 0;
         self.due = None;
         self.is_due = false;
     }
 
-    /// It goes out in packet `number`, which draws an ack itself.
+    /// Records that the ack goes out in packet `number`, which is ack-eliciting itself.
     pub(super) fn carried_by(&mut self, number: u64) {
         self.carrier.get_or_insert(number);
     }
 
-    /// The other end has acknowledged packet `number`.
+    /// Records that the other end has acknowledged packet `number`.
     pub(super) fn arrived(&mut self, number: u64) {
         self.has_arrived |= self.carrier.is_some_and(|carrier| number >= carrier);
     }
 
-    /// Whether each packet that goes out carries an ack: the other end is not known to have the newest.
+    /// Returns whether each outgoing packet carries an ack, because the other end is not known to have the newest.
     pub(super) const fn is_wanted(&self) -> bool {
         !self.has_arrived
     }
 
-    /// Whether an ack is worth a packet of its own by now.
+    /// Returns whether an ack is worth a packet of its own by now.
     pub(super) const fn is_due(&self) -> bool {
         self.is_due
     }
 
-    /// How long ago the packet of the highest number came, in microseconds.
+    /// Returns how long ago the packet of the highest number came, in microseconds.
     pub(super) fn delay_us(&self, now: Instant) -> u32 {
         let delay: Duration = now.saturating_since(self.highest_at);
         u32::try_from(delay.as_micros()).unwrap_or(u32::MAX)
@@ -84,7 +84,7 @@ impl Acks {
         }
     }
 
-    /// When [`Acks::handle_timeout`] is to be called.
+    /// Returns when to call [`Acks::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.due.filter(|_| !self.is_due)
     }

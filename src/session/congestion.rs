@@ -1,7 +1,7 @@
-//! How much may be under way, how long packets are, and how fast they go out.
+//! How much may be in flight, how long packets are, and how fast they go out.
 //!
-//! Owns: the congestion window, which leaves a few packets in the queue on the way and takes no loss for a queue; the length of
-//! a packet, so that a slow path is not busy with one for long; which part is lost.
+//! Owns: the congestion window, which leaves a few packets in the path's queue and does not take loss for a queue; the length
+//! of packets, so that one packet does not occupy a slow path for long; the loss rate.
 //! Must not know: what the packets carry.
 //! Driven by: the session. Its parts: `delays`, `pacer`.
 //!
@@ -11,9 +11,9 @@
 //!     +--persistent loss---+     more than half is lost: half the window
 //! ```
 //!
-//! The window is FAST TCP's (Wei, Jin, Low and Hegde, IEEE/ACM Transactions on Networking 14(6), 2006), which rests where
-//! Copa does (Arun and Balakrishnan, NSDI 2018: a rate of 1 / (delta * queue)) without swinging about it: with windows of
-//! three packets Copa's swing is the queue. docs/ARCHITECTURE.md says what was measured, and why neither NewReno, nor BBR,
+//! The window is FAST TCP's (Wei, Jin, Low and Hegde, IEEE/ACM Transactions on Networking 14(6), 2006). It settles where Copa's
+//! does (Arun and Balakrishnan, NSDI 2018: a rate of 1 / (delta * queue)), without Copa's oscillation: with windows of three
+//! packets, that oscillation is the queue. docs/ARCHITECTURE.md has the measurements, and why we use neither NewReno, nor BBR,
 //! nor LEDBAT.
 
 use std::time::Duration;
@@ -23,91 +23,91 @@ use super::pacer::{Pace, Pacer};
 use crate::time::Instant;
 use crate::wire::packet::DATAGRAM_MAX;
 
-/// The most packets under way (PROTOCOL 2.9). Chosen: 48 Mbit/s over 50 ms; what is remembered of each is little.
+/// Most packets in flight (PROTOCOL 2.9). Chosen: 48 Mbit/s over 50 ms; the record of each packet is small.
 pub const PACKETS_MAX: usize = 256;
 
-/// What IPv4 and UDP add to a packet: a slow line carries it as well.
+/// Bytes that IPv4 and UDP add to a packet: a slow line carries them as well.
 pub(super) const HEADERS: u64 = 28;
 
-/// The longest packet, as all below in bytes.
+/// Longest packet, in bytes like everything below.
 const PACKET_MAX: u64 = DATAGRAM_MAX as u64;
 
-/// What every path has to take at once. Chosen: head, tag, ack and headers are a sixth of it; on a line of 50 kbit, shorter ones
-/// made chat slower, for they were more.
+/// Smallest limit on a packet's length. Chosen: head, tag, ack and headers are a sixth of it; on a line of 50 kbit/s,
+/// shorter packets made chat slower, because there were more of them.
 const PACKET_MIN: u64 = 450;
 
-/// For how long a path is to be busy with one packet, and with our part of its queue. Chosen: nobody notices.
+/// How long one packet, or our part of the queue, may occupy a path. Chosen: nobody notices.
 const PACKET_TIME: Duration = Duration::from_millis(25);
 
-/// RFC 9002 7.2: ten packets, as many as fit 14,720 bytes.
+/// Initial window: ten packets, as many as fit 14,720 bytes (RFC 9002 7.2).
 const INITIAL: u64 = 10 * PACKET_MAX;
 
-/// The least window, if that is two packets (RFC 9002 7.2): of the shortest that we make on a slow path.
+/// Minimum window: two packets (RFC 9002 7.2), of the shortest length that we use on a slow path.
 const MIN: u64 = 2 * PACKET_MIN;
 
 const MAX: u64 = PACKETS_MAX as u64 * (PACKET_MAX + HEADERS);
 
-/// The most packets that we leave in the queue (Copa 2: two), where [`PACKET_TIME`] is as long. Chosen: with two, ten
-/// replays that share a path fill less of it.
+/// Most packets that we leave in the queue (Copa 2: two), if the path carries them in [`PACKET_TIME`]. Chosen: with two, ten
+/// replays that share a path use less of it.
 const QUEUED_MAX: u64 = 4;
 
-/// The same where much is lost. Chosen: there it is chance that makes packets late rather than our queue, and repair
-/// wants to send.
+/// The same on a lossy path. Chosen: packets are late there by chance rather than because of our queue, and repairs need to be
+/// sent.
 const QUEUED_LOSSY: u64 = 8;
 
-/// A window that is not used shrinks to no less than so many of the shortest packets when there is a queue.
+/// Size down to which an unused window shrinks when there is a queue: four of the shortest packets.
 const UNUSED_MIN: u64 = 4 * PACKET_MIN;
 
-/// The most by which growth is faster than FAST TCP's while there is no queue.
+/// Largest factor by which growth is faster than FAST TCP's while there is no queue.
 const SPEED_MAX: u64 = PACKETS_MAX as u64;
 
-/// The mean length of a packet is over so many, and is taken for no less than this.
+/// Number of packets in the mean length of a packet, and the smallest value that this mean may have.
 const MEAN: u64 = 8;
 const QUANTUM_MIN: u64 = 100;
 
-/// In the rounds in which our part of the queue is taken out of it, packets are this long: a long one is late by its length.
+/// Length of packets in rounds that empty our part of the queue: a packet is late by its own length.
 const DRAIN_PACKET: u64 = 250;
 
-/// Packets of which it is known whether they are lost, before the part that is halves the window. Chosen: with a third lost by
-/// chance, more than half of so many is not.
+/// Packets that must have arrived or been lost before their loss rate may halve the window. Chosen: when chance loses a third,
+/// it does not lose more than half of 100.
 const JUDGED: u32 = 100;
 
-/// All of the packets.
+/// A loss rate of 100 %.
 const LOSS_ONE: u32 = 1 << 16;
 
-/// The part that is lost is a mean over so many packets. Chosen.
+/// Number of packets over which the loss rate is averaged. Chosen.
 const LOSS_MEAN: u32 = 32;
 
-/// Where more is lost, everything goes twice. Chosen: at a tenth, repair alone costs less.
+/// Loss rate above which everything is sent twice. Chosen: at a tenth, repair alone costs less.
 const LOSSY: u32 = LOSS_ONE / 5;
 
 const _: () = assert!(MIN < INITIAL && INITIAL < MAX);
 
-/// What an ack says about packets that were under way.
+/// Packets that an ack newly acknowledges.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Arrived {
     /// How many packets.
     pub(super) packets: u32,
     /// How many bytes, with [`HEADERS`].
     pub(super) bytes: u64,
-    /// One was sent when the window held sending back (RFC 9002 7.8).
+    /// Whether one of them was sent with at least half of the window in use (RFC 9002 7.8).
     pub(super) was_full: bool,
 }
 
-/// A round trip that was measured.
+/// A round-trip sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
-    /// Without what the ack was put off.
+    /// The sample, less the ack delay.
     pub(super) rtt: Duration,
-    /// The mean of all.
+    /// The smoothed round-trip time.
     pub(super) smoothed: Duration,
-    /// The packet was sent when nothing else was under way.
+    /// Whether nothing else was in flight when the packet was sent.
     pub(super) was_alone: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Twice as much each round, until there is a queue or the window has this size.
+    /// The window doubles each round, until there is a queue or the window has this size.
     Starting(u64),
     Steady,
 }
@@ -121,18 +121,18 @@ pub(super) struct Congestion {
     /// The mean length of packets, with [`HEADERS`].
     quantum: u64,
     delays: Delays,
-    /// By how much growth is faster, and the window when the round began.
+    /// Factor by which growth is faster than FAST TCP's, and the window when the round began.
     speed: u64,
     from: u64,
     round: Round,
-    /// The most under way in the round before.
+    /// Most bytes in flight in the round before.
     peak: u64,
-    /// The window when our part was last taken out of the queue.
+    /// The window when our part of the queue was last emptied.
     drained: u64,
-    /// Packets since the part that is lost was last judged.
+    /// Packets that arrived, and that were lost, since the loss rate was last judged.
     arrived: u32,
     lost: u32,
-    /// Which part of the packets is lost, of [`LOSS_ONE`].
+    /// The loss rate, in parts of [`LOSS_ONE`].
     loss: u32,
     pacer: Pacer,
 }
@@ -140,17 +140,17 @@ pub(super) struct Congestion {
 /// What happened since the round began.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
-    /// It ends when this number is acknowledged.
+    /// The round ends when this number is acknowledged.
     end: u64,
-    /// The most under way.
+    /// Most bytes in flight.
     peak: u64,
     was_full: bool,
-    /// It is for finding out how long the way is without what we have in its queue; with that, it was so much longer than the path.
+    /// Set in a round that empties our part of the queue: by how much the standing round trip had exceeded the path's own.
     drains: Option<Duration>,
 }
 
 impl Congestion {
-    /// A window at its beginning, on a path whose round trip is assumed to take so long.
+    /// Returns an initial window, for a path whose round trip is assumed to take `assumed`.
     pub(super) const fn new(now: Instant, assumed: Duration) -> Self {
         Self {
             phase: Phase::Starting(MAX),
@@ -170,39 +170,39 @@ impl Congestion {
         }
     }
 
-    /// How many bytes may be under way.
+    /// Returns how many bytes may be in flight.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// How many bytes are.
+    /// Returns how many bytes are in flight.
     pub(super) const fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
-    /// How long a datagram is to be at most, if what it carries can be divided.
+    /// Returns the greatest length of a datagram whose cargo can be divided.
     pub(super) fn packet(&self) -> usize {
         let longest =
             if self.round.drains.is_some() { DRAIN_PACKET } else { self.of(PACKET_TIME).clamp(PACKET_MIN, PACKET_MAX) };
         usize::try_from(longest).unwrap_or(DATAGRAM_MAX)
     }
 
-    /// Whether another packet may be under way.
+    /// Returns whether another packet may be sent.
     pub(super) fn is_open(&self) -> bool {
         self.in_flight == 0 || self.in_flight + self.quantum <= self.limit()
     }
 
-    /// Whether so much is lost that it is better to say everything twice.
+    /// Returns whether the path is lossy, so that everything is better sent twice.
     pub(super) const fn is_lossy(&self) -> bool {
         self.loss > LOSSY
     }
 
-    /// When the pacer lets the next packet out; `now` if at once.
+    /// Returns when the pacer lets the next packet out; `now` if at once.
     pub(super) fn pace(&self, now: Instant) -> Instant {
         self.pacer.next(now, self.quantum, self.pacing())
     }
 
-    /// A datagram of `bytes` goes out.
+    /// Records that a datagram of `bytes` goes out.
     pub(super) fn sent(&mut self, now: Instant, bytes: u64) {
         let bytes = bytes + HEADERS;
         self.in_flight += bytes;
@@ -211,7 +211,7 @@ impl Congestion {
         self.pacer.sent(now, bytes, self.pacing());
     }
 
-    /// A round trip was measured.
+    /// Records a round-trip sample.
     pub(super) fn sampled(&mut self, now: Instant, sample: Sample) {
         self.delays.sampled(now, sample.rtt, sample.smoothed);
         if sample.was_alone {
@@ -219,7 +219,7 @@ impl Congestion {
         }
     }
 
-    /// Packets have arrived, the newest of number `newest`; `next` is the next one to be sent.
+    /// Records that packets have arrived, the newest with number `newest`; `next` is the number of the next one to be sent.
     pub(super) fn acked(&mut self, now: Instant, arrived: Arrived, newest: u64, next: u64) {
         self.in_flight = self.in_flight.saturating_sub(arrived.bytes);
         self.arrived = self.arrived.saturating_add(arrived.packets);
@@ -233,27 +233,27 @@ impl Congestion {
         }
     }
 
-    /// A datagram of `bytes` is lost.
+    /// Records that a datagram of `bytes` is lost.
     pub(super) const fn lost(&mut self, bytes: u64) {
         self.in_flight = self.in_flight.saturating_sub(bytes + HEADERS);
         self.lost = self.lost.saturating_add(1);
         self.loss += (LOSS_ONE - self.loss) / LOSS_MEAN;
     }
 
-    /// What was under way is not waited for any more.
+    /// Records that no ack is awaited any more for the packets in flight.
     pub(super) const fn abandoned(&mut self) {
         self.in_flight = 0;
     }
 
-    /// For a long time all was lost (RFC 9002 7.6.2): the window is as small as it gets, and slow start ends at half of what
-    /// it was (RFC 5681 3.1).
+    /// Shrinks the window to its minimum after persistent congestion (RFC 9002 7.6.2). Slow start then ends at half of the
+    /// former window (RFC 5681 3.1).
     pub(super) fn collapse(&mut self) {
         self.phase = Phase::Starting((self.size / 2).max(self.least()));
         self.size = self.least();
         self.speed = 1;
     }
 
-    /// FAST TCP: half way to the target in a window's worth of acks.
+    /// Moves the window half way to the target within a window's worth of acks, as FAST TCP does.
     fn step(&mut self, arrived: Arrived) {
         let target = self.target();
         let is_up = target >= self.size;
@@ -263,7 +263,7 @@ impl Congestion {
         }
         if !arrived.was_full {
             if !is_up {
-                // RFC 7661 4.4: what is not used is not known to be good, and there is a queue.
+                // RFC 7661 4.4: an unused window is not known to be good, and there is a queue.
                 self.size = self.size.min((2 * self.peak.max(self.round.peak)).max(UNUSED_MIN));
             }
             return;
@@ -282,18 +282,18 @@ impl Congestion {
         self.size = self.size.clamp(self.least(), MAX);
     }
 
-    /// What is under way on the path alone at this rate, and what is left in the queue: w * baseRTT / RTT + alpha.
+    /// Returns what is in flight on the path alone at this rate, plus what we leave in the queue: w * baseRTT / RTT + alpha.
     fn target(&self) -> u64 {
-        // In a laboratory no time may pass.
+        // In the laboratory a round trip may take no time.
         let standing = self.delays.standing().max(Duration::from_nanos(1));
         let path = standing.saturating_sub(self.delays.queue());
-        // An ack is put off for as long as this (PROTOCOL 2.6): that much longer something is under way.
+        // The peer delays an ack for this long (PROTOCOL 2.6): packets stay in flight that much longer.
         let delay = (standing / 4).min(PACKET_TIME);
         let of_the_path = u128::from(self.size) * (path + delay).as_nanos() / (standing + delay).as_nanos();
         let left = if self.is_lossy() {
             QUEUED_LOSSY * self.quantum
         } else {
-            // Copa 2.2, the competitive mode: who shares the path with a transfer that fills its queue gets little with a short one.
+            // Copa 2.2, competitive mode: beside a transfer that fills the queue, a flow that leaves little in it gets little.
             let rivals = self.delays.rivals();
             self.of(PACKET_TIME * (1 << rivals)).clamp(self.quantum, (QUEUED_MAX * self.quantum) << rivals)
         };
@@ -324,18 +324,18 @@ impl Congestion {
         self.round = Round { end: next, peak: 0, was_full: false, drains };
     }
 
-    /// RFC 9002 7.2: two packets.
+    /// Returns the minimum window: two packets (RFC 9002 7.2).
     fn least(&self) -> u64 {
         MIN.max(2 * self.quantum)
     }
 
-    /// What a packet of [`DRAIN_PACKET`] takes of the path.
+    /// Returns how long the path needs for a packet of [`DRAIN_PACKET`].
     fn packet_time(&self) -> Duration {
         let nanos = self.delays.standing().as_nanos() * u128::from(DRAIN_PACKET + HEADERS) / u128::from(self.size);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// The window; or half of what the path takes, so that nothing of ours is in the queue.
+    /// Returns the window; or half of the path's capacity while our part of the queue is being emptied.
     fn limit(&self) -> u64 {
         if self.round.drains.is_none() {
             return self.size;
@@ -343,7 +343,7 @@ impl Congestion {
         (self.of(self.delays.path()) / 2).max(self.quantum)
     }
 
-    /// Twice the window a round trip while it doubles, then as much as the path takes.
+    /// Returns the pace: twice the window each round trip while it doubles, then once.
     fn pacing(&self) -> Pace {
         let rtt = self.delays.standing();
         match self.phase {
@@ -355,7 +355,7 @@ impl Congestion {
         }
     }
 
-    /// What the path takes in this time.
+    /// Returns what the path carries in `time`.
     fn of(&self, time: Duration) -> u64 {
         let bytes = u128::from(self.size) * time.as_nanos() / self.delays.standing().as_nanos().max(1);
         u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -376,14 +376,14 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// A path that takes so many bytes a millisecond, behind a queue without end; it loses each `lost`th packet.
+    /// A path that carries `rate` bytes a millisecond behind an unlimited queue, and loses each `lost`th packet.
     struct Line {
         rate: u64,
         round_trip: u64,
         lost: u64,
     }
 
-    /// Sends full packets for so long; returns the window, and the standing queue as often as it was looked at.
+    /// Sends full packets for `millis`; returns the window, and the standing queue at each millisecond.
     fn run(line: &Line, millis: u64) -> (Congestion, Vec<u64>) {
         let mut window = Congestion::new(at(0), ms(line.round_trip));
         let mut under_way = std::collections::VecDeque::new();

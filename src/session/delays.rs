@@ -1,61 +1,61 @@
-//! How long packets take, and how much of that is queue.
+//! Round trips, and how much of them is queueing delay.
 //!
-//! Owns: the shortest round trip of a while, the shortest of the last moment, and how much of the difference is not ours.
-//! Must not know: windows, packets, what was lost.
+//! Owns: the shortest round trip of the last minute, that of the last half round trip, and the part of the difference not ours.
+//! Must not know: windows, packets, losses.
 //! Driven by: `congestion`, with each sample and at the end of each round.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How long the shortest round trip counts as the path's own. Copa 2.2 has 10 s; here a path that became longer is known
-/// by what is left when our part of the queue is out of it.
+/// How long the shortest round trip counts as the path's own. Copa 2.2 has 10 s; here, a path that has become longer shows when
+/// our part of the queue is emptied and the delay remains.
 const PATH: Duration = Duration::from_secs(60);
 
-/// How often our part of the queue is taken out of it, if there is one all the time (BBR, draft-cardwell-iccrg-bbr 4.3.4: 10 s).
+/// How often our part of the queue is emptied, if there is always a queue (BBR, draft-cardwell-iccrg-bbr 4.3.4: 10 s).
 const DRAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// A queue that is shorter is none: timers and schedulers are no more exact (RFC 9002 6.1.2).
+/// Longest delay that does not count as a queue: timers and schedulers are no more precise (RFC 9002 6.1.2).
 const GRANULARITY: Duration = Duration::from_millis(1);
 
-/// The same if somebody else fills the queue, or if we have given way to something. Chosen: a twentieth of the time is spent on it.
+/// [`DRAIN_EVERY`] while a competing flow fills the queue, or once we have given way. Chosen: it takes a twentieth of the time.
 const DRAIN_SOON: Duration = Duration::from_millis(2500);
 
-/// Rounds with a queue before our own part is taken out of it for the first time (Copa 2.2 waits for five).
+/// Rounds with a queue before our part of it is emptied for the first time (Copa 2.2 waits for five).
 const DRAIN_AFTER: u32 = 5;
 
-/// What is left of the queue when ours is out of it is somebody else's if it is longer, and most of it.
+/// A delay that remains when our part of the queue is empty is a competing flow's if it is longer, and most of the queue.
 const RIVAL: Duration = Duration::from_millis(10);
 
-/// Looks at somebody else's queue that count.
+/// Most observations of a competing flow that count.
 const RIVALS_MAX: u32 = 5;
 
-/// What the round trips say.
+/// Statistics of the round trips.
 #[derive(Clone, Debug)]
 pub(super) struct Delays {
     path: WindowedMin,
     standing: WindowedMin,
     /// The last sample.
     latest: Duration,
-    /// How much longer than the path the way was when we had nothing in its queue: what others have there, and chance.
+    /// Delay beyond the path's own when nothing of ours was in the queue: other flows' packets, and chance.
     others: Duration,
-    /// Rounds since there was no queue.
+    /// Rounds since there was last no queue.
     rounds_full: u32,
-    /// When nothing of ours was last in the queue.
+    /// When our part of the queue was last empty.
     emptied_at: Option<Instant>,
-    /// How much more often most of the queue was left when ours was out of it than not: somebody else fills it.
+    /// Observations of a competing flow, less observations of none: whether most of the queue remained without our part.
     rivals: u32,
 }
 
 impl Delays {
-    /// Nothing is known but what was assumed.
+    /// Begins with nothing but the assumed round trip.
     pub(super) const fn new(now: Instant, assumed: Duration) -> Self {
         let path = WindowedMin::new(now, Duration::MAX);
         let standing = WindowedMin::new(now, assumed);
         Self { path, standing, latest: assumed, others: Duration::ZERO, rounds_full: 0, emptied_at: None, rivals: 0 }
     }
 
-    /// A packet's way there and back took `rtt`, without what its ack was put off; `smoothed` is the mean.
+    /// Records a round trip of `rtt`, without the ack delay; `smoothed` is the mean.
     pub(super) fn sampled(&mut self, now: Instant, rtt: Duration, smoothed: Duration) {
         self.latest = rtt;
         self.path.update(now, rtt, PATH);
@@ -66,23 +66,23 @@ impl Delays {
         }
     }
 
-    /// The standing round trip: the shortest of the last half round trip.
+    /// Returns the standing round trip: the shortest of the last half round trip.
     pub(super) const fn standing(&self) -> Duration {
         self.standing.get()
     }
 
-    /// How much of it is our own queue; a millisecond is none.
+    /// Returns how much of the standing round trip is our own queue; a millisecond counts as none.
     pub(super) const fn queue(&self) -> Duration {
         self.standing.get().saturating_sub(self.path.get()).saturating_sub(self.others).saturating_sub(GRANULARITY)
     }
 
-    /// How long the path is by itself.
+    /// Returns the path's own round trip.
     pub(super) const fn path(&self) -> Duration {
         self.path.get()
     }
 
-    /// Whether it is time to take our part out of the queue, in order to know it; `gave_way`: the window is much smaller than when
-    /// it was last done.
+    /// Returns whether it is time to empty our part of the queue, in order to measure it. `gave_way`: the window is much
+    /// smaller than when that was last done.
     pub(super) fn is_drain_due(&self, now: Instant, gave_way: bool) -> bool {
         self.rounds_full >= DRAIN_AFTER && self.is_time(now, gave_way)
     }
@@ -92,23 +92,23 @@ impl Delays {
         self.emptied_at.is_none_or(|at| at + every <= now)
     }
 
-    /// The packet of the last sample found nothing of ours in the queue; the path takes so long for a packet.
+    /// Records that the packet of the last sample found nothing of ours in the queue. The path needs `packet` for one packet.
     pub(super) fn was_alone(&mut self, now: Instant, packet: Duration) {
         let left = self.latest.saturating_sub(self.path.get());
-        // RFC 6298 2.2: the first sample is the mean; here a quarter of each later one.
+        // RFC 6298 2.2: the first sample is the mean; here each later one counts a quarter.
         self.others = if self.others.is_zero() { left } else { (self.others * 3 + left) / 4 };
         if self.is_time(now, false) {
             self.emptied(now, left.saturating_sub(packet) > RIVAL);
         }
     }
 
-    /// How much longer the way is than the path, whosever queue that is.
+    /// Returns how much longer the standing round trip is than the path's own, whoever caused that.
     pub(super) const fn excess(&self) -> Duration {
         self.standing.get().saturating_sub(self.path.get())
     }
 
-    /// Our part of the queue is out of it, but for one packet that the path takes so long for; the way was longer than the path by
-    /// `before`.
+    /// Records that our part of the queue is empty but for one packet, for which the path needs `packet`. The standing round
+    /// trip was longer than the path's own by `before`.
     pub(super) fn drained(&mut self, now: Instant, before: Duration, packet: Duration) {
         let left = self.latest.saturating_sub(self.path.get());
         self.others = (self.others + left) / 2;
@@ -122,19 +122,19 @@ impl Delays {
         self.emptied_at = Some(now);
     }
 
-    /// How much more often somebody else's queue was found than not, up to five times.
+    /// Returns how much more often a competing flow was observed than not, up to five times.
     pub(super) const fn rivals(&self) -> u32 {
         self.rivals
     }
 
-    /// A round trip is over.
+    /// Records the end of a round.
     pub(super) const fn end_round(&mut self) {
         self.rounds_full = self.rounds_full.saturating_add(1);
     }
 }
 
-/// The smallest of what was seen within a time (Kathleen Nichols' filter: the best three of falling age, so that there is
-/// one that is younger when the best is too old).
+/// The smallest value seen within a window of time (Kathleen Nichols' filter: it keeps the best three of falling age, so that a
+/// younger one is at hand when the best becomes too old).
 #[derive(Clone, Debug)]
 struct WindowedMin {
     best: [(Instant, Duration); 3],

@@ -1,7 +1,7 @@
-//! Noise XX, as snow does it, with our prologue and our generator (PROTOCOL 2.4).
+//! Noise XX by snow, with our own prologue and random generator (PROTOCOL 2.4).
 //!
-//! Owns: the two ends of a handshake, and the [`Transport`] keys that come of it.
-//! Must not know: addresses, time, what is done with the payloads.
+//! Owns: the two ends of a handshake, and the [`Transport`] keys that result.
+//! Must not know: addresses, time, what the payloads mean.
 //! Driven by: `server` ([`Responder`]) and `client` ([`Initiator`]).
 
 use std::fmt;
@@ -20,16 +20,16 @@ use crate::work::{self, Work};
 /// PROTOCOL 2.4.
 const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_BLAKE2s";
 
-/// What is in a Noise message beside its payload, at most: an ephemeral key, a sealed static key, a tag.
+/// Most bytes that a Noise message adds to its payload: an ephemeral key, a sealed static key, tags.
 const NOISE_OVERHEAD: usize = KEY_LEN + KEY_LEN + TAG_LEN + TAG_LEN;
 
-/// The multiplications on Curve25519 that the server's half costs until it has answered: two public keys of its own, ee, es.
+/// Multiplications on Curve25519 that the server needs to answer a hello: two public keys of its own, ee, es.
 pub const HELLO_COST: usize = 4;
 
-/// And those of the finish: se.
+/// Multiplications that it needs to read the finish: se.
 pub const FINISH_COST: usize = 1;
 
-/// And those of another finish after one that was not authentic: all that was before.
+/// Multiplications that it needs before it can read another finish after a forged one: those of the hello again.
 pub const REDO_COST: usize = HELLO_COST;
 
 /// The client's end.
@@ -47,20 +47,20 @@ impl Initiator {
         Self { noise, hello: packet::hello(prologue, message) }
     }
 
-    /// The hello; the same bytes each time.
+    /// Returns the hello, the same bytes each time.
     pub const fn hello(&self) -> &[u8] {
         &self.hello
     }
 
-    /// Reads the answer's Noise message, and gives its payload and the server's key; `None`, and nothing has changed, if
-    /// it is not the answer.
+    /// Reads the answer's Noise message, and returns its payload and the server's key. If the message is not the answer,
+    /// returns `None` and changes nothing.
     pub fn read_answer(&mut self, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
         let mut payload = [0; DATAGRAM_MAX];
         let len = self.noise.read_message(message, &mut payload).ok()?;
         Some((payload[..len].to_vec(), remote(&self.noise)?))
     }
 
-    /// The last Noise message, and the keys of the session.
+    /// Returns the last Noise message, and the keys of the session.
     pub fn finish(mut self, payload: &[u8]) -> (Vec<u8>, Transport) {
         let message = write(&mut self.noise, payload);
         (message, Transport::new(self.noise))
@@ -70,8 +70,7 @@ impl Initiator {
 /// The server's end.
 pub struct Responder {
     noise: HandshakeState,
-    /// What it was made of: snow does not take its cipher back when a last message turns out to be forged, so that it is
-    /// made anew then.
+    /// This and the fields below rebuild `noise`: snow does not restore its cipher when a last message turns out to be forged.
     seed: Zeroizing<[u8; 32]>,
     prologue: Box<[u8]>,
     hello: Box<[u8]>,
@@ -80,7 +79,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// Reads the hello's Noise message and gives the answer's; `None` if it is no ephemeral key of any use.
+    /// Reads the hello's Noise message, and returns the server's end and its answer; `None` if the ephemeral key is useless.
     pub fn new(
         key: &StaticKey,
         entropy: &mut Entropy,
@@ -94,8 +93,8 @@ impl Responder {
         Some((Self { noise, seed, prologue, hello, payload, is_spent: false }, answer))
     }
 
-    /// Reads the last Noise message, and gives its payload and the client's key; `None`, and nothing has changed, if it
-    /// is not that.
+    /// Reads the last Noise message, and returns its payload and the client's key. If the message is not authentic, returns
+    /// `None`, and another one can still be read.
     pub fn read_finish(&mut self, key: &StaticKey, message: &[u8]) -> Option<(Vec<u8>, PublicKey)> {
         if self.is_spent {
             self.noise = respond(key, &self.seed, &self.prologue, &self.hello, &self.payload)?.0;
@@ -107,18 +106,18 @@ impl Responder {
         Some((payload[..len].to_vec(), remote(&self.noise)?))
     }
 
-    /// Whether a finish was read already: the next one costs more ([`REDO_COST`]).
+    /// Returns whether a finish was read already, so that the next one costs more ([`REDO_COST`]).
     pub const fn is_spent(&self) -> bool {
         self.is_spent
     }
 
-    /// The keys of the session, after [`Responder::read_finish`].
+    /// Returns the keys of the session, after [`Responder::read_finish`].
     pub fn into_transport(self) -> Transport {
         Transport::new(self.noise)
     }
 }
 
-/// The server's end after the hello, and its answer; the same for the same seed.
+/// Returns the server's state after the hello, and its answer; both are the same for the same seed.
 fn respond(
     key: &StaticKey,
     seed: &Zeroizing<[u8; 32]>,
@@ -142,16 +141,16 @@ impl Transport {
         Self(Arc::new(noise.into_stateless_transport_mode().expect("the handshake is finished")))
     }
 
-    /// Seals `plain` under `number` at the end of `into`.
+    /// Appends `plain`, sealed under `number`, to `into`.
     pub(super) fn seal(&self, number: u64, plain: &[u8], into: &mut Vec<u8>) {
         let start = into.len();
         into.resize(start + plain.len() + TAG_LEN, 0);
         let len = self.0.write_message(number, plain, &mut into[start..]);
-        // Else what follows in the buffer would go out unsealed.
+        // Otherwise the rest of the buffer would go out unsealed.
         assert_eq!(len.ok(), Some(plain.len() + TAG_LEN), "a packet is short, its number is not the last");
     }
 
-    /// Opens what was sealed under `number`; `None` if it was not.
+    /// Opens what the other end sealed under `number`; returns `None` if it did not.
     pub fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Option<&'a [u8]> {
         let len = self.0.read_message(number, sealed, into).ok()?;
         Some(&into[..len])
@@ -197,7 +196,7 @@ fn remote(noise: &HandshakeState) -> Option<PublicKey> {
     noise.get_remote_static()?.try_into().ok().map(PublicKey)
 }
 
-/// The resolver that snow takes its parts from: ring where it has them, and a generator that was seeded by us.
+/// The resolver from which snow takes its primitives: ring's where it has them, and a generator that we seeded.
 struct Seeded {
     ring: FallbackResolver,
     seed: Zeroizing<[u8; 32]>,
@@ -232,7 +231,7 @@ impl Random for SeededRandom {
     }
 }
 
-/// Two ends that have shaken hands, for tests: the client's and the server's keys.
+/// Returns the client's and the server's keys after a handshake, for tests.
 #[cfg(test)]
 pub(super) fn pair() -> (Transport, Transport) {
     let mut entropy = Entropy::new([3; 32]);

@@ -1,7 +1,7 @@
 //! Keys and randomness.
 //!
-//! Owns: [`StaticKey`], [`PublicKey`], [`Entropy`]; secrets are wiped when they go and never printed.
-//! Must not know: where keys are kept, where the seed comes from.
+//! Owns: [`StaticKey`], [`PublicKey`], [`Entropy`]; secrets are wiped when dropped and never printed.
+//! Must not know: where keys are stored, where the seed comes from.
 //! Driven by: `handshake`, `token_key`, `server` and `client`.
 
 use std::fmt;
@@ -18,33 +18,33 @@ use crate::wire::Who;
 /// The length of X25519 keys, in bytes (RFC 7748 5).
 pub const KEY_LEN: usize = 32;
 
-/// All the randomness of one end, out of a seed that is handed in: the system's, or a simulation's.
+/// The source of all randomness of one end, expanded from a seed: the system's, or a simulation's.
 pub struct Entropy(ChaCha20Rng);
 
 impl Entropy {
-    /// Randomness that is as good, and as secret, as the seed.
+    /// Creates a source as good, and as secret, as the seed.
     pub fn new(seed: [u8; 32]) -> Self {
         Self(ChaCha20Rng::from_seed(seed))
     }
 
-    /// The next `N` random bytes.
+    /// Returns the next `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.fill_bytes(&mut bytes);
         bytes
     }
 
-    /// The next random number.
+    /// Returns the next random number.
     pub fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
 
-    /// A generator of its own, seeded by this one.
+    /// Returns a separate generator, seeded by this one.
     pub fn child(&mut self) -> Self {
         Self::new(self.bytes())
     }
 
-    /// `of`, up to a quarter more or less by chance: so that many do not do the same at the same time.
+    /// Returns `of`, randomly up to a quarter shorter or longer, so that many ends do not act at the same time.
     pub fn jittered(&mut self, of: std::time::Duration) -> std::time::Duration {
         of * 3 / 4 + of.mul_f64(f64::from(self.next_u32()) / f64::from(u32::MAX)) / 2
     }
@@ -56,12 +56,12 @@ impl fmt::Debug for Entropy {
     }
 }
 
-/// The public half of an end's static key: who it is.
+/// The public half of an end's static key: its identity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicKey(pub [u8; KEY_LEN]);
 
 impl PublicKey {
-    /// Its short name (PROTOCOL 2.7).
+    /// Returns its short name (PROTOCOL 2.7).
     pub fn who(&self) -> Who {
         let hash: [u8; 32] = Blake2s256::digest(self.0).into();
         let mut who = [0; 8];
@@ -71,7 +71,7 @@ impl PublicKey {
 }
 
 impl PublicKey {
-    /// Its long name, for people to compare: the first 16 bytes of its BLAKE2s-256, hexadecimal, in groups.
+    /// Returns its long name, for people to compare: the first 16 bytes of its BLAKE2s-256, hexadecimal, in groups.
     pub fn fingerprint(&self) -> String {
         let hash: [u8; 32] = Blake2s256::digest(self.0).into();
         let groups: Vec<_> = hash[..16].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
@@ -93,7 +93,7 @@ pub struct StaticKey {
 }
 
 impl StaticKey {
-    /// The key whose secret half these bytes are.
+    /// Returns the key whose secret half is `secret`.
     pub fn from_secret(secret: Zeroizing<[u8; KEY_LEN]>) -> Self {
         let mut dh = DefaultResolver.resolve_dh(&DHChoice::Curve25519).expect("snow is built with 25519");
         dh.set(secret.as_slice());
@@ -102,12 +102,12 @@ impl StaticKey {
         Self { secret, public: PublicKey(public) }
     }
 
-    /// A new one.
+    /// Generates a new key.
     pub fn generate(entropy: &mut Entropy) -> Self {
         Self::from_secret(Zeroizing::new(entropy.bytes()))
     }
 
-    /// Its public half.
+    /// Returns the public half.
     pub const fn public(&self) -> PublicKey {
         self.public
     }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_public_key_is_what_the_ladder_of_rfc_7748_gives() {
-        // Secret 00 01 .. 1f; the public key computed apart from this code, after RFC 7748 5.
+        // Secret 00 01 .. 1f; the public key was computed independently of this code, after RFC 7748 5.
         let mut secret = [0; KEY_LEN];
         secret.iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);
         let key = StaticKey::from_secret(Zeroizing::new(secret));

@@ -1,16 +1,16 @@
-//! One encrypted, reliable conversation; the same code at both ends (PROTOCOL 2.3 to 2.12).
+//! One encrypted, reliable session; the same code at both ends (PROTOCOL 2.3 to 2.12).
 //!
-//! Owns: keys and packet numbers, what was received and what is under way, round-trip time, window, the other end's
-//! address, when the conversation is dead. Its parts: `keys`, `token_key`, `handshake`, `received`, `acks`,
-//! `sent_packets`, `recovery`, `rtt`, `congestion`, `delays`, `pacer`, `path`.
-//! Must not know: rooms, logs, what the cargo of a packet is; it says when cargo may go and hands it back when it is lost.
+//! Owns: keys and packet numbers, what was received and what is in flight, round-trip time, window, the other end's address,
+//! when the session is dead. Its parts: `keys`, `token_key`, `handshake`, `received`, `acks`, `sent_packets`, `recovery`,
+//! `rtt`, `congestion`, `delays`, `pacer`, `path`.
+//! Must not know: rooms, logs, what the cargo of a packet is; it tells the driver when cargo may go, and hands lost cargo back.
 //! Driven by: `server` and `client`:
 //!
-//! 1. [`Session::open`] a packet, look at its frames, then [`Session::accept`] it, or leave it as if it had not come;
-//! 2. [`Session::handle`] each frame; those that it does not know are the driver's;
+//! 1. [`Session::open`] a packet, look at its frames, then [`Session::accept`] it, or ignore it without any effect;
+//! 2. [`Session::handle`] each frame; the driver handles those for which it returns false;
 //! 3. [`Session::handle_timeout`] at [`Session::poll_timeout`];
-//! 4. [`Session::poll_lost`] until it has none;
-//! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] as long as they give something.
+//! 4. [`Session::poll_lost`] until it returns `None`;
+//! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] until they return `None`.
 
 mod acks;
 mod congestion;
@@ -46,10 +46,10 @@ use received::Received;
 use rtt::Rtt;
 use sent_packets::SentPackets;
 
-/// The client pings when it has sent nothing for so long that draws an ack (RFC 8085 3.5).
+/// Time without sending anything ack-eliciting after which the client pings (RFC 8085 3.5).
 pub const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// Without an authentic packet for so long a session is dead (PROTOCOL 2.9). Chosen: four keepalives.
+/// Time without an authentic packet after which a session is dead (PROTOCOL 2.9). Chosen: four keepalives.
 pub const DEAD_AFTER: Duration = Duration::from_secs(60);
 
 const _: () = assert!(DEAD_AFTER.as_secs() >= 4 * KEEPALIVE.as_secs());
@@ -63,7 +63,7 @@ pub enum Role {
     Server,
 }
 
-/// Why a packet is left alone.
+/// Why a packet is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
     /// It came before, or is too old to tell.
@@ -72,20 +72,20 @@ pub enum Ignored {
     Forged,
 }
 
-/// The other end does not keep to the protocol.
+/// The other end violates the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
 /// What may be put into a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// Cargo: the window and the pacer let it out.
+    /// Whether the window and the pacer allow cargo.
     pub cargo: bool,
-    /// An ack is in it: what belongs to one can be added.
+    /// Whether the packet carries an ack, so that the driver can add what belongs to one.
     pub ack: bool,
 }
 
-/// A session; `P` is how the driver names paths, `C` what it remembers of a packet's cargo.
+/// A session. `P` is the driver's name for a path, `C` its record of a packet's cargo.
 pub struct Session<P, C> {
     role: Role,
     peer: SessionId,
@@ -96,10 +96,10 @@ pub struct Session<P, C> {
     sent_packets: SentPackets<C>,
     congestion: Congestion,
     rtt: Rtt,
-    /// Probe timeouts in a row, and the packets that one still lets out.
+    /// Consecutive probe timeouts, and how many packets the last one still lets out.
     backoff: u32,
     probes: usize,
-    /// When the last of them was.
+    /// When the last probe timeout was.
     probed: Instant,
     lost: Vec<Again<C>>,
     paths: Paths<P>,
@@ -108,16 +108,16 @@ pub struct Session<P, C> {
     pong: Option<u64>,
     response: Option<[u8; 8]>,
     heard: Instant,
-    /// When an ack last acknowledged something.
+    /// When an ack last acknowledged something new.
     progressed: Option<Instant>,
-    /// When something was last sent that draws an ack.
+    /// When something ack-eliciting was last sent.
     spoke: Instant,
-    /// When the first such packet was sent since the other end was last heard.
+    /// When the oldest unanswered ack-eliciting packet was sent.
     unanswered: Option<Instant>,
 }
 
 impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
-    /// A session that has just been agreed on: the other end is at `path` and calls it `peer`, and a message of the
+    /// Begins a session whose handshake is complete. The other end is at `path` and calls the session `peer`; a message of the
     /// handshake took `round_trip`.
     pub fn new(now: Instant, role: Role, peer: SessionId, transport: Transport, path: P, round_trip: Duration) -> Self {
         Self {
@@ -146,47 +146,47 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         }
     }
 
-    /// What the other end calls the session.
+    /// Returns the other end's id for the session.
     pub const fn peer(&self) -> SessionId {
         self.peer
     }
 
-    /// Where the other end is.
+    /// Returns where the other end is.
     pub const fn path(&self) -> P {
         self.paths.proven()
     }
 
-    /// When something authentic last came.
+    /// Returns when an authentic packet last came.
     pub const fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// The round-trip time.
+    /// Returns the smoothed round-trip time.
     pub const fn round_trip(&self) -> Duration {
         self.rtt.smoothed()
     }
 
-    /// The number of the next packet.
+    /// Returns the number of the next packet.
     pub const fn next_number(&self) -> u64 {
         self.next_number
     }
 
-    /// Whether nothing that draws an ack is under way.
+    /// Returns whether nothing ack-eliciting is in flight.
     pub fn is_quiet(&self) -> bool {
         self.sent_packets.is_empty()
     }
 
-    /// Since when the other end owes a word: when the first packet was sent that draws an ack, after it was last heard.
+    /// Returns when the oldest unanswered ack-eliciting packet was sent: the first since the other end was last heard.
     pub const fn unanswered(&self) -> Option<Instant> {
         self.unanswered
     }
 
-    /// How many packets are under way.
+    /// Returns how many packets are in flight.
     pub fn in_flight(&self) -> usize {
         self.sent_packets.len()
     }
 
-    /// Whether cargo may go out now; if only the pacer holds it back, until when.
+    /// Returns whether cargo may go out now; if only the pacer holds it back, the error is the time until then.
     pub fn may_send(&self, now: Instant) -> Result<(), Option<Instant>> {
         if self.probes > 0 {
             return Ok(());
@@ -198,25 +198,25 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if at <= now { Ok(()) } else { Err(Some(at)) }
     }
 
-    /// Opens a packet. Nothing changes: it is taken with [`Session::accept`].
+    /// Opens a packet without changing anything; [`Session::accept`] then takes it.
     ///
     /// # Errors
-    /// Why it is to be left alone.
+    /// Returns why the packet is to be ignored.
     pub fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Result<&'a [u8], Ignored> {
-        // RFC 6479: checked before decrypting, which is dear; marked after, by who could seal it.
+        // RFC 6479: check before decrypting, which is expensive; mark afterwards, once the packet is known to be authentic.
         if !self.received.is_new(number) {
             return Err(Ignored::Replayed);
         }
         self.transport.open(number, sealed, into).ok_or(Ignored::Forged)
     }
 
-    /// This end's keys, for the laboratory to read what is in packets to it.
+    /// Returns this end's keys, with which the laboratory reads packets sent to it.
     pub fn keys(&self) -> Transport {
         self.transport.clone()
     }
 
-    /// Takes an authentic packet of `bytes` that came from `from`; `challenges` is asked for two times 8 random bytes if that
-    /// is a new address.
+    /// Accepts an authentic packet of `bytes` from `from`. If that is a new address, calls `challenges` for two challenges of 8
+    /// random bytes.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -239,10 +239,10 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         }
     }
 
-    /// Does what a frame of an accepted packet asks for, if it is about the session itself; else returns false.
+    /// Handles a frame of an accepted packet if it concerns the session itself; otherwise returns false.
     ///
     /// # Errors
-    /// The other end acknowledges what was never sent.
+    /// Fails if the other end acknowledges a packet that was never sent.
     pub fn handle(&mut self, now: Instant, from: P, frame: &Frame<'_>) -> Result<bool, Broken> {
         match *frame {
             Frame::Ack(ref ack) => self.acked(now, ack)?,
@@ -274,7 +274,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         Ok(true)
     }
 
-    /// The deadline has passed; afterwards [`Session::poll_timeout`] is later than `now`. True if the session is dead.
+    /// Handles a passed deadline; [`Session::poll_timeout`] is then later than `now`. Returns true if the session is dead.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
         if self.heard + DEAD_AFTER <= now {
             return true;
@@ -298,7 +298,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         false
     }
 
-    /// When [`Session::handle_timeout`] is to be called.
+    /// Returns when to call [`Session::handle_timeout`].
     pub fn poll_timeout(&self) -> Instant {
         let keepalive = (self.role == Role::Client).then(|| self.spoke + KEEPALIVE);
         let ack = self.acks.poll_timeout();
@@ -309,17 +309,17 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         all.into_iter().flatten().fold(self.heard + DEAD_AFTER, Instant::min)
     }
 
-    /// Cargo that is to be sent once more, unless the other end is known to have it.
+    /// Returns cargo to send once more, unless the other end is known to have it.
     pub fn poll_lost(&mut self) -> Option<Again<C>> {
         self.lost.pop()
     }
 
-    /// Asks the other end for a sign of life, with a stamp that comes back.
+    /// Pings the other end, whose pong returns the stamp.
     pub const fn ping(&mut self, stamp: u64) {
         self.ping = Some(stamp);
     }
 
-    /// A challenge to a new address, if one is due: adds the packet to `out` and returns where it goes.
+    /// Appends a challenge to a new address to `out`, if one is due, and returns where it goes.
     pub fn poll_challenge(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<P> {
         self.challenge_now = false;
         let challenge = self.paths.challenge(now)?;
@@ -333,8 +333,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         Some(challenge.to)
     }
 
-    /// The next packet, if there is anything to send: adds it to `out` and returns where it goes. `fill` adds the driver's
-    /// frames and says what cargo they are, if they draw an ack.
+    /// Appends the next packet to `out`, if there is anything to send, and returns where it goes. `fill` adds the driver's
+    /// frames, and returns their cargo if they are ack-eliciting.
     pub fn poll_packet(
         &mut self,
         now: Instant,
@@ -349,8 +349,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             writer.frame(&Frame::Ack(ack));
         }
         let mut ack_eliciting = false;
-        // RFC 9000 8.2.2: an answer is as long as the question may have been. A server is asked nothing, so that nobody has it
-        // send 1,200 bytes for 40.
+        // RFC 9000 8.2.2: a response is as long as the challenge may have been. A server is sent no challenges, so it does not
+        // pad: nobody can make it send 1,200 bytes for 40.
         let is_padded = self.response.is_some() && self.role == Role::Client;
         let own = [
             self.response.take().map(Frame::Response),
@@ -391,7 +391,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         Some(self.path())
     }
 
-    /// A packet that says goodbye.
+    /// Appends a *bye* to `out`, and returns where it goes.
     pub fn bye(&mut self, why: CloseReason, out: &mut Vec<u8>) -> P {
         let mut writer = Writer::default();
         writer.frame(&Frame::Bye(why));
@@ -399,7 +399,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.path()
     }
 
-    /// A packet with any plaintext at all.
+    /// Appends a packet with arbitrary plaintext to `out`.
     #[cfg(feature = "adversary")]
     pub fn seal_raw(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         self.seal(&plain[..plain.len().min(packet::PLAIN_MAX)], out);
@@ -443,7 +443,7 @@ mod tests {
         (client, Session::new(at(0), Role::Server, SessionId(1), server, "client", RTT))
     }
 
-    /// A packet of `from` with the cargo.
+    /// Returns a packet of `from` with the cargo, if there is one to send.
     fn packet(from: &mut End, now: Instant, cargo: Option<u32>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let fill = |writer: &mut Writer, allowed: Allowed| {
@@ -456,7 +456,7 @@ mod tests {
         Some(out)
     }
 
-    /// `to` takes the packet, as if from `path`; returns whether it was new.
+    /// Delivers the packet to `to`, as if from `path`; fails if it is ignored.
     fn take(to: &mut End, now: Instant, path: &'static str, bytes: &[u8]) -> Result<(), Ignored> {
         let Some(packet::Datagram::Packet { number, sealed, .. }) = packet::parse(bytes) else { panic!("{bytes:?}") };
         let mut plain = [0; DATAGRAM_MAX];

@@ -1,38 +1,38 @@
 //! How fast packets go out (RFC 9002 7.7).
 //!
-//! Owns: what may go out at once.
-//! Must not know: windows; it is told how many bytes a round trip there are to be.
+//! Owns: how many bytes may go out at once.
+//! Must not know: windows; its driver sets how many bytes go out in a round trip.
 //! Driven by: `congestion`.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How fast.
+/// A sending rate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// So many bytes in a round trip.
+    /// Bytes sent in a round trip.
     pub(super) bytes: u64,
     pub(super) rtt: Duration,
-    /// The most that goes out at once, in bytes. RFC 9002 7.7: "small bursts".
+    /// Most bytes that go out at once. RFC 9002 7.7: "small bursts".
     pub(super) burst: u64,
 }
 
 /// A bucket of bytes that fills at a rate.
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
-    /// What was left when it was last looked, and when that was.
+    /// The credit when it was last computed, and when that was.
     credit: u64,
     credited: Instant,
 }
 
 impl Pacer {
-    /// A full bucket.
+    /// Returns a full bucket.
     pub(super) const fn new(now: Instant, burst: u64) -> Self {
         Self { credit: burst, credited: now }
     }
 
-    /// When `bytes` may go out; `now` if at once.
+    /// Returns when `bytes` may go out; `now` if at once.
     pub(super) fn next(&self, now: Instant, bytes: u64, pace: Pace) -> Instant {
         let missing = bytes.saturating_sub(self.credit_at(now, pace));
         if missing == 0 {
@@ -43,7 +43,7 @@ impl Pacer {
         now + wait.max(Duration::from_nanos(1))
     }
 
-    /// `bytes` go out.
+    /// Records that `bytes` go out.
     pub(super) fn sent(&mut self, now: Instant, bytes: u64, pace: Pace) {
         self.credit = self.credit_at(now, pace).saturating_sub(bytes);
         self.credited = now;

@@ -1,7 +1,7 @@
 //! Where the other end is, and the proof that it is there (PROTOCOL 2.12).
 //!
-//! Owns: the proven path, the one that is being proven, the challenge.
-//! Must not know: sockets; a path is whatever the driver names them by.
+//! Owns: the proven path, the candidate for the next one, the challenges.
+//! Must not know: sockets; the driver chooses the type that names a path.
 //! Driven by: the session.
 
 use std::time::Duration;
@@ -9,49 +9,49 @@ use std::time::Duration;
 use crate::time::Instant;
 use crate::wire::packet::{DATAGRAM_MAX, PACKET_HEAD, TAG_LEN};
 
-/// RFC 9000 8: no more than three times the bytes that came from there.
+/// Factor by which more bytes may go to an unproven path than came from there (RFC 9000 8).
 const AMPLIFICATION: u64 = 3;
 
-/// How often a challenge is sent at most for each newer packet that comes from there (PROTOCOL 2.12).
+/// Most challenges sent for each newer packet from the candidate (PROTOCOL 2.12).
 const CHALLENGES_MAX: u32 = 3;
 
-/// The pause before a challenge is sent again, twice as long each time. What is known of the old path says nothing of the new
-/// one: as for any path without a sample (RFC 9002 6.2.2).
+/// The pause before a challenge is sent again, twice as long each time. The old path's estimate says nothing about the new one,
+/// so this is the value for a path without a sample (RFC 9002 6.2.2).
 const AGAIN: Duration = Duration::from_millis(333);
 
-/// The pause if a newer packet has come from there meanwhile. Chosen: a lost challenge costs a lively room a tenth of a second.
+/// The pause if a newer packet has come from there. Chosen: a lost challenge delays a lively room by a tenth of a second.
 const AGAIN_IF_HEARD: Duration = Duration::from_millis(100);
 
-/// The length of a packet with nothing but a challenge.
+/// Length of a packet that holds only a challenge.
 pub(super) const SHORT: u64 = (PACKET_HEAD + 3 + 8 + TAG_LEN) as u64;
 
-/// The length of a challenge that shows that the path takes datagrams whole (RFC 9000 8.2.1).
+/// Length of a challenge packet that shows that the path carries full datagrams (RFC 9000 8.2.1).
 pub(super) const FULL: u64 = DATAGRAM_MAX as u64;
 
-/// Two challenges, for a short and for a full packet: so that an answer says which of them arrived.
+/// Two challenges, one for a short and one for a full packet, so that a response shows which of them arrived.
 pub(super) type Challenges = [[u8; 8]; 2];
 
-/// A path that is not proven.
+/// A path that is not proven yet.
 #[derive(Clone, Copy, Debug)]
 struct Candidate<P> {
     path: P,
     challenges: Challenges,
     received: u64,
     sent: u64,
-    /// How many challenges were sent since a newer packet came, and when the last was.
+    /// Challenges sent since the last newer packet, and when the last one was sent.
     tries: u32,
     asked: Option<Instant>,
     due: Instant,
-    /// A short challenge was answered: somebody is there, so that it may be sent more.
+    /// Whether a short challenge was answered: the address is genuine, so the anti-amplification limit no longer applies.
     is_answered: bool,
 }
 
-/// A challenge that is to be sent.
+/// A challenge to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Challenge<P> {
     pub(super) to: P,
     pub(super) data: [u8; 8],
-    /// The packet is [`FULL`], else [`SHORT`].
+    /// Whether the packet is [`FULL`] rather than [`SHORT`].
     pub(super) is_full: bool,
 }
 
@@ -60,22 +60,22 @@ pub(super) struct Challenge<P> {
 pub(super) struct Paths<P> {
     proven: P,
     candidate: Option<Candidate<P>>,
-    /// The highest number of an authentic packet.
+    /// The highest packet number authenticated so far.
     newest: Option<u64>,
 }
 
 impl<P: Copy + PartialEq> Paths<P> {
-    /// A session whose other end is at `proven`.
+    /// Begins with the other end at `proven`.
     pub(super) const fn new(proven: P) -> Self {
         Self { proven, candidate: None, newest: None }
     }
 
-    /// Where to send.
+    /// Returns the path to send to.
     pub(super) const fn proven(&self) -> P {
         self.proven
     }
 
-    /// An authentic packet of `bytes` came from `from`. If a new path is to be proven, `challenges` gives the challenges.
+    /// Records an authentic packet of `bytes` from `from`. If that is a new path to prove, calls `challenges`.
     pub(super) fn received(
         &mut self,
         now: Instant,
@@ -91,7 +91,7 @@ impl<P: Copy + PartialEq> Paths<P> {
         if let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == from) {
             candidate.received += bytes;
             if is_newest {
-                // Still there: whatever was asked so far may be lost.
+                // The other end is still there, so any challenge sent so far may be lost.
                 candidate.tries = 0;
                 let again = candidate.asked.map_or(now, |asked| asked + AGAIN_IF_HEARD);
                 candidate.due = candidate.due.min(again.max(now));
@@ -114,7 +114,7 @@ impl<P: Copy + PartialEq> Paths<P> {
         }
     }
 
-    /// A response came from `from`. True if that is the proven path now.
+    /// Records a response from `from`. Returns true if that path is now proven.
     pub(super) fn responded(&mut self, now: Instant, from: P, data: [u8; 8]) -> bool {
         let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.path == from) else { return false };
         let [short, full] = candidate.challenges;
@@ -124,7 +124,7 @@ impl<P: Copy + PartialEq> Paths<P> {
             return true;
         }
         if data == short && !candidate.is_answered {
-            // RFC 9000 8.2.1: the address is its own; now a full packet shows that the path takes one.
+            // RFC 9000 8.2.1: the address is genuine; now a full packet must show that the path carries one.
             candidate.is_answered = true;
             candidate.tries = 0;
             candidate.due = now;
@@ -132,7 +132,7 @@ impl<P: Copy + PartialEq> Paths<P> {
         false
     }
 
-    /// The challenge that is due, if it may be sent.
+    /// Returns the challenge that is due, if it may be sent.
     pub(super) fn challenge(&self, now: Instant) -> Option<Challenge<P>> {
         let candidate = self.candidate.as_ref().filter(|candidate| candidate.due <= now)?;
         let is_full = candidate.length()? == FULL;
@@ -140,7 +140,7 @@ impl<P: Copy + PartialEq> Paths<P> {
         Some(Challenge { to: candidate.path, data: if is_full { full } else { short }, is_full })
     }
 
-    /// It was sent.
+    /// Records that the challenge was sent.
     pub(super) fn challenged(&mut self, now: Instant, is_full: bool) {
         if let Some(candidate) = &mut self.candidate {
             candidate.sent += if is_full { FULL } else { SHORT };
@@ -150,14 +150,14 @@ impl<P: Copy + PartialEq> Paths<P> {
         }
     }
 
-    /// When [`Paths::challenge`] has something next, if time alone decides it.
+    /// Returns when [`Paths::challenge`] has a challenge next, if only time decides that.
     pub(super) fn due(&self) -> Option<Instant> {
         self.candidate.as_ref().filter(|candidate| candidate.length().is_some()).map(|candidate| candidate.due)
     }
 }
 
 impl<P> Candidate<P> {
-    /// How long a challenge may be that is sent there; `None`: none may be.
+    /// Returns how long a challenge to this path may be; `None` if none may be sent.
     fn length(&self) -> Option<u64> {
         let allowed = if self.is_answered { FULL } else { (AMPLIFICATION * self.received).saturating_sub(self.sent) };
         if self.tries >= CHALLENGES_MAX || allowed < SHORT {

@@ -1,6 +1,6 @@
 //! Which packet numbers have been received.
 //!
-//! Owns: the window of RFC 6479, and the acknowledgements that can be read off it.
+//! Owns: the window of RFC 6479, and the acks that are read off it.
 //! Must not know: what was in the packets.
 //! Driven by: the session: [`Received::is_new`] before decrypting, [`Received::mark`] after.
 //!
@@ -19,27 +19,27 @@ const WORDS: u64 = 32;
 
 const _: () = assert!(WORDS == 32);
 
-/// How many numbers behind the highest can still be told apart: one word less than there are (RFC 6479 3).
+/// How many of the highest numbers can be told apart: one word less than there are (RFC 6479 3).
 pub const WINDOW: u64 = (WORDS - 1) * WORD;
 
-/// How far behind the highest number acks reach. Chosen: as many as can be under way.
+/// How far below the highest number acks reach. Chosen: no older packet can be in flight (PROTOCOL 2.9).
 pub(super) const ACK_REACH: u64 = 512;
 
 /// The numbers received.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received {
     words: [u64; 32],
-    /// One more than the highest; 0 for none.
+    /// One more than the highest number; 0 for none.
     end: u64,
 }
 
 impl Received {
-    /// Whether a packet of this number may be new: it is not received, and not too old to tell.
+    /// Returns whether a packet of this number may be new: it is neither received nor too old to tell.
     pub(super) const fn is_new(&self, number: u64) -> bool {
         number >= self.end || (self.end - number <= WINDOW && !self.has(number))
     }
 
-    /// The packet is authentic and taken. True if it follows the highest without a hole.
+    /// Records that the packet is authentic and accepted. Returns true if it follows the highest without a hole.
     pub(super) fn mark(&mut self, number: u64) -> bool {
         let in_order = number == self.end;
         if number >= self.end {
@@ -54,12 +54,12 @@ impl Received {
         in_order
     }
 
-    /// The highest number received.
+    /// Returns the highest number received.
     pub(super) const fn highest(&self) -> Option<u64> {
         self.end.checked_sub(1)
     }
 
-    /// The acknowledgement of what was received; `None` if nothing was.
+    /// Returns the ack of everything received; `None` if nothing was.
     pub(super) fn ack(&self, delay_us: u32) -> Option<Ack> {
         let largest = self.highest()?;
         let floor = self.end.saturating_sub(ACK_REACH);
@@ -84,7 +84,7 @@ impl Received {
         Some(Ack { largest, delay_us, run, ranges })
     }
 
-    /// Only for numbers in the window.
+    /// Returns whether a number in the window was received.
     const fn has(&self, number: u64) -> bool {
         self.words[index(number)] >> (number % WORD) & 1 == 1
     }

@@ -1,7 +1,7 @@
-//! What follows from acks, and from none coming.
+//! Loss recovery: what follows from acks, and from their absence.
 //!
 //! Owns: which packets are lost, what is sent once more and when (RFC 9002 6, 7.6).
-//! Must not know: what the cargo is.
+//! Must not know: what the cargo means.
 //! Driven by: the session, with each ack and each deadline.
 
 use std::time::Duration;
@@ -11,20 +11,20 @@ use super::{Broken, PACKETS_MAX, Session, received, sent_packets};
 use crate::time::Instant;
 use crate::wire::frame::Ack;
 
-/// Packets that a probe timeout sends (RFC 9002 6.2.4).
+/// Packets sent on a probe timeout (RFC 9002 6.2.4).
 const PROBES: usize = 2;
 
-/// Probe timeouts for which all that was sent is lost: persistent congestion (RFC 9002 7.6.1).
+/// Probe timeouts in which everything must be lost for congestion to be persistent (RFC 9002 7.6.1).
 const PERSISTENT: u32 = 3;
 
-/// The second time is so much of a round trip after the first. Chosen: a burst of loss is over, and the reader has not waited
-/// for long.
+/// Divides the round trip: a copy is sent that long after the original. Chosen: by then a burst of loss is over, and the reader
+/// has not waited long.
 const COPY_DIVISOR: u32 = 8;
 
-/// Packets in that time, for a session that says little. Chosen: what three timeouts send.
+/// Least number of packets lost in persistent congestion, for a session that sends little. Chosen: what three timeouts send.
 const PERSISTENT_PACKETS: usize = 3 * PROBES;
 
-/// Probe timeouts in a row after which what is under way is not remembered. Chosen: loss has had its chances.
+/// Consecutive probe timeouts after which the packets in flight are forgotten. Chosen: loss by chance has had its chances.
 const SILENT: u32 = 3;
 
 impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
@@ -45,7 +45,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if let Some((number, at, is_largest)) = acked.newest {
             self.acks.arrived(number);
             if is_largest {
-                // RFC 9002 5.1: only the largest, and only when it is new, makes a sample.
+                // RFC 9002 5.1: only the largest number makes a sample, and only when it is newly acknowledged.
                 let sample = now.saturating_since(at);
                 let delay = Duration::from_micros(ack.delay_us.into());
                 self.rtt.update(sample, delay);
@@ -61,11 +61,11 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         Ok(())
     }
 
-    /// `came`: the lowest number that an ack which came just now acknowledges for the first time.
+    /// Finds lost packets. `came` is the lowest number newly acknowledged by an ack that has just come, if one has.
     pub(super) fn detect_lost(&mut self, now: Instant, came: Option<u64>) {
         let (congestion, lost) = (&mut self.congestion, &mut self.lost);
         let since = self.progressed;
-        // When the first and the last were sent of those between two that arrived.
+        // Send times of the first and the last packet lost between two that arrived.
         let mut between: Option<(Instant, Instant)> = None;
         let mut count = 0;
         self.sent_packets.lost(now, self.rtt.loss_delay(), |sent, cargo| {
@@ -79,7 +79,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         if came.is_some() {
             self.progressed = Some(now);
         }
-        // RFC 9002 7.6.2: all of it is lost for three probe timeouts. Timeouts alone say nothing of the kind (7.6.1).
+        // RFC 9002 7.6.2: everything sent over three probe timeouts is lost. Timeouts alone do not prove that (7.6.1).
         if count >= PERSISTENT_PACKETS
             && between
                 .is_some_and(|(first, last)| last.saturating_since(first) > self.rtt.probe_timeout(0) * PERSISTENT)
@@ -88,18 +88,18 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         }
     }
 
-    /// Whether an ack can describe the oldest packet under way beside one that would be sent now (PROTOCOL 2.6).
+    /// Returns whether another packet may be in flight: an ack beside it can still describe the oldest one (PROTOCOL 2.6).
     pub(super) fn is_within_reach(&self) -> bool {
         self.sent_packets.len() < PACKETS_MAX
             && self.sent_packets.first().is_none_or(|first| self.next_number - first < received::ACK_REACH)
     }
 
-    /// Where much is lost, everything goes twice: the second time so long after the first (PROTOCOL 2.9).
+    /// Returns how long after the first time a lossy path is sent everything a second time (PROTOCOL 2.9).
     pub(super) fn copies_after(&self) -> Option<Duration> {
         self.congestion.is_lossy().then(|| self.rtt.smoothed() / COPY_DIVISOR)
     }
 
-    /// RFC 9002 6.2.1, but of the oldest packet (PROTOCOL 2.9).
+    /// Returns the probe deadline of RFC 9002 6.2.1, but counted from the oldest packet (PROTOCOL 2.9).
     pub(super) fn probe_time(&self) -> Option<Instant> {
         let since = self.sent_packets.oldest().or_else(|| (!self.sent_packets.is_empty()).then_some(self.spoke))?;
         Some(since.max(self.probed) + self.rtt.probe_timeout(self.backoff))
@@ -118,7 +118,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.probed = now;
         self.backoff += 1;
         if self.backoff >= SILENT && self.sent_packets.len() > sent_packets::KEPT - PROBES {
-            // Nobody knows how long this goes on: it is not to take more and more memory.
+            // This can go on for any length of time, and must not take more and more memory.
             let lost = &mut self.lost;
             self.sent_packets.abandon(|cargo| lost.push(cargo));
             self.congestion.abandoned();

@@ -1,29 +1,29 @@
-//! How long a round trip takes (RFC 9002 5).
+//! The round-trip time of a session (RFC 9002 5).
 //!
-//! Owns: the estimate, and the times that follow from it.
+//! Owns: the estimate, and the timeouts derived from it.
 //! Must not know: packets.
 //! Driven by: the session.
 
 use std::time::Duration;
 
-/// RFC 9002 6.2.2: the estimate before there is a sample.
+/// Estimate before the first sample (RFC 9002 6.2.2).
 const INITIAL: Duration = Duration::from_millis(333);
 
-/// RFC 9002 6.1.2: the granularity of timers.
+/// Granularity of timers (RFC 9002 6.1.2).
 const GRANULARITY: Duration = Duration::from_millis(1);
 
-/// The longest delay of an ack (RFC 9000 18.2, max_ack_delay).
+/// Longest delay of an ack (RFC 9000 18.2, max_ack_delay).
 const ACK_DELAY_MAX: Duration = Duration::from_millis(25);
 
-/// The longest probe timeout by doubling (PROTOCOL 2.9). Chosen: who was cut off is back in the room
-/// some seconds after the way is, at a packet a member and three seconds.
+/// Longest probe timeout by doubling (PROTOCOL 2.9). Chosen: a member that was cut off is back in the room a few seconds after
+/// the path is, at the cost of one packet per member every three seconds.
 pub(super) const PTO_MAX: Duration = Duration::from_secs(3);
 
-/// The estimate.
+/// An estimate of the round-trip time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rtt {
     sampled: bool,
-    /// The last sample, without what lost acks cost.
+    /// The last sample, without the delay that lost acks caused.
     latest: Duration,
     min: Duration,
     smoothed: Duration,
@@ -38,16 +38,16 @@ impl Default for Rtt {
 }
 
 impl Rtt {
-    /// An estimate that is good until the first sample: what a message of the handshake took, which may have been sent more
-    /// than once.
+    /// Returns an estimate to use until the first sample: how long a handshake message took, which may have been sent more than
+    /// once.
     pub(super) fn assume(round_trip: Duration) -> Self {
         Self { sampled: false, latest: round_trip, min: round_trip, smoothed: round_trip, variation: round_trip / 2 }
     }
 
-    /// A packet was acknowledged `sample` after it was sent; the peer says that it took `delay` of that.
+    /// Records that a packet was acknowledged `sample` after it was sent, and that the peer reports an ack delay of `delay`.
     pub(super) fn update(&mut self, sample: Duration, delay: Duration) {
-        // Nobody puts an ack off for so long: others before it were lost, for each packet repeats the newest ack. RFC 9002 5.3
-        // does not believe that; then one late ack makes the path look slow for minutes (PROTOCOL 2.9).
+        // No peer delays an ack that long: acks before it were lost, for each packet repeats the newest ack. RFC 9002 5.3 caps
+        // the delay instead, and then one late ack makes the path look slow for minutes (PROTOCOL 2.9).
         let is_repeated = delay > ACK_DELAY_MAX;
         if !self.sampled {
             // RFC 9002 5.3: "smoothed_rtt = latest_rtt; rttvar = latest_rtt / 2"
@@ -61,7 +61,7 @@ impl Rtt {
         }
         // RFC 9002 5.2
         self.min = self.min.min(sample);
-        // RFC 9002 5.3: the delay is taken off where that does not go below the minimum.
+        // RFC 9002 5.3: the delay is subtracted unless the result would be below the minimum.
         let delay = if is_repeated { delay } else { delay.min(self.ack_delay()) };
         let adjusted = if sample >= self.min + delay { sample - delay } else { sample };
         self.latest = if is_repeated { adjusted } else { sample };
@@ -70,24 +70,24 @@ impl Rtt {
         self.smoothed = self.smoothed * 7 / 8 + adjusted / 8;
     }
 
-    /// The smoothed round-trip time.
+    /// Returns the smoothed round-trip time.
     pub(super) const fn smoothed(&self) -> Duration {
         self.smoothed
     }
 
-    /// How long an ack may be put off: a quarter of the round trip, at most 25 ms (PROTOCOL 2.6).
+    /// Returns how long an ack may be delayed: a quarter of the round trip, at most 25 ms (PROTOCOL 2.6).
     pub(super) fn ack_delay(&self) -> Duration {
         (self.smoothed / 4).min(ACK_DELAY_MAX)
     }
 
-    /// The probe timeout, `backoff` times doubled (RFC 9002 6.2.1).
+    /// Returns the probe timeout, doubled `backoff` times (RFC 9002 6.2.1).
     pub(super) fn probe_timeout(&self, backoff: u32) -> Duration {
         let timeout = self.smoothed + (4 * self.variation).max(GRANULARITY) + self.ack_delay();
-        // The limit is on the doubling: on a path that is slower than it, it must not probe before an ack can be there.
+        // Only the doubling is limited: on a path slower than the limit, no probe may be sent before an ack can have arrived.
         timeout.saturating_mul(1 << backoff.min(10)).min(PTO_MAX.max(timeout))
     }
 
-    /// How long after it was sent a packet is lost if a later one has arrived (RFC 9002 6.1.2).
+    /// Returns how long after it was sent a packet counts as lost once a later one has arrived (RFC 9002 6.1.2).
     pub(super) fn loss_delay(&self) -> Duration {
         (self.smoothed.max(self.latest) * 9 / 8).max(GRANULARITY)
     }
@@ -132,7 +132,7 @@ mod tests {
         for _ in 0..100 {
             rtt.update(ms(60), ms(20));
         }
-        // Else what is sent is always sent again just before its ack comes.
+        // Otherwise every packet would be sent again just before its ack arrives.
         assert!(rtt.probe_timeout(0) > ms(60));
     }
 

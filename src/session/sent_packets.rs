@@ -1,7 +1,7 @@
-//! The packets under way: which are acknowledged, which are lost (RFC 9002 6).
+//! The packets in flight: which are acknowledged, which are lost (RFC 9002 6).
 //!
-//! Owns: what is remembered of each packet sent that draws an ack.
-//! Must not know: what the cargo means; it is handed back when its packet is lost.
+//! Owns: the record of each ack-eliciting packet.
+//! Must not know: what the cargo means; it hands the cargo back when its packet is lost.
 //! Driven by: the session.
 
 use std::collections::VecDeque;
@@ -11,44 +11,44 @@ use crate::time::Instant;
 use crate::wire::frame::Ack;
 use crate::work::{self, Work};
 
-/// RFC 9002 6.1.1: later packets acknowledged before an earlier one is lost.
+/// How far below the highest acknowledged number a packet counts as lost (RFC 9002 6.1.1).
 const PACKET_THRESHOLD: u64 = 3;
 
-/// Space for packets that is kept when none is under way. Chosen: what a lively chat uses.
+/// Space for records that is kept when nothing is in flight. Chosen: what a lively chat uses.
 pub(super) const KEPT: usize = 16;
 
-/// A packet that draws an ack.
+/// An ack-eliciting packet in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent<C> {
     pub(super) number: u64,
     pub(super) at: Instant,
     pub(super) bytes: u16,
-    /// The window was full when it was sent.
+    /// Whether at least half of the window was in use when it was sent.
     pub(super) was_full: bool,
-    /// Nothing else was under way.
+    /// Whether nothing else was in flight when it was sent.
     pub(super) was_alone: bool,
-    /// What went out in it for the first time has been handed back already.
+    /// Whether the cargo that it carried for the first time has been handed back as a copy.
     copied: bool,
-    /// All of its cargo has been.
+    /// Whether all of its cargo has been handed back by a probe timeout.
     probed: bool,
     cargo: C,
 }
 
-/// Cargo that is to be sent once more, unless the other end is known to have it.
+/// Cargo to send once more, unless the other end is known to have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again<C> {
-    /// Much is lost on this path: what went out for the first time in the packet goes twice. The packet is still under way.
+    /// Cargo of a packet still in flight on a lossy path: send a second time the part that it carried for the first time.
     Copy(C),
-    /// The packet is lost, and nothing of it was handed back before.
+    /// Cargo of a packet that is lost or whose probe timeout has passed, none of it handed back before.
     All(C),
-    /// The packet is lost, and what went out for the first time in it was handed back as a copy.
+    /// The same, but the cargo that the packet carried for the first time was handed back as a copy.
     Rest(C),
 }
 
-/// What an ack says.
+/// The result of processing an ack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Acked {
-    /// When the highest number that it acknowledges for the first time was sent, and whether that is the highest at all.
+    /// Number and time of sending of the highest newly acknowledged packet, and whether it is the largest that the ack names.
     pub(super) newest: Option<(u64, Instant, bool)>,
 }
 
@@ -58,7 +58,7 @@ impl<C: Copy> Sent<C> {
     }
 }
 
-/// The packets under way, oldest first.
+/// The packets in flight, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct SentPackets<C> {
     sent: VecDeque<Sent<C>>,
@@ -72,28 +72,28 @@ impl<C> Default for SentPackets<C> {
 }
 
 impl<C: Copy> SentPackets<C> {
-    /// Whether nothing is under way.
+    /// Returns whether nothing is in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
-    /// How many packets are.
+    /// Returns how many packets are in flight.
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }
 
-    /// The number of the oldest of them.
+    /// Returns the number of the oldest packet in flight.
     pub(super) fn first(&self) -> Option<u64> {
         self.sent.front().map(|sent| sent.number)
     }
 
-    /// A packet goes out; numbers rise.
+    /// Records a packet that goes out. Numbers must rise.
     pub(super) fn push(&mut self, number: u64, at: Instant, bytes: u16, was_full: bool, cargo: C) {
         let was_alone = self.sent.is_empty();
         self.sent.push_back(Sent { number, at, bytes, was_full, was_alone, copied: false, probed: false, cargo });
     }
 
-    /// Takes out what `ack` acknowledges.
+    /// Removes the packets that `ack` acknowledges, and calls `each` for them.
     pub(super) fn acked(&mut self, ack: &Ack, mut each: impl FnMut(&Sent<C>)) -> Acked {
         let mut newest = None;
         work::did(Work::Scanned, self.sent.len() * (1 + ack.ranges.len()));
@@ -112,8 +112,8 @@ impl<C: Copy> SentPackets<C> {
         Acked { newest }
     }
 
-    /// Takes out what is lost by now (RFC 9002 6.1): `each` is told the packet, and its cargo if that was not handed back
-    /// before.
+    /// Removes the packets that are lost by now (RFC 9002 6.1). Calls `each` with the packet, and with its cargo unless a probe
+    /// timeout has handed that back.
     pub(super) fn lost(&mut self, now: Instant, delay: Duration, mut each: impl FnMut(&Sent<C>, Option<Again<C>>)) {
         let Some(largest) = self.largest_acked else { return };
         work::did(Work::Scanned, self.sent.len());
@@ -126,19 +126,19 @@ impl<C: Copy> SentPackets<C> {
         });
     }
 
-    /// When the next packet will be lost by its time, if it is not acknowledged.
+    /// Returns when the oldest packet will count as lost by time, if it is not acknowledged.
     pub(super) fn loss_time(&self, delay: Duration) -> Option<Instant> {
         let largest = self.largest_acked?;
         self.sent.front().filter(|sent| sent.number < largest).map(|sent| sent.at + delay)
     }
 
-    /// When the oldest packet was sent whose cargo has not been handed back.
+    /// Returns when the oldest packet whose cargo no probe timeout has handed back was sent.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.sent.iter().find(|sent| !sent.probed).map(|sent| sent.at)
     }
 
-    /// Hands back the cargo of the oldest packets, `max` at most, that were sent `timeout` ago or earlier, for it to be sent
-    /// once more; the packets stay under way.
+    /// Hands back the cargo of the oldest packets, at most `max`, that were sent `timeout` ago or earlier, so that it is sent
+    /// once more. The packets stay in flight.
     pub(super) fn probe(&mut self, now: Instant, timeout: Duration, max: usize, mut each: impl FnMut(Again<C>)) {
         for sent in self.sent.iter_mut().filter(|sent| !sent.probed && sent.at + timeout <= now).take(max) {
             sent.probed = true;
@@ -146,13 +146,13 @@ impl<C: Copy> SentPackets<C> {
         }
     }
 
-    /// When the oldest packet was sent that [`SentPackets::copy`] is for.
+    /// Returns when the oldest packet that [`SentPackets::copy`] has yet to hand back was sent.
     pub(super) fn uncopied(&self) -> Option<Instant> {
         self.sent.iter().find(|sent| !sent.probed && !sent.copied).map(|sent| sent.at)
     }
 
-    /// Hands back the cargo of those sent `after` ago or earlier, once, for what is new in it to be sent a second time; the
-    /// packets stay under way.
+    /// Hands back, once, the cargo of packets sent `after` ago or earlier, so that what is new in it is sent a second time. The
+    /// packets stay in flight.
     pub(super) fn copy(&mut self, now: Instant, after: Duration, mut each: impl FnMut(Again<C>)) {
         work::did(Work::Scanned, self.sent.len());
         for sent in self.sent.iter_mut().filter(|sent| !sent.probed && !sent.copied && sent.at + after <= now) {
@@ -161,7 +161,7 @@ impl<C: Copy> SentPackets<C> {
         }
     }
 
-    /// Forgets everything under way, and hands its cargo back.
+    /// Forgets all packets in flight, and hands back the cargo that no probe timeout has handed back.
     pub(super) fn abandon(&mut self, mut each: impl FnMut(Again<C>)) {
         self.sent.drain(..).filter(|sent| !sent.probed).for_each(|sent| each(sent.again()));
     }

@@ -1,7 +1,7 @@
 //! The proof of address (PROTOCOL 2.3).
 //!
 //! Owns: making tokens and checking them.
-//! Must not know: who asked.
+//! Must not know: which client asked.
 //! Driven by: `server`.
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,30 +17,30 @@ use crate::session::keys::Entropy;
 use crate::time::Instant;
 use crate::wire::packet::{PROBE, TOKEN_LEN, Token};
 
-/// How long tokens are made with the same number (PROTOCOL 2.3).
+/// How long all tokens of an address are the same (PROTOCOL 2.3).
 const SLOT: Duration = Duration::from_secs(60);
 
-/// Makes and checks tokens of one running server.
+/// The token secret of one running server.
 pub struct TokenKey {
     secret: Zeroizing<[u8; 32]>,
 }
 
 impl TokenKey {
-    /// With a fresh secret.
+    /// Creates a token key with a fresh secret.
     pub fn new(entropy: &mut Entropy) -> Self {
         Self { secret: Zeroizing::new(entropy.bytes()) }
     }
 
-    /// The token for `address` at `now`.
+    /// Returns the token for `address` at `now`.
     pub fn token(&self, now: Instant, address: SocketAddr) -> Token {
         self.of_slot(slot(now), address)
     }
 
-    /// Whether `token` was made for `address` in this slot or the one before.
+    /// Returns whether `token` was made for `address` in this slot or the one before.
     pub fn is_good(&self, now: Instant, address: SocketAddr, token: &Token) -> bool {
         let slot = slot(now);
-        // Not secret once it is sent, and good for one address only: no need to compare in constant time. Done so all
-        // the same, for it costs nothing.
+        // A token is not secret once it is sent, and is good for one address only, so that a comparison in constant time is not
+        // needed. It costs nothing, so we do it all the same.
         let same = |good: Token| good.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0;
         let now = same(self.of_slot(slot, address));
         let before = slot.checked_sub(1).is_some_and(|slot| same(self.of_slot(slot, address)));

@@ -1,21 +1,21 @@
-//! Entries of the log as they go over the wire (PROTOCOL 2.7).
+//! Log entries in their encoded form (PROTOCOL 2.7).
 //!
 //! Owns: [`Entry`] and its limits.
 //! Must not know: numbers, logs.
-//! Driven by: `server` (which encodes an entry once, for all members), `client` and `log`.
+//! Driven by: `server`, which encodes an entry once for all members, `client` and `log`.
 
 use serde::{Deserialize, Serialize};
 
 use super::frame::GapReason;
 use super::{CloseReason, NICK_MAX, Timestamp, Who, is_plain, text};
 
-/// The longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
+/// Longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
 pub const TEXT_MAX: usize = 990;
 
-/// The longest text of something done: one less, for `* nick text` is one byte longer.
+/// Longest text of an action, in bytes: one less, because `* nick text` is one byte longer.
 pub const ACT_MAX: usize = TEXT_MAX - 1;
 
-/// The longest encoded entry, in bytes: the variant, `who`, the longest nick and text with their lengths, and the time.
+/// Longest encoded entry, in bytes: the variant, `who`, the longest nick and text with their lengths, and the time.
 pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10;
 
 const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
@@ -24,84 +24,84 @@ const _: () = assert!(1 + 2 + text::LINE_MAX + 10 <= ENTRY_MAX);
 /// Something that happened in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry<'a> {
-    /// What text peers were sent on behalf of one of them. Nothing in it is verified.
+    /// A line that the server sent to text peers on behalf of a text member. Nothing in it is verified.
     Line {
         /// At most [`text::LINE_MAX`] bytes.
         text: &'a str,
     },
-    /// Somebody said something.
+    /// A message.
     Said {
-        /// Whose key.
+        /// The author's key.
         who: Who,
-        /// Under which nick.
+        /// The author's nick.
         nick: &'a str,
         /// 1 to [`TEXT_MAX`] bytes.
         text: &'a str,
     },
     /// A key is present now.
     Joined {
-        /// Whose key.
+        /// The member's key.
         who: Who,
-        /// Under which nick.
+        /// The nick under which it is present.
         nick: &'a str,
     },
-    /// A key is not present any more.
+    /// A key is no longer present.
     Left {
-        /// Whose key.
+        /// The member's key.
         who: Who,
-        /// Under which nick.
+        /// The nick under which it was present.
         nick: &'a str,
-        /// Why.
+        /// Why it left.
         why: CloseReason,
     },
-    /// Somebody did something.
+    /// An action.
     Did {
-        /// Whose key.
+        /// The author's key.
         who: Who,
-        /// Under which nick.
+        /// The author's nick.
         nick: &'a str,
         /// 1 to [`ACT_MAX`] bytes.
         text: &'a str,
     },
-    /// Somebody calls itself by another nick.
+    /// A member has changed its nick.
     Renamed {
-        /// Whose key.
+        /// The member's key.
         who: Who,
-        /// Until now.
+        /// Its nick until now.
         nick: &'a str,
-        /// From now on.
+        /// Its nick from now on.
         to: &'a str,
     },
 }
 
 impl<'a> Entry<'a> {
-    /// Reads one entry; `None` if the bytes are none.
+    /// Reads one entry; `None` if the bytes are not an entry.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         postcard::from_bytes(bytes).ok()
     }
 
-    /// Reads one entry and when it was committed, if it says so.
+    /// Reads one entry, and the time of its commit if it has one.
     pub fn decode_with_time(bytes: &'a [u8]) -> Option<(Self, Option<Timestamp>)> {
         let (entry, rest) = postcard::take_from_bytes(bytes).ok()?;
         Some((entry, postcard::from_bytes(rest).ok()))
     }
 
-    /// Writes the entry, committed at `at`, to `into` and returns how many bytes these are; `None` if it has no place.
+    /// Writes the entry, committed at `at`, to `into`, and returns its length in bytes; `None` if it does not fit.
     pub fn encode(&self, at: Timestamp, into: &mut [u8]) -> Option<usize> {
         postcard::to_slice(&(self, at), into).ok().map(|bytes| bytes.len())
     }
 
-    /// Whether it is a message, and not about who comes and goes: what a number of messages counts.
+    /// Returns whether the entry is a message rather than about presence or nicks: a number of messages counts only these.
     pub const fn is_message(&self) -> bool {
         matches!(self, Self::Line { .. } | Self::Said { .. } | Self::Did { .. })
     }
 
-    /// Whether the first byte of an encoded entry is that of a message.
+    /// Returns whether an encoded entry that begins with this byte is a message.
     pub(crate) const fn begins_message(first: u8) -> bool {
         matches!(first, 0 | 1 | 4)
     }
 
-    /// What an encoded entry is that begins with this byte, if it says that somebody joined or left.
+    /// Returns the kind of gap that stands for an encoded entry that begins with this byte, if somebody joined or left in it.
     pub(crate) const fn begins_presence(first: u8) -> Option<GapReason> {
         match first {
             2 => Some(GapReason::Joined),
@@ -110,7 +110,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Puts together what a text peer is sent.
+    /// Renders the entry as a text peer is sent it.
     pub fn render(&self, into: &mut String) {
         into.clear();
         match *self {
@@ -129,13 +129,13 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Whether `text` may be posted: 1 to [`TEXT_MAX`] bytes, no control characters but the tab.
+/// Returns whether `text` may be posted: 1 to [`TEXT_MAX`] bytes, no control characters except for the tab.
 pub fn is_text(text: &str) -> bool {
     !text.is_empty() && text.len() <= TEXT_MAX && text.split('\t').all(is_plain)
 }
 
-/// `line` as texts that may be posted, of at most `max` bytes each: cut between characters, control characters but the tab
-/// written out, nothing at all as one blank.
+/// Cuts `line` into texts that may be posted, of at most `max` bytes each, between characters. Control characters except for
+/// the tab are written out, and an empty line becomes one blank.
 pub fn texts(line: &str, max: usize) -> Vec<String> {
     let mut texts = vec![String::new()];
     let mut push = |piece: &str| {

@@ -1,11 +1,11 @@
 //! Frames: what is inside a packet (PROTOCOL 2.6).
 //!
 //! Owns: [`Frame`], reading ([`frames`]) and writing ([`Writer`]), the limits of lists.
-//! Must not know: what a frame does.
+//! Must not know: the effects of frames.
 //! Driven by: `session`, `server` and `client`.
 //!
-//! Enums can grow (PROTOCOL 2.6): each of them ends a body whose length is known, or is a plain code, and a code that nobody
-//! knows is read as such and never makes a body malformed.
+//! Enums can grow (PROTOCOL 2.6): each is a plain code, or ends a body whose length is known. An unknown code is read as such,
+//! and never makes a body malformed.
 
 mod values;
 
@@ -19,7 +19,7 @@ pub use values::{
     Welcome,
 };
 
-/// The head of a frame: type and length.
+/// Length of a frame's head: type and length.
 const HEAD: usize = 3;
 
 const PADDING: u8 = 0x00;
@@ -38,17 +38,17 @@ const SETTLED: u8 = 0x15;
 const ASK: u8 = 0x16;
 const PEOPLE: u8 = 0x17;
 
-/// The longest person in a list: the nick with its length, the form and what it stands for.
+/// Longest person in a list, in bytes: the nick with its length, the form and its value.
 const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
 
 const _: () = assert!(PERSON_MAX < 128);
 
-/// The longest list of people in one frame, in bytes: half a packet, so that it never waits for one of its own.
+/// Longest list of people in one frame, in bytes: half a packet, so that it never waits for a packet of its own.
 pub const PEOPLE_MAX: usize = PLAIN_MAX / 2;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
-// So does the longest post, beside an ack and a have of the longest form.
+// So does the longest post.
 const _: () = assert!(HEAD + 21 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
 
 /// One frame.
@@ -56,96 +56,95 @@ const _: () = assert!(HEAD + 21 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
 pub enum Frame<'a> {
     /// Packets have arrived.
     Ack(Ack),
-    /// Is anybody there?
+    /// A request for a sign of life.
     Ping {
-        /// Comes back in the pong.
+        /// A number that comes back in the pong.
         stamp: u64,
     },
-    /// Yes.
+    /// The answer to a ping.
     Pong {
-        /// Of the ping.
+        /// The stamp of the ping.
         stamp: u64,
     },
-    /// Are you at this address?
+    /// A question whether the other end is at this address.
     Challenge([u8; 8]),
-    /// Yes.
+    /// The answer to a challenge.
     Response([u8; 8]),
     /// The session ends.
     Bye(CloseReason),
     /// The session begins.
     Welcome {
-        /// Where it stands.
+        /// The log, and where the session begins in it.
         welcome: Welcome,
-        /// What the client is called in it: what it asked for, or what it had been renamed to without hearing of it.
+        /// The client's nick in the session: the one that it asked for, or that of a rename whose outcome it missed.
         nick: &'a str,
-        /// What program the server is, for people.
+        /// The server's program and version, for people.
         software: &'a str,
     },
-    /// Entries that follow each other.
+    /// Consecutive entries.
     Entries(Entries<'a>),
     /// Entries that will not come.
     Gap {
-        /// The first.
+        /// The number of the first.
         first: Seq,
         /// How many.
         count: u64,
-        /// Why.
+        /// Why they will not come.
         why: GapReason,
     },
-    /// Where the client is.
+    /// The client's place in the log.
     Have(Have),
-    /// Somebody says something.
+    /// A post.
     Post {
-        /// The how-manieth of its instance.
+        /// The number of the post in its instance.
         counter: u64,
-        /// All below it are known to be settled.
+        /// The client knows that all posts below this counter are settled.
         settled_below: u64,
-        /// What it is to become.
+        /// What the post is to become.
         kind: PostKind,
-        /// What is said; not yet looked at.
+        /// The text, not yet checked.
         text: &'a str,
     },
-    /// What became of a post.
+    /// Outcome of a post.
     Settled {
-        /// Which.
+        /// Its counter.
         counter: u64,
-        /// That.
+        /// Accepted as an entry, or refused.
         outcome: Outcome,
     },
-    /// Who is here, behind that one in the server's order?
+    /// A request for the people in the room.
     Ask {
-        /// From the beginning, if it is nobody.
+        /// The person after whom the answer begins, in the server's order; `None` for the beginning.
         after: Option<PersonId>,
     },
-    /// These are.
+    /// The answer to an *ask*.
     People(People<'a>),
 }
 
 impl Frame<'_> {
-    /// Whether a packet with it is to be acknowledged.
+    /// Returns whether a packet with this frame must be acknowledged.
     pub const fn is_ack_eliciting(&self) -> bool {
         !matches!(self, Self::Ack(_) | Self::Have(_) | Self::Bye(_))
     }
 }
 
-/// Some of those who are here, still encoded.
+/// Some of the people in the room, still encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct People<'a> {
-    /// Of the question.
+    /// The person of the *ask*.
     pub after: Option<PersonId>,
-    /// There are more behind the last of these.
+    /// Whether there are more people after the last of these.
     pub more: bool,
     rest: &'a [u8],
 }
 
 impl<'a> People<'a> {
-    /// Those that `encoded`, put together by [`encode_person`], is of.
+    /// Creates a list from `encoded`, to which [`encode_person`] has added the people.
     pub const fn new(after: Option<PersonId>, more: bool, encoded: &'a [u8]) -> Self {
         Self { after, more, rest: encoded }
     }
 
-    /// The people and what they call themselves, in order, without those of a form that is not known; ends where the bytes
-    /// are not in their form.
+    /// Returns the people and their nicks, in order, without persons of an unknown form; ends at the first malformed one.
     pub fn iter(&self) -> impl Iterator<Item = (PersonId, &'a str)> + use<'a> {
         let mut rest = self.rest;
         let all = std::iter::from_fn(move || {
@@ -158,8 +157,8 @@ impl<'a> People<'a> {
     }
 }
 
-/// Adds a person to a list of at most [`PEOPLE_MAX`] bytes; false if it has no place. Of a long name only the beginning is
-/// said, and nothing of one that has control characters.
+/// Adds a person to a list of at most [`PEOPLE_MAX`] bytes; returns false if it does not fit. Cuts a name longer than
+/// [`NICK_MAX`], and leaves a name with control characters empty.
 pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
     let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
     let name = if is_plain(name) { &name[..end] } else { "" };
@@ -175,7 +174,7 @@ pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
     has_place
 }
 
-/// Entries that follow each other, still encoded.
+/// Consecutive entries, still encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entries<'a> {
     /// The number of the first.
@@ -184,7 +183,7 @@ pub struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// The encoded entries, in order. `Err` where the bytes are not in their form.
+    /// Returns the encoded entries in order, and `Err` where the bytes are malformed.
     pub fn iter(&self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> + use<'a> {
         let mut rest = self.rest;
         std::iter::from_fn(move || {
@@ -205,7 +204,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The plaintext of an authentic packet cannot be read.
+/// The plaintext of an authentic packet is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -215,7 +214,7 @@ impl From<postcard::Error> for Malformed {
     }
 }
 
-/// Reads the frames of a packet; those of unknown types are skipped.
+/// Reads the frames of a packet; skips unknown types.
 pub fn frames(mut plain: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, Malformed>> {
     std::iter::from_fn(move || {
         loop {
@@ -288,12 +287,12 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
     }))
 }
 
-/// Puts the plaintext of a packet together.
+/// Builds the plaintext of a packet.
 #[derive(Debug)]
 pub struct Writer {
     buffer: [u8; PLAIN_MAX],
     len: usize,
-    /// How long it is to be at most, if what it carries can be divided.
+    /// The length that it aims for, if its content can be divided.
     aim: usize,
 }
 
@@ -304,23 +303,23 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// A packet that is to be no longer than `datagram` bytes, sealed, unless one thing that it carries is longer.
+    /// Creates a packet that has at most `datagram` bytes when sealed, unless a single item is longer.
     pub fn up_to(datagram: usize) -> Self {
         let aim = datagram.saturating_sub(DATAGRAM_MAX - PLAIN_MAX).min(PLAIN_MAX);
         Self { aim, ..Self::default() }
     }
 
-    /// Whether it is as long as it is to be.
+    /// Returns whether the packet has the length that it aims for.
     pub const fn is_long_enough(&self) -> bool {
         self.len >= self.aim
     }
 
-    /// What was written.
+    /// Returns what was written.
     pub fn plain(&self) -> &[u8] {
         &self.buffer[..self.len]
     }
 
-    /// Whether nothing was.
+    /// Returns whether nothing was written.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -330,26 +329,26 @@ impl Writer {
         self.len = 0;
     }
 
-    /// Writes a frame of any type and body; false, and nothing is written, if it has no place.
+    /// Writes a frame of any type and body; if it does not fit, returns false and writes nothing.
     #[cfg(feature = "adversary")]
     pub fn raw(&mut self, kind: u8, body: &[u8]) -> bool {
         self.list(kind, &(), body)
     }
 
-    /// More follows: fills up with padding if the packet is to have the full length, for then all have the same (PROTOCOL 2.5).
+    /// Pads a packet that more follow, if it aims for the full length, so that all of these are equally long (PROTOCOL 2.5).
     pub fn pad_if_full(&mut self) {
         if self.aim == PLAIN_MAX {
             self.pad();
         }
     }
 
-    /// Fills up with padding, so that the packet has the full length (PROTOCOL 2.5).
+    /// Pads the packet to the full length (PROTOCOL 2.5).
     pub fn pad(&mut self) {
         self.buffer[self.len..].fill(PADDING);
         self.len = PLAIN_MAX;
     }
 
-    /// Writes a frame; false, and nothing is written, if it has no place. Entries are written by [`Writer::entries`].
+    /// Writes a frame; if it does not fit, returns false and writes nothing. See [`Writer::entries`] for entries.
     pub fn frame(&mut self, frame: &Frame<'_>) -> bool {
         match frame {
             Frame::Ack(ack) => self.body(ACK, ack),
@@ -371,25 +370,24 @@ impl Writer {
         }
     }
 
-    /// Whether a list of people of any length has place.
+    /// Returns whether a list of people of any length fits.
     pub const fn has_place_for_people(&self) -> bool {
-        // Behind whom they are, and whether there are more.
+        // Before the list: the person of the *ask*, and whether there are more.
         PLAIN_MAX - self.len >= HEAD + 10 + 1 + PEOPLE_MAX
     }
 
-    /// How many bytes of entries, each with its length in front, are to follow the number of the first, and for how many there
-    /// is place if it is one entry.
+    /// Returns how many bytes of entries, each with its length in front, should follow the number of the first, and how many
+    /// may follow if they are a single entry.
     pub fn entries_place(&self, first: Seq) -> (usize, usize) {
         let mut number = [0; 10];
         let number = postcard::to_slice(&first, &mut number).map_or(10, |number| number.len());
         let place = (PLAIN_MAX - self.len).saturating_sub(HEAD + number);
         let aim = place.saturating_sub(PLAIN_MAX - self.aim);
-        // What is to be short begins with one, however long: else a long one would never go.
+        // A packet that aims to be short may begin with one entry of any length; otherwise a long entry would never be sent.
         (aim, if self.len < self.aim / 2 { place } else { aim })
     }
 
-    /// Writes entries that follow each other, each with its length in front; false, and nothing is written, if they
-    /// have no place.
+    /// Writes consecutive entries, each with its length in front; if they do not fit, returns false and writes nothing.
     pub fn entries(&mut self, first: Seq, entries: &[u8]) -> bool {
         self.list(ENTRIES, &first, entries)
     }
@@ -410,7 +408,7 @@ impl Writer {
         true
     }
 
-    /// Puts into the head of the frame at `start` how long it has become.
+    /// Writes the length of the frame at `start` into its head.
     fn set_len(&mut self, start: usize) {
         let Ok(len) = u16::try_from(self.len - start - HEAD) else { unreachable!("a packet is small") };
         self.buffer[start + 1..start + HEAD].copy_from_slice(&len.to_be_bytes());

@@ -1,8 +1,8 @@
-//! Bounds that both ends and the log keep to.
+//! Bounds that both ends and the log respect.
 //!
 //! Owns: the numbers that more than one part of the program needs.
-//! Must not know: who holds them.
-//! Driven by: whoever counts.
+//! Must not know: the things that are counted.
+//! Driven by: the code that counts them.
 
-/// The most posts of an instance that are not settled (PROTOCOL 2.8).
+/// Most unsettled posts of an instance (PROTOCOL 2.8).
 pub const POSTS_MAX: u64 = 64;

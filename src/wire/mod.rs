@@ -1,6 +1,6 @@
 //! Bytes to values and back.
 //!
-//! Owns: the formats of the dialects, [`text`] and [`packet`] with [`frame`] and [`entry`] in it, and the words that they
+//! Owns: the formats of the dialects, [`text`] and [`packet`] with [`frame`] and [`entry`] in it, and the value types that they
 //! share ([`Nick`], [`Seq`], [`PostId`] and the like).
 //! Must not know: peers, rooms, time, sockets; nothing here has state.
 //! Driven by: `server`, `client` and `session`.

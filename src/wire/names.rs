@@ -1,7 +1,7 @@
-//! The words that both ends use.
+//! Values that both ends use.
 //!
-//! Owns: numbers and ids with their own types, so that they cannot be mixed up, and the reasons that go over the wire.
-//! Must not know: who uses them.
+//! Owns: numbers and ids with types of their own, so that they cannot be confused, and the reasons that are sent over the wire.
+//! Must not know: the code that uses them.
 //! Driven by: nobody; they are values.
 
 use std::fmt;
@@ -23,37 +23,37 @@ impl Add<u64> for Seq {
 }
 
 impl Seq {
-    /// How many entries there are from `earlier` up to here; none if it is later.
+    /// Returns how many entries there are from `earlier` up to here; 0 if `earlier` is later.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// A time of the calendar, in milliseconds since 1970-01-01T00:00Z. In a log it never goes back (PROTOCOL 2.7).
+/// A calendar time, in milliseconds since 1970-01-01T00:00Z. In a log it never goes back (PROTOCOL 2.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// So long before; the beginning of time if that is earlier.
+    /// Returns the time `ago` before this one, at the earliest 1970.
     pub fn before(self, ago: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
-/// A log's identity: random, new with each log (PROTOCOL 2.13).
+/// A log's identity: random, new for each log (PROTOCOL 2.13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct LogId(pub [u8; 16]);
 
-/// One running client: random, new with each start (PROTOCOL 2.4).
+/// One running client: random, new at each start (PROTOCOL 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Instance(pub [u8; 8]);
 
-/// Names one post for ever: which client said it, and its how-manieth it was (PROTOCOL 2.8).
+/// The permanent identity of a post: its client, and its counter within that (PROTOCOL 2.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PostId {
-    /// The client.
+    /// The client that posted it.
     pub instance: Instance,
-    /// From 0 on.
+    /// The number of the post in its instance, from 0 on.
     pub counter: u64,
 }
 
@@ -62,17 +62,17 @@ pub struct PostId {
 pub struct Who(pub [u8; 8]);
 
 impl fmt::Display for Who {
-    /// Hexadecimal: the beginning of the key's fingerprint.
+    /// Writes it in hexadecimal: the beginning of the key's fingerprint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// What a packet says whom it is for; each end chooses its own at random (PROTOCOL 2.4, 2.5).
+/// The receiver's id for a session, in the head of a packet; each end chooses its own at random (PROTOCOL 2.4, 2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId(pub u32);
 
-/// Why a session ended (PROTOCOL 2.11); a code on the wire, of which there may be more one day.
+/// Why a session ended (PROTOCOL 2.11); a code on the wire, and new codes may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub enum CloseReason {
@@ -86,15 +86,15 @@ pub enum CloseReason {
     NickTaken,
     /// The room is full.
     RoomFull,
-    /// The key has as many sessions as it may have.
+    /// The key has as many sessions as it is allowed.
     TooManySessions,
     /// The server ends.
     ServerEnds,
-    /// The other end does not keep to the protocol.
+    /// The other end violates the protocol.
     Broken,
     /// The server refuses this key for some minutes.
     Refused,
-    /// A code that this program does not know: the end.
+    /// A code that this program does not know: the session ends all the same.
     Other(u32),
 }
 
@@ -149,27 +149,27 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Why a post does not become an entry (PROTOCOL 2.6, settled); a code on the wire, of which there may be more one day.
+/// Why a post does not become an entry (PROTOCOL 2.6, settled); a code on the wire, and new codes may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub enum Refusal {
     /// The log has no room for it.
     Full,
-    /// Too much waits in the room.
+    /// Too much waits in the room's queue.
     Busy,
-    /// Its text is none: empty, too long, or with control characters.
+    /// The text is empty, too long, or has control characters.
     Malformed,
     /// Another key holds the nick.
     NickTaken,
     /// The log cannot be written.
     Unwritable,
-    /// The log's file is damaged, and being mended.
+    /// The log's file is damaged, and is being repaired.
     Damaged,
-    /// The log's file is gone, and being made anew.
+    /// The log's file is gone, and is being created again.
     Gone,
-    /// It is of a kind that the server does not know.
+    /// The server does not know this kind of post.
     Unsupported,
-    /// A code that this program does not know: permanent.
+    /// A code that this program does not know: refused for good.
     Other(u32),
 }
 

@@ -1,8 +1,8 @@
-//! What a user may be called.
+//! The nicks that users may have.
 //!
 //! Owns: [`Nick`].
-//! Must not know: who is called so.
-//! Driven by: `cli` and `cmd`, which read it from users. What others on the wire call themselves is theirs.
+//! Must not know: whose nick it is.
+//! Driven by: `cli` and `cmd`, which read nicks from users; `server` and `client`, which check those from the wire.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,18 @@ use std::str::FromStr;
 /// The longest nick, in bytes (PROTOCOL 2.14).
 pub const NICK_MAX: usize = 32;
 
-/// The nick of one of our own users: 1 to [`NICK_MAX`] bytes, no control characters, and no `: `, which ends it where a line is
-/// shown: whoever were called `jill: yes` could put words into jill's mouth.
+/// A valid nick: 1 to [`NICK_MAX`] bytes, no control characters, and no `: `, which ends the nick where a line is shown: a user
+/// called `jill: yes` could put words into jill's mouth.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nick(String);
 
 impl Nick {
-    /// Before all nicks in their order.
+    /// Returns a value that sorts before all nicks.
     pub const fn least() -> Self {
         Self(String::new())
     }
 
-    /// The nick as text.
+    /// Returns the nick as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -47,7 +47,7 @@ impl FromStr for Nick {
     }
 }
 
-/// Whether `text` has no control characters (PROTOCOL 2.7).
+/// Returns whether `text` has no control characters (PROTOCOL 2.7).
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }

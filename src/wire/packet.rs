@@ -1,39 +1,39 @@
-//! Datagrams of the session protocol: their heads, which are in clear (PROTOCOL 2.2).
+//! Datagrams of the session protocol: their clear part (PROTOCOL 2.2).
 //!
 //! Owns: [`Datagram`], reading and writing.
-//! Must not know: keys, sessions; what is sealed stays bytes.
+//! Must not know: keys, sessions; sealed parts stay bytes.
 //! Driven by: `server`, `client` and `session`.
 
 use super::SessionId;
 
-/// The longest datagram, in bytes of UDP payload: what every path carries (RFC 9000 14.1).
+/// Longest datagram, in bytes of UDP payload: every path carries it (RFC 9000 14.1).
 pub const DATAGRAM_MAX: usize = 1200;
 
-/// The version of the protocol that this is.
+/// Version of the protocol.
 pub const VERSION: u8 = 2;
 
-/// The length of a token, in bytes: no longer than the shortest probe, `SIGNUP_TAG:` and [`PROBE`] (PROTOCOL 2.3).
+/// Length of a token, in bytes: no longer than the shortest probe, `SIGNUP_TAG:` and [`PROBE`] (PROTOCOL 2.3).
 pub const TOKEN_LEN: usize = 12;
 
-/// What a probe ends with and a token begins with: ACK, which terminals do not show (PROTOCOL 2.3).
+/// Last character of a probe and first of a token: ACK, which terminals do not show (PROTOCOL 2.3).
 pub const PROBE: char = '\u{6}';
 
-/// The head of a hello, which is the handshake's prologue: type, version, id, token.
+/// Length of a hello's head, which is the handshake's prologue: type, version, id, token.
 pub const PROLOGUE_LEN: usize = 2 + 4 + TOKEN_LEN;
 
-/// The length of the first Noise message: an ephemeral key.
+/// Length of the first Noise message: an ephemeral key.
 pub const NOISE_1_LEN: usize = 32;
 
-/// The head of a packet: type, id, number.
+/// Length of a packet's head: type, id, number.
 pub const PACKET_HEAD: usize = 1 + 4 + 8;
 
-/// The authentication tag at the end of everything sealed (RFC 8439 2.8).
+/// Length of the authentication tag at the end of everything sealed (RFC 8439 2.8).
 pub const TAG_LEN: usize = 16;
 
-/// The most plaintext in a packet, in bytes.
+/// Most plaintext in a packet, in bytes.
 pub const PLAIN_MAX: usize = DATAGRAM_MAX - PACKET_HEAD - TAG_LEN;
 
-/// The length of an *unknown* datagram; shorter than any packet, so that it amplifies nothing.
+/// Length of an *unknown* datagram; shorter than any packet, so that it amplifies nothing.
 pub const UNKNOWN_LEN: usize = PACKET_HEAD;
 
 const HELLO: u8 = 0xf8;
@@ -47,7 +47,7 @@ const KNOCK: u8 = 0xfe;
 const _: () = assert!(TOKEN_LEN <= super::text::SIGNUP_TAG.len() + 1);
 const _: () = assert!(UNKNOWN_LEN < PACKET_HEAD + TAG_LEN);
 
-/// A token, as it goes over the wire.
+/// A token in its form on the wire.
 pub type Token = [u8; TOKEN_LEN];
 
 /// A datagram of the session protocol.
@@ -55,9 +55,9 @@ pub type Token = [u8; TOKEN_LEN];
 pub enum Datagram<'a> {
     /// A client wants a session.
     Hello {
-        /// Of the protocol.
+        /// The version of the protocol.
         version: u8,
-        /// What the client calls the session.
+        /// The client's id for the session.
         client: SessionId,
         /// The proof of its address.
         token: &'a Token,
@@ -68,58 +68,58 @@ pub enum Datagram<'a> {
     },
     /// The server's half of the handshake.
     Answer {
-        /// What the client calls the session.
+        /// The client's id for the session.
         client: SessionId,
         /// The second Noise message.
         noise: &'a [u8],
     },
-    /// The client's last part of it.
+    /// The client's last part of the handshake.
     Finish {
-        /// What the server calls the session.
+        /// The server's id for the session.
         server: SessionId,
         /// The third Noise message.
         noise: &'a [u8],
     },
-    /// Everything afterwards.
+    /// A packet of a session.
     Packet {
-        /// What its receiver calls the session.
+        /// The receiver's id for the session.
         receiver: SessionId,
-        /// Its number.
+        /// The packet number.
         number: u64,
         /// Ciphertext and tag.
         sealed: &'a [u8],
     },
-    /// The receiver of a packet knows no such session.
+    /// The receiver of a packet does not know its session.
     Unknown {
-        /// Which session.
+        /// The unknown id.
         id: SessionId,
-        /// Which packet.
+        /// The packet's number.
         number: u64,
     },
-    /// The server was started anew, and asks whether somebody is there.
+    /// The server has restarted, and asks whether the client is still there.
     Knock,
     /// The server speaks another version.
     OtherVersion {
-        /// What the client calls the session.
+        /// The client's id for the session.
         client: SessionId,
         /// The version that the server speaks.
         version: u8,
     },
 }
 
-/// Whether the bytes are not of the text dialect (PROTOCOL 2.1).
+/// Returns whether the bytes are a session datagram rather than text (PROTOCOL 2.1).
 pub fn is_session(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|&first| first >= HELLO)
 }
 
-/// Whether the bytes are a token, and which.
+/// Returns the token that the bytes are, if they are one.
 pub fn token(bytes: &[u8]) -> Option<&Token> {
     let token: &Token = bytes.try_into().ok()?;
     let is_base64url = |&byte: &u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (char::from(token[0]) == PROBE && token[1..].iter().all(is_base64url)).then_some(token)
 }
 
-/// Reads a datagram; `None` if it is none of this protocol.
+/// Reads a datagram; `None` if it is not a valid one of this protocol.
 pub fn parse(bytes: &[u8]) -> Option<Datagram<'_>> {
     if bytes.len() > DATAGRAM_MAX {
         return None;
@@ -159,7 +159,7 @@ fn id(bytes: &[u8]) -> Option<(SessionId, &[u8])> {
     Some((SessionId(u32::from_be_bytes(*id)), rest))
 }
 
-/// The head of a hello, to which the first Noise message and zeros are to be added.
+/// Returns the head of a hello, which the first Noise message and zeros follow.
 pub fn prologue(client: SessionId, token: &Token) -> [u8; PROLOGUE_LEN] {
     let mut head = [0; PROLOGUE_LEN];
     head[0] = HELLO;
@@ -169,7 +169,7 @@ pub fn prologue(client: SessionId, token: &Token) -> [u8; PROLOGUE_LEN] {
     head
 }
 
-/// A whole hello.
+/// Returns a whole hello.
 pub fn hello(prologue: &[u8; PROLOGUE_LEN], noise: &[u8; NOISE_1_LEN]) -> Box<[u8]> {
     let mut hello = vec![0; DATAGRAM_MAX].into_boxed_slice();
     hello[..PROLOGUE_LEN].copy_from_slice(prologue);
@@ -177,32 +177,32 @@ pub fn hello(prologue: &[u8; PROLOGUE_LEN], noise: &[u8; NOISE_1_LEN]) -> Box<[u
     hello
 }
 
-/// A whole answer.
+/// Returns a whole answer.
 pub fn answer(client: SessionId, noise: &[u8]) -> Box<[u8]> {
     with_id(ANSWER, client, noise)
 }
 
-/// A whole finish.
+/// Returns a whole finish.
 pub fn finish(server: SessionId, noise: &[u8]) -> Box<[u8]> {
     with_id(FINISH, server, noise)
 }
 
-/// That no such session is known.
+/// Returns an *unknown* for this packet.
 pub fn unknown(id: SessionId, number: u64) -> [u8; UNKNOWN_LEN] {
     numbered(UNKNOWN, id, number)
 }
 
-/// Whether somebody is there.
+/// Returns a *knock*.
 pub const fn knock() -> [u8; 1] {
     [KNOCK]
 }
 
-/// That this version is spoken and no other.
+/// Returns a *version*, which names the only version spoken.
 pub fn other_version(client: SessionId) -> Box<[u8]> {
     with_id(OTHER_VERSION, client, &[VERSION])
 }
 
-/// The head of a packet, to which ciphertext and tag are to be added.
+/// Returns the head of a packet, which ciphertext and tag follow.
 pub fn packet_head(receiver: SessionId, number: u64) -> [u8; PACKET_HEAD] {
     numbered(PACKET, receiver, number)
 }

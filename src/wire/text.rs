@@ -1,40 +1,40 @@
 //! The text dialect: one datagram, UTF-8, no framing (docs/PROTOCOL.md section 1).
 //!
-//! Owns: what the bytes of the original mean, how a long line is cut.
+//! Owns: the meaning of the original's bytes, and how a long line is cut.
 //! Must not know: who is in the room, what was sent before.
 //! Driven by: `server` (parse, cut) and `client` (signup, lines).
 
 use super::packet::PROBE;
 use super::{NICK_MAX, Nick};
 
-/// What a signup begins with, exactly; the nick is everything after it (PROTOCOL 1).
+/// The beginning of a signup, exactly; the nick is everything after it (PROTOCOL 1).
 pub const SIGNUP_TAG: &str = "SIGNUP_TAG:";
 
-/// What follows the nick in the announcement of a signup (PROTOCOL 1).
+/// The text after the nick in the announcement of a signup (PROTOCOL 1).
 pub const JOINED: &str = " joined!";
 
-/// The longest line that goes out as it came, in bytes: what the original's client reads (PROTOCOL 1, sizes).
+/// Longest line that is sent unchanged, in bytes: the original's client reads no more (PROTOCOL 1, sizes).
 pub const LINE_MAX: usize = 1024;
 
-/// The longest rendered line that is accepted at all, in bytes: what the original's server reads (PROTOCOL 1, sizes).
+/// Longest rendered line that is accepted, in bytes: the original's server reads no more (PROTOCOL 1, sizes).
 pub const RENDERED_MAX: usize = 4096;
 
-/// The longest datagram that can still be accepted, in bytes: a signup whose announcement is [`RENDERED_MAX`] long.
+/// Longest datagram that can still be accepted, in bytes: a signup whose announcement has [`RENDERED_MAX`] bytes.
 pub const DATAGRAM_MAX: usize = RENDERED_MAX - JOINED.len() + SIGNUP_TAG.len();
 
-/// The longest `nick: ` that is repeated on every part of a cut line, in bytes.
-/// Chosen: half a line, so that a line of [`RENDERED_MAX`] becomes at most eight parts whatever its nick.
+/// Longest `nick: ` that is repeated on every part of a cut line, in bytes. Chosen: half a line, so that a line of
+/// [`RENDERED_MAX`] bytes becomes at most eight parts, whatever its nick.
 pub const PREFIX_MAX: usize = LINE_MAX / 2;
 
 const _: () = assert!(DATAGRAM_MAX > RENDERED_MAX);
 const _: () = assert!(NICK_MAX + 2 <= PREFIX_MAX);
-// One character always fits beside a prefix, so that cutting moves on.
+// One character always fits beside a prefix, so that cutting makes progress.
 const _: () = assert!(PREFIX_MAX + 4 <= LINE_MAX);
 
 /// One accepted datagram of the text dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Datagram<'a> {
-    /// `SIGNUP_TAG:<nick>`; the nick untrimmed, whatever it is.
+    /// `SIGNUP_TAG:<nick>`, the nick untrimmed, with any content.
     Signup {
         /// Everything after the tag; may be empty.
         nick: &'a str,
@@ -43,12 +43,12 @@ pub enum Datagram<'a> {
     Line(&'a str),
 }
 
-/// Why bytes are no datagram of the text dialect.
+/// Why bytes are not a datagram of the text dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// No bytes at all.
     Empty,
-    /// Not UTF-8: never sent to a text address, for it kills the originals' threads.
+    /// Not UTF-8: never sent to a text address, because it ends the originals' threads.
     NotUtf8,
     /// Its line would be longer than [`RENDERED_MAX`].
     TooLong,
@@ -57,7 +57,7 @@ pub enum Malformed {
 /// Reads one datagram.
 ///
 /// # Errors
-/// [`Malformed`] says why it is to be dropped.
+/// [`Malformed`] states why the datagram must be dropped.
 pub fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
     if bytes.is_empty() {
         return Err(Malformed::Empty);
@@ -77,7 +77,7 @@ pub fn parse(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
 }
 
 impl Datagram<'_> {
-    /// The length in bytes of the line that the room is shown.
+    /// Returns the length in bytes of the line that the room is shown.
     pub const fn rendered_len(&self) -> usize {
         match self {
             Self::Signup { nick } => nick.len() + JOINED.len(),
@@ -86,23 +86,23 @@ impl Datagram<'_> {
     }
 }
 
-/// Whether the bytes are the signup of a client that asks for a session (PROTOCOL 2.3).
+/// Returns whether the bytes are the signup of a client that asks for a session (PROTOCOL 2.3).
 pub fn is_probe(bytes: &[u8]) -> bool {
     bytes.strip_prefix(SIGNUP_TAG.as_bytes()).and_then(<[u8]>::last).is_some_and(|&last| char::from(last) == PROBE)
 }
 
-/// The datagram that signs `nick` up, if the server is an original, and asks for a session, if it is not.
+/// Returns the datagram that signs `nick` up at an original server, and asks any other for a session.
 pub fn probe(nick: &str) -> String {
     format!("{SIGNUP_TAG}{nick}{PROBE}")
 }
 
-/// The datagram that signs `nick` up.
+/// Returns the datagram that signs `nick` up.
 pub fn signup(nick: &str) -> String {
     format!("{SIGNUP_TAG}{nick}")
 }
 
-/// The line `nick: text` as one or more datagrams of at most [`LINE_MAX`] bytes, cut at character boundaries, each
-/// with the prefix.
+/// Returns the line `nick: text` as one or more datagrams of at most [`LINE_MAX`] bytes, cut at character boundaries, each with
+/// the prefix.
 pub fn lines(nick: &Nick, text: &str) -> Vec<String> {
     let prefix = format!("{nick}: ");
     if text.is_empty() {
@@ -111,8 +111,8 @@ pub fn lines(nick: &Nick, text: &str) -> Vec<String> {
     Parts { prefix: &prefix, rest: text }.map(|part| format!("{prefix}{part}")).collect()
 }
 
-/// What `line` begins with if its sender is called `nick`: `nick:` and one blank where there is one, else nothing.
-/// Nothing too if it is longer than [`PREFIX_MAX`].
+/// Returns the prefix of `line` if its sender's nick is `nick`: `nick:` and one blank if there is one. Returns nothing if the
+/// line does not begin with that, or if the prefix is longer than [`PREFIX_MAX`].
 pub fn prefix<'a>(line: &'a str, nick: &str) -> &'a str {
     let Some(rest) = line.strip_prefix(nick).and_then(|rest| rest.strip_prefix(':')) else {
         return "";
@@ -122,8 +122,8 @@ pub fn prefix<'a>(line: &'a str, nick: &str) -> &'a str {
     if len > PREFIX_MAX { "" } else { &line[..len] }
 }
 
-/// A line as the parts it goes out in: itself if it is at most [`LINE_MAX`] long, else runs of its text that fit
-/// behind `prefix`, which each part is to be sent with ([`Parts::prefix`]).
+/// Cuts a line into the parts in which it is sent: itself if it has at most [`LINE_MAX`] bytes, otherwise runs of its text that
+/// fit behind `prefix`, which must be sent in front of each part ([`Parts::prefix`]).
 pub fn cut<'a>(line: &'a str, prefix: &'a str) -> Parts<'a> {
     if line.len() <= LINE_MAX {
         return Parts { prefix: "", rest: line };
@@ -140,7 +140,7 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// What each part is to be sent with in front of it; empty for a line that was not cut.
+    /// Returns the prefix that must be sent in front of each part; empty for a line that was not cut.
     pub const fn prefix(&self) -> &'a str {
         self.prefix
     }

@@ -1,11 +1,11 @@
 //! Many datagrams a call: `recvmmsg`, `sendmmsg` and `UDP_SEGMENT` (Linux).
 //!
-//! Owns: the calls, their headers and buffers, which are made once and used again.
-//! Must not know: what is in the datagrams.
+//! Owns: the calls, their headers and buffers, which are created once and reused.
+//! Must not know: the contents of datagrams.
 //! Driven by: `socket`.
 //!
-//! nix's headers keep the control buffer's length from their making, so that there is one set of headers for each
-//! combination of control messages, made when it is first needed.
+//! nix's headers keep the length that the control buffer had when they were created. So there is one set of headers for each
+//! combination of control messages, created when it is first needed.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use crate::net::udp::{
 };
 use crate::server::{Transmits, Unreachable};
 
-/// Datagrams received in one call. Chosen: the call's own cost is spread thin, the buffers stay in the cache.
+/// Datagrams received in one call. Chosen: spreads the call's own cost thin, and keeps the buffers in the cache.
 const RECEIVE_BATCH: usize = 32;
 
 /// Transmits of one call. Chosen: as above; each may carry a whole run.
@@ -58,9 +58,9 @@ impl Calls {
         }
     }
 
-    /// The next report of the queue of `IP_RECVERR` (ip(7)) that a peer is unreachable.
+    /// Returns the next report in the error queue (`IP_RECVERR`, ip(7)) that a peer is unreachable.
     pub(super) fn unreachable(&mut self, fd: RawFd) -> io::Result<Option<(SocketAddr, Unreachable)>> {
-        // The datagram that was refused comes with it; it is not looked at.
+        // The report comes with the refused datagram, which is not read.
         let mut control = cmsg_space!(libc::in6_pktinfo, libc::sock_extended_err, libc::sockaddr_in6);
         loop {
             let mut slices: [IoSliceMut<'_>; 0] = [];
@@ -80,7 +80,7 @@ impl Calls {
     }
 }
 
-/// An address of one family, as the system takes it.
+/// An address of one family, in the system's form.
 pub(super) trait Address: SockaddrLike + Copy + 'static {
     fn of(address: SocketAddr) -> Option<Self>;
     fn get(&self) -> SocketAddr;
@@ -133,7 +133,7 @@ impl Address for SockaddrIn6 {
 pub(super) struct Batch<A> {
     buffers: Box<[[u8; RECEIVE_MAX]]>,
     receive: MultiHeaders<A>,
-    /// By what the control messages are: bit 0 a source address, bit 1 a segment length.
+    /// Indexed by the control messages: bit 0 is a source address, bit 1 a segment length.
     send: [Option<MultiHeaders<A>>; 4],
 }
 
@@ -155,7 +155,7 @@ impl<A: Address> Batch<A> {
             Ok(messages) => messages,
             Err(Errno::EAGAIN) => return Ok(false),
             Err(err) if is_ours(err) => return Err(err.into()),
-            // Of some earlier datagram, and gone with having been told.
+            // The error of some earlier datagram; reporting it has cleared it.
             Err(_) => return Ok(true),
         };
         let mut received = 0;
@@ -167,8 +167,8 @@ impl<A: Address> Batch<A> {
                 take(Received { peer, local, bytes });
             }
         }
-        // Fewer than were asked for: nothing is left. If an error of an earlier send cut it short, the poll was told of
-        // that error after it was last asked, and will say with it that there is more.
+        // Fewer than requested: nothing is left. If an error of an earlier send cut the call short, the poll learned of that
+        // error after it was last asked, and will report together with it that there is more.
         Ok(received == wanted)
     }
 
@@ -186,12 +186,12 @@ impl<A: Address> Batch<A> {
         let controls: [Option<ControlMessage<'_>>; 2] =
             [source.as_ref().map(Source::control), segment.as_ref().map(ControlMessage::UdpGsoSegments)];
         let mut send = || self.send_all(fd, &slices[..count], &addresses[..count], controls);
-        // A first error may be of an earlier datagram, and is gone with having been told; only the second is of these.
+        // A first error may be that of an earlier datagram, and reporting it has cleared it; only the second concerns these.
         let (done, then) = match send().or_else(|err| if err == Errno::EAGAIN { Err(err) } else { send() }) {
             Ok(done) => (done, Then::Continue),
             Err(Errno::EINTR) => (0, Then::Continue),
             Err(Errno::EAGAIN) => (0, Then::WouldBlock),
-            // No segmentation: without checksum offload EIO, beyond the way's MTU EINVAL or EMSGSIZE.
+            // No segmentation: EIO without checksum offload, EINVAL or EMSGSIZE beyond the path MTU.
             Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::EOPNOTSUPP) if segment.is_some() => {
                 (0, Then::Unsegmented)
             }
@@ -220,7 +220,7 @@ impl<A: Address> Batch<A> {
         let (source, segment) = (controls[0].is_some(), controls[1].is_some());
         let headers = self.send[usize::from(source) + 2 * usize::from(segment)]
             .get_or_insert_with(|| MultiHeaders::preallocate(SEND_BATCH, space(source, segment)));
-        // The source address comes first, where there is one; sendmmsg wants them side by side.
+        // The source address comes first, if there is one; sendmmsg wants them side by side.
         let flags = MsgFlags::empty();
         let sent = match controls {
             [Some(source), Some(segment)] => sendmmsg(fd, headers, slices, addresses, [source, segment], flags),

@@ -1,8 +1,7 @@
-//! What a client's socket takes in.
+//! Receiving on a client's socket.
 //!
-//! Owns: [`Inbox`]: many datagrams a call, or runs of datagrams that the system hands over in one piece (`UDP_GRO`), taken
-//! apart.
-//! Must not know: what is in them.
+//! Owns: [`Inbox`]: many datagrams a call, or runs of datagrams that the system delivers in one piece (`UDP_GRO`), split again.
+//! Must not know: the contents of datagrams.
 //! Driven by: `client`, `load`.
 
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
@@ -21,47 +20,47 @@ mod linux {
     use nix::sys::socket::sockopt::UdpGroSegment;
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, recvmsg, setsockopt};
 
-    /// Datagrams received in one call. Chosen: the call's own cost is spread thin, the buffers stay in the cache.
+    /// Datagrams received in one call. Chosen: spreads the call's own cost thin, and keeps the buffers in the cache.
     const BATCH: usize = 64;
 
-    /// The longest datagram that is looked at whole where many are received at once: none of the protocols' is longer.
+    /// Most bytes kept of a datagram when many are received at once: none of either dialect is longer.
     const BATCHED_MAX: usize = 4096;
 
-    /// The longest piece: a datagram of the largest length, or as many as fit one.
+    /// Longest piece, in bytes: one datagram of the greatest length, or as many as fit into that.
     const PIECE_MAX: usize = 65_535;
 
     /// See the module.
     pub(crate) enum Inbox {
         /// Many datagrams a call.
         Batched { buffers: Box<[[u8; BATCHED_MAX]]>, headers: MultiHeaders<()> },
-        /// One piece a call, which may be many. (nix's headers for several keep the control buffers' lengths from the last
-        /// call, so that they cannot be used again where some pieces have a control message and some have none.)
+        /// One piece a call, which may be many datagrams. (nix's headers for several pieces keep the lengths of the control
+        /// buffers from the last call, so they cannot be reused when only some pieces have a control message.)
         Coalesced { buffer: Box<[u8]>, control: Vec<u8> },
     }
 
     impl Inbox {
-        /// For sockets to which single datagrams are sent.
+        /// Creates an inbox for sockets to which single datagrams are sent.
         pub(crate) fn batched() -> Self {
             let headers = MultiHeaders::preallocate(BATCH, None);
             Self::Batched { buffers: vec![[0; BATCHED_MAX]; BATCH].into_boxed_slice(), headers }
         }
 
-        /// For sockets to which runs are sent.
+        /// Creates an inbox for sockets to which runs are sent.
         pub(crate) fn coalesced() -> Self {
             Self::Coalesced { buffer: vec![0; PIECE_MAX].into_boxed_slice(), control: cmsg_space!(i32) }
         }
 
-        /// Has the system hand over runs in one piece, if that is wanted; where it does not know how, it does not.
+        /// Asks the system to deliver runs in one piece, if this inbox wants that. Not every system can.
         pub(crate) fn prepare(&self, socket: &UdpSocket) {
             if matches!(self, Self::Coalesced { .. }) {
                 let _ = setsockopt(socket, UdpGroSegment, &true);
             }
         }
 
-        /// Receives once. False when nothing is left.
+        /// Receives once. Returns false when nothing is left.
         ///
         /// # Errors
-        /// The system's: what it says of earlier sends too.
+        /// Returns the system's error, including those of earlier sends.
         pub(crate) fn receive(&mut self, socket: &UdpSocket, take: impl FnMut(&[u8])) -> io::Result<bool> {
             let received = match self {
                 Self::Batched { buffers, headers } => receive_batch(socket, buffers, headers, take),
@@ -91,7 +90,7 @@ mod linux {
             count += 1;
             take(datagram.iovs().next().unwrap_or_default());
         }
-        // Fewer than there was place for: it is empty, and the poll says when it no longer is.
+        // Fewer than there was room for: the socket is empty, and the poll reports when it no longer is.
         Ok(count == BATCH)
     }
 
@@ -140,10 +139,10 @@ mod plain {
 
         pub(crate) fn prepare(&self, _: &UdpSocket) {}
 
-        /// Receives once. False when nothing is left.
+        /// Receives once. Returns false when nothing is left.
         ///
         /// # Errors
-        /// The system's: what it says of earlier sends too.
+        /// Returns the system's error, including those of earlier sends.
         pub(crate) fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8])) -> io::Result<bool> {
             match socket.recv(&mut self.buffer) {
                 Ok(len) => take(&self.buffer[..len]),

@@ -1,8 +1,8 @@
 //! The server's sockets.
 //!
-//! Owns: [`ServerSocket`]: bind with errors a person understands, and what goes in and out of it: datagrams with the
-//! address of ours that was written to, and what the system reports of unreachable ports.
-//! Must not know: what is in the datagrams.
+//! Owns: [`ServerSocket`]: binding, with errors that a person understands, and its input and output: datagrams with the address
+//! of ours that they were sent to, and the system's reports of unreachable peers.
+//! Must not know: the contents of datagrams.
 //! Driven by: the server's loop. The calls themselves are in `batch` (Linux: many datagrams a call) or `plain`.
 
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
@@ -31,28 +31,28 @@ pub(crate) use inbox::Inbox;
 #[cfg(any(not(target_os = "linux"), udpchat_plain))]
 use plain::Calls;
 
-/// One more than the longest datagram that can be accepted, so that a longer one is seen to be.
+/// One byte more than the longest acceptable datagram, so that a longer one is recognised.
 pub(super) const RECEIVE_MAX: usize = DATAGRAM_MAX + 1;
 
-/// The buffers that are asked for, in bytes each way. Chosen: a burst of some thousand datagrams waits here while a
-/// sweep over a large room is under way.
+/// Size requested of each of the two buffers, in bytes. Chosen: a burst of some thousand datagrams waits here during a sweep
+/// over a large room.
 const BUFFER_WANTED: usize = 4 * 1024 * 1024;
 
-/// A datagram as it came in.
+/// A received datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// Who sent it.
+    /// The sender's address.
     pub peer: SocketAddr,
-    /// The address of ours that it was sent to, where the socket is bound to all of them.
+    /// The address of ours that it was sent to, if the socket is bound to all of them.
     pub local: Option<IpAddr>,
-    /// Its bytes, of a too long one the first.
+    /// Its bytes; if it is too long, only the first ones.
     pub bytes: &'a [u8],
 }
 
 /// How far sending got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOutcome {
-    /// Transmits that the system took.
+    /// Number of transmits that the system took.
     pub done: usize,
     /// What to do about the rest.
     pub then: Then,
@@ -65,9 +65,9 @@ pub enum Then {
     Continue,
     /// The socket is full: wait until it is writable.
     WouldBlock,
-    /// The system, or the way there, does not segment: give it these one datagram a call.
+    /// The system, or the path, does not segment: send this run one datagram a call.
     Unsegmented,
-    /// The system will not send the next one to its peer.
+    /// The system will not send the next transmit to its peer.
     Unsendable,
 }
 
@@ -76,7 +76,7 @@ pub struct ServerSocket {
     socket: mio::net::UdpSocket,
     local: SocketAddr,
     calls: Calls,
-    /// What it sends now may be cut on its way.
+    /// Whether datagrams that it sends now may be fragmented.
     fragments: bool,
 }
 
@@ -84,7 +84,7 @@ impl ServerSocket {
     /// Binds `address`.
     ///
     /// # Errors
-    /// A sentence for the person that asked for the address.
+    /// Fails with a sentence for the person who asked for the address.
     pub fn bind(address: SocketAddr) -> Result<Self, String> {
         let socket = open(address).map_err(|err| bind_error(address, &err))?;
         let socket = std::net::UdpSocket::from(socket);
@@ -93,30 +93,30 @@ impl ServerSocket {
         Ok(Self { calls: Calls::new(local), socket, local, fragments: true })
     }
 
-    /// The address that it is bound to.
+    /// Returns the address that it is bound to.
     pub const fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The socket, for the poll.
+    /// Returns the socket, for the poll.
     pub const fn source(&mut self) -> &mut mio::net::UdpSocket {
         &mut self.socket
     }
 
-    /// The smaller of its two buffers in bytes, if the system granted less than was asked for.
+    /// Returns the size in bytes of the smaller of its two buffers, if the system granted less than requested.
     pub fn small_buffer(&self) -> Option<usize> {
         let socket = socket2::SockRef::from(&self.socket);
         let granted = socket.recv_buffer_size().ok()?.min(socket.send_buffer_size().ok()?);
-        // Linux says twice what it grants (socket(7), SO_RCVBUF).
+        // Linux reports twice what it grants (socket(7), SO_RCVBUF).
         let granted = if cfg!(target_os = "linux") { granted / 2 } else { granted };
         Some(granted).filter(|&granted| granted < BUFFER_WANTED)
     }
 
-    /// Receives up to `max` datagrams, as many as one call gives. What the system says of earlier sends is left to
+    /// Receives up to `max` datagrams, as many as one call gives. Leaves the system's reports on earlier sends to
     /// [`ServerSocket::unreachable`]. Returns false when there is nothing left to receive.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn receive(&mut self, max: usize, take: impl FnMut(Received<'_>)) -> io::Result<bool> {
         self.calls.receive(self.socket.as_raw_fd(), max, take)
     }
@@ -124,7 +124,7 @@ impl ServerSocket {
     /// Sends as much of `transmits` as the system takes in one call.
     ///
     /// # Errors
-    /// The system's, if it is not about a peer.
+    /// Returns the system's error, if it does not concern a peer.
     pub fn send(&mut self, transmits: Transmits<'_>) -> io::Result<SendOutcome> {
         if transmits.may_be_fragmented() != self.fragments {
             self.fragments = transmits.may_be_fragmented();
@@ -133,10 +133,10 @@ impl ServerSocket {
         self.calls.send(self.socket.as_raw_fd(), transmits)
     }
 
-    /// The next peer that the system has reported unreachable.
+    /// Returns the next peer that the system has reported unreachable.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the system's error.
     pub fn unreachable(&mut self) -> io::Result<Option<(SocketAddr, Unreachable)>> {
         self.calls.unreachable(self.socket.as_raw_fd())
     }
@@ -145,11 +145,11 @@ impl ServerSocket {
 fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // What is granted is looked at later; less will do.
+    // The granted sizes are checked later; less will do.
     let _ = (socket.set_recv_buffer_size(BUFFER_WANTED), socket.set_send_buffer_size(BUFFER_WANTED));
     let wildcard = address.ip().is_unspecified();
     if address.is_ipv6() {
-        // v4 and v6 are bound separately (PROTOCOL 1.4).
+        // IPv4 and IPv6 are bound separately (PROTOCOL 1.4).
         socket.set_only_v6(true)?;
         setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
     } else {
@@ -165,13 +165,13 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Whether datagrams through the socket may be cut on their way. Where the system has no word for it they may be.
+/// Sets whether datagrams through the socket may be fragmented. If the system has no option for it, they may be.
 #[cfg(target_os = "linux")]
 pub(super) fn set_fragments(socket: impl std::os::fd::AsFd, to: SocketAddr, may: bool) {
     use rustix::net::sockopt::{
         Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
     };
-    // PROBE: never cut, and whatever others say of the way's MTU, sent all the same (RFC 8899 3; ip(7)).
+    // PROBE: never fragmented, and sent whatever path MTU others report (RFC 8899 3; ip(7)).
     let set = match to {
         SocketAddr::V4(_) => {
             set_ip_mtu_discover(socket, if may { Ipv4PathMtuDiscovery::WANT } else { Ipv4PathMtuDiscovery::PROBE })
@@ -185,7 +185,7 @@ pub(super) fn set_fragments(socket: impl std::os::fd::AsFd, to: SocketAddr, may:
     }
 }
 
-/// As above.
+/// Does nothing: this system has no option for it.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn set_fragments(_: impl std::os::fd::AsFd, _: SocketAddr, _: bool) {}
 
@@ -203,7 +203,7 @@ fn bind_error(address: SocketAddr, err: &io::Error) -> String {
     format!("cannot bind {address}: {what} ({todo})")
 }
 
-/// The address to send from, in the form that the system takes it.
+/// The address to send from, in the system's form.
 pub(super) enum Source {
     V4(libc::in_pktinfo),
     V6(libc::in6_pktinfo),
@@ -231,8 +231,8 @@ impl Source {
     }
 }
 
-/// Whether the error is about our socket itself. All others are about some datagram or peer: an ICMP message that anybody
-/// may send makes many of them, and with `IP_RECVERR` they come up at the next call, whatever that is about.
+/// Returns whether the error concerns our socket itself. All others concern some datagram or peer: ICMP messages, which anybody
+/// may send, cause many of them, and with `IP_RECVERR` they surface at the next call, whatever that is about.
 pub(super) const fn is_ours(err: Errno) -> bool {
     matches!(err, Errno::EBADF | Errno::ENOTSOCK | Errno::EFAULT | Errno::ENOSYS | Errno::ENOTCONN | Errno::EPIPE)
 }
@@ -247,7 +247,7 @@ pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     match control {
         // The local address of the datagram (ip(7)): for a broadcast, ours on that interface.
         ControlMessageOwned::Ipv4PacketInfo(info) => Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes())),
-        // A multicast address cannot be sent from.
+        // A multicast address cannot be a source address.
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             Some(IpAddr::from(info.ipi6_addr.s6_addr)).filter(|ip| !ip.is_multicast())
         }
@@ -255,7 +255,7 @@ pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
     }
 }
 
-/// What the message reports of an earlier datagram (ip(7), `IP_RECVERR`), if anything.
+/// Returns what the message reports about an earlier datagram (ip(7), `IP_RECVERR`), if anything.
 #[cfg(all(target_os = "linux", not(udpchat_plain)))]
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
 pub(super) fn report(control: &ControlMessageOwned) -> Option<Unreachable> {

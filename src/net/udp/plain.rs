@@ -1,7 +1,7 @@
 //! One datagram a call: for systems without `recvmmsg` and `sendmmsg`.
 //!
 //! Owns: the buffer and the calls.
-//! Must not know: what is in the datagrams.
+//! Must not know: the contents of datagrams.
 //! Driven by: `socket`.
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -36,7 +36,7 @@ impl Calls {
                     }
                     Err(Errno::EAGAIN) => return Ok(false),
                     Err(err) if is_ours(err) => return Err(err.into()),
-                    // Of some earlier datagram, and gone with having been told.
+                    // The error of some earlier datagram; reporting it has cleared it.
                     Err(_) => continue,
                 };
             if let Some(peer) = peer {
@@ -55,7 +55,7 @@ impl Calls {
                 return Ok(SendOutcome { done, then: Then::Unsegmented });
             }
             let send = || send_one(fd, to, from.as_ref(), bytes);
-            // A first error may be of an earlier datagram; only the second is of this one.
+            // A first error may be that of an earlier datagram; only the second concerns this one.
             match send().or_else(|err| if err == Errno::EAGAIN { Err(err) } else { send() }) {
                 Ok(()) => {}
                 Err(Errno::EINTR) => return Ok(SendOutcome { done, then: Then::Continue }),
@@ -71,7 +71,7 @@ impl Calls {
         Ok(SendOutcome { done, then: Then::Continue })
     }
 
-    /// Nothing is reported of single peers on an unconnected socket.
+    /// Returns nothing: on an unconnected socket, the system reports nothing about single peers.
     pub(super) fn unreachable(&mut self, _: RawFd) -> io::Result<Option<(SocketAddr, Unreachable)>> {
         Ok(None)
     }

@@ -1,7 +1,7 @@
-//! The values that frames are made of, and how each is encoded.
+//! The values in frames, and their encodings.
 //!
-//! Owns: acknowledgements, reports, outcomes, reasons, the payloads of the handshake.
-//! Must not know: which frame they are in.
+//! Owns: acks, reports of held entries, outcomes, reasons, the payloads of the handshake.
+//! Must not know: the frame around a value.
 //! Driven by: `frame`.
 
 use std::fmt;
@@ -13,10 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::{Instance, LogId, Refusal, Seq, Who};
 
-/// The most ranges behind the first in an ack (PROTOCOL 2.6).
+/// Most ranges in an ack after the first (PROTOCOL 2.6).
 pub const ACK_RANGES_MAX: usize = 8;
 
-/// The most runs reported as held in a have (PROTOCOL 2.6).
+/// Most runs of held entries in a *have* (PROTOCOL 2.6).
 pub const HELD_RUNS_MAX: usize = 16;
 
 /// Which packets have arrived.
@@ -24,16 +24,16 @@ pub const HELD_RUNS_MAX: usize = 16;
 pub struct Ack {
     /// The highest number received.
     pub largest: u64,
-    /// How long ago that was, in microseconds.
+    /// How long ago that packet came, in microseconds.
     pub delay_us: u32,
-    /// How many numbers directly below it are received as well.
+    /// How many numbers directly below it were received as well.
     pub run: u64,
-    /// Downwards from there: how many are missing, how many below those are received.
+    /// Downwards from there: how many numbers are missing, how many below those were received.
     pub ranges: ArrayVec<(u64, u64), ACK_RANGES_MAX>,
 }
 
 impl Ack {
-    /// The received numbers as ranges of first and last, downwards; ends early where they would go below 0.
+    /// Returns the received numbers as ranges of first and last, downwards; ends early where a range would go below 0.
     pub fn received(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let first = self.largest.checked_sub(self.run);
         let mut low = first;
@@ -46,7 +46,7 @@ impl Ack {
     }
 }
 
-/// What the server says first.
+/// The server's statement at the start of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// Which log it is.
@@ -55,23 +55,23 @@ pub struct Welcome {
     pub start: Seq,
     /// The number behind the last entry.
     pub end: Seq,
-    /// Whether the server would know what this instance posted before: what it says again is not said twice.
+    /// Whether the server remembers what this instance posted before, so that a repeated post does not become a second entry.
     pub remembers: bool,
 }
 
 /// Where a client is in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
-    /// The next wanted number: everything before it is handed on.
+    /// The next wanted number: the user has been given everything before it.
     pub next: Seq,
-    /// How many entries from `next` on the client takes.
+    /// How many entries from `next` on the client accepts.
     pub take: u32,
-    /// What it holds behind `next`, upwards: how many are missing, how many after those are held.
+    /// Entries held behind `next`, upwards: how many are missing, how many after those are held.
     pub held: ArrayVec<(u64, u64), HELD_RUNS_MAX>,
 }
 
 impl Have {
-    /// What it holds, as ranges from a number up to one behind the last.
+    /// Returns the entries it holds, as ranges from a number up to one behind the last.
     pub fn held(&self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
         let mut at = self.next;
         self.held.iter().map(move |&(skip, run)| {
@@ -86,14 +86,14 @@ impl Have {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub enum PostKind {
-    /// Something said.
+    /// A line of text.
     #[default]
     Say,
-    /// Something done: `* jack waves`.
+    /// An action: `* jack waves`.
     Act,
-    /// The author calls itself by the text from now on.
+    /// A new nick for the author: the text.
     Rename,
-    /// A kind that this program does not know; what it says is not read.
+    /// A kind that this program does not know; the text is not read.
     Other(u32),
 }
 
@@ -119,14 +119,14 @@ impl From<PostKind> for u32 {
     }
 }
 
-/// Somebody who is in the room.
+/// A person in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PersonId {
     /// A member with this key.
     Key(Who),
-    /// A text member, by a number of the server's. Nothing of it is verified.
+    /// A text member, by a number that the server gave it. Its identity is unverified.
     Text(u32),
-    /// A form of person that this program does not know: left out of lists, and nobody comes behind it.
+    /// A form of person that this program does not know: left out of lists, and nobody comes after it.
     Other(u32),
 }
 
@@ -170,12 +170,12 @@ impl<'de> Deserialize<'de> for PersonId {
     }
 }
 
-/// The next element of what must have one.
+/// Returns the next element; fails if there is none.
 fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
     seq.next_element()?.ok_or_else(|| A::Error::custom("too short"))
 }
 
-/// Why entries do not come.
+/// Why entries will not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub enum GapReason {
@@ -183,13 +183,13 @@ pub enum GapReason {
     Gone,
     /// The log cannot be read there.
     Unreadable,
-    /// So many have joined: in a large room they are counted.
+    /// In a large room: N members joined, where N is the gap's count.
     Joined,
-    /// So many have left.
+    /// In a large room: N members left.
     Left,
-    /// So many have joined or left.
+    /// In a large room: N members joined or left.
     CameAndWent,
-    /// A code that this program does not know: they will not come.
+    /// A code that this program does not know: the entries will not come.
     Other(u32),
 }
 
@@ -219,18 +219,18 @@ impl From<GapReason> for u32 {
     }
 }
 
-/// How far back a client wants to begin that has no place in the log.
+/// How far back a client without a place in the log wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u32, u64)", into = "(u32, u64)")]
 pub enum History {
-    /// With so many messages, as far as there are so many; entries between them come too.
+    /// With the last N messages, or as many as there are; entries between them come too.
     Last(u64),
-    /// With what was committed within so many seconds.
+    /// With the entries committed within the last N seconds.
     Within(u64),
 }
 
 impl From<(u32, u64)> for History {
-    /// A code that nobody knows is read as nothing of what was before.
+    /// Reads an unknown code as no earlier entries.
     fn from((code, much): (u32, u64)) -> Self {
         match code {
             0 => Self::Last(much),
@@ -250,24 +250,24 @@ impl From<History> for (u32, u64) {
 }
 
 impl History {
-    /// With nothing: what is said from now on.
+    /// Nothing earlier: only new entries.
     pub const NONE: Self = Self::Last(0);
 
-    /// With the oldest that there is.
+    /// Everything, from the oldest entry on.
     pub const ALL: Self = Self::Last(u64::MAX);
 }
 
-/// What became of a post.
+/// The outcome of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Outcome {
-    /// It is this entry.
+    /// The post became this entry.
     Accepted(Seq),
-    /// It will be none.
+    /// The post will not become an entry.
     Refused(Refusal),
 }
 
 impl<'de> Deserialize<'de> for Outcome {
-    /// An outcome that nobody knows is read as a refusal that nobody knows.
+    /// Reads an unknown outcome as an unknown refusal.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Coded;
         impl<'de> Visitor<'de> for Coded {
@@ -289,24 +289,24 @@ impl<'de> Deserialize<'de> for Outcome {
     }
 }
 
-/// What a client says of itself in the last message of the handshake (PROTOCOL 2.4).
+/// The client's payload in the last message of the handshake (PROTOCOL 2.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Join<'a> {
     /// Which running client it is.
     pub instance: Instance,
-    /// What it wants to be called.
+    /// The nick it asks for.
     pub nick: &'a str,
-    /// Whether others are to know that it is here.
+    /// Whether it is announced to others as present.
     pub present: bool,
-    /// The log that it knows and the next number that it wants of it.
+    /// The log that it knows and the next number that it needs.
     pub place: Option<(LogId, Seq)>,
     /// How far back it wants to begin if it has no place.
     pub history: History,
 }
 
-/// What the server says in its half of the handshake (PROTOCOL 2.4).
+/// The server's payload in its half of the handshake (PROTOCOL 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerHello {
-    /// What the server calls the session.
+    /// The server's id for the session.
     pub id: u32,
 }
