@@ -1,8 +1,8 @@
-//! What a client is told at its beginning.
+//! The settings a client begins with.
 //!
 //! Owns: [`Config`] and [`Identity`].
-//! Must not know: what becomes of it.
-//! Driven by: whoever makes a client.
+//! Must not know: how they are used.
+//! Driven by: whatever creates a client.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,62 +11,62 @@ use crate::session::{PublicKey, StaticKey};
 use crate::wire::frame::History;
 use crate::wire::{Instance, LogId, Nick, Seq};
 
-/// What a client is told at its beginning.
+/// The settings a client begins with.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What it wants to be called.
+    /// The nick that it asks for.
     pub nick: Nick,
     /// The addresses of the server, in the order in which they are tried; at least one.
     pub servers: Vec<SocketAddr>,
-    /// The longest wait for the server's first answer, shared out among the addresses, for something to become of a line,
-    /// and, unless it stays, for a server that went away.
+    /// The longest wait for the server's first answer, divided among the addresses, for the outcome of a line, and, unless
+    /// `stays` is set, for a server that went away.
     pub timeout: Duration,
-    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
+    /// Whether to wait for ever for a server that went away, for there is a user who can leave.
     pub stays: bool,
-    /// Who it is in a session; without it only text is spoken.
+    /// Who it is in a session; without an identity it speaks only text.
     pub identity: Option<Identity>,
-    /// Never to speak text.
+    /// Whether it must not speak text.
     pub is_secure: bool,
 }
 
 impl Config {
-    /// Whether the server may turn out to speak nothing but text.
+    /// Returns whether the client may speak text if the server speaks nothing else.
     pub(super) fn may_speak_text(&self) -> bool {
         !self.is_secure && self.identity.as_ref().is_none_or(|identity| identity.pinned.is_none())
     }
 
-    /// How long each address is tried.
+    /// Returns how long each address is tried.
     pub(super) fn patience(&self) -> Duration {
         self.timeout / u32::try_from(self.servers.len()).unwrap_or(u32::MAX)
     }
 }
 
-/// What a client is in sessions.
+/// Who a client is in sessions.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Its key.
     pub key: StaticKey,
-    /// Which running client; random, or the same again if it says the same again.
+    /// The running client that this is; random, or the same again in a run that repeats an earlier one's posts.
     pub instance: Instance,
-    /// It says the same again when it is run again: the server is to remember what became of all of it, which it does of the
-    /// last 64, and lines are said one after the other.
+    /// Whether a later run may repeat the same posts. The server then has to remember the outcome of all of them, which it does
+    /// for the last 64, and the client posts one line after the other.
     pub repeats: bool,
-    /// Whether others are to know that it is here.
+    /// Whether others are to see that it is here.
     pub present: bool,
-    /// Whether the probe names nobody: an original shows it to the room.
+    /// Whether the probe has an empty nick, since an original announces it to the room.
     pub unnamed: bool,
-    /// The log that it knows and the next number that it wants of it.
+    /// The log that it knows, and the next number that it wants.
     pub place: Option<(LogId, Seq)>,
-    /// How far back it wants to begin if it has no place.
+    /// How far back to begin if it has no place.
     pub history: History,
-    /// The server's key, if it is known: another one is not talked to.
+    /// The server's key, if known: the client does not talk to a server with another one.
     pub pinned: Option<PublicKey>,
-    /// All its randomness comes from this.
+    /// The source of all its randomness.
     pub seed: [u8; 32],
 }
 
 impl Identity {
-    /// A client that is present, knows nothing of the server, and wants nothing of what was said before.
+    /// Creates the identity of a client that is present, knows nothing of the server, and wants no earlier entries.
     pub const fn new(key: StaticKey, instance: Instance, seed: [u8; 32]) -> Self {
         Self {
             key,

@@ -1,7 +1,7 @@
-//! What the user of a client is told.
+//! What a client reports to its user.
 //!
-//! Owns: [`Event`] and its words.
-//! Must not know: how a user is told.
+//! Owns: [`Event`] and its vocabulary.
+//! Must not know: how events are shown.
 //! Driven by: `client`.
 
 use std::net::SocketAddr;
@@ -11,47 +11,47 @@ use crate::session::PublicKey;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq};
 
-/// What the server speaks.
+/// The dialect that the server speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// The original's.
+    /// The original's text dialect.
     Text,
-    /// Sessions.
+    /// The session protocol.
     Session {
         /// The server's key.
         key: PublicKey,
-        /// What program it is.
+        /// The server's program, as it names itself.
         software: Box<str>,
     },
 }
 
-/// Why nothing gets through to an address.
+/// Why an address cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// The system says that no socket is bound there.
     Refused,
-    /// The system knows no way there.
+    /// The system knows no route to it.
     NoRoute,
-    /// Nothing came back in time.
+    /// No answer came in time.
     NoAnswer,
-    /// A token came, but nothing came of it: datagrams of full length may not get through.
+    /// A token came, but no session followed: datagrams of full length may not get through.
     NoHandshake,
-    /// Tokens came one after the other, each for a hello: datagrams of full length get through, and no token is taken.
+    /// The server answers each hello with another token: datagrams of full length get through, but it accepts no token.
     NewTokens,
     /// Sessions begin, and the server ends each at once.
     Ended(CloseReason),
-    /// The system says that datagrams of full length do not fit the way.
+    /// The system says that datagrams of full length exceed the path MTU.
     TooLong,
-    /// Only text came back, and that is not to be spoken.
+    /// Only text came back, and the client must not speak text.
     OnlyText,
 }
 
-/// Why the server is not there any more.
+/// Why the server is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Away {
-    /// The system says so, or nothing comes back.
+    /// The system reports it unreachable, or no answer comes.
     Unreachable(Unreachable),
-    /// Nothing was heard of it for [`crate::session::DEAD_AFTER`].
+    /// It sent nothing for [`crate::session::DEAD_AFTER`].
     Silent,
     /// It ended the session.
     Closed(CloseReason),
@@ -64,7 +64,7 @@ pub enum Over {
     Unreachable,
     /// The server went away and did not come back in time.
     GaveUp,
-    /// The server has another key than the one that is known.
+    /// The server has another key than the one the client knows.
     KeyChanged(PublicKey),
     /// The server speaks this version of the session protocol and no other.
     OtherVersion(u8),
@@ -72,21 +72,21 @@ pub enum Over {
     Closed(CloseReason),
 }
 
-/// What happened, for the user or whoever stands in between.
+/// An event, for the user or a layer in between.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// There is a session: with a server of this key, of this log. Only [`super::member::Member`] says that; [`super::Client`]
-    /// makes [`Event::Joined`], [`Event::Begins`] and [`Event::Back`] of it.
+    /// There is a session with a server of this key, which has this log. Only [`super::member::Member`] reports it;
+    /// [`super::Client`] turns it into [`Event::Joined`], [`Event::Begins`] and [`Event::Back`].
     Here {
         /// The server's key.
         key: PublicKey,
-        /// What program the server is.
+        /// The server's program, as it names itself.
         software: Box<str>,
-        /// Which log.
+        /// The server's log.
         log: LogId,
-        /// The first number that will come of it.
+        /// The first number of it that will come.
         from: Seq,
-        /// The number behind the last that there is.
+        /// The number behind its last entry.
         to: Seq,
     },
     /// The server has answered: the client is in the room.
@@ -100,88 +100,88 @@ pub enum Event {
         /// The entry.
         encoded: Box<[u8]>,
     },
-    /// From here on the entries are of this log.
+    /// The entries from here on belong to this log.
     Begins {
-        /// Which.
+        /// The log.
         log: LogId,
         /// The first number that will come.
         from: Seq,
-        /// How many of them were there before the client was.
+        /// How many of its entries came before the client did.
         count: u64,
-        /// They follow what the client knew when it began.
+        /// Whether they continue from the place that the client had when it began.
         resumed: bool,
     },
     /// Entries that will not come.
     Gap {
-        /// The first.
+        /// The first number.
         first: Seq,
-        /// How many.
+        /// How many entries.
         count: u64,
-        /// Why not.
+        /// Why they will not come.
         why: GapReason,
     },
-    /// A line is in the log, or came back.
+    /// A line is in the log (session) or came back (text).
     Confirmed {
-        /// Which post of a session it was.
+        /// The counter of its post, in a session.
         post: Option<u64>,
-        /// Which entry it is, if it has a number.
+        /// The number of its entry, if it has one.
         seq: Option<Seq>,
     },
-    /// The server will not have a line.
+    /// The server refused a line.
     NotTaken {
-        /// Which post it was, if it came to that.
+        /// The counter of its post, if it was posted.
         post: Option<u64>,
-        /// What it was to be.
+        /// The kind of post.
         kind: PostKind,
         /// The line.
         line: String,
         /// Why.
         why: Refusal,
     },
-    /// It is not known, and will not be, what became of a line.
+    /// The outcome of a line is unknown and will remain so.
     Lost {
-        /// Which post it was, if it came to that.
+        /// The counter of its post, if it was posted.
         post: Option<u64>,
         /// The line, as sent.
         line: String,
     },
-    /// The client is called so from now on.
+    /// The client has this nick from now on.
     Renamed(Nick),
-    /// The server is not there any more; the client tries to come back.
+    /// The server is away; the client tries to come back.
     Away(Away),
-    /// It is there again.
+    /// The server is back.
     Back,
-    /// The server owes a word and was not heard for so long; the session goes on.
+    /// The server has left an ack-eliciting packet unanswered, and has sent nothing for this long; the session goes on.
     Quiet(Duration),
-    /// It came back with another log: a new room.
+    /// The server came back with another log: a new room.
     AnotherLog,
-    /// Something answers in text where a session was to be: it is ignored.
+    /// The server, or an impostor, answers in text where the client wants a session; the client ignores it.
     TextIgnored,
-    /// A ping came back.
+    /// A ping was answered.
     Pong {
         /// Its stamp.
         stamp: u64,
     },
-    /// Some of those who are here.
+    /// Some of the people who are here.
     People {
-        /// Who, and what they call themselves.
+        /// Each person and their nick.
         people: Vec<(PersonId, Box<str>)>,
-        /// There are more: they will come.
+        /// Whether more will come.
         more: bool,
     },
-    /// Who is here will not be told: in the text dialect nobody knows, else it was not told in time.
+    /// There will be no answer to who is here: the text dialect has none, or none came in time.
     NoPeople {
-        /// It is the text dialect.
+        /// Whether the dialect is the reason.
         in_text: bool,
     },
-    /// An address does not answer; the next one is tried, if there is one.
+    /// An address does not answer; the client tries the next one, if there is one.
     Failed(SocketAddr, Unreachable),
     /// Nothing more will happen.
     Over(Over),
 }
 
 impl Event {
-    /// The number behind it, of an entry and of a gap.
+    /// Returns the number behind an entry or a gap.
     pub fn end(&self) -> Option<Seq> {
         if let Self::Entry { seq, .. } = self {
             Some(*seq + 1)

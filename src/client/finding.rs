@@ -1,8 +1,8 @@
-//! Looking for the server at one of its addresses: what does it speak?
+//! The search for the server at one of its addresses, and for its dialect.
 //!
-//! Owns: the probe, through a [`Member`] that begins with one, or the signup where only text is spoken; what came in text
-//! meanwhile, and how long a token is waited for.
-//! Must not know: other addresses, what is to be said.
+//! Owns: the probe, through a [`Member`] that begins with one, or the signup of a client that speaks only text; text received
+//! meanwhile, and how long to wait for a token.
+//! Must not know: other addresses, what the user posts.
 //! Driven by: `client`.
 
 use std::collections::VecDeque;
@@ -19,40 +19,40 @@ use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
 use crate::wire::{CloseReason, Nick, packet};
 
-/// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: a server of ours answers a
-/// probe before anything else; a path's jitter is shorter than this.
+/// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: our server answers a probe before
+/// it does anything else; the jitter of a path is shorter than this.
 const TOKEN_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Text answers that are kept until the dialect is known. Chosen: a lively room's, for as long as that takes.
+/// Text answers kept until the dialect is known. Chosen: enough for a lively room in that time.
 const ANSWERS_MAX: usize = 256;
 
-/// How an address is asked.
+/// The way to ask at an address.
 #[derive(Debug)]
 pub(super) enum Asking {
-    /// With a probe: it may speak sessions.
+    /// With a probe: the server may speak sessions.
     Session(Box<Member>),
-    /// With a signup: only text is to be spoken.
+    /// With a signup: the client speaks only text.
     Text(Box<text::Client>),
 }
 
-/// One address that is looked at.
+/// The search at one address.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) asking: Asking,
     /// When this address was first asked.
     pub(super) since: Instant,
-    /// What came in text, until when a token is waited for, and whether it was told that text is ignored.
+    /// Text answers so far, until when to wait for a token, and whether the user was told that text is ignored.
     pub(super) answers: Vec<String>,
     pub(super) token_wait: Option<Instant>,
     pub(super) ignores_text: bool,
-    /// What the system said.
+    /// What the system reported.
     pub(super) hint: Option<Unreachable>,
     /// Why the server ended a session that had just begun.
     pub(super) ended: Option<CloseReason>,
 }
 
 impl Finding {
-    /// Begins with the address of that number.
+    /// Begins with the address at index `server`.
     pub(super) fn new(now: Instant, config: &Config, server: usize) -> Self {
         let (server, nick) = (config.servers[server], config.nick.clone());
         let asking = match &config.identity {
@@ -62,7 +62,7 @@ impl Finding {
         Self { asking, since: now, answers: Vec::new(), token_wait: None, ignores_text: false, hint: None, ended: None }
     }
 
-    /// A datagram came from there.
+    /// Handles a datagram from the address.
     pub(super) fn take(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let member = match &mut self.asking {
             Asking::Session(member) => member,
@@ -80,19 +80,19 @@ impl Finding {
         }
         member.handle_datagram(now, from, bytes);
         if !member.is_seeking() {
-            // A server of ours: what came in text was for somebody who had this address before.
+            // It is a server of ours: the text was for a previous owner of our address.
             self.token_wait = None;
             self.answers.clear();
         }
     }
 
-    /// Whether the probe was announced to a room, as an original does.
+    /// Returns whether the probe was announced to a room, as an original does.
     fn is_announced(&self, nick: &str) -> bool {
         let announced = |line: &String| line.strip_suffix(JOINED)?.strip_suffix(PROBE).map(|of| of == nick);
         self.answers.iter().any(|line| announced(line) == Some(true))
     }
 
-    /// Why nothing came of it in time.
+    /// Returns why the search failed in time.
     pub(super) fn why_not(&self) -> Unreachable {
         if let Some(why) = self.hint.or_else(|| self.ended.map(Unreachable::Ended)) {
             return why;
@@ -106,14 +106,14 @@ impl Finding {
     }
 }
 
-/// What a client of the text dialect is told of this one.
+/// Returns the settings for a client of the text dialect.
 pub(super) fn text_config(config: &Config, server: SocketAddr) -> text::Config {
     let (nick, timeout, stays) = (config.nick.clone(), config.timeout, config.stays);
     text::Config { nick, server, patience: config.patience(), timeout, stays }
 }
 
 impl Client {
-    /// Looks what came of looking for the server.
+    /// Acts on the deadlines of the search: speaks text, or tries the next address.
     pub(super) fn find(&mut self, now: Instant) {
         let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
         if finding.token_wait.take_if(|at| *at <= now).is_some() {
@@ -123,7 +123,7 @@ impl Client {
             if !std::mem::replace(&mut finding.ignores_text, true) {
                 self.events.push_back(Event::TextIgnored);
             }
-            // An original shows each probe to its room: whoever does not wait for another server asks no more.
+            // An original shows each probe to its room: a client that does not wait for another server stops asking.
             if !self.config.stays && finding.is_announced(self.config.nick.as_str()) {
                 return self.try_next(Unreachable::OnlyText);
             }
@@ -136,7 +136,7 @@ impl Client {
         }
     }
 
-    /// The server speaks text only, and was asked by a probe.
+    /// Speaks text with a server that answered the probe in text only.
     pub(super) fn speak_text(&mut self, now: Instant) {
         let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
         let config = text_config(&self.config, self.config.servers[self.server]);
@@ -171,7 +171,7 @@ impl Client {
     }
 }
 
-/// Says it in the text dialect, as far as that has words for it.
+/// Posts in the text dialect, as far as it can express the post. Returns into how many pieces the line is cut.
 pub(super) fn text_post(
     text: &mut text::Client,
     nick: &mut Nick,

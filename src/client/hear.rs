@@ -1,15 +1,15 @@
-//! What happened below, on its way to the user of a client.
+//! The path of an event from the dialects below to the user of a client.
 //!
-//! Owns: which of the two queues an event goes to, what is remembered of it.
+//! Owns: which of the two queues an event goes to, what the client remembers of it.
 //! Must not know: addresses, datagrams.
-//! Driven by: `client`, after whatever happened.
+//! Driven by: `client`, after each input.
 
 use super::finding::Asking;
 use super::{Away, Client, Dialect, Event, Over, State, member};
 use crate::wire::{LogId, Seq};
 
 impl Client {
-    /// Takes up what happened below.
+    /// Handles all events of the dialect below.
     pub(super) fn absorb(&mut self) {
         while let Some(event) = self.poll_below() {
             self.take(event);
@@ -29,7 +29,7 @@ impl Client {
         }
     }
 
-    /// Remembers what there is to be remembered of an event, and hands it on to where the user takes it.
+    /// Records what the client has to remember of an event, and queues the event for the user.
     fn take(&mut self, event: Event) {
         match event {
             Event::Here { key, software, log, from, to } => {
@@ -42,7 +42,7 @@ impl Client {
             }
             Event::Failed(_, why) if matches!(self.state, State::Finding(_)) => self.try_next(why),
             Event::Away(why) if matches!(self.state, State::Finding(_)) => {
-                // It is looked for still; what it said is for when nothing comes of that.
+                // The client still looks for this server; it reports the reason if it finds none.
                 if let State::Finding(finding) = &mut self.state {
                     finding.ended = if let Away::Closed(why) = why { Some(why) } else { None };
                 }
@@ -55,7 +55,7 @@ impl Client {
                 self.is_quiet = true;
                 self.events.push_back(event);
             }
-            // Of a session: only who was told that it is quiet is told that it is not.
+            // In a session, report that the server is back only if the user was told that it is quiet.
             Event::Back if matches!(self.state, State::Session(_)) && !std::mem::take(&mut self.is_quiet) => {}
             Event::AnotherLog => {
                 self.shown_to = Seq(0);
@@ -101,7 +101,7 @@ impl Client {
         }
     }
 
-    /// What was looked for is found: it speaks sessions.
+    /// Ends the search: a server that speaks sessions is found.
     fn become_member(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Finding(finding) => match finding.asking {
@@ -112,7 +112,7 @@ impl Client {
         };
     }
 
-    /// What was looked for is found, and only text was to be spoken.
+    /// Ends the search: a server is found, and the client was to speak only text.
     fn become_text(&mut self) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Finding(finding) => match finding.asking {
@@ -135,9 +135,9 @@ impl Client {
         self.away_since.get_or_insert(self.now);
     }
 
-    /// A session stands, of a log from one number to another.
+    /// Begins a session whose entries come from one number up to another.
     fn begin(&mut self, dialect: Dialect, log: LogId, (from, to): (Seq, Seq)) {
-        // Only the first time: a session that ends as soon as it begins is no reason to wait longer.
+        // Only for the first session: sessions that end as soon as they begin must not prolong the wait.
         if !self.has_joined {
             self.progress = self.now;
             if std::mem::take(&mut self.asks) {
@@ -151,7 +151,7 @@ impl Client {
             let resumed = place == Some((log, from)) && !self.has_joined;
             self.entries.push_back(Event::Begins { log, from, count, resumed });
             if count > 0 && self.is_present() {
-                // Whoever wants to see it does, also if nothing is to be said.
+                // A client that wants the earlier entries shows them, even if it has nothing to post.
                 self.to_be_shown = to;
             }
         }
@@ -161,7 +161,7 @@ impl Client {
         } else if was_gone {
             self.events.push_back(Event::Back);
         }
-        // Else it is another session beside the old one: nobody noticed.
+        // Otherwise this session began beside the old one, and nobody noticed.
     }
 
     fn refused(&mut self, event: Event) {
@@ -170,7 +170,7 @@ impl Client {
         self.not_taken += 1;
         self.events.push_back(event);
         if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
-            // What comes behind it would come before it the next time.
+            // Otherwise they would be in the log before the refused one when it is sent again.
             let rest = std::mem::take(&mut self.held);
             self.not_taken += rest.len() as u64;
             self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { post: None, kind, line, why }));

@@ -1,13 +1,13 @@
-//! The client's core as its user sees it: finds out what the server speaks, says lines, tells what became of them.
+//! The client's core as its user sees it: finds out the server's dialect, posts lines, reports their outcomes.
 //!
-//! Owns: which address is tried and which dialect it turns out to be (`finding`), the lines that wait until that is known,
-//! when a script's patience ends, what the user is told (`hear`, `event`). The dialects are in [`text`] and [`member`].
+//! Owns: which address is tried and which dialect it speaks (`finding`), the lines that wait until that is known, when a
+//! script's patience ends, what the user is told (`hear`, `event`). The dialects are in [`text`] and [`member`].
 //! Must not know: sockets, clocks, terminals, how a line is shown.
 //! Driven by: `net` for `join`, `send` and `ping`:
 //!
 //! 1. `handle_*`, [`Client::say`] and the like, [`Client::finish`] as things happen;
 //! 2. [`Client::poll_event`] until it has none, and [`Client::poll_entry`] as long as the user takes more;
-//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket takes something;
+//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket accepts datagrams;
 //! 4. [`Client::poll_timeout`] for the next deadline;
 //! 5. [`Client::leave`] at the end, and the same until [`Client::is_gone`].
 //!
@@ -42,7 +42,7 @@ use crate::wire::{LogId, Nick, Seq};
 use finding::{Asking, Finding, text_post};
 use member::Member;
 
-/// Lines that wait or are not settled before no more are asked for: a window under way, and another one.
+/// The number of queued and unsettled lines from which on the client wants no more: a window in flight, and another one.
 const LINES_MAX: usize = 128;
 
 #[derive(Debug)]
@@ -59,46 +59,46 @@ pub struct Client {
     config: Config,
     now: Instant,
     state: State,
-    /// Which of the addresses is the server now.
+    /// The index of the server's address.
     server: usize,
-    /// Lines that wait for the dialect to be known, or for their turn.
+    /// Lines that wait until the dialect is known, or for their turn.
     held: VecDeque<(PostKind, String)>,
     confirmed: u64,
     not_taken: u64,
     lost: u64,
-    /// The session was there once.
+    /// Whether there has been a session.
     has_joined: bool,
-    /// And is not now.
+    /// Whether the server has gone away since.
     is_away: bool,
-    /// It was told that the server is quiet.
+    /// Whether the user was told that the server is quiet.
     is_quiet: bool,
-    /// Behind the last entry that the user has taken, and behind the last that is ours, if the user is to see that.
+    /// The number behind the last entry that the user has taken, and the number up to which the user is to see entries.
     shown_to: Seq,
     to_be_shown: Seq,
-    /// The log of the entries that come in, and of those that the user has taken.
+    /// The log of the entries that come in, and the log of those that the user has taken.
     log: Option<LogId>,
     shown_log: Option<LogId>,
-    /// When something last came of what is waited for.
+    /// When something that the client waits for last made progress.
     progress: Instant,
-    /// When the last session began, and since when there is none that stands.
+    /// When the last session began, and since when there is none.
     here_since: Instant,
     away_since: Option<Instant>,
-    /// Who is here is to be asked as soon as somebody can be; and is to be told.
+    /// Whether to ask who is here as soon as there is a server to ask; and whether the answer has yet to come.
     asks: bool,
     awaits_people: bool,
-    /// No more lines will come.
+    /// Whether no more lines will come.
     ends: bool,
     is_leaving: bool,
     events: VecDeque<Event>,
-    /// What is said in the room, until the user takes it.
+    /// Entries and lines of the room, until the user takes them.
     entries: VecDeque<Event>,
 }
 
 impl Client {
-    /// A client that begins to look for its server.
+    /// Creates a client that begins to look for its server.
     ///
     /// # Panics
-    /// If there is no address.
+    /// If `config` has no address.
     pub fn new(now: Instant, config: Config) -> Self {
         assert!(!config.servers.is_empty(), "a client needs an address to look at");
         let state = State::Finding(Box::new(Finding::new(now, &config, 0)));
@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    /// The address that datagrams go to and are taken from.
+    /// Returns the address that datagrams go to and are accepted from.
     pub fn server(&self) -> SocketAddr {
         match &self.state {
             State::Text(text) => text.server(),
@@ -138,12 +138,12 @@ impl Client {
         }
     }
 
-    /// How long it waits for something to become of a line.
+    /// Returns how long the client waits for the outcome of a line.
     pub const fn timeout(&self) -> Duration {
         self.config.timeout
     }
 
-    /// Whether the server has answered and is not known to be away.
+    /// Returns whether the server has answered and is not known to be away.
     pub fn is_here(&self) -> bool {
         match &self.state {
             State::Text(text) => text.is_here(),
@@ -152,12 +152,12 @@ impl Client {
         }
     }
 
-    /// Whether text is spoken.
+    /// Returns whether the client speaks text.
     pub const fn is_text(&self) -> bool {
         matches!(self.state, State::Text(_)) || self.config.identity.is_none()
     }
 
-    /// Whether a line that comes to nothing is news: the server is known to tell what becomes of lines.
+    /// Returns whether an unconfirmed line is news: the server is known to confirm or refuse lines.
     pub fn tells_of_lines(&self) -> bool {
         match &self.state {
             State::Text(text) => text.returns_lines(),
@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// Whether nothing is left to do: [`Client::finish`] was called, and something became of every line.
+    /// Returns whether nothing is left to do after [`Client::finish`]: no outcome, answer or entry is awaited any more.
     pub fn is_done(&self) -> bool {
         match &self.state {
             State::Text(text) => text.is_done(),
@@ -176,12 +176,12 @@ impl Client {
         }
     }
 
-    /// Whether the server was told that the client leaves, or cannot be.
+    /// Returns whether the server was told that the client leaves, or cannot be told.
     pub fn is_gone(&self) -> bool {
         self.is_leaving && !matches!(&self.state, State::Session(member) if !member.is_over())
     }
 
-    /// Lines that wait or of which nothing is known yet.
+    /// Returns the number of lines that wait or have no outcome yet.
     pub fn outstanding(&self) -> usize {
         let under_way = match &self.state {
             State::Text(text) => text.outstanding(),
@@ -191,22 +191,22 @@ impl Client {
         self.held.len() + under_way
     }
 
-    /// Lines that are in the log, or came back.
+    /// Returns the number of lines that are in the log, or came back.
     pub fn confirmed(&self) -> u64 {
         if let State::Text(text) = &self.state { text.confirmed() } else { self.confirmed }
     }
 
-    /// Lines that the server will not have.
+    /// Returns the number of lines that the server refused.
     pub const fn not_taken(&self) -> u64 {
         self.not_taken
     }
 
-    /// Lines that were given up.
+    /// Returns the number of lines that were given up.
     pub fn lost(&self) -> u64 {
         if let State::Text(text) = &self.state { text.lost() } else { self.lost }
     }
 
-    /// Whether it is worth to give it more lines; those given all the same are kept.
+    /// Returns whether the client wants more lines; it keeps those given all the same.
     pub fn wants_lines(&self) -> bool {
         match &self.state {
             State::Text(text) => text.wants_lines(),
@@ -214,27 +214,27 @@ impl Client {
         }
     }
 
-    /// What it is called.
+    /// Returns the client's nick.
     pub fn nick(&self) -> &Nick {
         if let State::Session(member) = &self.state { member.nick() } else { &self.config.nick }
     }
 
-    /// Says `line` as soon as it can. Returns into how many it is cut.
+    /// Posts `line` as soon as possible. Returns into how many pieces it is cut.
     pub fn say(&mut self, now: Instant, line: &str) -> usize {
         self.post(now, PostKind::Say, line)
     }
 
-    /// Does `what`, as in `* jack waves`. Returns into how many it is cut.
+    /// Posts what the user does, as in `* jack waves`. Returns into how many pieces it is cut.
     pub fn act(&mut self, now: Instant, what: &str) -> usize {
         self.post(now, PostKind::Act, what)
     }
 
-    /// Takes another nick.
+    /// Asks for another nick.
     pub fn rename(&mut self, now: Instant, nick: &Nick) {
         self.post(now, PostKind::Rename, nick.as_str());
     }
 
-    /// Asks who is here, as soon as there is a server to ask; [`Event::People`] tells, or [`Event::NoPeople`] that nobody will.
+    /// Asks who is here, once there is a server; [`Event::People`] has the answer, [`Event::NoPeople`] says there is none.
     pub fn ask(&mut self, now: Instant) {
         self.pass_time(now);
         match &self.state {
@@ -255,13 +255,13 @@ impl Client {
         }
     }
 
-    /// Whether others are to know that it is here, and so what they say matters to it.
+    /// Returns whether others are to see that the client is here; only then does it matter what they post.
     fn is_present(&self) -> bool {
         self.config.identity.as_ref().is_some_and(|identity| identity.present)
     }
 
-    /// Asks for a sign of life; [`Event::Pong`] tells. The stamp is not 0. In the text dialect that is one more signup,
-    /// without a nick, and its announcement is the answer.
+    /// Pings the server; [`Event::Pong`] reports the answer. The stamp is not 0. In the text dialect the ping is one more
+    /// signup, without a nick, and its announcement is the answer.
     pub fn ping(&mut self, now: Instant, stamp: u64) {
         match &mut self.state {
             State::Session(member) => member.ping(now, stamp),
@@ -270,8 +270,8 @@ impl Client {
         }
     }
 
-    /// There will be no more lines. Those that there are have the timeout from now on, or from when something last became
-    /// of one.
+    /// Declares that no more lines will come. Those that there are have the timeout from now on, or from the last outcome of
+    /// one.
     pub fn finish(&mut self, now: Instant) {
         self.pass_time(now);
         if !std::mem::replace(&mut self.ends, true) {
@@ -282,7 +282,7 @@ impl Client {
         }
     }
 
-    /// Says goodbye, where there is a way to; [`Client::is_gone`] tells when that is done.
+    /// Says goodbye to the server, if the dialect can; [`Client::is_gone`] tells when that is done.
     pub fn leave(&mut self, now: Instant) {
         self.pass_time(now);
         self.is_leaving = true;
@@ -291,7 +291,7 @@ impl Client {
         }
     }
 
-    /// A datagram came in. Those of others than the server are ignored, and whatever is none.
+    /// Handles a datagram. Ignores those from other addresses than the server's, and malformed ones.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         self.pass_time(now);
         match &mut self.state {
@@ -303,13 +303,13 @@ impl Client {
         self.absorb();
     }
 
-    /// The system says that nothing gets through to the server.
+    /// Handles the system's report that nothing gets through to the server.
     pub fn handle_unreachable(&mut self, now: Instant, why: Unreachable) {
         self.pass_time(now);
         match &mut self.state {
             State::Text(text) => text.handle_unreachable(now, why),
             State::Session(member) => member.handle_refused(now),
-            // It may be about one datagram only, and others get through.
+            // The report may concern one datagram only, and others get through.
             State::Finding(finding) if why == Unreachable::TooLong && self.config.identity.is_some() => {
                 finding.hint = Some(why);
             }
@@ -319,7 +319,7 @@ impl Client {
         self.absorb();
     }
 
-    /// The deadline has passed; afterwards [`Client::poll_timeout`] is later than `now`.
+    /// Handles the deadline that has passed; afterwards [`Client::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.pass_time(now);
         match &mut self.state {
@@ -340,14 +340,14 @@ impl Client {
         }
     }
 
-    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    /// Returns the next event for the user; to be called after each `handle_*` until there is none.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// What is said in the room next. Whoever does not take it stops a session's entries at the server, and nothing else; in
-    /// the text dialect nothing can be stopped.
+    /// Returns the next entry or line of the room. While the user takes none, the server sends no more entries of a session,
+    /// and nothing else stops; in the text dialect there is no back-pressure.
     #[must_use]
     pub fn poll_entry(&mut self) -> Option<Event> {
         let entry = self.entries.pop_front()?;
@@ -363,22 +363,22 @@ impl Client {
         Some(entry)
     }
 
-    /// Where the user is: the log, and the number behind the last entry that was taken. To be remembered for the next time.
+    /// Returns the user's place: the log, and the number behind the last entry taken. To be stored for the next visit.
     pub fn place(&self) -> Option<(LogId, Seq)> {
         self.shown_log.map(|log| (log, self.shown_to))
     }
 
-    /// Since when the server of a session owes a word.
+    /// Returns since when the server of a session has left an ack-eliciting packet unanswered.
     pub fn unanswered(&self) -> Option<Instant> {
         if let State::Session(member) = &self.state { member.unanswered() } else { None }
     }
 
-    /// Whether something was said in the room that the user has not taken.
+    /// Returns whether the room has sent something that the user has not taken.
     pub fn has_entries(&self) -> bool {
         !self.entries.is_empty()
     }
 
-    /// What to send next to [`Client::server`]; it stays until [`Client::transmitted`].
+    /// Returns the next datagram for [`Client::server`]; it stays until [`Client::transmitted`].
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
         match &mut self.state {
@@ -392,7 +392,7 @@ impl Client {
         }
     }
 
-    /// The socket has taken what [`Client::poll_transmit`] gave.
+    /// Records that the socket has accepted the datagram of [`Client::poll_transmit`].
     pub fn transmitted(&mut self, now: Instant) {
         self.pass_time(now);
         match &mut self.state {
@@ -406,7 +406,7 @@ impl Client {
         }
     }
 
-    /// When [`Client::handle_timeout`] is to be called, if ever.
+    /// Returns when [`Client::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let state = match &self.state {
@@ -437,7 +437,7 @@ impl Client {
             return text_post(text, &mut self.config.nick, kind, line, &mut self.events);
         }
         if self.config.identity.is_none() {
-            // It is cut when it is said.
+            // The line is cut when it is sent.
             let count = if kind == PostKind::Say { lines(&self.config.nick, line).len() } else { 1 };
             self.held.push_back((kind, line.to_owned()));
             return count;
@@ -453,7 +453,7 @@ impl Client {
         count
     }
 
-    /// Gives the member what it may say now.
+    /// Gives the member the posts that it may send now.
     fn feed(&mut self) {
         let State::Session(member) = &mut self.state else { return };
         let one_by_one = self.config.identity.as_ref().is_some_and(|identity| identity.repeats);

@@ -1,7 +1,7 @@
-//! When something has to have become of what is waited for, and what is given up when nothing has.
+//! Until when the client waits for an outcome, and what it gives up then.
 //!
-//! Owns: how long that is, and the end.
-//! Must not know: what is waited for, beyond that it is.
+//! Owns: that deadline, and the end of a client.
+//! Must not know: what the client waits for, beyond that it does.
 //! Driven by: `client`.
 
 use super::{Client, Event, Over, State};
@@ -9,8 +9,8 @@ use crate::time::Instant;
 use crate::wire::Seq;
 
 impl Client {
-    /// When something has to have become of what is waited for: lines, if they are waited for at all, and a server that is
-    /// away, if nobody is there who can leave.
+    /// Returns when the client gives up: on lines, if anything waits for their outcomes, and on a server that is away, unless
+    /// there is a user who can leave.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
         if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
             return None;

@@ -1,4 +1,4 @@
-//! The client against servers in memory: one of sessions, and one that answers as an original does.
+//! The client against servers in memory: one that speaks sessions, and one that answers as an original does.
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use super::*;
@@ -34,7 +34,7 @@ fn config(servers: &[u16]) -> Config {
     }
 }
 
-/// A client and what it was told; `answers` says what comes back of what it sends.
+/// A client and its events; `answers` returns the server's answers to a datagram.
 struct Talk {
     now: Instant,
     client: Client,
@@ -47,7 +47,7 @@ impl Talk {
         Self { now: Instant::ZERO, client: Client::new(Instant::ZERO, config), told: Vec::new(), sent: Vec::new() }
     }
 
-    /// Carries everything until nobody has anything to say.
+    /// Exchanges datagrams until neither side has anything to send.
     fn run(&mut self, answers: &mut impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>>) {
         loop {
             let mut coming = Vec::new();
@@ -72,7 +72,7 @@ impl Talk {
         }
     }
 
-    /// Time passes, from deadline to deadline.
+    /// Lets time pass, from deadline to deadline.
     fn wait(&mut self, time: Duration, answers: &mut impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>>) {
         let end = self.now + time;
         self.run(answers);
@@ -341,7 +341,7 @@ fn who_says_something_and_ends_waits_until_it_has_seen_it_in_the_room() {
         talk.client.transmitted(talk.now);
         server.receive(talk.now, &bytes);
     }
-    // Both are settled in the first packet; the second, with the second entry, is lost.
+    // The first packet settles both posts; the second packet, with the second entry, is lost.
     let sent = server.sent(talk.now);
     assert!(sent.len() > 1);
     talk.client.handle_datagram(talk.now, address(1), &sent[0]);

@@ -1,7 +1,7 @@
 //! `udpchat bench`
 //!
-//! Owns: how a measurement is asked for and shown.
-//! Must not know: how it is made.
+//! Owns: how a measurement is configured and shown.
+//! Must not know: how it is done.
 //! Driven by: `cmd`.
 
 use std::io::{self, IsTerminal, Write};
@@ -17,10 +17,10 @@ use crate::net::hall::{self, Plan};
 use crate::net::load::{Dialect, Load, Pace, Run};
 use crate::ui::notice;
 
-/// How long a run takes that has no end of its own.
+/// The duration of a run for which the user set no end.
 const DURATION: Duration = Duration::from_secs(10);
 
-/// What the progress bar counts to.
+/// The length of the progress bar in a run.
 const PERMILLE: u32 = 1000;
 
 pub(super) fn run(args: Bench) -> Result<(), Failure> {
@@ -82,7 +82,7 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A crowd comes in, and back.
+/// Measures how long a crowd takes to join, and to come back after a restart.
 fn let_in(args: Bench, server: SocketAddr, bar: &ProgressBar) -> Result<(), Failure> {
     let plan = Plan {
         server,

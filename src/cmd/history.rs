@@ -1,7 +1,7 @@
 //! `udpchat history`
 //!
-//! Owns: which entries are meant, how they are shown.
-//! Must not know: how a log is kept.
+//! Owns: which entries are selected, how they are shown.
+//! Must not know: how a log is stored.
 //! Driven by: `cmd`.
 
 mod forget;
@@ -30,7 +30,7 @@ use crate::wire::{Seq, Timestamp};
 /// The name that stands for stdout.
 const STDOUT: &str = "-";
 
-/// How often it is looked whether more was said. Chosen: nobody notices the wait, nor the looking.
+/// The pause between two looks for new entries. Chosen: nobody notices the delay, nor the load.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: Recorded) -> Result<(), Failure> {
@@ -96,7 +96,7 @@ fn failed(err: OpenError) -> Failure {
     Failure::new(Exit::Failure, err.to_string())
 }
 
-/// Returns the log that was asked for, or the only one that is kept here.
+/// Returns the log that was asked for, or the only one stored here.
 fn log_of(args: &Recorded) -> Result<PathBuf, Failure> {
     if let Some(path) = &args.db {
         return Ok(path.clone());
@@ -132,9 +132,9 @@ fn choices(kept: &[Kept]) -> String {
     choices
 }
 
-/// Why showing ends early.
+/// Why the output ends early.
 enum Stop {
-    /// As of `history | head`.
+    /// The reader has closed the pipe, as in `history | head`.
     NobodyReads,
     Failed(Failure),
 }
@@ -152,7 +152,7 @@ fn cannot_write(err: io::Error) -> Stop {
     Stop::Failed(Failure::new(Exit::Failure, format!("cannot write to stdout: {err}")))
 }
 
-/// Whether an entry is one that was asked for.
+/// Returns whether the user asked for this entry.
 fn is_meant(record: &Record, args: &Recorded) -> bool {
     let Some(entry) = Entry::decode(&record.entry) else { return false };
     let by_nick = args.from.as_ref().is_none_or(|nick| concerns(&entry, nick.as_str()));
@@ -164,7 +164,7 @@ fn is_meant(record: &Record, args: &Recorded) -> bool {
         })
 }
 
-/// Whether an entry is of somebody who calls itself so; of text members only their lines tell.
+/// Returns whether an entry concerns somebody with this nick; text members are known only by how their lines begin.
 fn concerns(entry: &Entry<'_>, name: &str) -> bool {
     match *entry {
         Entry::Line { text } => {
@@ -180,7 +180,7 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
     }
 }
 
-/// The number of the last-but-so-many entry that was asked for.
+/// Returns the number of the entry that begins the last `lines` of those selected.
 fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
     let (mut end, mut left) = (to, lines);
     while end > from {
@@ -200,7 +200,7 @@ fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) 
     Ok(from)
 }
 
-/// Hands over what was asked for. Returns how many entries cannot be read.
+/// Passes the selected entries to `take`. Returns how many entries cannot be read.
 fn each<E: From<OpenError>>(
     reader: &Reader,
     (mut from, to): (Seq, Seq),
@@ -220,11 +220,11 @@ fn each<E: From<OpenError>>(
     Ok(unreadable)
 }
 
-/// What is written, and how.
+/// Where the output goes, and its form.
 struct Shown<W: Write> {
     out: BufWriter<W>,
     calendar: Calendar,
-    /// Of the last line.
+    /// The day of the last line.
     day: Option<Date>,
     json: bool,
     line: String,
@@ -273,7 +273,7 @@ fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, mut next: Seq, ar
     }
 }
 
-/// Returns how many entries cannot be read.
+/// Writes the selected entries to `file`. Returns how many cannot be read.
 fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<u64, Failure> {
     let cannot = |err: io::Error| Failure::new(Exit::Failure, format!("cannot write {}: {err}", file.display()));
     let (mut count, mut unreadable) = (0, 0);

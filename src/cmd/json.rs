@@ -1,6 +1,6 @@
-//! `join --json`: what happens, one JSON object a line (docs/JSON.md).
+//! `join --json`: events, one JSON object a line (docs/JSON.md).
 //!
-//! Owns: the form of the objects. Fields may be added to them, and objects; none is taken away.
+//! Owns: the form of the objects. New fields and new objects may be added; none is ever removed.
 //! Must not know: when something happens.
 //! Driven by: `cmd::join`, `cmd::history`.
 
@@ -12,7 +12,7 @@ use crate::wire::CloseReason;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{GapReason, PersonId};
 
-/// Something that happened.
+/// An event, as an object.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Told<'a> {
@@ -35,7 +35,7 @@ pub(super) enum Told<'a> {
     Wrong { why: &'a str },
 }
 
-/// Something said or done in the room.
+/// An entry or a line of the room.
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
     seq: Option<u64>,
@@ -51,7 +51,7 @@ pub(super) struct Line<'a> {
     why: Option<String>,
 }
 
-/// Somebody who is here.
+/// A person who is here.
 #[derive(Debug, Serialize)]
 pub(super) struct Person<'a> {
     nick: &'a str,
@@ -60,7 +60,7 @@ pub(super) struct Person<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// What is told of an event; nothing of some.
+    /// Returns the object for an event; some events have none.
     pub(super) fn of(event: &'a Event, server: std::net::SocketAddr, nick: &'a str) -> Option<Self> {
         Some(match event {
             Event::Joined(Dialect::Text) => {
@@ -114,7 +114,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// An entry; `None` if this program does not know what it says.
+/// Returns the object for an entry; `None` if this program does not know the entry's variant.
 pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
     let (entry, at) = Entry::decode_with_time(encoded)?;
     let of = |kind| Line { time: at.map(when::in_utc), ..Line::of_kind(Some(seq), kind) };

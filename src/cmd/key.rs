@@ -1,7 +1,7 @@
 //! `udpchat key`
 //!
 //! Owns: how keys are shown and forgotten.
-//! Must not know: how they are kept.
+//! Must not know: how they are stored.
 //! Driven by: `cmd`.
 
 use std::io::{self, Write};

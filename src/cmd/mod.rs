@@ -23,22 +23,22 @@ use crate::cli::{Cli, Command, Target};
 use crate::net::survive_sigusr1;
 use crate::wire::entry::Entry;
 
-/// What the exit code says.
+/// The meaning of each exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// What was asked for is done.
+    /// The command has done what was asked.
     Done = 0,
-    /// The system failed us, or a part of the input could not be used.
+    /// The system failed, or a part of the input could not be used.
     Failure = 1,
     /// The command line is wrong (clap's code).
     Usage = 2,
     /// The server cannot be reached.
     Unreachable = 3,
-    /// The server does not have it, or may not be talked to.
+    /// The server refused the message, or the client must not talk to the server.
     Refused = 4,
-    /// Something was sent and has not been confirmed in time.
+    /// Something was sent and not confirmed in time.
     NotConfirmed = 5,
-    /// A signal came before it was done (128 + SIGINT, as shells say it).
+    /// A signal came before the command was done (128 + SIGINT, as in shells).
     Interrupted = 130,
 }
 
@@ -48,12 +48,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a subcommand ended without what was asked for.
+/// Why a subcommand did not do what was asked.
 #[derive(Debug)]
 pub struct Failure {
     /// The code.
     pub exit: Exit,
-    /// What was tried, what went wrong, what to do; nothing if it was said already.
+    /// What was tried, what went wrong, what to do; none if the user has been told.
     pub message: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Failure {
         Self { exit, message: Some(message.into()) }
     }
 
-    /// The same, of which it is worse that `what` is not confirmed: it may or may not have arrived.
+    /// Turns the failure into a worse one, that `what` is not confirmed: it may or may not have arrived.
     fn not_confirmed(self, what: &str) -> Self {
         let because = self.message.map_or_else(String::new, |message| format!(": {message}"));
         Self::new(Exit::NotConfirmed, format!("{what} not confirmed{because}"))
@@ -82,7 +82,7 @@ impl From<io::Error> for Failure {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Whatever keeps it from being done, with the exit code for it.
+/// Whatever prevents it, with the exit code for it.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     survive_sigusr1()?;
     match cli.command {
@@ -97,24 +97,24 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// The addresses of the server, in the order in which they are to be tried.
+/// Returns the addresses of the server, in the order in which to try them.
 fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     target.server.resolve().map_err(|err| {
         Failure::new(Exit::Unreachable, format!("cannot find the server {}: {err} (is the name right?)", target.server))
     })
 }
 
-/// What stands before an entry: that nobody vouches for its author.
+/// Returns the mark before an entry whose author is not verified.
 const fn mark(entry: &Entry<'_>) -> &'static str {
     if matches!(entry, Entry::Line { .. }) { "(unverified) " } else { "" }
 }
 
-/// "1 line", "2 lines"
+/// Counts lines: "1 line", "2 lines".
 fn lines(count: u64) -> String {
     format!("{count} line{}", if count == 1 { "" } else { "s" })
 }
 
-/// "1 entry", "2 entries"
+/// Counts entries: "1 entry", "2 entries".
 fn entries(count: u64) -> String {
     format!("{count} {}", if count == 1 { "entry" } else { "entries" })
 }

@@ -1,6 +1,6 @@
 //! `udpchat ping`
 //!
-//! Owns: when a sign of life is asked for, what is made of the answers, how that is shown.
+//! Owns: when pings are sent, what their answers amount to, how that is shown.
 //! Must not know: sockets.
 //! Driven by: `cmd`.
 
@@ -21,11 +21,11 @@ use crate::ui::{notice, sanitize};
 use crate::wire::packet::{PROBE, VERSION};
 use crate::wire::text::JOINED;
 
-/// What is known at the end.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 struct Report {
     server: String,
-    /// Null: nothing answered.
+    /// Null if nothing answered.
     dialect: Option<&'static str>,
     version: Option<u8>,
     software: Option<String>,
@@ -48,7 +48,7 @@ struct RoundTrips {
 
 pub(super) fn run(args: Ping) -> Result<(), Failure> {
     let target = Target { server: args.server, timeout: args.timeout };
-    // A key of its own for each run: whoever asks whether a server is there need not be somebody.
+    // Each run has a key of its own: a ping needs no identity.
     let key = make_key();
     let nick =
         format!("ping {}", key.public().who()).parse().map_err(|why: String| Failure::new(Exit::Failure, why))?;
@@ -89,11 +89,11 @@ struct Pinger {
     json: bool,
     known: Known,
     dialect: Option<Dialect>,
-    /// When each was sent; the stamp is its number, from 1.
+    /// When each ping was sent; its stamp is its number, from 1.
     sent: Vec<Instant>,
-    /// Which were answered, and after which time.
+    /// Which pings were answered, and their round-trip times.
     answered: Vec<(u64, Duration)>,
-    /// When the next is due.
+    /// When the next ping is due.
     next: Option<Instant>,
     failed: Vec<(SocketAddr, Unreachable)>,
 }
@@ -191,7 +191,7 @@ impl Driver for Pinger {
                 self.next = Some(now);
             }
             Event::Pong { stamp } => self.answer(stamp, now),
-            // In text the announcement of the signup is the answer, to the oldest that has none.
+            // In text the announcement of the signup is the answer; it counts for the oldest ping without one.
             Event::Received(line) if line.trim_start_matches(PROBE) == JOINED => {
                 self.answer(self.answered.len() as u64 + 1, now);
             }
@@ -231,7 +231,7 @@ impl Driver for Pinger {
         client.ping(now, sent + 1);
         self.sent.push(now);
         self.next = Some(now + self.interval);
-        // Called again at once: it is known then what to wait for.
+        // The next call, at once, knows what to wait for.
         Ticked::At(now)
     }
 }

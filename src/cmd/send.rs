@@ -1,6 +1,6 @@
 //! `udpchat send`
 //!
-//! Owns: what a script is told: an exit code, and for lines from stdin how many were confirmed.
+//! Owns: the result for a script: an exit code, and for lines from stdin how many were confirmed.
 //! Must not know: sockets, when lines are sent.
 //! Driven by: `cmd`.
 
@@ -27,7 +27,7 @@ use crate::wire::limits::POSTS_MAX;
 use crate::wire::{CloseReason, Instance};
 use again::{Found, Retry};
 
-/// The message that stands for the lines of stdin.
+/// The message argument that stands for the lines of stdin.
 const STDIN: &str = "-";
 
 pub(super) fn run(args: Send) -> Result<(), Failure> {
@@ -49,13 +49,13 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     if args.id.is_none() {
         return post(&args, Some(&lines)).map(drop);
     }
-    // As they will be in the log, to be compared with what is there.
+    // Cut as they will be in the log, to be compared with its entries.
     let lines: Vec<_> = lines.iter().flat_map(|line| texts(line, TEXT_MAX)).collect();
     if lines.len() as u64 > POSTS_MAX {
         let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
         return Err(Failure::new(Exit::Usage, message));
     }
-    // The first line alone says whether another message is there under the id: then the others are not to follow it.
+    // The first line alone shows whether the id was used for another message; then the other lines must not follow.
     let found = post(&args, Some(&lines[..1]))?;
     let mut retry = again::compare(&args, &found, &lines[..1])?;
     if lines.len() > 1 {
@@ -77,7 +77,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Posts these lines, or those of stdin, and waits until something became of each. Returns which entries they are.
+/// Posts these lines, or those of stdin, and waits for the outcome of each. Returns their entries.
 fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     let timeout = args.target.timeout;
     let instance = args.id.as_deref().map(instance);
@@ -114,12 +114,12 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     Ok(ui.found)
 }
 
-/// A client that only posts: the room is not told that it is there.
+/// Describes a client that only posts, without being present in the room.
 fn wanted(args: &Send, instance: Option<Instance>) -> Wanted {
     Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None }
 }
 
-/// Whether a session had begun that ended so: something may have been posted in it.
+/// Returns whether a session had begun that ended for this reason: something may have been posted in it.
 const fn has_begun(why: Over) -> bool {
     match why {
         Over::Closed(reason) => !matches!(
@@ -130,17 +130,17 @@ const fn has_begun(why: Over) -> bool {
     }
 }
 
-/// Whether nobody knows what an address that came to nothing has of a message.
+/// Returns whether an address that failed for this reason may have received the message.
 const fn is_unclear(why: Unreachable) -> bool {
     matches!(why, Unreachable::NoAnswer | Unreachable::NoHandshake | Unreachable::NewTokens | Unreachable::Ended(_))
 }
 
-/// The lines of a message; empty ones are nothing to send.
+/// Returns the lines of a message, except for empty ones, which cannot be sent.
 fn message_lines(message: &str) -> impl Iterator<Item = &str> {
     message.lines().filter(|line| !line.is_empty())
 }
 
-/// The same for the same id, so that the server knows what was said under it before.
+/// Returns the same instance for the same id, so that the server knows the earlier posts under it.
 fn instance(id: &str) -> Instance {
     let hash: [u8; 32] = Blake2s256::digest(id.as_bytes()).into();
     let mut instance = [0; 8];
@@ -151,18 +151,18 @@ fn instance(id: &str) -> Instance {
 struct Script {
     entered: Lines,
     known: Known,
-    /// Only a session knows what was said before.
+    /// Whether there is an id: only in a session does the server know earlier posts.
     needs_session: bool,
     is_forced: bool,
     refusal: Option<crate::wire::Refusal>,
     failed: Vec<(SocketAddr, Unreachable)>,
-    /// Lines of the input that could not be sent.
+    /// The number of input lines that could not be sent.
     not_sent: u64,
     found: Found,
 }
 
 impl Script {
-    /// What came of it all.
+    /// Returns the result of the run.
     fn conclude(&self, client: &Client, end: End, timeout: Duration) -> Result<(), Failure> {
         let within = humantime::format_duration(timeout);
         match end {

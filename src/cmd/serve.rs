@@ -1,7 +1,7 @@
 //! `udpchat serve`
 //!
 //! Owns: how a server is put together from its arguments.
-//! Must not know: what it does when it runs.
+//! Must not know: what it does while it runs.
 //! Driven by: `cmd`.
 
 use std::io;
@@ -25,8 +25,8 @@ use crate::server::{self, is_private};
 use crate::session::StaticKey;
 use crate::wire::LogId;
 
-/// What is kept in memory of the log for members that are behind, in bytes. Chosen: a busy room's last hours where that is
-/// all there is; a busy room's last minutes where the rest can be read from the file.
+/// The bytes of the log kept in memory for lagging members. Chosen: a busy room's last hours if there is nothing else; its last
+/// minutes if the rest can be read from the file.
 const RECENT_BYTES: usize = 8 * 1024 * 1024;
 const RECENT_BYTES_OF_A_FILE: usize = 1024 * 1024;
 
@@ -105,7 +105,7 @@ fn serve<S: Store>(
     server.run()
 }
 
-/// Says how people join a server that is bound to these addresses, on a machine that has those.
+/// Returns the instructions for joining a server that is bound to `bound`, on a machine that has the addresses `machine`.
 fn how_to_join(bound: &[SocketAddr], machine: &[IpAddr]) -> Vec<String> {
     let mut here = None;
     let mut elsewhere = Vec::new();
@@ -155,7 +155,7 @@ fn no_log(err: &OpenError) -> Failure {
     Failure::new(Exit::Failure, format!("{err} ({advice})"))
 }
 
-/// Returns the file with the log of this room. A log that an older version named after addresses becomes that of the default room.
+/// Returns the file of this room's log. A log that an older version named after addresses becomes the default room's.
 fn log_of(room: &RoomName, bound: &[SocketAddr]) -> Result<PathBuf, Failure> {
     let no_place =
         "neither XDG_STATE_HOME nor HOME says where to keep the log (--db FILE does, --db :memory: keeps nothing)";
@@ -175,8 +175,8 @@ fn log_of(room: &RoomName, bound: &[SocketAddr]) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-/// The server's key, from the file that was named or from where it is kept, and beside it the keys that it refuses; else a key
-/// for this run only, which is said.
+/// Returns the server's key, from the named file or the usual one, and the file beside it with the keys that the server
+/// refuses; if there is no place for a key, a temporary one, with a warning.
 fn key(file: Option<PathBuf>) -> Result<(StaticKey, Option<RefusedFile>), Failure> {
     let is_named = file.is_some();
     let Some(path) = file.or_else(|| State::find().map(|state| state.server_key())) else {

@@ -1,7 +1,7 @@
 //! `udpchat sim`
 //!
-//! Owns: how a simulation is asked for and shown.
-//! Must not know: how it is made.
+//! Owns: how a simulation is configured and shown.
+//! Must not know: how it works.
 //! Driven by: `cmd`.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::cli::{RestartArg, Sim, SimDialect};
 use crate::sim::{self, Dialect, Numbers, Report, Restart, Scenario, Weather};
 use crate::wire::entry::TEXT_MAX;
 
-/// The shortest message: its number has place in it.
+/// The shortest message: it has room for its number.
 const SIZE_MIN: usize = 12;
 
 pub(super) fn run(args: Sim) -> Result<(), Failure> {
@@ -45,7 +45,7 @@ pub(super) fn run(args: Sim) -> Result<(), Failure> {
     }
 }
 
-/// What the user asked for: a named weather, and what was given beside it.
+/// Returns the scenario: a preset, overridden by explicit options.
 fn scenario(args: &Sim, dialect: Dialect) -> Scenario {
     let named = args.weather.map(|weather| weather.preset());
     let weather = named.map_or_else(Weather::default, |preset| preset.weather());
@@ -74,7 +74,7 @@ fn scenario(args: &Sim, dialect: Dialect) -> Scenario {
             RestartArg::NewLog => Restart::NewLog,
         }),
         restart_clients: args.restart_clients,
-        // In a weather that goes on there is no telling; this is far beyond what any of the named ones needs.
+        // There is no bound in weather that goes on; this is far more than any of the presets needs.
         converge_within: std::time::Duration::from_secs(300),
         ..Scenario::default()
     }

@@ -1,8 +1,8 @@
-//! What `join`, `send` and `ping` have in common: who the client is, which key the server is known by, what a person is told
-//! when it comes to nothing.
+//! What `join`, `send` and `ping` have in common: who the client is, the key that the server is known by, and the messages for
+//! failures.
 //!
-//! Owns: the sentences about servers and their keys, and which exit code they have.
-//! Must not know: what each of them does when it is in the room.
+//! Owns: the messages about servers and their keys, and their exit codes.
+//! Must not know: what each of them does once it is in the room.
 //! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
 
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::session::{PublicKey, StaticKey};
 use crate::ui::notice;
 use crate::wire::{CloseReason, Instance, Nick};
 
-/// A server as its user named it, and what is known of its key.
+/// A server as its user named it, and the key it is known by.
 pub(super) struct Known {
     server: HostPort,
     state: Option<State>,
@@ -25,7 +25,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Looks what is known of the server.
+    /// Looks up what is known of the server.
     pub(super) fn look_up(server: &HostPort) -> Result<Self, Failure> {
         let state = State::find();
         let pinned = state.as_ref().map_or(Ok(None), |state| state.pin(server));
@@ -33,17 +33,17 @@ impl Known {
         Ok(Self { server: server.clone(), state, pinned })
     }
 
-    /// Where this client is in the room, as far as it was here before; kept for it alone while it runs.
+    /// Returns this client's place in the room, if it was here before; no other client uses that file meanwhile.
     pub(super) fn place(&self, nick: &Nick) -> Option<PlaceFile> {
         self.state.as_ref()?.place(&self.server, nick)
     }
 
-    /// The key that it is known by.
+    /// Returns the key that the server is known by.
     pub(super) const fn pinned(&self) -> Option<PublicKey> {
         self.pinned
     }
 
-    /// The client's own key, made if need be; where it cannot be kept, one for this run only, which is said.
+    /// Returns the client's own key, created if necessary; if it cannot be stored, a temporary one, with a notice.
     pub(super) fn own_key(&self) -> Result<StaticKey, Failure> {
         let Some(state) = &self.state else {
             notice("neither XDG_STATE_HOME nor HOME says where to store keys: this run uses a temporary key");
@@ -64,7 +64,7 @@ impl Known {
         }
     }
 
-    /// The server has this key: it is remembered if none was known. What is to be said of that.
+    /// Takes the server's key, and stores it if none was known. Returns the message for the user, if there is one.
     pub(super) fn met(&mut self, key: PublicKey) -> Option<String> {
         if self.pinned.replace(key).is_some() {
             return None;
@@ -81,19 +81,19 @@ impl Known {
     }
 }
 
-/// What a client is to be.
+/// What a subcommand wants its client to be.
 pub(super) struct Wanted {
     pub(super) nick: Nick,
     pub(super) stays: bool,
     pub(super) present: bool,
     pub(super) unnamed: bool,
-    /// The same again if it says the same again.
+    /// Set in a run that may repeat an earlier one's posts: the same as in that run.
     pub(super) instance: Option<Instance>,
-    /// Its key, if it is not the user's.
+    /// The client's key, if it is not the user's.
     pub(super) key: Option<StaticKey>,
 }
 
-/// The configuration of a client, and what is known of its server.
+/// Returns the configuration of a client, and what is known of its server.
 pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Result<(Config, Known), Failure> {
     let servers = resolve(target)?;
     let known = Known::look_up(&target.server)?;
@@ -115,7 +115,7 @@ fn forget(server: &HostPort) -> String {
     format!("if it is right: udpchat key forget {server}")
 }
 
-/// What a person is told when nothing more will happen, and with which code.
+/// Returns the message and the exit code for the end of a client.
 pub(super) fn over(
     why: Over,
     known: &Known,
@@ -170,7 +170,7 @@ pub(super) fn over(
     }
 }
 
-/// What a person is told of an address that does not answer.
+/// Returns the message about an address that does not answer.
 pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duration, known: &Known) -> String {
     let within = humantime::format_duration(within);
     match why {
@@ -213,7 +213,7 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
     }
 }
 
-/// What a person is told when the server is not there any more.
+/// Returns the message about a server that is away.
 pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Known) -> String {
     match why {
         Away::Unreachable(why) => format!("{}; trying to join again", unreachable(address, why, within, known)),
@@ -226,12 +226,12 @@ pub(super) fn away(address: SocketAddr, why: Away, within: Duration, known: &Kno
     }
 }
 
-/// What a person is told of a server that does not say what it owes.
+/// Returns the message about a server that is quiet.
 pub(super) fn quiet(address: SocketAddr, since: Duration) -> String {
     format!("no word from {address} for {}s; retrying", since.as_secs())
 }
 
-/// The payload and its headers (RFC 791, RFC 8200, RFC 768).
+/// Returns the MTU that a session needs: the payload and its headers (RFC 791, RFC 8200, RFC 768).
 fn mtu_needed(address: SocketAddr) -> usize {
     crate::wire::packet::DATAGRAM_MAX + if address.is_ipv4() { 28 } else { 48 }
 }

@@ -1,6 +1,6 @@
-//! What happens in a run, and when: the messages, and the faults in the midst of them.
+//! What happens in a run, and when: the messages, and the faults among them.
 //!
-//! Owns: the plan of a scenario, and doing what it says.
+//! Owns: the plan of a scenario, and carrying it out.
 //! Must not know: how datagrams are carried, what is right.
 //! Driven by: `world`.
 
@@ -19,16 +19,16 @@ use crate::time::Instant;
 use crate::wire::Instance;
 use crate::wire::frame::PostKind;
 
-/// Between two clients' starts. Chosen: they come one by one.
+/// The time between two clients' starts. Chosen: they come one by one.
 const START_INTERVAL: Duration = Duration::from_millis(20);
 
-/// When the talk begins at the earliest: all have shaken hands by then, in most weathers.
+/// When the talk begins at the earliest: by then all clients have shaken hands, in most weather.
 const TALK: Duration = Duration::from_secs(5);
 
-/// When it begins at the latest, whoever is not there.
+/// When it begins at the latest, even if clients are missing.
 const TALK_MAX: Duration = Duration::from_secs(60);
 
-/// Between two actions of the adversary. Chosen: some thousand datagrams in a run.
+/// The time between two actions of the adversary. Chosen: some thousand datagrams in a run.
 const HOSTILE_INTERVAL: Duration = Duration::from_millis(40);
 
 impl World<'_> {
@@ -37,7 +37,7 @@ impl World<'_> {
         self.planned += 1;
     }
 
-    /// The clients' coming.
+    /// Plans the starts of the clients.
     pub(super) fn plan(&mut self) {
         let scenario = self.scenario;
         for index in scenario.replayers..scenario.clients {
@@ -51,7 +51,7 @@ impl World<'_> {
         self.last_fault = Instant::ZERO + TALK_MAX;
     }
 
-    /// The messages, and the faults in the midst of them; or later, if somebody is still missing.
+    /// Plans the messages, and the faults among them; or postpones that, while a client is missing.
     fn begin(&mut self) {
         let (scenario, talk) = (self.scenario, self.now);
         let all_are_here = self.clients[scenario.replayers..].iter().all(|client| client.joined);
@@ -178,7 +178,7 @@ impl World<'_> {
             client.moves += 1;
             client.address = address(index, client.moves);
             if index.is_multiple_of(4) {
-                // And by another way, which ends at another socket.
+                // And by another path, which ends at another socket.
                 client.socket = SocketId((client.socket.0 + 1) % SOCKETS);
             }
             let (nick, to) = (client.nick.clone(), client.address);
@@ -198,7 +198,7 @@ impl World<'_> {
         self.server.knock_at(self.now, places);
     }
 
-    /// Shows the oracle which log it is and how much is in it.
+    /// Tells the oracle which log there is and how many entries it has.
     fn log_is_another(&mut self) {
         self.oracle.log_is(self.backend.id.0, self.backend.log.len());
         self.told = self.backend.log.len();
@@ -219,7 +219,7 @@ impl World<'_> {
         self.clients[index].kind = self.new_member(index, place);
     }
 
-    /// Sends what the adversary has to say.
+    /// Sends the adversary's datagrams.
     pub(super) fn send_hostile(&mut self, sent: Vec<Sent>) {
         for (from, socket, bytes) in sent {
             self.oracle.sent(from, server(), &bytes);
@@ -228,7 +228,7 @@ impl World<'_> {
         }
     }
 
-    /// Replays, forged hellos and garbage from where nobody is.
+    /// Sends replays, forged hellos and garbage from an address where nobody is.
     pub(super) fn attack(&mut self, step: u32) {
         let attacker = address(100 + usize::try_from(step).unwrap_or_default(), 0);
         let mut all: Vec<Box<[u8]>> = Vec::new();

@@ -1,6 +1,6 @@
-//! Who is in a run, where, and what may happen to them.
+//! Everybody in a run, their addresses, and what may happen to them.
 //!
-//! Owns: the clients and their addresses, the server's making, the words of messages.
+//! Owns: the clients and their addresses, how the server is created, the texts of messages.
 //! Must not know: when anything happens.
 //! Driven by: `world` and `agenda`.
 
@@ -16,27 +16,27 @@ use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::{Instance, Timestamp, Who};
 
-/// The sockets of the server. All have one address for the clients: something on the way says whose datagrams come through
-/// which, and only through that one something comes back.
+/// The number of the server's sockets. Clients see all of them at one address: something on the path decides which socket a
+/// client's datagrams come to, and lets answers back only from that one.
 pub(super) const SOCKETS: usize = 2;
 
-/// What time it is when a run begins. Chosen: the day on which this was written.
+/// The wall-clock time at which a run begins. Chosen: the day on which this was written.
 pub(super) const EPOCH: Timestamp = Timestamp(1_795_392_000_000);
 
-/// What is to happen at some time.
+/// An action that is planned for some time.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Start(usize),
-    /// The talk begins, when all are there.
+    /// The talk begins, once all clients are there.
     Begin,
     Say(u64),
     Cut(bool),
     Rebind,
     RestartServer(Restart),
     RestartClients,
-    /// The log takes nothing, or something again.
+    /// The log accepts nothing, or accepts again.
     LogAway(bool),
-    /// The log is another one, and the server goes on.
+    /// The log is suddenly another one, and the server goes on.
     NewLog,
     Attack(u32),
     Hostile,
@@ -57,12 +57,12 @@ pub(super) struct Client {
     pub(super) address: SocketAddr,
     pub(super) socket: SocketId,
     pub(super) started: bool,
-    /// When it was started, and has not been in the room since.
+    /// When it was started, as long as it has not been in the room since.
     pub(super) waits_since: Option<Instant>,
-    /// It has been in the room: from then on it is to get everything.
+    /// Whether it has been in the room: from then on it has to get everything.
     pub(super) joined: bool,
     pub(super) instance: Instance,
-    /// It has had so many other addresses.
+    /// How many times it has changed its address.
     pub(super) moves: u16,
 }
 
@@ -87,7 +87,7 @@ pub(super) fn server() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 9999))
 }
 
-/// The address of a client after so many moves.
+/// Returns the address of a client after `moves` changes.
 pub(super) fn address(index: usize, moves: u16) -> SocketAddr {
     let [high, low] = u16::try_from(index).unwrap_or_default().to_be_bytes();
     SocketAddr::from(([10, 1, high, low], 40_000 + moves))
@@ -103,20 +103,20 @@ pub(super) fn text_config(nick: &str) -> text::Config {
     }
 }
 
-/// `m17 xxxx`, of `size` bytes.
+/// Returns `m17 xxxx`, of `size` bytes.
 pub(super) fn message_text(message: u64, size: usize) -> String {
     let mut text = format!("m{message} ");
     text.extend(std::iter::repeat_n('x', size.saturating_sub(text.len())));
     text
 }
 
-/// The number of the message in a line, wherever it begins.
+/// Returns the number of the message in a line, with or without a nick before it.
 pub(super) fn message_in(line: &str) -> Option<u64> {
     let text = line.split_once(": ").map_or(line, |(_, text)| text);
     text.strip_prefix('m')?.split(' ').next()?.parse().ok()
 }
 
-/// What was in the log before the run: it was said by nobody who is here.
+/// Returns an entry from before the run; its author is none of the clients.
 pub(super) fn old_entry(number: u64, size: usize) -> Kept {
     let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
     let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];

@@ -1,7 +1,7 @@
-//! Somebody hostile beside the honest clients, and what everybody's datagrams may cost the server.
+//! An adversary beside the honest clients, and the meters for the server's cost of each datagram.
 //!
 //! Owns: the structured adversary of a scenario, and the meters. Without the feature `adversary`, which only the project's own
-//! tests turn on, there is none, and nothing is metered.
+//! tests turn on, there is no adversary, and nothing is metered.
 //! Must not know: how datagrams are carried.
 //! Driven by: `world`.
 
@@ -13,10 +13,10 @@ use crate::session::Entropy;
 use crate::time::Instant;
 use crate::wire::{Seq, Who};
 
-/// What it sends: from where, through which of the server's sockets, what.
+/// A datagram of the adversary: its source, the server's socket that it comes to, its contents.
 pub(super) type Sent = (SocketAddr, SocketId, Vec<u8>);
 
-/// What is metered.
+/// A metered step of the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// A datagram came in at the server.
@@ -40,7 +40,7 @@ mod with {
     use crate::adversary::limits::{Limits, SERVER_DATAGRAM, SERVER_HANDSHAKES, SERVER_TRANSMIT};
     use crate::adversary::member::Adversary;
 
-    /// The bytes that one action is chosen by.
+    /// The number of bytes that one action is chosen by.
     const BYTES: usize = 512;
 
     /// The adversary, if there is one.
@@ -55,17 +55,17 @@ mod with {
             Self { adversary, entropy }
         }
 
-        /// Its keys.
+        /// Returns its keys.
         pub(in crate::sim) fn whos(&self) -> BTreeSet<Who> {
             self.adversary.as_ref().map_or_else(BTreeSet::new, Adversary::whos)
         }
 
-        /// Whether it is at that address.
+        /// Returns whether it is at that address.
         pub(in crate::sim) fn is_at(&self, address: SocketAddr) -> bool {
             self.adversary.as_ref().is_some_and(|adversary| adversary.is_at(address))
         }
 
-        /// Does something.
+        /// Takes an action; returns its datagrams.
         pub(in crate::sim) fn act(&mut self, now: Instant, log_end: Seq) -> Vec<Sent> {
             let Some(adversary) = &mut self.adversary else { return Vec::new() };
             let bytes: [u8; BYTES] = self.entropy.bytes();
@@ -73,22 +73,22 @@ mod with {
             adversary.act(now, &mut Unstructured::new(&bytes))
         }
 
-        /// Something came to one of its addresses.
+        /// Handles a datagram to one of its addresses; returns its answers.
         pub(in crate::sim) fn hear(&mut self, now: Instant, at: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
             self.adversary.as_mut().map_or_else(Vec::new, |adversary| adversary.hear(now, at, bytes))
         }
 
-        /// Says goodbye.
+        /// Says goodbye; returns the datagrams for that.
         pub(in crate::sim) fn leave(&mut self) -> Vec<Sent> {
             self.adversary.as_mut().map_or_else(Vec::new, Adversary::leave)
         }
 
-        /// What is done from now on is to be held to a limit.
+        /// Begins to measure a step.
         pub(in crate::sim) fn begin(&self) {
             Limits::begin();
         }
 
-        /// What was done since is more than such a step may cost; `None` if it is not.
+        /// Returns a message if the work done since is more than such a step may cost.
         pub(in crate::sim) fn exceeded(&self, step: Step) -> Option<String> {
             match step {
                 Step::Datagram => SERVER_DATAGRAM.exceeded("a datagram at the server"),
@@ -103,7 +103,7 @@ mod with {
 mod without {
     use super::{BTreeSet, Entropy, Instant, Sent, Seq, SocketAddr, Step, Who};
 
-    /// Nobody.
+    /// No adversary.
     pub(in crate::sim) struct Hostile;
 
     impl Hostile {

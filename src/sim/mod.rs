@@ -1,8 +1,8 @@
 //! The laboratory: a server and its clients in a simulated network, in virtual time. One implementation for `udpchat sim`
 //! and for the tests.
 //!
-//! Owns: [`Scenario`] (what is to happen), the weather (`network`), who is where (`world`), what everybody is told and
-//! whether it is true (`oracle`), who else uses the line (`rival`), the numbers (`tally`) and the story (`trace`).
+//! Owns: [`Scenario`] (the plan of a run), the weather (`network`), who is where (`world`), everything that the ends report and
+//! whether it is true (`oracle`), a competing transfer (`rival`), the numbers (`tally`) and the story (`trace`).
 //! Must not know: real time, real sockets, the terminal.
 //! Driven by: `cmd::sim` and `tests/memory/simulation.rs`.
 //!
@@ -31,12 +31,12 @@ pub use trace::Trace;
 pub use units::{BitRate, Percent, Preset};
 pub use world::run;
 
-/// What is spoken.
+/// The dialect of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// The original's.
+    /// The original's text dialect.
     Text,
-    /// Sessions.
+    /// The session protocol.
     Session,
     /// Every other client speaks text.
     Mixed,
@@ -45,67 +45,67 @@ pub enum Dialect {
 /// What happens to the server in the middle of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
-    /// It comes back with the log that it had: what was committed stays.
+    /// It comes back with the log that it had: committed entries stay.
     SameLog,
     /// It comes back with an empty log.
     NewLog,
 }
 
-/// What is to happen.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Everything that happens by chance comes from it.
+    /// The source of everything that happens by chance.
     pub seed: u64,
-    /// What is spoken.
+    /// The dialect.
     pub dialect: Dialect,
-    /// How many clients there are.
+    /// The number of clients.
     pub clients: usize,
-    /// How many messages they say in all, in turns.
+    /// The number of messages that they post in all, in turns.
     pub messages: u64,
-    /// Between two messages.
+    /// The time between two messages.
     pub interval: Duration,
-    /// How long each is, in bytes.
+    /// The length of each message, in bytes.
     pub size: usize,
-    /// How the network is.
+    /// The state of the network.
     pub weather: Weather,
-    /// Every other client is cut off for so long.
+    /// For how long every other client is cut off.
     pub partition: Option<Duration>,
-    /// Every other client gets another address.
+    /// Whether every other client gets another address.
     pub rebind: bool,
-    /// The server is killed and started again.
+    /// Whether the server is killed and restarted, and with which log.
     pub restart_server: Option<Restart>,
-    /// Every third client is killed and started again.
+    /// Whether every third client is killed and restarted.
     pub restart_clients: bool,
-    /// The log's backend takes up to so long to commit.
+    /// The longest time that the log's backend takes to commit.
     pub commit_late: Duration,
-    /// Which part of the drafts it rejects.
+    /// The part of the drafts that it rejects.
     pub commit_reject: f64,
-    /// Before which part of the entries one comes that was made another way than through this server.
+    /// The part of the entries that is preceded by one written another way than through this server.
     pub foreign: f64,
-    /// The log takes nothing for so long.
+    /// For how long the log accepts nothing.
     pub log_away: Option<Duration>,
-    /// The log is another one all of a sudden, and the server goes on.
+    /// Whether the log is suddenly another one, while the server goes on.
     pub new_log: bool,
-    /// Somebody replays, forges and floods.
+    /// Whether an attacker replays, forges and floods.
     pub attack: bool,
-    /// Somebody hostile is there who speaks the protocol, with many keys and from many places (`adversary`; only in builds with the
-    /// feature `adversary`). What datagrams cost the server is metered, and each key and prefix is held to its rate.
+    /// Whether there is an adversary that speaks the protocol, with many keys and from many places (`adversary`; only in builds
+    /// with the feature `adversary`). What datagrams cost the server is metered, and each key and prefix is held to its rate.
     pub adversary: bool,
-    /// How many bytes of entries the server keeps for those who are behind.
+    /// How many bytes of entries the server keeps for lagging members.
     pub recent_bytes: usize,
-    /// With more clients joins and leaves are told several at a time.
+    /// With more clients than this, the server reports joins and leaves several at a time.
     pub announce_each: usize,
-    /// How many entries the log keeps; all without it.
+    /// How many entries the log keeps; `None` for all.
     pub keep_entries: Option<u64>,
-    /// How many entries are in the log at the beginning.
+    /// The number of entries in the log at the beginning.
     pub replay: u64,
-    /// So many of the clients come when the talk begins, want all of these and say nothing.
+    /// How many of the clients come when the talk begins, want all of these entries, and post nothing.
     pub replayers: usize,
-    /// From the beginning of the talk on somebody else's loss-based transfer goes over the line to the first client.
+    /// Whether a competing loss-based transfer goes over the line to the first client, from the beginning of the talk on.
     pub rival: bool,
-    /// The weather ends with the last message, as what must converge wants it.
+    /// Whether the weather ends with the last message, as a run that must converge needs it.
     pub calms: bool,
-    /// How long after the last fault everything must have converged.
+    /// The longest time from the last fault until everything must have converged.
     pub converge_within: Duration,
 }
 
@@ -142,15 +142,15 @@ impl Default for Scenario {
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     /// The numbers.
     pub tally: Tally,
-    /// What was not as promised; nothing is promised of the text dialect but that it is text.
+    /// The broken promises; the text dialect promises nothing but that it is text.
     pub violations: Vec<String>,
     /// A number that is the same for the same run.
     pub trace_hash: u64,
-    /// The story, if it was asked for.
+    /// The story, if the caller asked for it.
     pub trace: Trace,
 }

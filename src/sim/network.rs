@@ -1,7 +1,7 @@
 //! A network with weather.
 //!
-//! Owns: the datagrams under way and what becomes of each: lost, late, doubled, out of order, queued behind a slow line.
-//! Must not know: what is in them.
+//! Owns: the datagrams in flight and the fate of each: lost, late, doubled, out of order, queued behind a slow line.
+//! Must not know: their contents.
 //! Driven by: `world`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,33 +12,33 @@ use crate::server::SocketId;
 use crate::session::Entropy;
 use crate::time::Instant;
 
-/// What the IPv4 and UDP headers add to each datagram on the wire, in bytes (RFC 791, RFC 768).
+/// The length of the IPv4 and UDP headers of each datagram on the wire, in bytes (RFC 791, RFC 768).
 pub const HEADERS: u64 = 28;
 
-/// The shortest queue in front of a slow line, in bytes. Chosen: as small routers have.
+/// The shortest queue in front of a slow line, in bytes. Chosen: as in small routers.
 const QUEUE_MIN: u64 = 32 * 1024;
 
-/// The queue in front of a slow line holds as much as it sends in this time. Chosen: the usual size of such queues.
+/// The queue in front of a slow line holds as much as the line sends in this time. Chosen: the usual size of such queues.
 const QUEUE_TIME: Duration = Duration::from_millis(100);
 
-/// How the network is.
+/// The state of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weather {
-    /// Which part of the datagrams to the server is lost.
+    /// The part of the datagrams to the server that is lost.
     pub loss_up: f64,
-    /// Which part of those from it.
+    /// The part of the datagrams from the server that is lost.
     pub loss_down: f64,
-    /// How long a datagram takes, one way.
+    /// The time that a datagram takes, one way.
     pub delay: Duration,
-    /// By how much longer it takes at most, by chance.
+    /// The most that chance adds to that time.
     pub jitter: Duration,
-    /// Which part comes twice.
+    /// The part of the datagrams that arrives twice.
     pub duplicate: f64,
-    /// Which part comes later than those behind it.
+    /// The part that arrives later than datagrams sent after it.
     pub reorder: f64,
-    /// How many bits a second go over each line, each way.
+    /// The bits a second that go over each line, each way.
     pub rate: Option<u64>,
-    /// All clients are behind one line, and not each behind its own.
+    /// Whether all clients are behind one line, instead of each behind its own.
     pub shared: bool,
 }
 
@@ -57,38 +57,38 @@ impl Default for Weather {
     }
 }
 
-/// Which way.
+/// The direction of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Way {
     /// To the server.
     Up,
-    /// From it.
+    /// From the server.
     Down,
 }
 
-/// A datagram under way.
+/// A datagram in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Datagram {
-    /// Where it came from, or says so.
+    /// Its source address, possibly spoofed.
     pub(super) from: SocketAddr,
-    /// Where it goes.
+    /// Its destination.
     pub(super) to: SocketAddr,
-    /// Through which of the server's sockets: where the way of the client's datagrams ends.
+    /// The server's socket that it uses: the one at which the path of the client's datagrams ends.
     pub(super) socket: SocketId,
-    /// What is in it.
+    /// Its contents.
     pub(super) bytes: Box<[u8]>,
     /// When it was sent.
     pub(super) sent: Instant,
 }
 
-/// What becomes of a datagram.
+/// The fate of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It comes, so many times.
+    /// It arrives this many times.
     Comes(u32),
-    /// The weather took it.
+    /// The weather lost it.
     Lost,
-    /// The way is cut.
+    /// The client is cut off.
     Cut,
     /// The queue in front of the line was full.
     Overflowed,
@@ -96,7 +96,7 @@ pub(super) enum Fate {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    /// When the line has sent what is queued.
+    /// When the line has sent everything that is queued.
     free: Instant,
     /// When the last datagram in order arrives.
     last: Instant,
@@ -114,18 +114,18 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// A network with this weather, whose chances come from `entropy`.
+    /// Creates a network with this weather, whose randomness comes from `entropy`.
     pub(super) fn new(weather: Weather, entropy: Entropy) -> Self {
         let (under_way, lines, cut) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         Self { weather, entropy, under_way, sent: 0, lines, cut }
     }
 
-    /// From now on nothing is lost, late or doubled by chance.
+    /// Ends the weather: from now on nothing is lost, late or doubled by chance.
     pub(super) fn calm(&mut self) {
         self.weather = Weather { delay: self.weather.delay, ..Weather::default() };
     }
 
-    /// Cuts the way of this client, or mends it.
+    /// Cuts this client off, or connects it again.
     pub(super) fn cut(&mut self, client: usize, is_cut: bool) {
         if is_cut {
             self.cut.insert(client);
@@ -134,12 +134,12 @@ impl Network {
         }
     }
 
-    /// True with this probability.
+    /// Returns true with this probability.
     pub(super) fn chance(&mut self, probability: f64) -> bool {
         probability > 0.0 && f64::from(self.entropy.next_u32()) < probability * f64::from(u32::MAX)
     }
 
-    /// A random duration up to `most`.
+    /// Returns a random duration up to `most`.
     pub(super) fn some_of(&mut self, most: Duration) -> Duration {
         most.mul_f64(f64::from(self.entropy.next_u32()) / f64::from(u32::MAX))
     }
@@ -161,23 +161,23 @@ impl Network {
         Fate::Comes(copies)
     }
 
-    /// Has a datagram arrive after `delay`, whatever the weather.
+    /// Lets a datagram arrive after `delay`, whatever the weather.
     pub(super) fn send_after(&mut self, now: Instant, delay: Duration, datagram: Datagram) {
         self.under_way.insert((now + delay, self.sent), datagram);
         self.sent += 1;
     }
 
-    /// When the next datagram arrives.
+    /// Returns when the next datagram arrives.
     pub(super) fn next_arrival(&self) -> Option<Instant> {
         self.under_way.first_key_value().map(|(&(at, _), _)| at)
     }
 
-    /// The next datagram that has arrived by `now`.
+    /// Returns the next datagram that has arrived by `now`.
     pub(super) fn arrived(&mut self, now: Instant) -> Option<Datagram> {
         self.under_way.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
     }
 
-    /// When a datagram is through the line, if there is place in the queue before it.
+    /// Returns when a datagram is through the line, if the queue before it has room.
     fn pass_line(&mut self, now: Instant, way: Way, client: usize, len: usize) -> Option<Instant> {
         let Some(rate) = self.weather.rate else { return Some(now) };
         let place = (rate / 8 * u64::try_from(QUEUE_TIME.as_millis()).unwrap_or(u64::MAX) / 1000).max(QUEUE_MIN);
@@ -196,7 +196,7 @@ impl Network {
         if self.chance(self.weather.reorder) {
             at = at + self.some_of(self.weather.delay + self.weather.jitter);
         } else {
-            // What is not out of order keeps behind what was sent before it.
+            // A datagram that is not out of order stays behind those sent before it.
             let line = self.lines.entry((way, client + 1)).or_default();
             line.last = line.last.max(at);
             at = line.last;

@@ -1,8 +1,8 @@
-//! Who says whether everything was as promised.
+//! The judge of whether everything was as promised.
 //!
-//! Owns: what was seen, and the promises (PROTOCOL 2.8 to 2.13).
-//! Must not know: anything of the core. It sees bytes on the wire, what the backend of the log committed and what the ends
-//! told their users, and reads all of it by itself; it uses nothing of `wire`, `session`, `server` and `client`.
+//! Owns: the record of a run, and the promises (PROTOCOL 2.8 to 2.13).
+//! Must not know: anything of the core. It sees the bytes on the wire, the entries that the log's backend committed and the
+//! ends' reports to their users, and decodes all of them by itself; it uses nothing of `wire`, `session`, `server`, `client`.
 //! Driven by: `world`, which shows it everything as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,32 +12,32 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How many violations are kept; one is enough to fail.
+/// The number of violations that are recorded; one is enough to fail.
 const VIOLATIONS_MAX: usize = 20;
 
-/// Bytes to an unproven address for each byte from it.
+/// The most bytes to an unproven address for each byte from it.
 const AMPLIFICATION: u64 = 3;
 
-/// Datagrams in a quiet minute for each client: of each keepalive the ping, its answer and the ack of that.
+/// The most datagrams in a quiet minute for each client: for each keepalive the ping, its answer and the ack of that.
 const QUIET_DATAGRAMS: u64 = 4 * 5;
 
-/// The longest of them.
+/// The longest of these datagrams.
 const QUIET_LEN: usize = 120;
 
 /// A log's identity.
 pub(super) type Log = [u8; 16];
 
-/// A running client's identity, and its post's counter.
+/// A running client's identity, and the counter of its post.
 pub(super) type Post = ([u8; 8], u64);
 
-/// What an end is told became of a post.
+/// The outcome of a post, as its client reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     /// It is the entry with this number.
     Accepted(u64),
-    /// It is none.
+    /// It is no entry.
     Refused,
-    /// Nobody knows.
+    /// Its outcome is unknown.
     Unconfirmed,
 }
 
@@ -50,7 +50,7 @@ struct Committed {
 #[derive(Clone, Debug, Default)]
 struct Reader {
     log: Option<Log>,
-    /// The number that must come next; `None`: any.
+    /// The number that must come next; `None` allows any.
     next: Option<u64>,
 }
 
@@ -58,13 +58,13 @@ struct Reader {
 struct Address {
     from: u64,
     to: u64,
-    /// When something of the server's first arrived there.
+    /// When the first of the server's datagrams arrived there.
     reached: Option<Instant>,
     proven: bool,
-    /// It spoke the text dialect, which has no such bound; and the session protocol.
+    /// Whether it spoke the text dialect, which has no anti-amplification limit; and the session protocol.
     text: bool,
     session: bool,
-    /// Something arrived from there that had not arrived before, from wherever.
+    /// Whether anything arrived from there that had not arrived before, from any address.
     original: bool,
 }
 
@@ -75,53 +75,53 @@ pub(super) struct Oracle {
     logs: BTreeMap<Log, Vec<Committed>>,
     current: Log,
     readers: BTreeMap<usize, Reader>,
-    /// What was posted, and by which client, which may be gone by now.
+    /// Every post, with the client that made it, which may be gone by now, and its text.
     posted: BTreeMap<Post, (usize, String)>,
     told: BTreeMap<Post, Told>,
-    /// Posts of clients that are gone: nobody waits to be told of them.
+    /// Posts of clients that are gone: nobody waits for their outcome.
     abandoned: BTreeSet<Post>,
     addresses: BTreeMap<SocketAddr, Address>,
     tokens: BTreeSet<(SocketAddr, Box<[u8]>)>,
     hellos: BTreeSet<SocketAddr>,
-    /// What has arrived at the server, hashed.
+    /// The hashes of all datagrams that arrived at the server.
     arrived: BTreeSet<u64>,
     gaps_allowed: bool,
     rejects: bool,
-    /// Keys that nobody here vouches for come, go and rename themselves as they like.
+    /// Keys that are not the clients': they come, go and rename themselves as they like.
     strangers: BTreeSet<[u8; 8]>,
     violations: Vec<String>,
     quiet: Option<u64>,
 }
 
 impl Oracle {
-    /// An oracle for a server at `server`, whose history may be so short that there are gaps, and whose log may reject.
+    /// Creates an oracle for a server at `server`, whose history may be too short to avoid gaps, and whose log may reject.
     pub(super) fn new(server: SocketAddr, gaps_allowed: bool, rejects: bool) -> Self {
         Self { server: Some(server), gaps_allowed, rejects, ..Self::default() }
     }
 
-    /// These keys are of others than the clients.
+    /// Sets the keys that are not the clients'.
     pub(super) fn set_strangers(&mut self, strangers: BTreeSet<[u8; 8]>) {
         self.strangers = strangers;
     }
 
-    /// Whether the key is of another one than the clients.
+    /// Returns whether the key is none of the clients'.
     pub(super) fn is_stranger(&self, who: [u8; 8]) -> bool {
         self.strangers.contains(&who)
     }
 
-    /// What was not as promised.
+    /// Returns the broken promises.
     pub(super) fn violations(&self) -> &[String] {
         &self.violations
     }
 
-    /// Something was not as promised.
+    /// Records a broken promise.
     pub(super) fn violation(&mut self, what: String) {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(what);
         }
     }
 
-    /// The server has begun with this log, of which it kept `len` entries.
+    /// Records that the server has begun with this log, of which `len` entries are kept.
     pub(super) fn log_is(&mut self, log: Log, len: usize) {
         self.current = log;
         let kept = self.logs.entry(log).or_default().len();
@@ -130,7 +130,7 @@ impl Oracle {
         }
     }
 
-    /// The backend committed an entry.
+    /// Checks an entry that the backend committed, and records it.
     pub(super) fn committed(&mut self, entry: &[u8], post: Option<Post>) {
         if let Some(post) = post {
             if !self.posted.contains_key(&post) {
@@ -154,12 +154,12 @@ impl Oracle {
         self.logs.entry(self.current).or_default().push(entry);
     }
 
-    /// A client made a post.
+    /// Records a client's post.
     pub(super) fn posted(&mut self, client: usize, post: Post, text: &str) {
         self.posted.insert(post, (client, text.to_owned()));
     }
 
-    /// A client was told what became of its post.
+    /// Checks the outcome that a client was told for its post.
     pub(super) fn told(&mut self, client: usize, post: Post, told: Told) {
         let Some((_, text)) = self.posted.get(&post).cloned() else {
             return self.violation(format!("client {client} is told of a post that it did not make: {post:?}"));
@@ -183,20 +183,20 @@ impl Oracle {
         }
     }
 
-    /// A client has a session and reads this log from here on.
+    /// Records that a client has a session, and reads this log from here on.
     pub(super) fn reads(&mut self, client: usize, log: Log, from: u64) {
         let reader = self.readers.entry(client).or_default();
         let goes_on = reader.log == Some(log);
         let expected = std::mem::replace(reader, Reader { log: Some(log), next: Some(from) }).next;
         let Some(expected) = expected.filter(|_| goes_on) else { return };
-        // What an older session brought while the new one began comes again, and is not shown again.
+        // Entries that an older session brought while the new one began come again, and are not shown again.
         reader.next = Some(expected);
         if expected < from {
             self.violation(format!("client {client} goes on with {from} where {expected} comes next"));
         }
     }
 
-    /// A client was started anew and remembers this place, or none.
+    /// Records that a client restarted and remembers this place, or none.
     pub(super) fn restarted(&mut self, client: usize, place: Option<(Log, u64)>) {
         let reader = Reader { log: place.map(|(log, _)| log), next: place.map(|(_, next)| next) };
         self.readers.insert(client, reader);
@@ -204,7 +204,7 @@ impl Oracle {
         self.abandoned.extend(untold.map(|(&post, _)| post));
     }
 
-    /// A client showed an entry.
+    /// Checks an entry that a client showed.
     pub(super) fn shown(&mut self, client: usize, seq: u64, encoded: &[u8]) {
         let Some(reader) = self.readers.get_mut(&client) else { return };
         let (log, expected) = (reader.log, reader.next.replace(seq + 1));
@@ -219,14 +219,14 @@ impl Oracle {
         }
     }
 
-    /// A client was told that entries will not come.
+    /// Checks the report to a client that entries will not come.
     pub(super) fn gap(&mut self, client: usize, first: u64, count: u64, why: u32) {
         let Some(reader) = self.readers.get_mut(&client) else { return };
         let (expected, log) = (reader.next.replace(first + count), reader.log);
         if expected.is_some_and(|expected| expected != first) {
             self.violation(format!("client {client} is told of a gap at {first} where {expected:?} comes next"));
         }
-        // PROTOCOL 2.7: joined and left are variants 2 and 3; 2.10: counted they are gaps of 2, 3 and, mixed, 4.
+        // PROTOCOL 2.7: joined and left are variants 2 and 3; 2.10: as a counted gap they have reason 2, 3 or, mixed, 4.
         if matches!(why, 2..=4) {
             let entries = log.and_then(|log| self.logs.get(&log));
             let is_true = (first..first + count).all(|seq| {
@@ -249,7 +249,7 @@ impl Oracle {
         }
     }
 
-    /// A datagram went out.
+    /// Checks a datagram that was sent.
     pub(super) fn sent(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let other = if Some(from) == self.server { to } else { from };
         let is_member = self.addresses.get(&other).is_some_and(|address| address.proven);
@@ -285,11 +285,11 @@ impl Oracle {
         }
     }
 
-    /// A datagram arrived at the server.
+    /// Records a datagram that arrived at the server.
     pub(super) fn reached_server(&mut self, from: SocketAddr, bytes: &[u8], sent: Instant) {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        // Only packets: what belongs to a handshake may be copied, and is answered to whom it came from.
+        // Only packets: datagrams of a handshake may be copied, and are answered to the address that they came from.
         let original = self.arrived.insert(hasher.finish()) || bytes.first() != Some(&0xfb);
         let is_session = bytes.first().is_some_and(|&first| first >= 0xf8);
         let is_probe = bytes.last() == Some(&6);
@@ -304,12 +304,12 @@ impl Oracle {
         address.proven |= address.reached.is_some_and(|reached| reached <= sent);
     }
 
-    /// A datagram of the server's arrived at a client.
+    /// Records that a datagram of the server's arrived at a client.
     pub(super) fn reached_client(&mut self, at: SocketAddr, now: Instant) {
         self.addresses.entry(at).or_default().reached.get_or_insert(now);
     }
 
-    /// Whether everybody who reads has everything and every post is settled; else what is missing.
+    /// Returns what is missing; `None` if every reader has everything and every post is settled.
     pub(super) fn missing(&self, readers: &[usize]) -> Option<String> {
         let end = self.logs.get(&self.current).map_or(0, Vec::len) as u64;
         for client in readers {
@@ -323,12 +323,12 @@ impl Oracle {
         open.map(|post| format!("post {post:?} is not settled"))
     }
 
-    /// From now on only keepalives are to flow.
+    /// From now on only keepalives should flow.
     pub(super) fn begin_quiet(&mut self) {
         self.quiet = Some(0);
     }
 
-    /// The quiet `time` is over; there were `clients`. Then the last checks.
+    /// Ends the quiet, which lasted for `time` with `clients` clients, and makes the last checks.
     pub(super) fn finish(&mut self, time: Duration, clients: usize) {
         let allowed = QUIET_DATAGRAMS * clients as u64 * (time.as_secs() / 60).max(1);
         if let Some(quiet) = self.quiet.take().filter(|&quiet| quiet > allowed) {
@@ -343,7 +343,7 @@ impl Oracle {
         self.check_presence();
     }
 
-    /// Of each key `joined` and `left` take turns.
+    /// Checks that `joined` and `left` of each key take turns.
     fn check_presence(&mut self) {
         if self.rejects {
             return;
@@ -370,14 +370,14 @@ impl Oracle {
     }
 }
 
-/// The text of an entry that somebody said: variant 1, eight bytes, a nick and a text, each with its length as a varint.
+/// Returns the text of a *said* entry: variant 1, eight bytes, a nick and a text, each with its length as a varint.
 pub(super) fn said(entry: &[u8]) -> Option<&str> {
     let rest = entry.strip_prefix(&[1])?.get(8..)?;
     let (_, rest) = string(rest)?;
     string(rest).map(|(text, _)| text)
 }
 
-/// The line of a text peer: variant 0 and a text.
+/// Returns the line of a text peer: variant 0 and a text.
 pub(super) fn line(entry: &[u8]) -> Option<&str> {
     string(entry.strip_prefix(&[0])?).map(|(text, _)| text)
 }

@@ -1,6 +1,6 @@
-//! Somebody else's transfer over the same line: loss-based, as most of the world's are.
+//! A competing transfer over the same line: loss-based, as most of the world's are.
 //!
-//! Owns: a NewReno sender that always has something to send (RFC 5681, RFC 6582), and what of it has arrived.
+//! Owns: a NewReno sender that always has something to send (RFC 5681, RFC 6582), and the count of its datagrams that arrived.
 //! Must not know: chat.
 //! Driven by: `world`, with each of its datagrams that arrives at either end.
 
@@ -10,49 +10,49 @@ use std::time::Duration;
 
 use crate::time::Instant;
 
-/// How long its datagrams are, in bytes.
+/// The length of its datagrams, in bytes.
 const LEN: usize = 1200;
 
-/// Where it sends from, and to.
+/// The addresses that it sends from, and to.
 const SOURCE: ([u8; 4], u16) = ([10, 9, 0, 1], 80);
 const SINK: ([u8; 4], u16) = ([10, 9, 0, 2], 80);
 
 /// RFC 6928: the initial window, in datagrams.
 const INITIAL: f64 = 10.0;
 
-/// Later datagrams that arrive before one is lost (RFC 5681 3.2).
+/// A datagram counts as lost once one that was sent this many later has arrived (RFC 5681 3.2).
 const LATER: u64 = 3;
 
-/// RFC 6298 2.4: the least time after which nothing that came back means that all is lost.
+/// RFC 6298 2.4: the shortest time without an answer after which everything in flight counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The transfer.
 #[derive(Debug)]
 pub(super) struct Rival {
-    /// In datagrams, as all here.
+    /// In datagrams, like everything here.
     window: f64,
     threshold: f64,
     next: u64,
     under_way: BTreeSet<u64>,
-    /// What was sent before this is of a loss that is answered already.
+    /// The window has reacted already to the loss of datagrams with lower numbers.
     recovery: u64,
     heard: Instant,
     arrived: u64,
 }
 
 impl Rival {
-    /// A transfer that begins.
+    /// Creates a transfer that begins now.
     pub(super) const fn new(now: Instant) -> Self {
         let (window, threshold) = (INITIAL, f64::INFINITY);
         Self { window, threshold, next: 0, under_way: BTreeSet::new(), recovery: 0, heard: now, arrived: 0 }
     }
 
-    /// How many bytes have arrived.
+    /// Returns how many bytes have arrived.
     pub(super) const fn arrived(&self) -> u64 {
         self.arrived * LEN as u64
     }
 
-    /// The next datagram, if the window lets one out.
+    /// Returns the next datagram, if the window allows one.
     #[allow(clippy::cast_precision_loss)] // a few hundred
     pub(super) fn poll(&mut self) -> Option<(SocketAddr, SocketAddr, Box<[u8]>)> {
         if self.under_way.len() as f64 + 1.0 > self.window {
@@ -65,12 +65,12 @@ impl Rival {
         Some((SOURCE.into(), SINK.into(), bytes.into()))
     }
 
-    /// When [`Rival::handle_timeout`] is to be called.
+    /// Returns when [`Rival::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self) -> Instant {
         self.heard + TIMEOUT
     }
 
-    /// Nothing came back for long (RFC 5681 3.1).
+    /// Treats everything in flight as lost if no answer has come for long (RFC 5681 3.1).
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.poll_timeout() <= now {
             self.threshold = (self.window / 2.0).max(2.0);
@@ -81,8 +81,8 @@ impl Rival {
         }
     }
 
-    /// A datagram has arrived at `to`. None if it is not of this transfer; else what the sink answers, if that is where it
-    /// was.
+    /// Handles a datagram that has arrived at `to`. Returns `None` if it is not of this transfer; otherwise the sink's answer,
+    /// if it has arrived there.
     pub(super) fn hear(
         &mut self,
         now: Instant,

@@ -1,7 +1,7 @@
-//! A backend of the log that is as bad as the contract allows: it answers late and in no order, rejects, goes away and comes back,
-//! has entries in between that came another way, and may be another log all of a sudden.
+//! A backend of the log that is as bad as the contract allows: it answers late and out of order, rejects, goes away and comes
+//! back, has entries in between that came another way, and may suddenly be another log.
 //!
-//! Owns: the log of the simulated server, which survives its restarts if it is to.
+//! Owns: the log of the simulated server, which survives restarts if the scenario wants that.
 //! Must not know: who asked.
 //! Driven by: `world`, through [`crate::server::exchange`] and [`crate::server::ask`].
 
@@ -17,15 +17,15 @@ use crate::wire::frame::GapReason;
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 
-/// Who writes to the log another way.
+/// The author of entries that come another way than through the server.
 const ELSEWHERE: Who = Who([0xee; 8]);
 
-/// An entry as the backend keeps it.
+/// An entry as the backend stores it.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     /// The entry, encoded.
     pub(super) entry: Box<[u8]>,
-    /// The post that it was, and whose.
+    /// Its post and author, if it was a post.
     pub(super) post: Option<(Who, PostId)>,
     /// When it was committed.
     pub(super) at: Timestamp,
@@ -40,25 +40,25 @@ struct Pending {
     rejected: bool,
 }
 
-/// How bad the backend is.
+/// How the backend misbehaves.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Manner {
-    /// It takes up to so long to answer.
+    /// The longest time that it takes to answer.
     pub(super) late: Duration,
-    /// Which part of the drafts it rejects.
+    /// The part of the drafts that it rejects.
     pub(super) reject: f64,
-    /// Before which part of the entries one comes that is of somebody elsewhere.
+    /// The part of the entries that is preceded by one from elsewhere.
     pub(super) foreign: f64,
 }
 
 /// The backend; see the module.
 #[derive(Debug)]
 pub(super) struct Backend {
-    /// Which log it is.
+    /// The log's id.
     pub(super) id: LogId,
-    /// All that is committed.
+    /// All committed entries.
     pub(super) log: Vec<Kept>,
-    /// What is older is gone.
+    /// The oldest entry that is not forgotten.
     oldest: Seq,
     now: Instant,
     manner: Manner,
@@ -66,17 +66,17 @@ pub(super) struct Backend {
     pending: BTreeMap<(Instant, u64), Pending>,
     requests: BTreeMap<(Instant, u64), Request>,
     asked: u64,
-    /// When the last draft of each source will be answered: those of one keep their order.
+    /// When the last draft of each source will be answered: drafts of one source keep their order.
     busy: BTreeMap<u64, Instant>,
     is_away: bool,
-    /// What somebody elsewhere has posted, and whether that is present.
+    /// The number of posts from elsewhere, and whether their author is present.
     foreign_posts: u64,
     foreign_is_present: bool,
     answers: Answers,
 }
 
 impl Backend {
-    /// An empty log.
+    /// Creates an empty log.
     pub(super) fn new(manner: Manner, mut entropy: Entropy) -> Self {
         let id = LogId(entropy.bytes());
         Self {
@@ -97,13 +97,13 @@ impl Backend {
         }
     }
 
-    /// The key of who writes to the log another way.
+    /// Returns the key that writes to the log another way.
     pub(super) const fn elsewhere() -> Who {
         ELSEWHERE
     }
 
-    /// The server ends: what is committed stays, of what was asked for a part may still have been committed without
-    /// anybody hearing of it, the rest is gone. Without `keep` the log is, too.
+    /// Handles the end of the server: committed entries stay; some of the drafts in flight may still have been committed
+    /// without anybody hearing of it, and the rest is gone. Without `keep` the log is gone, too.
     pub(super) fn restart(&mut self, keep: bool) {
         let under_way = std::mem::take(&mut self.pending);
         let last = self.entropy.next_u32() as usize % (under_way.len() + 1);
@@ -131,7 +131,7 @@ impl Backend {
         self.foreign_is_present = false;
     }
 
-    /// It is another log from now on, without the server's being asked.
+    /// Becomes another log, without being asked by the server.
     pub(super) fn replace(&mut self) {
         self.forget_questions();
         self.clear();
@@ -139,13 +139,13 @@ impl Backend {
         self.answers.push_new_log(opening);
     }
 
-    /// Takes nothing from now on, or something again.
+    /// Accepts nothing from now on, or accepts again.
     pub(super) fn set_away(&mut self, is_away: bool) {
         self.is_away = is_away;
         self.answers.push_state(if is_away { State::Away } else { State::Ready });
     }
 
-    /// Appends what somebody elsewhere has to say.
+    /// Appends an entry from elsewhere.
     fn append_foreign(&mut self) {
         let (who, nick) = (ELSEWHERE, "elsewhere");
         let post = PostId { instance: Instance([0xee; 8]), counter: self.foreign_posts };
@@ -175,7 +175,7 @@ impl Backend {
         }
     }
 
-    /// The keys that are present by the log.
+    /// Returns the keys and nicks that are present according to the log.
     pub(super) fn present(&self) -> BTreeSet<(Who, Nick)> {
         let mut present = BTreeSet::new();
         for entry in self.log.iter().filter_map(|kept| Entry::decode(&kept.entry)) {
@@ -195,7 +195,7 @@ impl Backend {
         present
     }
 
-    /// Forgets all but the newest.
+    /// Forgets all but the newest `keep` entries.
     pub(super) fn prune(&mut self, keep: Option<u64>) {
         let Some(keep) = keep else { return };
         let oldest = Seq((self.log.len() as u64).saturating_sub(keep));
@@ -205,13 +205,13 @@ impl Backend {
         }
     }
 
-    /// From now on nothing is rejected, and nobody elsewhere writes.
+    /// From now on rejects nothing, and adds nothing from elsewhere.
     pub(super) const fn calm(&mut self) {
         self.manner.reject = 0.0;
         self.manner.foreign = 0.0;
     }
 
-    /// When something will be answered next.
+    /// Returns when the next answer is due.
     pub(super) fn next_answer(&self) -> Option<Instant> {
         if self.is_away {
             return None;
@@ -221,7 +221,7 @@ impl Backend {
         [draft, request].into_iter().flatten().min()
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub(super) fn pass_time(&mut self, now: Instant) {
         self.now = now;
     }
@@ -232,13 +232,13 @@ impl Backend {
 }
 
 impl Backend {
-    /// A time within what it may be late.
+    /// Returns a random time within the longest delay.
     fn some_time(&mut self) -> Instant {
         let late = self.manner.late;
         if late.is_zero() { self.now } else { self.now + late.mul_f64(self.chance()) }
     }
 
-    /// Answers all that is due.
+    /// Gives every answer that is due.
     fn answer(&mut self) {
         while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let pending = entry.remove();
@@ -283,7 +283,7 @@ impl Backend {
         Known { start, posts, is_all: self.oldest == Seq(0) }
     }
 
-    /// Where the last `count` messages begin.
+    /// Returns where the last `count` messages begin.
     fn start_of_last(&self, count: u64) -> Option<Seq> {
         let is_message = |kept: &Kept| Entry::decode(&kept.entry).is_some_and(|entry| entry.is_message());
         let messages: Vec<_> = self.kept().filter(|(_, kept)| is_message(kept)).collect();
@@ -291,13 +291,13 @@ impl Backend {
         messages.get(skipped).map(|&(seq, _)| seq)
     }
 
-    /// What is not forgotten.
+    /// Returns the entries that are not forgotten.
     fn kept(&self) -> impl Iterator<Item = (Seq, &Kept)> {
         (0..).map(Seq).zip(&self.log).filter(|&(seq, _)| seq >= self.oldest)
     }
 }
 
-/// An entry without its time, which it gets when it is appended.
+/// Encodes an entry without its time, which it gets when it is appended.
 fn encoded(entry: &Entry<'_>) -> Vec<u8> {
     let mut encoded = [0; ENTRY_MAX];
     let len = postcard::to_slice(entry, &mut encoded).map(|bytes| bytes.len());

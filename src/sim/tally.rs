@@ -1,6 +1,6 @@
 //! The numbers of a run.
 //!
-//! Owns: what was said, who showed what and when, the bytes on the wire.
+//! Owns: which messages were posted, who showed which of them when, the bytes on the wire.
 //! Must not know: dialects.
 //! Driven by: `world`.
 
@@ -13,19 +13,19 @@ use serde::Serialize;
 use super::network::HEADERS;
 use crate::time::Instant;
 
-/// The longest latency that is told apart, in microseconds: an hour.
+/// The longest latency that is recorded exactly, in microseconds: an hour.
 const LATENCY_MAX_US: u64 = 3_600_000_000;
 
 /// The numbers; see the module.
 #[derive(Debug)]
 pub struct Tally {
-    /// When each message was said, by whom, and who was to get it.
+    /// When each message was posted, by which client, and who has to get it.
     said: BTreeMap<u64, (Instant, usize, BTreeSet<usize>)>,
     shown: BTreeMap<(usize, u64), u64>,
     /// The highest message of each author that each reader has shown.
     last: BTreeMap<(usize, usize), u64>,
     latencies: Histogram<u64>,
-    /// When each reader was first shown anything, and last.
+    /// When each reader was first shown an old entry, and last, and how many.
     reading: BTreeMap<usize, (Instant, Instant, u64)>,
     size: u64,
     datagrams: u64,
@@ -35,7 +35,7 @@ pub struct Tally {
     /// When a copy was last shown for the first time.
     last_shown: Instant,
     converged: Option<Duration>,
-    /// Bytes of somebody else's that went over the line meanwhile.
+    /// Bytes of the competing transfer that went over the line meanwhile.
     beside: u64,
     closed: bool,
 }
@@ -43,11 +43,11 @@ pub struct Tally {
 /// The numbers, as they are printed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Numbers {
-    /// Messages said.
+    /// Messages posted.
     pub sent: u64,
-    /// Copies that were to be shown: of each message one at each client.
+    /// Copies that should be shown: one of each message at each of its readers.
     pub expected: u64,
-    /// Copies shown, each once.
+    /// Copies shown, each counted once.
     pub delivered: u64,
     /// Copies never shown.
     pub lost: u64,
@@ -61,18 +61,18 @@ pub struct Numbers {
     pub wire_bytes: u64,
     /// Bytes on the wire for each byte of text shown.
     pub wire_bytes_per_useful_byte: f64,
-    /// From saying to showing, the median, in milliseconds.
+    /// The median time from posting to showing, in milliseconds.
     pub latency_p50_ms: f64,
     /// The 99th percentile.
     pub latency_p99_ms: f64,
     /// The longest.
     pub latency_max_ms: f64,
-    /// From the last message or fault until every copy was shown that was to be, in milliseconds; none if that never was.
+    /// The time from the last message or fault until every copy had been shown, in milliseconds; none if that never happened.
     pub converged_ms: Option<f64>,
 }
 
 impl Tally {
-    /// Nothing yet, of messages of `size` bytes.
+    /// Creates an empty tally for messages of `size` bytes.
     pub(super) fn new(size: usize) -> Self {
         Self {
             said: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl Tally {
         }
     }
 
-    /// What comes now does not count any more.
+    /// Counts no more datagrams from now on.
     pub(super) const fn close(&mut self) {
         self.closed = true;
     }
@@ -131,7 +131,7 @@ impl Tally {
         self.bytes += bytes as u64 + HEADERS;
     }
 
-    /// When the last copy was shown, if all were that were to be.
+    /// Returns when the last copy was shown, if every copy was.
     pub(super) fn completed(&self) -> Option<Instant> {
         let is_shown = |(&message, (.., readers)): (&u64, &(Instant, usize, BTreeSet<usize>))| {
             readers.iter().all(|&reader| self.shown.contains_key(&(reader, message)))
@@ -139,12 +139,12 @@ impl Tally {
         self.said.iter().all(is_shown).then_some(self.last_shown)
     }
 
-    /// So many bytes of somebody else's have gone over the line.
+    /// Sets the number of bytes of the competing transfer that have gone over the line.
     pub(super) const fn beside(&mut self, bytes: u64) {
         self.beside = bytes;
     }
 
-    /// Bytes of somebody else's transfer (`Scenario::rival`) that arrived until everybody had everything.
+    /// Returns the bytes of the competing transfer (`Scenario::rival`) that arrived until everybody had everything.
     pub const fn rival_bytes(&self) -> u64 {
         self.beside
     }
@@ -153,12 +153,12 @@ impl Tally {
         self.converged = Some(after);
     }
 
-    /// Of each reader how many old entries it was shown, and from the first to the last how long that took.
+    /// Returns, for each reader, how many old entries it was shown, and how long that took from the first to the last.
     pub fn replays(&self) -> impl Iterator<Item = (u64, Duration)> + '_ {
         self.reading.values().map(|&(first, last, count)| (count, last.saturating_since(first)))
     }
 
-    /// The numbers.
+    /// Returns the numbers.
     pub fn numbers(&self) -> Numbers {
         let expected = self.said.values().map(|(.., readers)| readers.len() as u64).sum::<u64>();
         let wanted = |(reader, message): &(usize, u64)| self.said[message].2.contains(reader);

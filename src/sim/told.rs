@@ -1,7 +1,7 @@
-//! What clients tell their users in a run.
+//! What clients report to their users in a run.
 //!
-//! Owns: the way of that to the oracle, the numbers and the story.
-//! Must not know: whether it is right.
+//! Owns: the path of these events to the oracle, the numbers and the story.
+//! Must not know: whether they are right.
 //! Driven by: `world`.
 
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::world::World;
 use crate::client::Event;
 use crate::wire::frame::Outcome;
 
-/// How long an honest client may need to come in, if there is an adversary. Chosen: where a tenth is lost each way, one of a
-/// thousand needs half as long.
+/// The longest time that an honest client may take to join if there is an adversary. Chosen: with a tenth of the datagrams lost
+/// each way, one client in a thousand needs half as long.
 const JOINS_WITHIN: Duration = Duration::from_secs(15);
 
 impl World<'_> {
-    /// What the client tells its user.
+    /// Takes the events that the client has for its user.
     pub(super) fn hear(&mut self, index: usize) {
         loop {
             let client = &mut self.clients[index];

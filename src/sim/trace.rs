@@ -1,6 +1,6 @@
 //! The story of a run, line by line.
 //!
-//! Owns: the lines, and how a datagram is told.
+//! Owns: the lines, and how a datagram is described.
 //! Must not know: what happens next.
 //! Driven by: `world`.
 
@@ -22,50 +22,50 @@ use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 pub struct Trace {
     lines: Option<String>,
     hasher: DefaultHasher,
-    /// What packets are read with, by what their receiver calls the session.
+    /// The keys to read packets with, by the receiver's id of the session.
     keys: BTreeMap<SessionId, Transport>,
     is_closed: bool,
 }
 
 impl Trace {
-    /// A story that is kept, or of which only the hash is.
+    /// Creates a story; if it is not kept, only its hash is.
     pub(super) fn new(is_kept: bool) -> Self {
         Self { lines: is_kept.then(String::new), hasher: DefaultHasher::new(), keys: BTreeMap::new(), is_closed: false }
     }
 
-    /// Whether what happens now is told.
+    /// Returns whether lines are added now.
     pub(super) const fn is_told(&self) -> bool {
         self.lines.is_some() && !self.is_closed
     }
 
-    /// What comes now is not told any more.
+    /// Adds no more lines from now on.
     pub(super) const fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// The lines.
+    /// Returns the lines.
     pub fn text(&self) -> &str {
         self.lines.as_deref().unwrap_or_default()
     }
 
-    /// A number that is the same for the same story.
+    /// Returns a number that is the same for the same story.
     pub(super) fn hash(&self) -> u64 {
         self.hasher.finish()
     }
 
-    /// Something happened.
+    /// Adds a line about an event.
     pub(super) fn tell(&mut self, now: Instant, who: &str, what: impl FnOnce() -> String) {
         if let Some(lines) = self.lines.as_mut().filter(|_| !self.is_closed) {
             let _ = writeln!(lines, "{} {who:<9} {}", time(now), what());
         }
     }
 
-    /// The keys of the end that calls the session so: what is sent to it can be told.
+    /// Takes the keys of the end that has this id for the session, so that packets to it can be described.
     pub(super) fn take_keys(&mut self, session: SessionId, keys: Transport) {
         self.keys.insert(session, keys);
     }
 
-    /// A datagram was sent.
+    /// Adds a datagram that was sent, and its fate.
     pub(super) fn sent(&mut self, now: Instant, from: &str, to: &str, bytes: &[u8], fate: Fate) {
         self.hasher.write_u128(now.saturating_since(Instant::ZERO).as_nanos());
         self.hasher.write(bytes);
@@ -83,7 +83,7 @@ impl Trace {
     }
 }
 
-/// Seconds since the beginning.
+/// Returns the seconds since the beginning.
 fn time(now: Instant) -> String {
     let since: Duration = now.saturating_since(Instant::ZERO);
     format!("{:>4}.{:06}", since.as_secs(), since.subsec_micros())
@@ -177,7 +177,7 @@ fn entry_in_words(encoded: &[u8]) -> String {
     format!(" {:?}", short(&line))
 }
 
-/// As much as fits a line.
+/// Returns as much of a text as fits a line.
 fn short(text: &str) -> String {
     let mut short: String = text.chars().take(24).collect();
     if short.len() < text.len() {

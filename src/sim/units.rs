@@ -1,7 +1,7 @@
 //! Numbers as people write them.
 //!
-//! Owns: [`Percent`], [`BitRate`], and the weathers that have a name ([`Preset`]).
-//! Must not know: what they are for.
+//! Owns: [`Percent`], [`BitRate`], and the presets of weather ([`Preset`]).
+//! Must not know: how they are used.
 //! Driven by: `cli`.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use super::Weather;
 pub struct Percent(f64);
 
 impl Percent {
-    /// As a number from 0 to 1.
+    /// Returns the part as a number from 0 to 1.
     pub const fn ratio(self) -> f64 {
         self.0
     }
@@ -37,12 +37,12 @@ impl fmt::Display for Percent {
     }
 }
 
-/// So many bits a second: `1Mbit`, `500kbit`.
+/// A number of bits a second: `1Mbit`, `500kbit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BitRate(u64);
 
 impl BitRate {
-    /// Bits a second.
+    /// Returns the bits a second.
     pub const fn bits(self) -> u64 {
         self.0
     }
@@ -62,7 +62,7 @@ impl FromStr for BitRate {
     }
 }
 
-/// A weather that has a name.
+/// A preset of weather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// A busy radio network at home.
@@ -76,7 +76,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// How the network is in it.
+    /// Returns the state of the network in it.
     pub fn weather(self) -> Weather {
         let ms = Duration::from_millis;
         let weather = |loss, delay, jitter, duplicate, reorder, rate| Weather {
@@ -97,7 +97,7 @@ impl Preset {
         }
     }
 
-    /// For how long it cuts every other client off.
+    /// Returns for how long it cuts off every other client.
     pub const fn partition(self) -> Option<Duration> {
         match self {
             Self::Storm => Some(Duration::from_secs(5)),
@@ -105,7 +105,7 @@ impl Preset {
         }
     }
 
-    /// Whether addresses change in it.
+    /// Returns whether addresses change in it.
     pub const fn rebinds(self) -> bool {
         matches!(self, Self::Mobile | Self::Storm)
     }

@@ -1,6 +1,6 @@
 //! One server, its clients and time.
 //!
-//! Owns: who is at which address, what is due when; carries datagrams, deadlines and commits to those they are for.
+//! Owns: the clients' addresses, the agenda, and the delivery of datagrams, deadlines and commits.
 //! Must not know: what is right; it shows everything to the oracle.
 //! Driven by: [`run`].
 
@@ -25,19 +25,19 @@ use crate::wire::frame::History;
 use crate::wire::packet::{Datagram::Packet, parse, unknown};
 use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
 
-/// How long it is waited for the last text, which nobody promises. Chosen: longer than any datagram is under way.
+/// How long to wait for the last lines of text, which may be lost. Chosen: longer than any datagram is in flight.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// How long it is looked on when everything has converged.
+/// How long to watch once everything has converged.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// How many datagrams an attacker has to copy from: the newest.
+/// The number of datagrams, the newest, that an attacker can copy.
 const CAPTURED_MAX: usize = 500;
 
-/// Which part of a client's packets draw an *unknown* of somebody on the way, if there is an adversary.
+/// The part of a client's packets that an on-path attacker answers with a forged *unknown*, if there is an adversary.
 const FORGED: f64 = 0.02;
 
-/// Before that whatever times out may time out: dead sessions, and then their grace.
+/// Time for everything that may time out before the quiet: dead sessions, and then their grace period.
 const TIMEOUTS: Duration = Duration::from_secs(75);
 
 pub(super) struct World<'a> {
@@ -54,18 +54,18 @@ pub(super) struct World<'a> {
     pub(super) oracle: Oracle,
     pub(super) tally: Tally,
     pub(super) trace: Trace,
-    /// How many of the backend's entries the oracle has been shown.
+    /// How many of the backend's entries were shown to the oracle.
     pub(super) told: usize,
     /// Datagrams that have arrived at the server, for attackers to copy.
     pub(super) captured: VecDeque<Datagram>,
     pub(super) last_fault: Instant,
     pub(super) hostile: Hostile,
     pub(super) rival: Option<Rival>,
-    /// The adversary has left.
+    /// Whether the adversary has left.
     pub(super) is_over: bool,
 }
 
-/// Runs a scenario to its end. With `story` the report has a trace to read.
+/// Runs a scenario to its end. With `story` the report has a readable trace.
 pub fn run(scenario: &Scenario, story: bool) -> Report {
     let mut world = World::new(scenario, story);
     world.plan();
@@ -82,11 +82,11 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
         world.trace.close();
         world.run_to(world.now + TIMEOUTS);
         if scenario.calms && !scenario.adversary {
-            // In other weathers keepalives are lost and repeated.
+            // In other weather keepalives are lost and repeated.
             world.oracle.begin_quiet();
         }
         if scenario.attack {
-            // Copies draw nothing: they do not disturb the quiet.
+            // Copies draw no answer, so they do not disturb the quiet.
             (0..CAPTURED_MAX).for_each(|_| world.attack(0));
         }
         world.run_to(world.now + QUIET);
@@ -106,7 +106,7 @@ impl<'a> World<'a> {
         let mut entropy = Entropy::new(seed);
         let server_key = StaticKey::generate(&mut entropy);
         let network = Network::new(scenario.weather.clone(), entropy.child());
-        // Chances of its own: what happens without it stays the same.
+        // Randomness of its own, so that runs without an adversary stay the same.
         let mut hostile_seed = seed;
         hostile_seed[31] = 1;
         let hostile = Hostile::new(Entropy::new(hostile_seed), server(), SOCKETS, scenario.adversary);
@@ -187,7 +187,7 @@ impl<'a> World<'a> {
         Kind::Session(Box::new(member))
     }
 
-    /// Runs until the last action has happened and everybody has everything; `None` if that takes too long.
+    /// Runs until the last action has happened and every reader has everything; returns `None` if that takes too long.
     fn run_until_converged(&mut self) -> Option<Instant> {
         loop {
             self.run_all();
@@ -226,7 +226,7 @@ impl<'a> World<'a> {
         clients.chain(others.into_iter().flatten()).min().map(|next| next.max(self.now))
     }
 
-    /// Time passes up to `next`, and what is due then happens.
+    /// Lets time pass up to `next`, and does what is due then.
     fn step(&mut self, next: Instant) {
         self.now = next;
         self.backend.pass_time(next);
@@ -256,7 +256,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Everybody does what can be done now.
+    /// Lets everybody do all that can be done now.
     fn run_all(&mut self) {
         self.commit();
         self.send_from_rival();
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Commits drafts; true if there are new entries, which the oracle is shown.
+    /// Commits drafts; returns true if there are new entries, which it shows to the oracle.
     fn commit(&mut self) -> bool {
         let since_start = self.now.saturating_since(Instant::ZERO);
         self.server.set_wall(Timestamp(EPOCH.0 + u64::try_from(since_start.as_millis()).unwrap_or_default()));
@@ -288,7 +288,7 @@ impl<'a> World<'a> {
         self.show_committed()
     }
 
-    /// Shows the oracle what is committed; true if that is anything new.
+    /// Shows committed entries to the oracle; returns true if any are new.
     pub(super) fn show_committed(&mut self) -> bool {
         let before = self.told;
         while self.told < self.backend.log.len() {
@@ -319,7 +319,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends what there is for one socket. True if there was anything.
+    /// Sends everything for one socket. Returns true if there was anything.
     fn send_through(&mut self, socket: SocketId) -> bool {
         let mut any = false;
         loop {
@@ -362,7 +362,7 @@ impl<'a> World<'a> {
             }
             let (from, socket) = (client.address, client.socket);
             if self.scenario.attack && self.network.chance(0.02) {
-                // Somebody on the way is faster, and says that it is from elsewhere.
+                // An on-path attacker is faster, and spoofs another source address.
                 let forged = address(200 + index, 0);
                 let copy = Datagram { from: forged, to: server(), socket, bytes: bytes.clone().into(), sent: self.now };
                 self.oracle.sent(forged, server(), &bytes);
@@ -395,7 +395,7 @@ impl<'a> World<'a> {
         self.trace.sent(self.now, &from, &to, bytes, fate);
     }
 
-    /// Gives the story the keys of the session that a packet is of, which its receiver may not have any more when it comes.
+    /// Gives the story the keys of a packet's session, which the receiver may have dropped by the time the packet arrives.
     fn give_keys(&mut self, bytes: &[u8]) {
         let Some(Packet { receiver, .. }) = parse(bytes) else { return };
         let of_client = |client: &Client| match &client.kind {
@@ -407,7 +407,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Somebody on the way says that the server does not know the session of a packet.
+    /// Forges an *unknown* for a packet, as an on-path attacker can.
     fn forge_unknown(&mut self, socket: SocketId, to: SocketAddr, packet: &[u8]) {
         let Some(Packet { receiver, number, .. }) = parse(packet) else { return };
         let bytes = unknown(receiver, number).into();

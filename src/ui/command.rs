@@ -1,15 +1,15 @@
-//! What a user typed: something to say, or a command.
+//! A line that the user typed: a message, or a command.
 //!
-//! Owns: the commands' words.
+//! Owns: the names of the commands.
 //! Must not know: how they are carried out.
 //! Driven by: `cmd::join::visit`.
 
 use crate::wire::Nick;
 
-/// What leaves the original.
+/// The original's command for leaving.
 const QUIT: &str = "!q";
 
-/// What `/help` shows.
+/// The text of `/help`.
 pub const HELP: &str = "\
 /who         who is here
 /me TEXT     say it as something done: * jack waves
@@ -18,27 +18,27 @@ pub const HELP: &str = "\
 //TEXT       say /TEXT
 !q           leave";
 
-/// A line of the user's.
+/// A line that the user entered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// To be said.
+    /// Post this text.
     Say(&'a str),
-    /// To be done.
+    /// Post this action.
     Act(&'a str),
-    /// Who is here?
+    /// Show who is here.
     Who,
-    /// To be called so.
+    /// Take this nick.
     Nick(Nick),
-    /// Which commands are there?
+    /// Show the commands.
     Help,
-    /// To leave.
+    /// Leave.
     Quit,
 }
 
-/// Reads a line.
+/// Parses a line.
 ///
 /// # Errors
-/// A sentence for the user: it is no command, and nothing is to be sent.
+/// A message for the user: the line is not a command, and nothing is to be sent.
 pub fn parse(line: &str) -> Result<Command<'_>, String> {
     if line == QUIT {
         return Ok(Command::Quit);

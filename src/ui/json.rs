@@ -1,7 +1,7 @@
-//! JSON that a terminal may be shown.
+//! JSON that is safe to show on a terminal.
 //!
-//! Owns: the form in which every `--json` is written: what `sanitize` would write out is escaped here too, in JSON's way.
-//! Must not know: what is told.
+//! Owns: the form of every `--json`: characters that `sanitize` escapes are escaped here too, in JSON's way.
+//! Must not know: the contents.
 //! Driven by: `cmd`.
 
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::sanitize::is_harmful;
 
-/// Compact JSON without a character that could take over a terminal: JSON by itself leaves DEL, C1 and marks of direction as
-/// they are (RFC 8259 7).
+/// Compact JSON without characters that could take over a terminal: JSON by itself leaves DEL, C1 and directional marks as they
+/// are (RFC 8259 7).
 struct Harmless;
 
 impl Formatter for Harmless {
@@ -33,10 +33,10 @@ impl Formatter for Harmless {
     }
 }
 
-/// `value` as one line of JSON, without the line's end.
+/// Returns `value` as one line of JSON, without the line's end.
 ///
 /// # Errors
-/// Where it cannot be JSON; none of ours.
+/// If `value` cannot be JSON; none of ours.
 pub fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut line = Vec::with_capacity(128);
     value.serialize(&mut Serializer::with_formatter(&mut line, Harmless))?;

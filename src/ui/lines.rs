@@ -1,12 +1,12 @@
-//! Bytes that somebody enters, as lines.
+//! Bytes that a user enters, as lines.
 //!
-//! Owns: where a line ends, what of it is not UTF-8, how long one may be.
+//! Owns: where a line ends, whether it is UTF-8, how long it may be.
 //! Must not know: where the bytes come from, what a line means.
 //! Driven by: the drivers of a client in `cmd`.
 
 use std::collections::VecDeque;
 
-/// The longest line that is read in one piece, in bytes; more is taken for a new line. Chosen: far longer than what
+/// The longest line that is read in one piece, in bytes; a longer one becomes several. Chosen: far longer than anything that
 /// anybody types, short enough to hold.
 pub const LINE_MAX: usize = 64 * 1024;
 
@@ -28,7 +28,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// More came, whose last line may go on with what comes next; or `None`, the end of the last line.
+    /// Takes more input, whose last line may continue with the next; `None` ends the last line.
     pub fn feed(&mut self, entered: Option<&[u8]>) {
         match entered {
             Some(bytes) => self.cut(bytes),
@@ -48,7 +48,7 @@ impl Lines {
         }
         self.partial.extend_from_slice(bytes);
         while self.partial.len() > LINE_MAX {
-            // Not in the middle of a character, as long as it is one.
+            // Not in the middle of a character, if this is UTF-8.
             let end = (LINE_MAX - 3..=LINE_MAX).rev().find(|&end| self.partial[end] & 0xc0 != 0x80).unwrap_or(LINE_MAX);
             let rest = self.partial.split_off(end);
             let line = std::mem::replace(&mut self.partial, rest);
@@ -63,12 +63,12 @@ impl Lines {
         }
     }
 
-    /// The next whole line.
+    /// Returns the next complete line.
     pub fn pop(&mut self) -> Option<Line> {
         self.lines.pop_front()
     }
 
-    /// Whether there is no whole line.
+    /// Returns whether there is no complete line.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }

@@ -4,8 +4,8 @@
 //! Must not know: where the text goes.
 //! Driven by: whatever writes to a screen or to stdout. Never what stores or sends.
 
-/// Appends `text` to `into` with control characters (but for the tab), line and paragraph separators and bidirectional
-/// overrides written as escapes: `\n`, `\x1b`, `\u{202e}`.
+/// Appends `text` to `into`, writing control characters (except for the tab), line and paragraph separators and bidirectional
+/// marks and overrides as escapes: `\n`, `\x1b`, `\u{202e}`.
 pub fn push_escaped(into: &mut Vec<u8>, text: &str) {
     if !text.chars().any(is_harmful) {
         into.extend_from_slice(text.as_bytes());
@@ -20,20 +20,20 @@ pub fn push_escaped(into: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// [`push_escaped`] into a new string.
+/// Returns the text of [`push_escaped`] as a new string.
 pub fn escaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     push_escaped(&mut bytes, text);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a character could forge a line or take over a terminal.
+/// Returns whether a character could forge a line or take over a terminal.
 pub const fn is_harmful(character: char) -> bool {
     match character {
         '\t' => false,
         // C0, DEL, C1
         '\0'..='\x1f' | '\x7f'..='\u{9f}' => true,
-        // Marks and overrides of direction (Unicode TR 9), line and paragraph separators.
+        // Directional marks and overrides (Unicode TR 9), line and paragraph separators.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         _ => false,
     }

@@ -1,6 +1,6 @@
-//! Times of the calendar, as people and programs read and write them.
+//! Calendar times, as people and programs read and write them.
 //!
-//! Owns: their forms: local days and hours, RFC 3339, what `--since` takes.
+//! Owns: their forms: local days and hours, RFC 3339, the times that `--since` accepts.
 //! Must not know: what happened then, what time it is.
 //! Driven by: `cmd`.
 
@@ -14,19 +14,19 @@ fn moment(at: Timestamp) -> Moment {
     i64::try_from(at.0).ok().and_then(|millis| Moment::from_millisecond(millis).ok()).unwrap_or(Moment::MAX)
 }
 
-/// A time as RFC 3339 has it, in UTC, with milliseconds.
+/// Returns a time in the form of RFC 3339, in UTC, with milliseconds.
 pub fn in_utc(at: Timestamp) -> String {
     moment(at).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// Times as somebody in that zone reads them.
+/// Times as people in one zone read them.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
 }
 
 impl Calendar {
-    /// The zone of this system, or of `$TZ`.
+    /// Returns the calendar of this system's zone, or of `$TZ`.
     pub fn local() -> Self {
         Self { zone: TimeZone::system() }
     }
@@ -35,31 +35,31 @@ impl Calendar {
         moment(at).to_zoned(self.zone.clone())
     }
 
-    /// The day: days are equal if these are.
+    /// Returns the day, for comparing days.
     pub fn date(&self, at: Timestamp) -> Date {
         self.there(at).date()
     }
 
-    /// The day, for people: `Monday, 23 November 2026`.
+    /// Returns the day, for people: `Monday, 23 November 2026`.
     pub fn day(&self, at: Timestamp) -> String {
         self.there(at).strftime("%A, %-d %B %Y").to_string()
     }
 
-    /// The time of day: `14:03`.
+    /// Returns the time of day: `14:03`.
     pub fn hour(&self, at: Timestamp) -> String {
         self.there(at).strftime("%H:%M").to_string()
     }
 
-    /// Both: `2026-11-23 14:03`.
+    /// Returns both: `2026-11-23 14:03`.
     pub fn minute(&self, at: Timestamp) -> String {
         self.there(at).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// What somebody means by `text` at `now`: a time ago like `1h`, `today`, `yesterday`, the last time that it was `14:00`, a day,
-    /// a local day and time, or RFC 3339.
+    /// Parses `text`, written at `now`: a time ago like `1h`, `today`, `yesterday`, the last time that it was `14:00`, a day, a
+    /// local day and time, or RFC 3339.
     ///
     /// # Errors
-    /// What it has to look like.
+    /// A message that shows what a time looks like.
     pub fn parse(&self, text: &str, now: Timestamp) -> Result<Timestamp, String> {
         if let Ok(ago) = humantime::parse_duration(text) {
             return Ok(now.before(ago));
@@ -80,7 +80,7 @@ impl Calendar {
 }
 
 impl Calendar {
-    /// When it was last that time of day here.
+    /// Returns when it was last that time of day here.
     fn last(&self, time: Time, now: Timestamp) -> Result<Moment, jiff::Error> {
         let here = |day: Date| day.to_datetime(time).to_zoned(self.zone.clone()).map(|zoned| zoned.timestamp());
         let today = here(self.date(now))?;

@@ -1,6 +1,6 @@
 //! One attempt at a session: probe, hello, finish (PROTOCOL 2.3, 2.4).
 //!
-//! Owns: how far it is, what is repeated and when.
+//! Owns: the stage of the attempt, what is retransmitted and when.
 //! Must not know: what happens in the session.
 //! Driven by: `member`.
 
@@ -14,16 +14,16 @@ use crate::wire::frame::{Join, ServerHello};
 use crate::wire::packet::{self, Datagram, Token};
 use crate::wire::{LogId, Seq, SessionId, text};
 
-/// The pause after a message; each next one is twice as long (PROTOCOL 2.4).
+/// The pause before a message is first retransmitted; each further pause is twice as long (PROTOCOL 2.4).
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause (PROTOCOL 2.4).
 const PAUSE_MAX: Duration = Duration::from_secs(4);
 
-/// How often hello and finish are repeated before it all begins again (PROTOCOL 2.4).
+/// Retransmissions of hello or finish before the attempt returns to the probe (PROTOCOL 2.4).
 const REPEATS: u32 = 4;
 
-/// How many tokens an attempt takes. Chosen: who forges tokens makes the client send so many hellos, to its own server.
+/// Tokens accepted in one attempt. Chosen: it bounds the hellos that forged tokens can draw, all to the client's own server.
 const GREETINGS_MAX: u32 = 8;
 
 /// The longest payload of the finish: instance, nick, presence, place, history.
@@ -34,7 +34,7 @@ enum Stage {
     Seeking {
         probe: String,
     },
-    /// `server` is what the answer calls the session.
+    /// `server` is the server's id of the session, from its answer.
     Greeting {
         id: SessionId,
         initiator: Box<Initiator>,
@@ -51,38 +51,38 @@ enum Stage {
 #[derive(Debug)]
 pub(super) struct Attempt {
     stage: Stage,
-    /// The message of the stage is to be sent now.
+    /// Whether the message of the stage is to be sent now.
     waits: bool,
-    /// It was sent before, or something before it.
+    /// Whether a message of this attempt was sent, or is to be sent now.
     has_begun: bool,
     due: Instant,
     pause: Duration,
     repeats: u32,
-    /// The last token, and how many there were.
+    /// The last token accepted, and how many were accepted.
     token: Option<Token>,
     greetings: u32,
     /// When the message of the stage was last sent.
     sent: Instant,
 }
 
-/// What came of a datagram.
+/// Outcome of a handshake datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// Nothing to tell.
+    /// It was ignored.
     Nothing,
-    /// The server's key; the attempt goes on with [`Attempt::finish`] if it is the right one.
+    /// The server answered with this key; if it is the right one, the caller continues with [`Attempt::finish`].
     Answered(PublicKey),
     /// The server speaks this version and no other.
     OtherVersion(u8),
 }
 
 impl Attempt {
-    /// An attempt that begins with the probe, at once.
+    /// Creates an attempt that begins with the probe at once.
     pub(super) fn new(now: Instant, ends: &Ends) -> Self {
         Self { waits: true, has_begun: true, ..Self::later(now, now, ends) }
     }
 
-    /// An attempt that begins with the probe, at `due`.
+    /// Creates an attempt that begins with the probe at `due`.
     pub(super) fn later(now: Instant, due: Instant, ends: &Ends) -> Self {
         let nick = if ends.identity.unnamed { "" } else { ends.nick.as_str() };
         Self {
@@ -98,17 +98,17 @@ impl Attempt {
         }
     }
 
-    /// Whether what comes next may take public-key work.
+    /// Returns whether the next datagram may cost public-key work.
     pub(super) const fn is_shaking(&self) -> bool {
         matches!(self.stage, Stage::Seeking { .. } | Stage::Greeting { .. })
     }
 
-    /// Whether no token has come yet.
+    /// Returns whether no token has come yet.
     pub(super) const fn is_seeking(&self) -> bool {
         matches!(self.stage, Stage::Seeking { .. })
     }
 
-    /// What to send now.
+    /// Returns the message to send now.
     pub(super) fn message(&self) -> Option<&[u8]> {
         self.waits.then_some(match &self.stage {
             Stage::Seeking { probe } => probe.as_bytes(),
@@ -117,7 +117,7 @@ impl Attempt {
         })
     }
 
-    /// It was sent.
+    /// Records that the message was sent.
     pub(super) fn sent(&mut self, now: Instant, entropy: &mut Entropy) {
         self.waits = false;
         self.sent = now;
@@ -125,12 +125,12 @@ impl Attempt {
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
 
-    /// When [`Attempt::handle_timeout`] is to be called.
+    /// Returns when [`Attempt::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         (!self.waits).then_some(self.due)
     }
 
-    /// Repeats the message, or begins again.
+    /// Repeats the message, or returns to the probe.
     pub(super) fn handle_timeout(&mut self, now: Instant, ends: &Ends) {
         if self.waits || self.due > now {
             return;
@@ -139,13 +139,13 @@ impl Attempt {
         self.waits = true;
         self.has_begun = true;
         if self.repeats > REPEATS && !self.is_seeking() {
-            // The server may have been started anew, or the address may be another one by now: the token is not good.
+            // The server may have restarted, or the client's address may have changed: then the token is no longer valid.
             let pause = self.pause;
             *self = Self { pause, ..Self::new(now, ends) };
         }
     }
 
-    /// The server is there: what looks for it does so at once.
+    /// Sends the probe at once if the attempt is still seeking: the server is said to be there.
     pub(super) fn hurry(&mut self, now: Instant) {
         if self.is_seeking() {
             self.due = now;
@@ -153,7 +153,7 @@ impl Attempt {
         }
     }
 
-    /// A token came.
+    /// Takes a token, and prepares the hello.
     pub(super) fn greet(&mut self, ends: &Ends, entropy: &mut Entropy, token: &Token) {
         self.token = Some(*token);
         self.greetings += 1;
@@ -162,15 +162,15 @@ impl Attempt {
         self.enter(Stage::Greeting { id, initiator: Box::new(initiator), server: None });
     }
 
-    /// Whether a hello is to be sent with this token: it is the first, or not the one that the last hello had, which the
-    /// server did not take then.
+    /// Returns whether to send a hello with this token: it is the first, or differs from that of the last hello, which the
+    /// server rejected then.
     pub(super) fn may_greet(&self, token: &Token) -> bool {
-        // Nothing was asked yet: it answers what another attempt asked.
+        // Before its first message this attempt has asked nothing: the token answers another attempt.
         let is_before_answer = self.has_begun && self.is_shaking();
         is_before_answer && self.token.as_ref() != Some(token) && self.greetings < GREETINGS_MAX
     }
 
-    /// An answer or its like came.
+    /// Handles an answer, or another datagram of the handshake.
     pub(super) fn handle(&mut self, datagram: &Datagram<'_>) -> Heard {
         let Stage::Greeting { id, initiator, server } = &mut self.stage else { return Heard::Nothing };
         match *datagram {
@@ -195,7 +195,7 @@ impl Attempt {
         }
     }
 
-    /// The answer was the right server's.
+    /// Prepares the finish, once the caller has accepted the server's key.
     pub(super) fn finish(&mut self, now: Instant, ends: &Ends, place: Option<(LogId, Seq)>) {
         let join = Join {
             instance: ends.identity.instance,
@@ -216,7 +216,7 @@ impl Attempt {
         self.enter(Stage::Finishing { id, session: Box::new(session), finish: packet::finish(peer, &noise) });
     }
 
-    /// The session that is about to stand, if `id` is ours for it.
+    /// Returns the session that is about to stand, if `id` is our id of it.
     pub(super) fn session(&self, id: SessionId) -> Option<&Session<SocketAddr, Cargo>> {
         match &self.stage {
             Stage::Finishing { id: ours, session, .. } if *ours == id => Some(session),
@@ -224,7 +224,7 @@ impl Attempt {
         }
     }
 
-    /// It stands.
+    /// Returns the session and our id of it, once it stands.
     pub(super) fn into_session(self) -> Option<(SessionId, Session<SocketAddr, Cargo>)> {
         match self.stage {
             Stage::Finishing { id, session, .. } => Some((id, *session)),

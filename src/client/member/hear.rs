@@ -1,6 +1,6 @@
-//! What comes in from the server: tokens, the handshake's answer, packets and what is in them.
+//! Everything that arrives from the server: tokens, the handshake's answer, packets and their frames.
 //!
-//! Owns: the way of a datagram to what it changes.
+//! Owns: which state each datagram and each frame changes.
 //! Must not know: what is sent, and when.
 //! Driven by: `member`.
 
@@ -18,7 +18,7 @@ impl Member {
     pub(super) fn handle_text(&mut self, bytes: &[u8]) {
         let Some(attempt) = &mut self.attempt else { return };
         let Some(token) = packet::token(bytes).filter(|token| attempt.may_greet(token)) else { return };
-        // The first is asked for; another one says that a hello came, and that its token is not taken.
+        // The first token answers the probe; a later one shows that a hello arrived and that the server rejected its token.
         self.are_tokens_refused |= !attempt.is_seeking();
         attempt.greet(&self.ends, &mut self.entropy, token);
         self.forget_built();
@@ -32,7 +32,7 @@ impl Member {
                 self.end(Over::KeyChanged(key));
             }
             attempt::Heard::Answered(key) => {
-                // For as long as this client runs, at least, it is the one that it met first.
+                // Pin the key at least for as long as this client runs.
                 self.ends.identity.pinned = Some(key);
                 self.server = Some(key);
                 attempt.finish(now, &self.ends, self.view.place());
@@ -47,7 +47,7 @@ impl Member {
     pub(super) fn handle_unknown(&mut self, id: SessionId, number: u64) {
         let Some(link) = &self.link else { return };
         let next = link.session.next_number();
-        // Not authentic: believed only of one of the last packets, and the session stands until another one does.
+        // *Unknown* is not authenticated: believe it only of one of the last packets, and keep the session meanwhile.
         if link.session.peer() != id || number >= next || next - number > PACKETS_MAX as u64 {
             return;
         }
@@ -58,7 +58,7 @@ impl Member {
         }
     }
 
-    /// The session that stands, or the one that is about to, if it is called that.
+    /// Returns the session with this id, whether it stands or is about to.
     pub(super) fn session_named(&self, id: SessionId) -> Option<&Session<SocketAddr, Cargo>> {
         match self.link.as_ref().filter(|link| link.id == id) {
             Some(link) => Some(&link.session),
@@ -78,7 +78,7 @@ impl Member {
             return self.end(Over::Closed(CloseReason::Broken));
         }
         if is_new {
-            // A session begins with the welcome, or with bye; what overtook that has to come again.
+            // A session begins with *welcome* or *bye*; packets that overtook it have to be retransmitted.
             if !frames.iter().any(|frame| matches!(frame, Frame::Welcome { .. } | Frame::Bye(_))) {
                 return;
             }
@@ -124,7 +124,7 @@ impl Member {
             Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
             Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),
-            // Only clients say these; the session's own are done with.
+            // Only clients may send the first three; the session has handled the others.
             Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
@@ -141,8 +141,8 @@ impl Member {
             self.ends.nick = nick.clone();
             self.events.push_back(Event::Renamed(nick));
         }
-        // A session that began before its client heard of a rename is under the new nick already, as the welcome said; or the
-        // server did not know of it.
+        // A session that began before the client learned of the rename has the new nick already, as its *welcome* stated. If it
+        // has not, the server did not know of the rename, and the client needs another session.
         let is_decided = counter < link.first_post && !self.posts.has_renames_below(link.first_post);
         if is_decided && link.nick.as_ref().is_some_and(|nick| *nick != self.ends.nick) {
             self.seek();
@@ -152,7 +152,7 @@ impl Member {
     fn handle_people(&mut self, people: People<'_>) {
         let Some((after, _)) = self.ask.filter(|&(after, _)| after == people.after) else { return };
         let list: Vec<_> = people.iter().map(|(person, nick)| (person, Box::from(nick))).collect();
-        // It goes on behind the last, and never in a circle.
+        // Continue behind the last person, but only forwards, so that no answer leads in a circle.
         let last = list.last().map(|&(person, _)| Some(person)).filter(|&last| people.more && last > after);
         self.ask = last.map(|last| (last, self.now));
         self.events.push_back(Event::People { people: list, more: last.is_some() });
@@ -168,7 +168,7 @@ impl Member {
         if is_another {
             self.events.push_back(Event::AnotherLog);
         }
-        // What was sent in no log that is known by name went nowhere yet, or to this one.
+        // If no log was known, the posts sent so far went nowhere, or into this log.
         let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
         if is_safe {
             self.posts.resume();
@@ -184,10 +184,10 @@ impl Member {
     fn handle_bye(&mut self, why: CloseReason) {
         match why {
             _ if self.leaving.is_some() => self.end(Over::Closed(CloseReason::Left)),
-            // By ourselves: the new session is about to stand.
+            // Our own new session, which is about to stand, replaced it.
             CloseReason::Replaced if self.attempt.is_some() => self.link = None,
             CloseReason::TimedOut | CloseReason::ServerEnds => self.go_away(Some(why)),
-            // A reason that this program does not know is the end.
+            // Reasons that this program does not know are final too.
             CloseReason::Other(_)
             | CloseReason::Refused
             | CloseReason::Left

@@ -1,13 +1,13 @@
-//! The client of the session protocol: everything it says arrives once, everything that is said it shows once and in order.
+//! The client of the session protocol: each of its posts arrives once, and it shows each entry once and in order.
 //!
-//! Owns: the session with the server and attempts at one (`attempt`), what comes in (`hear`), what is said and not settled
+//! Owns: the session with the server and attempts at one (`attempt`), everything that arrives (`hear`), unsettled posts
 //! (`posts`), the view of the log (`view`).
 //! Must not know: sockets, clocks, terminals, how an entry is shown.
 //! Driven by: `client`, `sim` and the tests:
 //!
 //! 1. `handle_*`, [`Member::post`], [`Member::leave`] as things happen;
 //! 2. [`Member::poll_event`] until it has none;
-//! 3. [`Member::poll_transmit`] and [`Member::transmitted`] as long as the socket takes something;
+//! 3. [`Member::poll_transmit`] and [`Member::transmitted`] as long as the socket accepts datagrams;
 //! 4. [`Member::poll_timeout`] for the next deadline.
 //!
 //! ```text
@@ -37,29 +37,29 @@ use attempt::Attempt;
 use posts::{Carried, Posts};
 use view::View;
 
-/// How often *bye* is said before the client goes all the same (PROTOCOL 2.11).
+/// How often the client sends *bye* before it leaves without an answer (PROTOCOL 2.11).
 const BYES: u32 = 3;
 
-/// The server is quiet when it has not said for so long what it owes. Chosen: several probe timeouts of any usual path;
-/// soon enough for somebody who waits.
+/// The server counts as quiet when it has left an ack-eliciting packet unanswered for this long. Chosen: several probe timeouts
+/// of any usual path; soon enough for a user who waits.
 const QUIET_AFTER: Duration = Duration::from_secs(5);
 
-/// The pause before who is here is asked again.
+/// The pause before an unanswered *ask* is repeated.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The pause before the first attempt at a session after one that ended, each up to a quarter shorter or longer by chance;
-/// twice as long each time, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; whoever makes sessions end
-/// as fast as they begin makes little of it.
+/// The pause before the first attempt at a session after one that ended, randomly up to a quarter shorter or longer; each
+/// further pause is twice as long, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; an attacker who ends
+/// sessions as fast as they begin gains little.
 const COMEBACK: Duration = Duration::from_millis(100);
 const COMEBACK_MAX: Duration = Duration::from_secs(15);
 
-/// A knock in this time after another one is ignored (PROTOCOL 2.11): who forges them makes the client ping its own server.
+/// A knock within this time after another one is ignored (PROTOCOL 2.11): forged knocks make the client ping its own server.
 const KNOCK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A session that stood for so long came to something: the pauses begin anew with the next one (PROTOCOL 2.4).
+/// A session that stood this long was of use: the pauses start over after it (PROTOCOL 2.4).
 pub(super) const STOOD: Duration = Duration::from_secs(10);
 
-/// Who talks to whom.
+/// The server's address, and who the client is there.
 #[derive(Clone, Debug)]
 struct Ends {
     server: SocketAddr,
@@ -67,11 +67,11 @@ struct Ends {
     identity: Identity,
 }
 
-/// What a packet carried.
+/// The contents of a packet that have to be sent again if it is lost.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cargo {
     posts: Carried,
-    /// That more entries are taken.
+    /// Whether it tells the server that the client accepts more entries.
     takes: bool,
 }
 
@@ -79,15 +79,15 @@ struct Cargo {
 struct Link {
     id: SessionId,
     session: Session<SocketAddr, Cargo>,
-    /// The welcome has come.
+    /// Whether *welcome* has come.
     welcomed: bool,
-    /// When it began.
+    /// When the session began.
     since: Instant,
-    /// The first post that was made in it; renames before it are known to the server if it was told so in the welcome.
+    /// The counter of the first post made in this session. *Welcome* has told whether the server knows the renames before it.
     first_post: u64,
-    /// What the client is called in it, once it was welcomed.
+    /// The client's nick in this session, once *welcome* has come.
     nick: Option<Nick>,
-    /// When the server was last heard before it became quiet, if it is.
+    /// When the server was last heard before it became quiet, while it is.
     quiet: Option<Instant>,
 }
 
@@ -100,30 +100,30 @@ pub struct Member {
     attempt: Option<Attempt>,
     /// When the server last knocked.
     knocked: Option<Instant>,
-    /// Attempts in a row after sessions that came to nothing.
+    /// Attempts in a row since a session last stood for [`STOOD`].
     comebacks: u32,
-    /// A hello drew another token.
+    /// Whether the server answered a hello with another token.
     are_tokens_refused: bool,
     link: Option<Link>,
     /// The key of the server that the attempt or the session is with.
     server: Option<PublicKey>,
     view: View,
     posts: Posts,
-    /// More entries are taken than the server knows.
+    /// Whether the client accepts more entries than the server knows.
     takes: bool,
-    /// Who is here is to be asked, behind whom, and when again.
+    /// The outstanding *ask*: behind which person it continues, and when to send it next.
     ask: Option<(Option<PersonId>, Instant)>,
     events: VecDeque<Event>,
-    /// The datagram that was given out and not yet taken, and whether it is the attempt's.
+    /// The datagram that was built and that the socket has not accepted yet, and whether it is the attempt's.
     out: Vec<u8>,
     out_is_attempts: bool,
-    /// How often *bye* was said, and when it is said again.
+    /// How often *bye* was sent, and when to send it next; set while the client is leaving.
     leaving: Option<(u32, Instant)>,
     over: bool,
 }
 
 impl Member {
-    /// A client that begins to look for a server at this address, and wants to be called so.
+    /// Creates a client that begins to look for a server at this address, and asks for this nick.
     pub fn new(now: Instant, server: SocketAddr, nick: Nick, identity: Identity) -> Self {
         let ends = Ends { server, nick, identity };
         Self {
@@ -148,80 +148,80 @@ impl Member {
         }
     }
 
-    /// The address that datagrams go to and are taken from.
+    /// Returns the address that datagrams go to and are accepted from.
     pub const fn server(&self) -> SocketAddr {
         self.ends.server
     }
 
-    /// Whether there is a session.
+    /// Returns whether there is a session.
     pub const fn is_here(&self) -> bool {
         self.link.is_some()
     }
 
-    /// Whether what comes next may take public-key work.
+    /// Returns whether the next datagram may cost public-key work.
     pub fn is_shaking(&self) -> bool {
         self.attempt.as_ref().is_some_and(Attempt::is_shaking)
     }
 
-    /// Whether no token has come, and there was no session before.
+    /// Returns whether no token has come, and there is no session.
     pub fn is_seeking(&self) -> bool {
         self.link.is_none() && self.attempt.as_ref().is_some_and(Attempt::is_seeking)
     }
 
-    /// Whether a hello drew another token: it arrived, and the token in it was not taken.
+    /// Returns whether the server answered a hello with another token: the hello arrived, and its token was rejected.
     pub const fn are_tokens_refused(&self) -> bool {
         self.are_tokens_refused
     }
 
-    /// The client's keys in the session that it calls so, for the laboratory to read what is in packets to it.
+    /// Returns the client's keys of the session with this id, for the laboratory to read the packets that the client is sent.
     pub fn keys(&self, session: SessionId) -> Option<Transport> {
         self.session_named(session).map(Session::keys)
     }
 
-    /// Since when the server owes a word; for ever, while there is no session.
+    /// Returns since when the server has left an ack-eliciting packet unanswered; [`Instant::ZERO`] while there is no session.
     pub fn unanswered(&self) -> Option<Instant> {
         self.link.as_ref().map_or(Some(Instant::ZERO), |link| link.session.unanswered())
     }
 
-    /// Whether nothing more will happen.
+    /// Returns whether nothing more will happen.
     pub const fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Posts of which it is not known what becomes of them.
+    /// Returns the number of posts whose outcome is unknown.
     pub fn outstanding(&self) -> usize {
         self.posts.unsettled()
     }
 
-    /// Nobody waits any more for what becomes of posts: [`Event::Lost`] tells of each.
+    /// Gives up all unsettled posts, for nobody waits for them any more; [`Event::Lost`] reports each.
     pub fn give_up(&mut self) {
         self.posts.give_up(&mut self.events);
     }
 
-    /// The log and the next wanted number, if there is one: to be remembered for the next time.
+    /// Returns the log and the next wanted number, if the log is known, to be stored for the next visit.
     pub fn place(&self) -> Option<(LogId, Seq)> {
         self.view.place()
     }
 
-    /// Says or does `text`, which is to be as [`crate::wire::entry::is_text`] has it, or takes it as its nick, as soon as it
-    /// can; returns its counter.
+    /// Posts `text` as soon as possible, and returns its counter. It has to be a text as defined by
+    /// [`crate::wire::entry::is_text`] or, in a rename, a nick.
     pub fn post(&mut self, now: Instant, kind: PostKind, text: &str) -> u64 {
         self.now = self.now.max(now);
         self.posts.push(kind, text)
     }
 
-    /// What it is called; changes when a [`PostKind::Rename`] is accepted.
+    /// Returns the client's nick; it changes when a [`PostKind::Rename`] is accepted.
     pub const fn nick(&self) -> &Nick {
         &self.ends.nick
     }
 
-    /// Asks who is here; [`Event::People`] tells.
+    /// Asks who is here; [`Event::People`] has the answer.
     pub fn ask(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.ask = Some((None, now));
     }
 
-    /// Asks the server for a sign of life; [`Event::Pong`] tells. The stamp is not 0. Nothing if there is no session.
+    /// Pings the server; [`Event::Pong`] reports the answer. The stamp is not 0. Does nothing if there is no session.
     pub fn ping(&mut self, now: Instant, stamp: u64) {
         self.now = self.now.max(now);
         if let Some(link) = &mut self.link {
@@ -229,8 +229,8 @@ impl Member {
         }
     }
 
-    /// The system says that nothing listens at the server's address. Anybody can make it say so: the session stands, but
-    /// it is looked whether there is another server by now.
+    /// Handles the system's report that nothing listens at the server's address. Anybody can forge that: the session stands,
+    /// but the client looks whether there is another server by now.
     pub fn handle_refused(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if self.link.is_some() && self.leaving.is_none() {
@@ -238,7 +238,7 @@ impl Member {
         }
     }
 
-    /// Says goodbye; [`Event::Over`] tells when the client is gone.
+    /// Says goodbye to the server; [`Event::Over`] reports when the client is gone.
     pub fn leave(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.attempt = None;
@@ -249,7 +249,7 @@ impl Member {
         }
     }
 
-    /// A datagram came in. Those of others than the server are ignored, and whatever is none.
+    /// Handles a datagram. Ignores those from other addresses than the server's, and malformed ones.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         self.now = self.now.max(now);
         if from != self.ends.server || self.over {
@@ -268,7 +268,7 @@ impl Member {
         }
     }
 
-    /// The deadline has passed; afterwards [`Member::poll_timeout`] is later than `now`.
+    /// Handles the deadline that has passed; afterwards [`Member::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if let Some(attempt) = &mut self.attempt {
@@ -287,7 +287,7 @@ impl Member {
         }
     }
 
-    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    /// Returns the next event for the user; to be called after each `handle_*` until there is none.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
@@ -297,19 +297,19 @@ impl Member {
         Some(event)
     }
 
-    /// As [`Member::poll_event`], but an entry counts as waiting until [`Member::taken`]: the more wait, the fewer the
-    /// server may send, down to none.
+    /// Does the same as [`Member::poll_event`], but an entry counts as waiting until [`Member::taken`]: the more entries wait,
+    /// the fewer the server may send, down to none.
     #[must_use]
     pub fn poll_untaken(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// The user has taken one more entry.
+    /// Records that the user has taken one more entry.
     pub fn taken(&mut self) {
         self.takes |= self.view.taken();
     }
 
-    /// What to send next to [`Member::server`]; it stays until [`Member::transmitted`].
+    /// Returns the next datagram for [`Member::server`]; it stays until [`Member::transmitted`].
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
         if self.out.is_empty() {
@@ -318,7 +318,7 @@ impl Member {
         (!self.out.is_empty()).then_some(&self.out)
     }
 
-    /// The socket has taken what [`Member::poll_transmit`] gave.
+    /// Records that the socket has accepted the datagram of [`Member::poll_transmit`].
     pub fn transmitted(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.out.clear();
@@ -327,7 +327,7 @@ impl Member {
         }
     }
 
-    /// When [`Member::handle_timeout`] is to be called, if ever.
+    /// Returns when [`Member::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let attempt = self.attempt.as_ref().and_then(Attempt::poll_timeout);
@@ -353,7 +353,7 @@ impl Member {
         self.events.push_back(Event::Away(why.map_or(Away::Silent, Away::Closed)));
     }
 
-    /// Begins an attempt at a session after, or beside, the one that there is; later and later if sessions come to nothing.
+    /// Begins an attempt at a session after the present one, or beside it; the pause before it grows while sessions end early.
     fn seek(&mut self) {
         if self.attempt.is_some() {
             return;
@@ -367,14 +367,14 @@ impl Member {
         self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.ends));
     }
 
-    /// The server was started anew, or somebody says so: that draws a ping, or the probe that is due anyway, once a second.
+    /// Handles a knock (an unproven sign that the server restarted): pings, or hurries the probe that is due, once a second.
     fn handle_knock(&mut self) {
         if self.leaving.is_some() || self.knocked.is_some_and(|at| at + KNOCK_PAUSE > self.now) {
             return;
         }
         self.knocked = Some(self.now);
         match (&mut self.attempt, &mut self.link) {
-            // What backs off from sessions that came to nothing goes on doing so.
+            // A client that backs off from failed sessions keeps its pauses.
             (Some(attempt), _) if self.comebacks <= 1 => attempt.hurry(self.now),
             (Some(_), _) => {}
             (None, Some(link)) => link.session.ping(0),
@@ -415,7 +415,7 @@ impl Member {
     }
 
     fn forget_built(&mut self) {
-        // A packet of a session that is built is sent: its number is used.
+        // A session packet that was built has to be sent, for its number is used.
         if self.out_is_attempts {
             self.out.clear();
         }
@@ -443,7 +443,7 @@ impl Member {
             if allowed.ack || tells {
                 writer.frame(&Frame::Have(view.have()));
             }
-            // A have draws no ack by itself, and this one must arrive.
+            // *Have* is not ack-eliciting, and this one must arrive.
             let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
             let posts = if allowed.cargo { write_posts(now, posts, writer) } else { Carried::default() };
             let asks = match ask.filter(|&(_, at)| at <= now && allowed.cargo && has_welcome) {
@@ -458,7 +458,7 @@ impl Member {
     }
 }
 
-/// Puts posts into a packet; returns which.
+/// Writes posts into a packet; returns which.
 fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> Carried {
     posts.write(now, |counter, settled_below, kind, text| {
         !writer.is_long_enough() && writer.frame(&Frame::Post { counter, settled_below, kind, text })
@@ -466,7 +466,7 @@ fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> Carried 
 }
 
 impl Link {
-    /// When the server will be quiet, unless it says something or is already.
+    /// Returns when the server will count as quiet, if it sends nothing before and is not quiet already.
     fn quiet_at(&self) -> Option<Instant> {
         let unanswered = self.session.unanswered().filter(|_| self.quiet.is_none())?;
         Some(unanswered + QUIET_AFTER)

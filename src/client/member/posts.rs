@@ -1,7 +1,7 @@
-//! What the client says, until it is settled (PROTOCOL 2.8).
+//! The client's posts, until they are settled (PROTOCOL 2.8).
 //!
-//! Owns: the posts with their counters, which of them are to be sent now.
-//! Must not know: packets; what was lost it is told.
+//! Owns: the posts with their counters, which of them to send now.
+//! Must not know: packets; its caller reports which posts were lost.
 //! Driven by: `member`.
 
 use std::collections::VecDeque;
@@ -13,59 +13,59 @@ use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::limits::POSTS_MAX;
 
-/// The first pause before an unsettled post is repeated although its packet arrived; twice as long each time.
+/// The first pause before an unsettled post is repeated although its packet arrived; each further pause is twice as long.
 /// Chosen: longer than any backend takes to commit, short enough to go unnoticed.
 const REPEAT: Duration = Duration::from_secs(1);
 
-/// The longest such pause. Chosen: once each keepalive.
+/// The longest such pause. Chosen: the interval of keepalives.
 const REPEAT_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 struct Pending {
     kind: PostKind,
     text: Box<str>,
-    /// It is to be sent now.
+    /// Whether to send it now.
     due: bool,
-    /// It was sent at least once: it may be in the log.
+    /// Whether it was sent at least once, and so may be in the log.
     sent: bool,
-    /// It is due, and under way as well.
+    /// Whether it is due although another packet in flight carries it.
     is_copy: bool,
     outcome: Option<Outcome>,
 }
 
-/// Which posts a packet carries.
+/// The posts that a packet carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Carried {
     pub(super) first: u64,
     pub(super) count: u64,
-    /// How many of them, from the first on, are under way in another packet as well.
+    /// How many of them, from the first on, are in flight in another packet as well.
     pub(super) copies: u64,
 }
 
-/// The posts that are not settled.
+/// The client's posts, from the first unsettled one on.
 #[derive(Debug)]
 pub(super) struct Posts {
-    /// The counter of the first.
+    /// The counter of the first post here.
     base: u64,
     posts: VecDeque<Pending>,
     repeat: Option<Instant>,
     pause: Duration,
-    /// The server is not told that any are settled, so that it goes on remembering them.
+    /// Whether to report none as settled, so that the server goes on remembering them.
     keeps: bool,
 }
 
 impl Posts {
-    /// None yet. `keeps`: the server is to remember what becomes of them.
+    /// Creates an empty queue. `keeps`: the server is to remember the outcome of every post.
     pub(super) fn new(keeps: bool) -> Self {
         Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps }
     }
 
-    /// Of how many it is not known what becomes of them.
+    /// Returns the number of posts whose outcome is unknown.
     pub(super) fn unsettled(&self) -> usize {
         self.posts.iter().filter(|post| post.outcome.is_none()).count()
     }
 
-    /// One more; returns its counter.
+    /// Adds a post; returns its counter.
     pub(super) fn push(&mut self, kind: PostKind, text: &str) -> u64 {
         self.posts.push_back(Pending {
             kind,
@@ -78,24 +78,24 @@ impl Posts {
         self.end() - 1
     }
 
-    /// The counter of the next.
+    /// Returns the counter of the next post.
     pub(super) fn end(&self) -> u64 {
         self.base + self.posts.len() as u64
     }
 
-    /// Whether a rename before that counter is not settled.
+    /// Returns whether a rename below `counter` is unsettled.
     pub(super) fn has_renames_below(&self, counter: u64) -> bool {
         let below = (self.base..counter).zip(&self.posts);
         below.into_iter().any(|(_, post)| post.kind == PostKind::Rename && post.outcome.is_none())
     }
 
-    /// Whether anything is to be sent now.
+    /// Returns whether any post is to be sent now.
     pub(super) fn has_due(&self) -> bool {
         self.window().any(|(_, post)| post.due)
     }
 
-    /// Gives `write` those that are to be sent now, in order and without a hole, until it takes no more: counter, lowest
-    /// unsettled counter, what. Returns which it took.
+    /// Gives `write` the posts to send now, in order and without a hole, until it accepts no more: counter, lowest unsettled
+    /// counter, kind, text. Returns the posts that it accepted.
     pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, PostKind, &str) -> bool) -> Carried {
         let base = self.base;
         let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
@@ -120,19 +120,19 @@ impl Posts {
         Carried { first, count, copies }
     }
 
-    /// These are to be sent once more; as a copy of what is under way, or because it is lost.
+    /// Marks posts to be sent again: as copies of posts in flight, or because their packet was lost.
     pub(super) fn again(&mut self, counters: Range<u64>, is_copy: bool) {
         for counter in counters {
             if let Some(post) = self.get_mut(counter) {
-                // What is lost and due as a copy is no copy any more.
+                // A post that is lost is in flight no longer: it is not a copy, even if it is due as one.
                 post.is_copy = is_copy && (!post.due || post.is_copy);
                 post.due = post.outcome.is_none();
             }
         }
     }
 
-    /// This became of the post; news goes to `events`. Returns the nick that its author has from now on, if it was about
-    /// that.
+    /// Records the outcome of a post, and adds the event to `events`. Returns the author's new nick if the post was a rename
+    /// and was accepted.
     pub(super) fn settled(
         &mut self,
         counter: u64,
@@ -159,14 +159,14 @@ impl Posts {
         renamed
     }
 
-    /// There is a new session of the same log: everything is said again.
+    /// Marks every unsettled post to be sent again, in a new session of the same log.
     pub(super) fn resume(&mut self) {
         self.posts.iter_mut().for_each(|post| post.due = post.outcome.is_none());
         self.repeat = None;
         self.pause = REPEAT;
     }
 
-    /// It is not known, and will not be, what became of those that were sent: they are given up.
+    /// Gives up the posts that were sent, whose outcome will never be known; the others are sent again.
     pub(super) fn give_up_sent(&mut self, events: &mut impl Extend<Event>) {
         while self.posts.front().is_some_and(|post| post.sent)
             && let Some(post) = self.posts.pop_front()
@@ -179,7 +179,7 @@ impl Posts {
         self.resume();
     }
 
-    /// Nobody waits for any of them any more.
+    /// Gives up all posts, because nobody waits for them any more.
     pub(super) fn give_up(&mut self, events: &mut impl Extend<Event>) {
         let base = self.base;
         self.base = self.end();
@@ -189,12 +189,12 @@ impl Posts {
         }
     }
 
-    /// When [`Posts::handle_timeout`] is to be called.
+    /// Returns when [`Posts::handle_timeout`] is to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.repeat
     }
 
-    /// The oldest unsettled post is said again.
+    /// Marks the oldest unsettled post to be sent again.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.repeat.is_some_and(|at| at <= now) {
             self.repeat = None;

@@ -1,7 +1,7 @@
-//! The client's view of the log: everything once and in order (PROTOCOL 2.8).
+//! The client's view of the log: every entry once and in order (PROTOCOL 2.8).
 //!
-//! Owns: which number is wanted next, what came early.
-//! Must not know: what entries say.
+//! Owns: the next number wanted, entries and gaps that came early.
+//! Must not know: the contents of entries.
 //! Driven by: `member`.
 
 use std::collections::BTreeMap;
@@ -12,40 +12,40 @@ use crate::client::event::Event;
 use crate::wire::frame::{GapReason, Have};
 use crate::wire::{LogId, Seq};
 
-/// How many entries from the next wanted one on are taken (PROTOCOL 2.8).
+/// The number of entries accepted, from the next wanted one on (PROTOCOL 2.8).
 const TAKES: u32 = 4096;
 
-/// What came early.
+/// An entry or a gap that came before its turn.
 #[derive(Debug)]
 enum Early {
     Entry(Box<[u8]>),
-    /// So many from here on will not come, and why.
+    /// The number of entries from here on that will not come, and why.
     Gap(u64, GapReason),
 }
 
-/// Where the client is in which log.
+/// The client's place in a log.
 #[derive(Debug, Default)]
 pub(super) struct View {
     log: Option<LogId>,
     next: Seq,
     early: BTreeMap<Seq, Early>,
-    /// Entries that were handed on and not yet taken by the user.
+    /// Entries and gaps that were handed on and that the user has not taken yet.
     waiting: u32,
 }
 
 impl View {
-    /// A client that was here before.
+    /// Creates the view of a client that was last at `place`.
     pub(super) fn at(place: Option<(LogId, Seq)>) -> Self {
         let (log, next) = place.map_or((None, Seq(0)), |(log, next)| (Some(log), next));
         Self { log, next, early: BTreeMap::new(), waiting: 0 }
     }
 
-    /// The log and the next wanted number, if there is one.
+    /// Returns the log and the next wanted number, if the log is known.
     pub(super) fn place(&self) -> Option<(LogId, Seq)> {
         self.log.map(|log| (log, self.next))
     }
 
-    /// The server says in which log it is and what will come first. True if it is another log than before.
+    /// Takes the server's log and the first number that will come. Returns true if another log was known before.
     pub(super) fn welcome(&mut self, log: LogId, start: Seq) -> bool {
         let is_another = self.log.is_some_and(|before| before != log);
         if self.log != Some(log) {
@@ -54,10 +54,10 @@ impl View {
         is_another
     }
 
-    /// An entry came; what can be handed on now goes to `events`.
+    /// Takes an entry; everything that can be handed on now goes to `events`.
     pub(super) fn entry(&mut self, seq: Seq, encoded: &[u8], events: &mut impl Extend<Event>) {
         if seq == self.next && self.waiting >= TAKES {
-            // Its user takes no more, and the server was told so: it is sent again when there is place.
+            // The user takes no more, and the server was told: it sends the entry again when there is room.
             return;
         }
         if seq == self.next {
@@ -70,7 +70,7 @@ impl View {
         }
     }
 
-    /// `count` entries from `first` on will not come.
+    /// Records that `count` entries from `first` on will not come.
     pub(super) fn gap(&mut self, first: Seq, count: u64, why: GapReason, events: &mut impl Extend<Event>) {
         if self.waiting >= TAKES {
             return;
@@ -83,7 +83,7 @@ impl View {
         }
     }
 
-    /// What is to be reported.
+    /// Returns the *have* to report.
     pub(super) fn have(&self) -> Have {
         let mut held: ArrayVec<(u64, u64), { crate::wire::frame::HELD_RUNS_MAX }> = ArrayVec::new();
         let mut at = self.next;
@@ -105,8 +105,8 @@ impl View {
         Have { next: self.next, take: TAKES.saturating_sub(self.waiting), held }
     }
 
-    /// The user has taken an entry. True if that is worth telling the server, which may have stopped because so many
-    /// waited: half of what is taken is free again.
+    /// Records that the user has taken an entry. Returns true if the server should be told, for it may have stopped while too
+    /// many entries waited: half of the room is free again.
     pub(super) fn taken(&mut self) -> bool {
         self.waiting = self.waiting.saturating_sub(1);
         self.waiting == TAKES / 2

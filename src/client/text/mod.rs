@@ -1,4 +1,4 @@
-//! The client of the text dialect: sign up, send lines, know which of them came back.
+//! The client of the text dialect: signs up, sends lines, and notes which of them come back.
 //!
 //! Owns: where the conversation with the server stands, the lines that wait (`outbox`).
 //! Must not know: other addresses, sockets, clocks, terminals, how a line is shown.
@@ -6,7 +6,7 @@
 //!
 //! 1. `handle_*`, [`Client::say`], [`Client::finish`] as things happen;
 //! 2. [`Client::poll_event`] until it has none;
-//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket takes something;
+//! 3. [`Client::poll_transmit`] and [`Client::transmitted`] as long as the socket accepts datagrams;
 //! 4. [`Client::poll_timeout`] for the next deadline.
 //!
 //! ```text
@@ -30,25 +30,25 @@ use crate::wire::{Nick, text};
 use outbox::Outbox;
 
 /// The pause after the first signup; each next pause is twice as long.
-/// Chosen: several times the round trip of a usual path, so that an answer on its way is not asked for twice.
+/// Chosen: several times the round trip of a usual path, so that the client does not ask again while the answer is in flight.
 const SIGNUP_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause between two signups. Chosen: a server that is back is noticed soon, one that is away for long
-/// is not flooded (RFC 8085 3.1.1 backs off to at least this order).
+/// The longest pause between two signups. Chosen: the client soon notices that a server is back, and does not flood one that is
+/// away for long (RFC 8085 3.1.1 backs off to at least this order).
 const SIGNUP_PAUSE_MAX: Duration = Duration::from_secs(15);
 
-/// What a client is told at its beginning.
+/// The settings a client begins with.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Who signs up.
+    /// The nick that signs up.
     pub nick: Nick,
     /// The address of the server.
     pub server: SocketAddr,
     /// The longest wait for its first answer.
     pub patience: Duration,
-    /// The longest wait for a line to come back, and, unless it stays, for a server that went away.
+    /// The longest wait for a line to come back, and, unless `stays` is set, for a server that went away.
     pub timeout: Duration,
-    /// Whether to wait for ever for a server that went away: somebody is there who can leave.
+    /// Whether to wait for ever for a server that went away, for there is a user who can leave.
     pub stays: bool,
 }
 
@@ -76,15 +76,15 @@ pub struct Client {
     signup_waits: bool,
     signup: String,
     outbox: Outbox,
-    /// A line of ours has come back once: this server returns lines to their sender.
+    /// Whether a line of ours has come back: this server returns lines to their sender.
     returns: bool,
-    /// No more lines will come; what has not come back by then is lost. Moves on with each line that does.
+    /// Set once no more lines will come: when the lines still out are lost. Each line that comes back postpones it.
     ends: Option<Instant>,
     events: VecDeque<Event>,
 }
 
 impl Client {
-    /// A client that begins to sign up.
+    /// Creates a client that begins to sign up.
     pub fn new(now: Instant, config: Config) -> Self {
         let mut client = Self {
             state: State::SigningUp,
@@ -105,7 +105,7 @@ impl Client {
         client
     }
 
-    /// A client that has signed up already and was answered with these.
+    /// Creates a client that has signed up already and received these answers.
     pub fn answered(now: Instant, config: Config, answers: Vec<String>) -> Self {
         let mut client = Self::new(now, config);
         client.signup_waits = false;
@@ -115,48 +115,47 @@ impl Client {
         client
     }
 
-    /// The address that datagrams go to and are taken from.
+    /// Returns the address that datagrams go to and are accepted from.
     pub const fn server(&self) -> SocketAddr {
         self.config.server
     }
 
-    /// Whether the server has answered and is not known to be away.
+    /// Returns whether the server has answered and is not known to be away.
     pub fn is_here(&self) -> bool {
         self.state == State::Here
     }
 
-    /// Whether the server is known to return lines to their sender, so that one that does not come back is news.
+    /// Returns whether the server is known to return lines to their sender, so that a missing line is news.
     pub const fn returns_lines(&self) -> bool {
         self.returns
     }
 
-    /// Whether nothing is left to do: [`Client::finish`] was called, and every line came back or was given up.
+    /// Returns whether nothing is left to do: [`Client::finish`] was called, and every line came back or was given up.
     pub fn is_done(&self) -> bool {
         self.ends.is_some() && matches!(self.state, State::Here | State::Away) && self.outbox.is_empty()
     }
 
-    /// Lines that wait or have not come back yet.
+    /// Returns the number of lines that wait or have not come back yet.
     pub fn outstanding(&self) -> usize {
         self.outbox.len()
     }
 
-    /// Lines that came back.
+    /// Returns the number of lines that came back.
     pub const fn confirmed(&self) -> u64 {
         self.outbox.confirmed()
     }
 
-    /// Lines that were given up.
+    /// Returns the number of lines that were given up.
     pub const fn lost(&self) -> u64 {
         self.outbox.lost()
     }
 
-    /// Whether it is worth to give it more lines; those given all the same are kept.
+    /// Returns whether the client wants more lines; it keeps those given all the same.
     pub fn wants_lines(&self) -> bool {
         self.outbox.has_place()
     }
 
-    /// Sends `text` as soon as the server is there and earlier lines have made place. Returns into how many datagrams
-    /// it is cut.
+    /// Sends `text` as soon as the server is there and earlier lines have made room. Returns into how many datagrams it is cut.
     pub fn say(&mut self, text: &str) -> usize {
         let lines = text::lines(&self.config.nick, text);
         let parts = lines.len();
@@ -164,8 +163,8 @@ impl Client {
         parts
     }
 
-    /// Says `* nick text` likewise, which begins with no nick for the server to believe. Returns into how many datagrams it
-    /// is cut.
+    /// Sends `* nick text` likewise, which does not begin with a nick that the server could trust. Returns into how many
+    /// datagrams it is cut.
     pub fn act(&mut self, text: &str) -> usize {
         let line = format!("* {} {text}", self.config.nick);
         let parts: Vec<_> = text::cut(&line, "").collect();
@@ -173,26 +172,26 @@ impl Client {
         parts.len()
     }
 
-    /// Signs up once more, under another nick: this dialect has no other word for that.
+    /// Signs up once more, under another nick: the dialect has no other way to rename.
     pub fn rename(&mut self, nick: Nick) {
         self.signup = text::signup(nick.as_str());
         self.config.nick = nick;
         self.signup_waits = true;
     }
 
-    /// Signs up once more, without a nick, for the answer.
+    /// Signs up once more, without a nick, to draw an answer.
     pub fn ping(&mut self) {
         self.signup = text::signup("");
         self.signup_waits = true;
     }
 
-    /// There will be no more lines. Those that there are have the timeout from now on, or from when the last one came
+    /// Declares that no more lines will come. Those that there are have the timeout from now on, or from when the last one came
     /// back.
     pub fn finish(&mut self, now: Instant) {
         self.ends.get_or_insert(now + self.config.timeout);
     }
 
-    /// A datagram came in. Those of others than the server are ignored, and those that are no text.
+    /// Handles a datagram. Ignores those from other addresses than the server's, and those that are not text.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
         if from != self.server() || text.is_empty() {
@@ -217,18 +216,18 @@ impl Client {
         self.events.push_back(Event::Received(text.to_owned()));
     }
 
-    /// The system says that nothing gets through to the server.
+    /// Handles the system's report that nothing gets through to the server.
     pub fn handle_unreachable(&mut self, now: Instant, why: Unreachable) {
         match self.state {
             State::SigningUp => self.give_up(why),
             State::Here => self.go_away(now, why),
-            // This signup goes nowhere; a refusal is of an earlier one.
+            // This signup cannot be sent; a refusal would concern an earlier one.
             State::Away if why == Unreachable::NoRoute => self.signup_waits = false,
             State::Away | State::Over => {}
         }
     }
 
-    /// The deadline has passed; afterwards [`Client::poll_timeout`] is later than `now`.
+    /// Handles the deadline that has passed; afterwards [`Client::poll_timeout`] is later than `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.state == State::SigningUp && now >= self.since + self.config.patience {
             self.give_up(Unreachable::NoAnswer);
@@ -240,7 +239,7 @@ impl Client {
         } else {
             self.outbox.expire(now, self.config.timeout)
         };
-        // It returned lines before and says nothing any more: it may have been started anew and have forgotten us.
+        // The server returned lines before and is silent now: it may have restarted and forgotten us.
         let silent = !lost.is_empty() && self.returns && self.heard + self.config.timeout <= now;
         self.lose(lost);
         if let Some((why, _)) = gone {
@@ -253,13 +252,13 @@ impl Client {
         }
     }
 
-    /// What the user is to know next; to be called until there is nothing, after each `handle_*`.
+    /// Returns the next event for the user; to be called after each `handle_*` until there is none.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// What to send next to [`Client::server`]; it stays until [`Client::transmitted`].
+    /// Returns the next datagram for [`Client::server`]; it stays until [`Client::transmitted`].
     #[must_use]
     pub fn poll_transmit(&self) -> Option<&[u8]> {
         if self.signup_waits {
@@ -268,7 +267,7 @@ impl Client {
         if self.state == State::Here { self.outbox.peek().map(str::as_bytes) } else { None }
     }
 
-    /// The socket has taken what [`Client::poll_transmit`] gave.
+    /// Records that the socket has accepted the datagram of [`Client::poll_transmit`].
     pub fn transmitted(&mut self, now: Instant) {
         if self.signup_waits {
             self.signup_waits = false;
@@ -277,7 +276,7 @@ impl Client {
         }
     }
 
-    /// When [`Client::handle_timeout`] is to be called, if ever.
+    /// Returns when [`Client::handle_timeout`] is to be called, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let answer = (self.state == State::SigningUp).then(|| self.since + self.config.patience);
@@ -309,7 +308,7 @@ impl Client {
         self.away = Some((why, now));
         self.events.push_back(Event::Away(Away::Unreachable(why)));
         if why != Unreachable::NoAnswer {
-            // A line is sent once: whether it arrived before the server went is not known.
+            // A line is sent only once, and it is not known whether it arrived before the server went.
             let lost = self.outbox.give_up_sent();
             self.lose(lost);
         }
@@ -354,7 +353,7 @@ mod tests {
         Event::Lost { post: None, line: line.into() }
     }
 
-    /// A client that has been answered.
+    /// Creates a client that the server has answered.
     fn joined() -> Client {
         let mut client = client();
         sent(&mut client, ms(0));

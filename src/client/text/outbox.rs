@@ -1,27 +1,27 @@
-//! The lines that a user wants said.
+//! The lines that the user wants to send.
 //!
-//! Owns: lines that wait to be sent, lines that were sent and have not come back, and how many may be out at once.
+//! Owns: lines that wait, lines that were sent and have not come back, and how many may be in flight.
 //! Must not know: whether the server is there.
 //! Driven by: `client`.
 //!
-//! In the text dialect a line is confirmed when its very bytes come back from the server. Nobody can tell it from the
-//! same line said by another one of the same nick; that is the most this dialect can say.
+//! In the text dialect a line is confirmed when its very bytes come back from the server. A client cannot tell it from the same
+//! line sent by somebody else of the same nick; the dialect has no means for that.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// The most lines on their way at once. Chosen: far fewer than the smallest usual socket buffer holds (212,992 bytes
-/// hold about 270 short datagrams on Linux), so that none is lost on an idle loopback.
+/// The most lines in flight. Chosen: far fewer than the smallest usual socket buffer holds (212,992 bytes hold about 270 short
+/// datagrams on Linux), so that none is lost on an idle loopback.
 const WINDOW: usize = 16;
 
-/// The most lines that wait before no more are asked for.
+/// The number of waiting lines from which on the client wants no more.
 const WAITING_MAX: usize = 64;
 
-/// When no line came back for this long, those that are out make place in the window, though they are waited for still.
-/// As long as some come back the window holds: a server that is slow, or holds us to a rate, is not pressed.
-/// Chosen: longer than the round trip of a usual path; short, so that one loss does not hold up the rest.
+/// When no line has come back for this long, the lines in flight make room in the window, although the client still waits for
+/// them. While some come back, the window holds, so as not to press a server that is slow or limits our rate. Chosen: longer
+/// than the round trip of a usual path; short enough that one loss does not hold up the rest.
 const WINDOW_TIMEOUT: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
@@ -68,12 +68,12 @@ impl Outbox {
         self.waiting.push_back(line);
     }
 
-    /// The next line to send, if the window has place for it.
+    /// Returns the next line to send, if the window has room for it.
     pub(super) fn peek(&self) -> Option<&str> {
         self.waiting.front().filter(|_| self.in_window < WINDOW).map(String::as_str)
     }
 
-    /// What [`Outbox::peek`] gave is on its way.
+    /// Records that the line of [`Outbox::peek`] was sent.
     pub(super) fn sent(&mut self, now: Instant) {
         if let Some(line) = self.waiting.pop_front() {
             self.sent.push_back(Sent { line, at: now, in_window: true });
@@ -81,7 +81,7 @@ impl Outbox {
         }
     }
 
-    /// A datagram came from the server; true if it is a line of ours.
+    /// Handles a datagram from the server; returns true if it is a line of ours.
     pub(super) fn confirm(&mut self, now: Instant, bytes: &[u8]) -> bool {
         let Some(index) = self.sent.iter().position(|sent| sent.line.as_bytes() == bytes) else {
             return false;
@@ -94,7 +94,7 @@ impl Outbox {
         true
     }
 
-    /// Takes what was sent longer ago than it may out of the window, and out altogether after `timeout`.
+    /// Takes lines that are overdue out of the window, and gives up those sent `timeout` ago, which it returns.
     pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<String> {
         let progress = self.progress;
         for sent in self.sent.iter_mut().filter(|sent| sent.in_window && sent.at.max(progress) + WINDOW_TIMEOUT <= now)
@@ -109,12 +109,12 @@ impl Outbox {
         lost
     }
 
-    /// Gives up all that was sent.
+    /// Gives up all lines that were sent.
     pub(super) fn give_up_sent(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.take_oldest()).collect()
     }
 
-    /// Gives up all, sent or not.
+    /// Gives up all lines, sent or not.
     pub(super) fn give_up_all(&mut self) -> Vec<String> {
         let mut lost = self.give_up_sent();
         self.lost += self.waiting.len() as u64;
@@ -122,10 +122,10 @@ impl Outbox {
         lost
     }
 
-    /// When [`Outbox::expire`] has something to do.
+    /// Returns when [`Outbox::expire`] has something to do.
     pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
         let oldest = self.sent.front()?.at + timeout;
-        // The window's own timeout matters only while something waits for place in it.
+        // The window's own timeout matters only while a line waits for room in it.
         let blocked = !self.waiting.is_empty() && self.in_window >= WINDOW;
         let window = blocked.then(|| self.sent.iter().find(|sent| sent.in_window)).flatten();
         Some(window.map_or(oldest, |sent| oldest.min(sent.at.max(self.progress) + WINDOW_TIMEOUT)))

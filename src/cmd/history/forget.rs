@@ -1,11 +1,11 @@
 //! `udpchat history --forget`
 //!
-//! Owns: whose entries are meant, what is asked before they are overwritten.
-//! Must not know: how a log is kept.
+//! Owns: which author is meant, the question asked before entries are overwritten.
+//! Must not know: how a log is stored.
 //! Driven by: `cmd::history`.
 //!
-//! A nick is anybody's; a key is somebody's. So the entries of one key are overwritten, under whatever nicks; if several keys used the
-//! nick, the user chooses one.
+//! Anybody can use a nick, but only one member has a key. So the entries of one key are overwritten, under whatever nicks; if
+//! several keys used the nick, the user chooses one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,14 +21,14 @@ use crate::ui::{notice, prompt, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::{Timestamp, Who};
 
-/// What stands behind `#` for the lines of plain-text clients, who have no key.
+/// The author behind `#` for lines of plain-text clients, which have no key.
 const TEXT: &str = "text";
 
-/// How much of a key is shown to choose by, in hexadecimal digits, and how much is needed at least.
+/// How many hexadecimal digits of a key are shown to choose by, and how many the user has to give at least.
 const KEY_SHOWN: usize = 8;
 const KEY_LEAST: usize = 4;
 
-/// Whose entries: those of a key, or the lines of plain-text clients under the nick.
+/// An author of entries: a key, or the plain-text clients that used the nick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Author {
     Key(Who),
@@ -47,7 +47,7 @@ impl Author {
         }
     }
 
-    /// Whether `part`, from behind the `#`, means this one.
+    /// Returns whether `part`, the text behind the `#`, means this author.
     fn is_meant_by(self, part: &str) -> bool {
         match self {
             Self::Text => part == TEXT,
@@ -65,7 +65,7 @@ impl fmt::Display for Author {
     }
 }
 
-/// What is in the log of one author.
+/// The entries of one author in the log.
 #[derive(Debug)]
 struct Found {
     count: u64,
@@ -74,10 +74,10 @@ struct Found {
     nicks: BTreeSet<String>,
 }
 
-/// Overwrites what the author of that nick posted, when a person at the terminal has agreed.
+/// Overwrites the posts of the author with that nick, once a user at the terminal has agreed.
 ///
 /// # Errors
-/// There is nothing, or nobody can tell whose is meant, or the file cannot be read or written.
+/// There are no entries, or it is unclear which author is meant, or the file cannot be read or written.
 pub(super) fn run(path: &Path, name: &str, yes: bool) -> Result<(), Failure> {
     let authors = find(path, name)?;
     let (nick, authors) = match name.rsplit_once('#') {
@@ -101,7 +101,7 @@ pub(super) fn run(path: &Path, name: &str, yes: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Finds who used that nick, and all that is of them.
+/// Finds the authors that used that nick, and all their entries.
 fn find(path: &Path, nick: &str) -> Result<BTreeMap<Author, Found>, Failure> {
     let mut authors: BTreeMap<Author, Found> = BTreeMap::new();
     let mut named = BTreeSet::new();
@@ -155,7 +155,7 @@ fn described(author: &Author, found: &Found) -> String {
     text
 }
 
-/// Asks the person at the terminal; where there is none, nobody is asked.
+/// Asks the user at the terminal; agrees without asking if there is no terminal.
 fn agrees(author: Author, nick: &str, found: &Found) -> Result<bool, Failure> {
     let mut input = Input::stdin()?;
     if !input.is_terminal() {

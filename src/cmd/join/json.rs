@@ -1,6 +1,6 @@
-//! `udpchat join --json`: for a program, which is told each event as an object of a line.
+//! `udpchat join --json`: for programs, which get each event as an object on a line.
 //!
-//! Owns: when what is told.
+//! Owns: which object is written when.
 //! Must not know: the form of the objects (`cmd::json`), sockets, when lines are sent.
 //! Driven by: the client's loop.
 
@@ -17,7 +17,7 @@ use crate::wire::Seq;
 /// See the module.
 pub(super) struct JsonMode {
     visit: Visit,
-    /// Behind the last of what was said before the client was here, until that is told.
+    /// The number behind the last earlier entry, until the client has reported that the earlier entries are complete.
     seam: Option<Seq>,
 }
 

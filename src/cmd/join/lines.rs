@@ -1,6 +1,6 @@
-//! `udpchat join` for a person: the original's line mode.
+//! `udpchat join` for people: the original's line mode.
 //!
-//! Owns: its prompt, what is shown and what the user is told.
+//! Owns: its prompt, what it shows and what it tells the user.
 //! Must not know: sockets, when lines are sent.
 //! Driven by: the client's loop.
 
@@ -27,23 +27,23 @@ const PROMPT: &str = " ";
 /// See the module.
 pub(super) struct LineMode {
     visit: Visit,
-    /// The key of the user.
+    /// The user's key.
     own: Option<Who>,
-    /// The user asked for text.
+    /// Whether the user asked for text.
     is_forced: bool,
-    /// Where a line is put together; kept for its memory.
+    /// The buffer in which lines are rendered; kept for its memory.
     rendered: String,
-    /// Those who are here, as far as that was told.
+    /// The people who are here, as far as the server has told.
     people: Vec<String>,
     calendar: Calendar,
     seam: Option<Seam>,
 }
 
-/// What was said before the client was here.
+/// The entries from before the client came.
 #[derive(Clone, Copy, Debug)]
 struct Seam {
     count: u64,
-    /// Behind the last of it.
+    /// The number behind the last of them.
     end: Seq,
     resumed: bool,
     is_told: bool,
@@ -64,7 +64,7 @@ impl LineMode {
         }
     }
 
-    /// Sees to the seam before something is shown. False if that is not to be shown at all.
+    /// Announces the earlier entries before the first of them. Returns false if the event is not to be shown at all.
     fn begin(&mut self, event: &Event) -> bool {
         if let Event::Begins { from, count, resumed, .. } = *event {
             self.seam = (count > 0).then_some(Seam { count, end: from + count, resumed, is_told: false });
@@ -80,7 +80,7 @@ impl LineMode {
         true
     }
 
-    /// Whether this is that the user left the last time, which is no news: the first that comes then.
+    /// Returns whether the entry is the user's own leaving of the last visit, which is no news. It can only come first.
     fn is_own_leaving(&mut self, entry: &Entry<'_>) -> bool {
         let Some(seam) = self.seam.as_mut().filter(|seam| seam.resumed && !seam.is_told) else {
             return false;
@@ -95,7 +95,7 @@ impl LineMode {
         is_own
     }
 
-    /// Says that what follows was said before, with the first of it.
+    /// Announces the earlier entries, before the first of them.
     fn tell_seam(&mut self, at: Option<Timestamp>) {
         let Some(seam) = self.seam.as_mut().filter(|seam| !seam.is_told) else { return };
         seam.is_told = true;
@@ -108,7 +108,7 @@ impl LineMode {
         }
     }
 
-    /// Tells the person something, behind what was shown before.
+    /// Prints a notice for the user, after everything shown before.
     fn notice(&mut self, what: impl fmt::Display) {
         self.visit.output.flush_some();
         notice(what);
@@ -148,7 +148,7 @@ impl LineMode {
             }
             Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
             Event::Lost { line, .. } => {
-                // A server that never returns lines would make this said of every one.
+                // With a server that never returns lines this would appear for each of them.
                 if !self.visit.interactive || client.tells_of_lines() || !client.is_here() {
                     notice(format_args!("not confirmed: {}", sanitize::escaped(&line)));
                 }
@@ -167,7 +167,7 @@ impl LineMode {
     }
 
     fn show_entry(&mut self, encoded: &[u8]) {
-        // What a newer server may say that this client does not know is left out.
+        // Skip entries that only a newer server knows.
         let Some(entry) = Entry::decode(encoded) else { return };
         entry.render(&mut self.rendered);
         self.visit.output.push_line(&[mark(&entry), &self.rendered]);
@@ -240,7 +240,7 @@ impl Driver for LineMode {
     }
 }
 
-/// A line of the text dialect as it is shown: the announcement of who asked for a session in vain looks like any other.
+/// Returns a text line for display: an announcement that has the mark of a probe looks like any other.
 fn without_probe(line: &str) -> [&str; 2] {
     let nick = line.strip_suffix(JOINED).and_then(|nick| nick.strip_suffix(PROBE));
     nick.map_or([line, ""], |nick| [nick, JOINED])

@@ -1,6 +1,6 @@
 //! `udpchat join`
 //!
-//! Owns: what is asked before there is a client, and which driver it gets: [`lines`] or [`json`].
+//! Owns: the question for the nick, and which driver the client gets: [`lines`] or [`json`].
 //! Must not know: sockets, when lines are sent, what the user is shown.
 //! Driven by: `cmd`.
 
@@ -57,7 +57,7 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
     attend(LineMode::new(visit, own, args.dialects.text), config, source)
 }
 
-/// From the signup to the last word.
+/// Runs the client, from the signup to the end.
 fn attend(mut driver: impl Driver + AsMut<Visit>, config: Config, source: Source) -> Result<(), Failure> {
     let mut client = ClientLoop::new(config, source)?;
     let end = client.run(&mut driver)?;

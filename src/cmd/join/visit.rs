@@ -1,6 +1,6 @@
 //! A visit to a room, however it is shown.
 //!
-//! Owns: what the user enters, and what becomes of it; where stdout and the place file are; what is told at the end.
+//! Owns: the user's input and its outcome, stdout and the place file, the final message.
 //! Must not know: how anything is shown.
 //! Driven by: the drivers of `cmd::join`.
 
@@ -22,18 +22,18 @@ use crate::wire::{LogId, Seq};
 
 /// See the module.
 pub(super) struct Visit {
-    /// A person is at the terminal.
+    /// Whether a user is at the terminal.
     pub(super) interactive: bool,
     pub(super) timeout: Duration,
     pub(super) known: Known,
     pub(super) output: Output,
     entered: Lines,
     failed: Vec<(SocketAddr, Unreachable)>,
-    /// It was in the room.
+    /// Whether the client has been in the room.
     joined: bool,
-    /// What the user wanted and nothing came of.
+    /// The number of the user's requests that failed.
     not_sent: u64,
-    /// Where it is written down what was shown, and what was by now.
+    /// The file for the user's place, and the place up to which entries were handed to stdout.
     place: Option<PlaceFile>,
     seen: Option<(LogId, Seq)>,
 }
@@ -51,7 +51,7 @@ impl Visit {
         Self { interactive, timeout, known, output, entered, failed, joined: false, not_sent: 0, place, seen: None }
     }
 
-    /// Keeps what is told at the end. Returns what nothing came of with this event, if the user is to be told.
+    /// Records what the final message needs. Returns what failed with this event, if the user is to be told.
     pub(super) fn observe(&mut self, client: &Client, event: &Event) -> Option<String> {
         if let Event::Failed(address, why) = *event {
             self.failed.push((address, why));
@@ -77,10 +77,10 @@ impl Visit {
         !self.entered.is_empty()
     }
 
-    /// Does the next thing that the user entered; `None` if nothing more of it is whole.
+    /// Carries out the next line that the user entered; `None` if no complete line is left.
     ///
     /// # Errors
-    /// Nothing came of it, and why: for the user.
+    /// Why the line could not be carried out, for the user.
     pub(super) fn take(&mut self, now: Instant, client: &mut Client) -> Option<Result<Next, String>> {
         let done = match self.entered.pop()? {
             Line::Text(line) => self.carry_out(now, client, &line),
@@ -120,12 +120,12 @@ impl Visit {
         Ok(Next::Continue)
     }
 
-    /// Everything up to here was shown, once stdout has it.
+    /// Records the place that the user has seen once stdout has everything.
     pub(super) fn tick(&mut self, client: &Client) {
         self.seen = client.place();
     }
 
-    /// Writes what stdout takes.
+    /// Writes as much as stdout accepts.
     ///
     /// # Errors
     /// Those of stdout.
@@ -145,7 +145,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Writes down what was shown; only when it was for certain: a crash repeats it rather than loses it.
+    /// Stores the user's place, but only if everything before it was shown: a crash repeats entries rather than loses them.
     fn remember(&mut self) {
         if let (Some(place), Some(seen), true) = (&mut self.place, self.seen, self.output.is_flushed())
             && let Err(err) = place.set(seen)
@@ -155,12 +155,12 @@ impl Visit {
         }
     }
 
-    /// The loop has ended: what is still to be shown and remembered is, and what came of it all is told.
+    /// Shows and stores the rest, after the loop has ended, and returns the result of the visit.
     pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
         self.output.finish();
         self.remember();
         if self.interactive && end == End::Interrupted {
-            // The shell's prompt is to begin a line, whatever was typed of the last one.
+            // The shell's prompt should begin a line, whatever the user had typed.
             prompt("\n");
         }
         let outstanding = client.outstanding() as u64;
@@ -177,7 +177,7 @@ impl Visit {
                 Err(over(why, &self.known, client.nick(), &self.failed, self.timeout))
             }
             End::Interrupted if unfinished => Err(Failure::silent(Exit::Interrupted)),
-            // Of text nobody can tell more.
+            // The text dialect allows no better answer.
             End::Quit | End::Interrupted if self.interactive && client.is_text() => Ok(()),
             End::Quit | End::Interrupted if self.interactive && not_confirmed == 0 => Ok(()),
             _ if not_confirmed > 0 || !(input_ended || self.interactive) => {

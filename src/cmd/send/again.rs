@@ -1,11 +1,11 @@
-//! `udpchat send --id`: whether what is in the log under an id is the message that was given.
+//! `udpchat send --id`: whether the message in the log under an id is the one that was given.
 //!
 //! Owns: which entries a retry found, how they are read back and compared.
 //! Must not know: sockets, when lines are sent.
 //! Driven by: `cmd::send`.
 //!
-//! The server settles a retry with the number of the entry that is there already, whatever it says. So the client reads that entry
-//! back in a session of its own, and compares.
+//! The server settles a retry with the number of the existing entry, whatever that entry says. So the client reads it back in a
+//! session of its own, and compares.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,12 +21,12 @@ use crate::ui::sanitize;
 use crate::wire::entry::Entry;
 use crate::wire::{LogId, Nick, Seq};
 
-/// What a run of `send` learns of entries.
+/// The entries that a run of `send` learns of.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The log, and where it ended when the session began.
     log: Option<(LogId, Seq)>,
-    /// As which entry each post, by its counter, was confirmed.
+    /// The entry that each post was confirmed as, by the post's counter.
     confirmed: BTreeMap<u64, Seq>,
 }
 
@@ -40,7 +40,7 @@ impl Found {
         }
     }
 
-    /// The entries that the lines are said to be, in the order of the log.
+    /// Returns the entries that the lines were confirmed as, in the order of the log.
     fn entries<'a>(&self, lines: &'a [String]) -> Vec<(Seq, &'a str)> {
         let line = |post: u64| usize::try_from(post).ok().and_then(|index| lines.get(index));
         let entries = self.confirmed.iter().filter_map(|(&post, &seq)| Some((seq, line(post)?.as_str())));
@@ -50,25 +50,25 @@ impl Found {
     }
 }
 
-/// What the message turned out to be.
+/// Outcome of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// None: the message is new.
+    /// The message is new.
     New,
     /// The message is there already.
     Same,
-    /// So many of its lines were there already; the others are now.
+    /// This many of its lines were there already; the others are now.
     Completed(usize),
-    /// Something is there already; the server cannot say what any more.
+    /// A message is there already, but the server can no longer say which.
     Forgotten,
 }
 
-/// Compares what is in the log under the id with what was to be sent: always, for another run may have posted in the same moment.
+/// Compares the entries under the id with the message; each time, for another run may have posted at the same moment.
 ///
 /// # Errors
-/// It is another message, or the server cannot be asked.
+/// The entries are of another message, or the server cannot be asked.
 pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Retry, Failure> {
-    // An original server confirms without a number: nothing can be compared there.
+    // An original server confirms without a number: there is nothing to compare.
     let (Some((log, end)), wanted_entries) = (found.log, found.entries(lines)) else { return Ok(Retry::New) };
     let Some(&(first, _)) = wanted_entries.first() else { return Ok(Retry::New) };
     let earlier = wanted_entries.iter().filter(|&&(seq, _)| seq < end).count();
@@ -78,7 +78,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
     }
     let mut reader =
         Reader { nick: &args.nick, entries: wanted_entries, next: 0, is_gone: false, other: None, until: None };
-    // Whatever ends it: what was not read by then is not known.
+    // However this ends, entries not read by then are unknown.
     ClientLoop::new(config, Source { input: None, leave_at_end: false })?.run(&mut reader)?;
     if let Some(other) = &reader.other {
         let id = args.id.as_deref().unwrap_or_default();
@@ -107,13 +107,13 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
 struct Reader<'a> {
     nick: &'a Nick,
     entries: Vec<(Seq, &'a str)>,
-    /// The next of them to be read.
+    /// The index of the next one to read.
     next: usize,
-    /// One of them is not in the log any more.
+    /// Whether one of them is no longer in the log.
     is_gone: bool,
-    /// What is there instead.
+    /// The text of the entry that is there instead.
     other: Option<String>,
-    /// How long it is waited for them.
+    /// Until when to wait for them.
     until: Option<Instant>,
 }
 
