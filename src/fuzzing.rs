@@ -1,6 +1,6 @@
-//! What the fuzzers do with bytes; on stable, so that an ordinary test replays their corpus.
+//! The bodies of the fuzz targets, kept in the library so that an ordinary test on stable Rust replays their corpus.
 //!
-//! Owns: one function a target of `fuzz/`.
+//! Owns: one function for each target of `fuzz/`.
 //! Must not know: where the bytes come from.
 //! Driven by: `fuzz/fuzz_targets/` and `tests/memory/corpus.rs`; part of the library only with the feature `adversary`.
 
@@ -28,8 +28,8 @@ use crate::wire::{Instance, LogId, Seq, SessionId};
 const SOCKET: SocketId = SocketId(0);
 const MALLORY: SessionId = SessionId(0x0bad_0bad);
 
-/// Any bytes are a datagram or none, and any plaintext is frames or none; what can be read can be written and is the same
-/// then.
+/// Decodes the bytes as a datagram and as the frames of a plaintext: nothing panics, and a decoded frame that can be encoded
+/// again decodes to the same frame.
 pub fn datagram(bytes: &[u8]) {
     let _ = packet::token(bytes);
     let _ = packet::parse(bytes);
@@ -62,7 +62,7 @@ pub fn datagram(bytes: &[u8]) {
     }
 }
 
-/// Any bytes are a line of the text dialect or none, and its parts are the line.
+/// Parses the bytes as a text datagram and cuts its line: no part is too long, and together the parts are the line.
 pub fn text(bytes: &[u8]) {
     let _ = text::is_probe(bytes);
     let Ok(text::Datagram::Line(line)) = text::parse(bytes) else { return };
@@ -74,16 +74,16 @@ pub fn text(bytes: &[u8]) {
     assert_eq!(format!("{prefix}{}", parts.concat()), line);
 }
 
-/// A member, and then a server, that say anything at all in a session that stands: nobody else notices, nothing panics.
+/// Lets a hostile member or server send anything in an established session: honest members are not disturbed, nothing panics.
 ///
-/// The bytes are steps: what to do, how many bytes it is about, these bytes.
+/// The first byte chooses the side; then come steps: action (1 byte), length (2 bytes), that many bytes.
 pub fn session(bytes: &[u8]) {
     let (side, rest) = bytes.split_first().map_or((0, bytes), |(&side, rest)| (side, rest));
     if side & 1 == 0 { Server::new().run(rest) } else { Client::new().run(rest) }
 }
 
-/// A hostile member that speaks the protocol as the bytes say, beside an honest one: nobody else notices, nothing costs more
-/// than it may.
+/// Runs a hostile member, whose actions the bytes choose, beside an honest one: the honest one is not disturbed, and no
+/// datagram causes more work than its limit.
 pub fn hostile_member(bytes: &[u8]) {
     let mut server = Server::new();
     let mut adversary = Adversary::new(Entropy::new([3; 32]), address(1), 1);
@@ -91,7 +91,7 @@ pub fn hostile_member(bytes: &[u8]) {
     while !u.is_empty() {
         adversary.set_log_end(server.room.end());
         let mut under_way: VecDeque<_> = adversary.act(server.now, &mut u).into();
-        // What it answers may draw answers: a handshake has three rounds.
+        // Its answers may draw further answers: a handshake has three rounds.
         for _ in 0..512 {
             let Some((from, _, bytes)) = under_way.pop_front() else { break };
             Limits::begin();
@@ -107,7 +107,7 @@ pub fn hostile_member(bytes: &[u8]) {
     server.is_undisturbed();
 }
 
-/// A hostile server whose manner and words the bytes say, and an honest client: it neither hurries nor hangs.
+/// Runs a hostile server, whose behaviour and frames the bytes choose, against an honest client: it neither hurries nor hangs.
 pub fn hostile_server(bytes: &[u8]) {
     let report = adversary::server::run(&mut Unstructured::new(bytes));
     assert!(report.violations.is_empty(), "{:?}", report.violations);
@@ -123,7 +123,7 @@ fn steps(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// How long a step lets pass.
+/// Returns how much time a step lets pass.
 fn pause(step: &[u8]) -> Duration {
     Duration::from_millis(100) * step.first().copied().unwrap_or_default().into()
 }
@@ -132,7 +132,7 @@ fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, last], 9999))
 }
 
-/// A room with an honest member and one that is not.
+/// A room with an honest and a hostile member.
 struct Server {
     now: Instant,
     room: server::Server,
@@ -186,7 +186,7 @@ impl Server {
         sent
     }
 
-    /// Carries what the honest member and the room have for each other.
+    /// Carries the datagrams between the honest member and the room.
     fn carry(&mut self) {
         while let Some(bytes) = self.honest.poll_transmit().map(<[u8]>::to_vec) {
             self.honest.transmitted(self.now);
@@ -203,7 +203,7 @@ impl Server {
         let answered = self.receive(address(3), initiator.hello());
         let (payload, _) = answered.iter().find_map(|(_, bytes)| match packet::parse(bytes) {
             Some(Datagram::Answer { noise, .. }) => initiator.read_answer(noise),
-            _ => None, // another one of the handshake's
+            _ => None, // another datagram of the handshake
         })?;
         let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
         let instance = Instance([9; 8]);
@@ -234,7 +234,7 @@ impl Server {
         self.is_undisturbed();
     }
 
-    /// The honest member says something, and is shown it.
+    /// Checks that the honest member can post a message, and is shown it.
     fn is_undisturbed(&mut self) {
         self.pass(Duration::from_secs(5));
         let before = self.shown;
@@ -266,7 +266,7 @@ fn member(entropy: &mut Entropy) -> Member {
     Member::new(Instant::ZERO, address(1), "jill".parse().expect("a nick"), identity)
 }
 
-/// A member and a server that says anything.
+/// A member and a hostile server.
 struct Client {
     now: Instant,
     member: Member,

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn init_logger(cli: &Cli) {
-    // A server says by itself what it listens on; a client speaks to its user by other means.
+    // A server logs its addresses at level info, which it therefore shows; a client informs its user by other means.
     let quiet = if matches!(cli.command, Command::Serve(_)) { 1 } else { 0 };
     let level = match cli.verbose.saturating_add(quiet) {
         0 => LevelFilter::Warn,

@@ -1,4 +1,4 @@
-//! The hot path allocates nothing per datagram.
+//! The hot path allocates no memory per datagram.
 #![allow(clippy::unwrap_used)] // tests are allowed to
 
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ fn path(port: u16) -> Path {
     Path { socket: SOCKET, peer: SocketAddr::from(([10, 0, 0, 1], port)), local: None }
 }
 
-/// `turns` turns of the loop: three datagrams each, of changing lengths, sent to everybody.
+/// Runs `turns` turns of the loop, each with three datagrams of different lengths, which go to everybody, and two invalid ones.
 fn talk(server: &mut Server, store: &mut Memory, turns: u16) -> usize {
     let mut shown = 0;
     for turn in 0..turns {
@@ -53,7 +53,7 @@ fn a_room_that_has_warmed_up_talks_without_allocating() {
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
 }
 
-/// Members with sessions, in memory; what the room has for them is put aside and delivered later.
+/// Members with sessions, in memory; the room's datagrams are put aside and delivered later.
 struct Hall {
     now: Instant,
     server: Server,
@@ -83,7 +83,7 @@ impl Hall {
         hall
     }
 
-    /// What the members have to say reaches the room.
+    /// Hands the members' datagrams to the room.
     fn hear(&mut self) -> bool {
         let mut any = false;
         for (port, member) in (1..).zip(&mut self.members) {
@@ -96,7 +96,7 @@ impl Hall {
         any
     }
 
-    /// The room commits and seals what it has.
+    /// Lets the room commit and seal everything that is due.
     fn seal(&mut self) {
         while self.server.shake_hands(self.now, false) {}
         udpchat::server::exchange(self.now, &mut self.server, &mut self.store, |_, _| {});
@@ -139,7 +139,7 @@ impl Hall {
 #[test]
 fn a_room_that_has_warmed_up_seals_for_its_members_without_allocating() {
     let mut hall = Hall::new(20);
-    // Until the history is full, and uses its memory again.
+    // Until the history is full and reuses its memory.
     for _ in 0..200 {
         hall.members
             .iter_mut()

@@ -1,7 +1,7 @@
-//! What somebody hostile may say: any well-formed frame of any values, and what nearly is one.
+//! The frames of a hostile peer: well-formed ones with arbitrary values, and ones that are almost well-formed.
 //!
-//! Owns: the choice of values, near the edges more often than not.
-//! Must not know: sessions, who is told what.
+//! Owns: the choice of values, most of them close to an edge.
+//! Must not know: sessions, recipients.
 //! Driven by: `member` and `server`.
 
 use arbitrary::{Result, Unstructured};
@@ -13,24 +13,24 @@ use crate::wire::frame::{
 };
 use crate::wire::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Timestamp, Who};
 
-/// What values may be near to.
+/// The session's current values, near which values are chosen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bases {
     /// The counter of the next post.
     pub counter: u64,
-    /// The number behind the last entry.
+    /// The number after the last entry.
     pub log: u64,
     /// The number of the next packet of the other end.
     pub packet: u64,
 }
 
-/// Numbers that somebody may not have thought of.
+/// Numbers at which arithmetic is easily wrong.
 const EDGES: [u64; 8] = [0, 64, 1 << 31, 1 << 32, 1 << 61, 1 << 62, 1 << 63, u64::MAX];
 
-/// How far from one of them.
+/// Distances from a base or an edge.
 const OFFSETS: [i64; 14] = [0, 0, 0, 1, -1, 2, 63, 64, 65, -63, -64, -65, 256, 4096];
 
-/// A number near to `base`, or near to an edge.
+/// Chooses a number near `base` or near an edge.
 ///
 /// # Errors
 /// The bytes are used up.
@@ -43,7 +43,7 @@ fn small(u: &mut Unstructured<'_>) -> Result<u64> {
     if u.ratio(3, 4)? { u.int_in_range(0..=5) } else { number(u, 256) }
 }
 
-/// Something that might be said, or a nick, or is neither.
+/// Chooses a text that is valid as a message or nick, or as neither.
 ///
 /// # Errors
 /// The bytes are used up.
@@ -64,7 +64,7 @@ pub fn text(u: &mut Unstructured<'_>) -> Result<String> {
     })
 }
 
-/// Who may be asked about.
+/// Chooses a person for *ask* and *people*, known or not.
 fn person(u: &mut Unstructured<'_>) -> Result<PersonId> {
     Ok(match u.int_in_range(0..=3)? {
         0 => PersonId::Key(Who(number(u, 0)?.to_be_bytes())),
@@ -93,7 +93,7 @@ fn have(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Have> {
     Ok(Have { next: Seq(number(u, bases.log)?), take, held })
 }
 
-/// Entries, each with its length in front.
+/// Makes up to four entries, each preceded by its length.
 fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut framed = Vec::new();
     for _ in 0..u.int_in_range(0..=4)? {
@@ -110,7 +110,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         let mut encoded = [0; ENTRY_MAX];
         let Some(len) = entry.encode(Timestamp(u.arbitrary()?), &mut encoded) else { continue };
         if u.ratio(1, 8)? {
-            // A variant that nobody knows.
+            // An unknown variant.
             encoded[0] = u.int_in_range(6..=127)?;
         }
         let len_low = u8::try_from(len & 0x7f).unwrap_or_default();
@@ -123,7 +123,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(framed)
 }
 
-/// Adds one frame of any kind; false if it has no place.
+/// Adds one frame of any kind; returns false if it does not fit.
 ///
 /// # Errors
 /// The bytes are used up.
@@ -166,7 +166,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
             writer.frame(&Frame::People(People::new(None, u.arbitrary()?, &list)))
         }
         15 => {
-            // Of a type that nobody knows, or whose body is anything.
+            // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
             writer.raw(u.arbitrary()?, &body[..u.int_in_range(0..=12)?])
         }
@@ -184,7 +184,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
     })
 }
 
-/// The plaintext of a packet: one frame or a few of any kind, or one kind until nothing more fits.
+/// Makes the plaintext of a packet: a few frames of any kind, or one kind until nothing more fits.
 ///
 /// # Errors
 /// The bytes are used up.
@@ -201,7 +201,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
             while writer.frame(&have) {}
         }
         3 => {
-            // Posts that follow each other, from anywhere on, each settled below anything.
+            // Consecutive posts from any counter on, with any lowest unsettled counter.
             let (first, below) = (number(u, bases.counter)?, number(u, bases.counter)?);
             let step = u.int_in_range(0..=2)?;
             let mut counter = first;
@@ -213,8 +213,8 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
             }
         }
         4 => {
-            // What ended a server once: a post that is under way, and one far behind it that says that it is settled.
-            // And the same the other way round, which had it draft what is behind.
+            // A post in flight and a far later one that claims the first is settled: this once crashed a server. In reverse
+            // order, it once made the server draft the earlier post.
             let far = number(u, 1 << 61)?;
             let mut posts = [(bases.counter, bases.counter.min(u.int_in_range(0..=2)?)), (far, far)];
             if u.arbitrary()? {

@@ -1,9 +1,8 @@
-//! A hostile member: some keys, instances, neighbourhoods and ports, with which it does what it likes, and now and then what is
-//! honest.
+//! A hostile member with a few keys, instances, prefixes and ports. It does what it likes, and sometimes behaves.
 //!
 //! Owns: its handshakes and sessions.
-//! Must not know: the room, what it breaks.
-//! Driven by: `sim` and `fuzzing`: [`Adversary::act`] now and then, [`Adversary::hear`] with what it is sent.
+//! Must not know: the room, the effects.
+//! Driven by: `sim` and `fuzzing`: [`Adversary::act`] now and then, [`Adversary::hear`] for each datagram sent to it.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -19,11 +18,11 @@ use crate::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello,
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId, Who, text};
 
-/// How many places it speaks from, and with how many keys.
+/// Number of places (ports) that it sends from, and of its keys.
 const PLACES: usize = 24;
 const KEYS: usize = 6;
 
-/// What it sends: from where, through which of the server's sockets, what.
+/// A datagram that it sends: source address, receiving socket of the server, bytes.
 pub type Sent = (SocketAddr, SocketId, Vec<u8>);
 
 enum State {
@@ -34,19 +33,19 @@ enum State {
     Standing,
 }
 
-/// One port that it speaks from.
+/// One port that it sends from.
 struct Place {
     address: SocketAddr,
     socket: SocketId,
     key: usize,
     instance: Instance,
     state: State,
-    /// The last token that it was sent.
+    /// The last token from the server.
     token: Option<Token>,
-    /// A session that stands, or did, and what values may be near to in it.
+    /// The current or last session, and the values near which others are chosen in it.
     session: Option<Session<SocketAddr, ()>>,
     bases: Bases,
-    /// What it sent last, to send again.
+    /// Its last datagram, for repeats.
     last: Vec<u8>,
 }
 
@@ -60,12 +59,12 @@ pub struct Adversary {
 }
 
 impl Adversary {
-    /// One that speaks to `server` through one of so many sockets, from addresses beside those of 10.1.0.0/24 and of its own.
+    /// Creates an adversary for the `sockets` sockets of `server`. Its addresses are in 10.1.0.0/24 and in prefixes of its own.
     pub fn new(mut entropy: Entropy, server: SocketAddr, sockets: usize) -> Self {
         let keys: Vec<_> = (0..KEYS).map(|_| StaticKey::generate(&mut entropy)).collect();
         let places = (0..PLACES).map(|index| {
             let last = u8::try_from(index).unwrap_or_default();
-            // A third beside honest members, the others in a few neighbourhoods.
+            // A third in the prefix of honest members, the others in four prefixes.
             let ip = if index % 3 == 0 { [10, 1, 0, 200 + last] } else { [10, 9, last % 4, 1 + last] };
             Place {
                 address: SocketAddr::from((ip, 50_000 + u16::from(last))),
@@ -83,22 +82,22 @@ impl Adversary {
         Self { entropy, server, sockets, keys, places }
     }
 
-    /// Who its keys are.
+    /// Returns the identities of its keys.
     pub fn whos(&self) -> BTreeSet<Who> {
         self.keys.iter().map(|key| key.public().who()).collect()
     }
 
-    /// Whether it is at that address.
+    /// Returns whether one of its places has this address.
     pub fn is_at(&self, address: SocketAddr) -> bool {
         self.places.iter().any(|place| place.address == address)
     }
 
-    /// The log has so many entries.
+    /// Sets the number after the last entry of the log, near which it chooses numbers.
     pub fn set_log_end(&mut self, end: Seq) {
         self.places.iter_mut().for_each(|place| place.bases.log = end.0);
     }
 
-    /// Does one thing or a few, as the bytes say. What that is may be several datagrams.
+    /// Does up to four steps, chosen by the bytes; a step may send several datagrams.
     pub fn act(&mut self, now: Instant, u: &mut Unstructured<'_>) -> Vec<Sent> {
         let mut sent = Vec::new();
         for _ in 0..4 {
@@ -112,29 +111,29 @@ impl Adversary {
     fn step(&mut self, now: Instant, u: &mut Unstructured<'_>, sent: &mut Vec<Sent>) -> Result<()> {
         let index = u.choose_index(self.places.len())?;
         match u.int_in_range(0..=15)? {
-            // A handshake, to its end unless something comes between.
+            // A handshake, completed unless another step interferes.
             0..=2 => {
                 let place = &mut self.places[index];
                 place.state = State::Probing;
                 self.send(index, text::probe("mallory").into_bytes(), sent);
             }
-            // The same client id with other ephemerals, or others with the same.
+            // Hellos with one client id and different ephemeral keys, or with different ids.
             3 => self.hellos(u, index, sent)?,
-            // A finish of anything, of a session that is half-open or not.
+            // A finish with arbitrary content, for a half-open session or none.
             4 => {
                 let id = SessionId(if u.arbitrary()? { 0 } else { u.arbitrary()? });
                 let noise: [u8; 120] = u.arbitrary()?;
                 let finish = packet::finish(id, &noise[..u.int_in_range(0..=120)?]);
                 self.send(index, finish.into_vec(), sent);
             }
-            // A packet of a session that nobody knows, and what only servers say.
+            // A packet of an unknown session, and a datagram that only servers send.
             5 => {
                 let unknown = packet::unknown(SessionId(u.arbitrary()?), grammar::number(u, 0)?);
                 let packet = [&packet::packet_head(SessionId(u.arbitrary()?), 7)[..], &[0; 16]].concat();
                 self.send(index, unknown.to_vec(), sent);
                 self.send(index, packet, sent);
             }
-            // The same again, from somewhere else.
+            // A datagram of any place again, from this one.
             6 => {
                 let other = u.choose_index(self.places.len())?;
                 let last = self.places[other].last.clone();
@@ -151,14 +150,14 @@ impl Adversary {
                 self.places[index].state = State::Probing;
                 self.send(index, text::probe("mallory").into_bytes(), sent);
             }
-            // What an honest client does.
+            // The behaviour of an honest client.
             9 => self.behave(index, sent),
             _ => self.packet(now, u, index, sent)?,
         }
         Ok(())
     }
 
-    /// A packet of one of its sessions, with anything in it, from there or from elsewhere.
+    /// Sends a packet with arbitrary content in the session of a place, from there or from another one.
     fn packet(&mut self, now: Instant, u: &mut Unstructured<'_>, index: usize, sent: &mut Vec<Sent>) -> Result<()> {
         let from = if u.ratio(1, 8)? { u.choose_index(self.places.len())? } else { index };
         let place = &mut self.places[index];
@@ -176,7 +175,7 @@ impl Adversary {
         Ok(())
     }
 
-    /// Acknowledges what came, says something, and what it has.
+    /// Acknowledges packets, reports the entries it has, and posts a message, as an honest client does.
     fn behave(&mut self, index: usize, sent: &mut Vec<Sent>) {
         let place = &mut self.places[index];
         let Some(session) = &mut place.session else { return };
@@ -211,7 +210,7 @@ impl Adversary {
             let token = if bad_token { *b"\x06AAAAAAAAAAA" } else { token };
             let mut noise: [u8; packet::NOISE_1_LEN] = self.entropy.bytes();
             if u.ratio(1, 16)? {
-                // No key of any use.
+                // A useless key.
                 noise = [0; packet::NOISE_1_LEN];
             }
             noise[0] ^= number;
@@ -220,7 +219,7 @@ impl Adversary {
         Ok(())
     }
 
-    /// Something came from the server to one of its addresses.
+    /// Handles a datagram from the server to one of its addresses; returns the answers.
     pub fn hear(&mut self, now: Instant, at: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
         let mut sent = Vec::new();
         let Some(index) = self.places.iter().position(|place| place.address == at) else { return sent };
@@ -261,7 +260,7 @@ impl Adversary {
         };
         let Ok(hello) = postcard::from_bytes::<ServerHello>(&payload) else { return };
         let number = index % 5;
-        // Malformed nicks, those of others of its own, and honest ones.
+        // A malformed nick, and valid ones that several of its keys use.
         let nick = ["mallory: yes", "mallory", "mallory2", "mallory3", "mallory4"][number];
         let place_in_log = if index % 4 == 1 { Some((LogId([9; 16]), Seq(u64::MAX))) } else { None };
         let history = [History::NONE, History::ALL, History::Within(u64::MAX)][index % 3];
@@ -276,7 +275,7 @@ impl Adversary {
         place.bases = Bases { log, counter, packet: 0 };
         let finish = packet::finish(server, &noise).into_vec();
         place.state = State::Finishing;
-        // One that is not authentic first, then the right one, twice.
+        // For every third place a forged one first; then the right one, twice.
         let mut forged = finish.clone();
         if let Some(last) = forged.last_mut().filter(|_| index.is_multiple_of(3)) {
             *last ^= 1;
@@ -286,7 +285,7 @@ impl Adversary {
         self.send(index, finish, sent);
     }
 
-    /// Says goodbye with each session that stands.
+    /// Says goodbye in each of its sessions.
     pub fn leave(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         for index in 0..self.places.len() {
@@ -310,7 +309,7 @@ impl Adversary {
 }
 
 impl Place {
-    /// Opens a packet, for what there is to be learnt of it.
+    /// Opens a packet, to learn its number and which posts are settled.
     fn take(&mut self, number: u64, sealed: &[u8]) {
         let Some(session) = &mut self.session else { return };
         let mut plain = [0; DATAGRAM_MAX];

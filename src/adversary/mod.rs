@@ -1,11 +1,11 @@
-//! Somebody hostile who speaks the protocol: well-formed datagrams and frames of any values, biased to the edges.
+//! Hostile peers that speak the protocol: well-formed datagrams and frames with arbitrary values, biased towards the edges.
 //!
-//! Owns: the grammar ([`grammar`]), a hostile member ([`member`]) and a hostile server ([`server`]), what a datagram may cost at
-//! the most ([`limits`]).
-//! Must not know: where its choices come from: a seed's bytes in the simulator, a fuzzer's in `fuzz/`.
+//! Owns: the grammar ([`grammar`]), a hostile member ([`member`]), a hostile server ([`server`]), the limits of the work that
+//! one datagram may cause ([`limits`]).
+//! Must not know: the source of the choices (a seed's bytes in the simulator, a fuzzer's in `fuzz/`).
 //! Driven by: `sim`, `fuzzing` and the tests; part of the library only with the feature `adversary`.
 //!
-//! A new frame, entry or datagram is taught to `grammar` in the commit that adds it.
+//! The commit that adds a frame, entry or datagram adds it to `grammar` as well.
 
 pub mod grammar;
 pub mod limits;

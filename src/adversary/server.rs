@@ -1,8 +1,8 @@
-//! A hostile server, and an honest client that has to do with it.
+//! A hostile server, and an honest client that talks to it.
 //!
-//! Owns: how such a server treats a client, and what is promised of the client all the same: that it comes back no faster than
-//! PROTOCOL 2.4 allows, that a script ends in time, that nothing costs it more than it may.
-//! Must not know: where the choices come from.
+//! Owns: the server's behaviour, and the promises that the client keeps all the same: it reconnects no faster than PROTOCOL 2.4
+//! allows, a script ends in time, no datagram causes more work than its limit.
+//! Must not know: the source of the choices.
 //! Driven by: `fuzzing` and the tests.
 
 use std::collections::VecDeque;
@@ -20,49 +20,49 @@ use crate::wire::frame::{Ack, Frame, Outcome, ServerHello, Welcome, Writer, fram
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
 
-/// How long a client has to do with the server.
+/// Length of a run.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// One way.
+/// One-way delay.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// How long a script waits: for an answer, and for something to become of a line.
+/// How long a script waits for an answer, and for the outcome of a line.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The lines that a script says.
+/// Number of lines that a script sends.
 const LINES: u32 = 3;
 
-/// A script ends after the answer that may take its time, and after each line that may take it as well (README, exit codes).
+/// Latest end of a script: [`TIMEOUT`] for the answer, for each line (README, exit codes), and once more.
 const ENDS_AFTER: Duration = Duration::from_secs(2 * (2 + LINES as u64));
 
-/// Handshakes that a client finishes within [`WINDOW`] at the most: with the pauses of PROTOCOL 2.4, each a quarter shorter,
-/// seven, the first one, and one that begins anew after a session that stood for so long.
+/// Most handshakes that a client finishes within [`WINDOW`]: the first, seven after the pauses of PROTOCOL 2.4 (each a quarter
+/// shorter), and one whose pause started over because a session had lasted 10 s.
 const FINISHES_MAX: usize = 9;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Datagrams that a client sends within a second at the most: some packets for each that it is sent.
+/// Most datagrams that a client sends within a second: a few for each that it receives.
 const DATAGRAMS_MAX: usize = 20_000;
 
-/// How a server treats its clients.
+/// The behaviour of a hostile server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Each handshake draws a welcome and this goodbye.
+    /// Answers each handshake with a welcome and this goodbye.
     WelcomeAndBye(CloseReason),
-    /// Each handshake draws this goodbye.
+    /// Answers each handshake with this goodbye.
     Bye(CloseReason),
-    /// It is honest, and each packet draws an *unknown* besides, which anybody could have forged.
+    /// Is honest, but answers each packet with an *unknown* as well, which anybody could forge.
     Unknowns,
-    /// Each handshake draws a welcome and a goodbye, and it knocks all the time, which anybody could do in its name.
+    /// Answers each handshake with a welcome and a goodbye, and knocks all the time; anybody could forge the knocks.
     Knocks,
-    /// It is honest, and knocks all the time.
+    /// Is honest, but knocks all the time.
     KnocksOnly,
-    /// Each hello draws a fresh token.
+    /// Answers each hello with a fresh token.
     Tokens,
-    /// It says nothing after the welcome.
+    /// Is silent after the welcome.
     Silence,
-    /// A post draws this goodbye, and nothing becomes of it.
+    /// Answers a post with this goodbye and never settles it.
     ByeAtPost(CloseReason),
-    /// It says anything.
+    /// Sends arbitrary frames.
     Anything,
 }
 
@@ -84,20 +84,20 @@ impl Manner {
     }
 }
 
-/// What a client did.
+/// The client's behaviour in one run.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// When it finished a handshake.
+    /// The times at which it finished a handshake.
     pub finishes: Vec<Instant>,
-    /// When nothing more happened, if that was before the end of the run.
+    /// When the client ended, if it did before the end of the run.
     pub ended: Option<Instant>,
-    /// What it told its user.
+    /// Number of events that it reported to its user.
     pub told: usize,
-    /// What was not as promised.
+    /// Broken promises.
     pub violations: Vec<String>,
 }
 
-/// The server itself; it has one client.
+/// A hostile server and its state towards its only client.
 pub struct Hostile<'a, 'b> {
     u: &'a mut Unstructured<'b>,
     manner: Manner,
@@ -109,13 +109,13 @@ pub struct Hostile<'a, 'b> {
     bases: Bases,
 }
 
-/// Has a client talk to a server whose manner and words the bytes say: a script, or somebody who stays.
+/// Runs a client, a script or one that stays, against a server; the bytes choose the server's behaviour and frames.
 pub fn run(u: &mut Unstructured<'_>) -> Report {
     let (Ok(manner), Ok(stays)) = (Manner::choose(u), u.arbitrary()) else { return Report::default() };
     run_with(u, manner, stays)
 }
 
-/// The same, with a server of this manner.
+/// Like [`run`], with the given behaviour of the server.
 pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report {
     let server = SocketAddr::from(([10, 0, 0, 1], 9999));
     let (mut client, mut hostile) = meet(u, manner, stays, server);
@@ -174,7 +174,7 @@ pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report
     report
 }
 
-/// A client that begins to look for a server of that manner; a script with something to say.
+/// Creates a server with this behaviour and a client that starts to look for it; a script has its lines posted already.
 fn meet<'a, 'b>(
     u: &'a mut Unstructured<'b>,
     manner: Manner,
@@ -220,14 +220,14 @@ impl Report {
 }
 
 impl<'a, 'b> Hostile<'a, 'b> {
-    /// A server of that manner.
+    /// Creates a server with this behaviour.
     pub fn new(u: &'a mut Unstructured<'b>, manner: Manner, mut entropy: Entropy) -> Self {
         let key = StaticKey::generate(&mut entropy);
         let (handshakes, bases) = (VecDeque::new(), Bases::default());
         Self { u, manner, key, entropy, tokens: 0, handshakes, session: None, bases }
     }
 
-    /// A token that is made for nobody; another one each time.
+    /// Makes up a token, a different one each time.
     fn token(&mut self) -> Token {
         self.tokens += 1;
         let text = format!("\u{6}{:0>11}", self.tokens % 100_000_000_000);
@@ -236,7 +236,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
         token
     }
 
-    /// Something came from the client; what it is answered.
+    /// Handles a datagram from the client; returns the answers.
     pub fn hear(&mut self, now: Instant, bytes: &[u8]) -> Vec<Vec<u8>> {
         if !packet::is_session(bytes) {
             return vec![self.token().to_vec()];
@@ -340,7 +340,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
         sent
     }
 
-    /// What it says of its own accord.
+    /// Returns the datagrams that it sends unprompted.
     fn act(&mut self) -> Vec<Vec<u8>> {
         match self.manner {
             Manner::Knocks | Manner::KnocksOnly => return vec![packet::knock().to_vec()],

@@ -1,6 +1,6 @@
-//! What is measured of a crowd that comes in, and comes back.
+//! Measurements of a crowd that joins all at once, and comes back after a restart of the server.
 //!
-//! Owns: what the talkers said meanwhile and how late it was, the result ([`Hall`]) and its words.
+//! Owns: the talkers' messages meanwhile and their latencies, the result ([`Hall`]) and its text.
 //! Must not know: sockets, clocks.
 //! Driven by: `net::hall`.
 
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use crate::time::Instant;
 
-/// The latest that is told apart, in microseconds: an hour.
+/// The longest latency that the histograms distinguish, in microseconds: an hour.
 const LATE_MAX_US: u64 = 3_600_000_000;
 
-/// What was said while people came.
+/// The messages sent while members joined.
 #[derive(Debug)]
 pub struct Talk {
     /// When each message was due.
@@ -24,7 +24,7 @@ pub struct Talk {
     open: BTreeMap<(usize, u64), u64>,
     settled: Histogram<u64>,
     copies: Histogram<u64>,
-    /// The messages that the first member has been shown.
+    /// The numbers of the messages that the first member has been shown.
     shown: BTreeSet<u64>,
     doubled: u64,
 }
@@ -45,25 +45,25 @@ impl Default for Talk {
 }
 
 impl Talk {
-    /// A message is due; returns its number.
+    /// Adds a message that was due at `due`; returns its number.
     pub fn say(&mut self, due: Instant) -> u64 {
         self.due.push(due);
         self.due.len() as u64 - 1
     }
 
-    /// It is a member's post of this counter.
+    /// Notes that `member` posted the message `number` with the counter `post`.
     pub fn posted(&mut self, member: usize, post: u64, number: u64) {
         self.open.insert((member, post), number);
     }
 
-    /// The member knows that its post is in the log.
+    /// Notes that `member` knows that its post is in the log.
     pub fn settled(&mut self, now: Instant, member: usize, post: u64) {
         if let Some(late) = self.open.remove(&(member, post)).and_then(|number| self.late(now, number)) {
             self.settled.saturating_record(late);
         }
     }
 
-    /// A member was shown it.
+    /// Notes that `member` was shown the message.
     pub fn heard(&mut self, now: Instant, member: usize, number: u64) {
         if let Some(late) = self.late(now, number) {
             self.copies.saturating_record(late);
@@ -71,11 +71,11 @@ impl Talk {
         self.doubled += u64::from(member == 0 && !self.shown.insert(number));
     }
 
-    /// What was measured since it was last taken.
+    /// Returns the measurements since the last call.
     #[allow(clippy::cast_precision_loss)] // microseconds of some minutes
     pub fn take(&mut self) -> Said {
         let millis = |histogram: &Histogram<u64>, quantile| histogram.value_at_quantile(quantile) as f64 / 1000.0;
-        // The last second's may be under way.
+        // The messages of the last second may be in flight.
         let until = (self.due.len() as u64).saturating_sub(40);
         let lost = (self.first..until).filter(|number| !self.shown.contains(number)).count() as u64;
         let said = Said {
@@ -100,61 +100,61 @@ impl Talk {
     }
 }
 
-/// What became of what was said.
+/// Outcome and latencies of the messages.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Said {
-    /// From when a message was due until its author knew that it is in the log.
+    /// From when a message was due until its author knew that it was in the log; the median.
     pub settled_p50_ms: f64,
     /// The 99th percentile.
     pub settled_p99_ms: f64,
     /// The longest.
     pub settled_max_ms: f64,
-    /// Copies shown, at all members.
+    /// Copies shown, over all members.
     pub copies: u64,
-    /// From when a message was due until a member was shown it.
+    /// From when a message was due until a member was shown it; the median.
     pub copies_p50_ms: f64,
     /// The 99th percentile.
     pub copies_p99_ms: f64,
     /// Messages that the first member was not shown.
     pub lost: u64,
-    /// Messages that it was shown again.
+    /// Messages that the first member was shown again.
     pub doubled: u64,
 }
 
-/// How a crowd came in.
+/// Result for a crowd that joined all at once.
 #[derive(Clone, Debug, Serialize)]
 pub struct Hall {
-    /// How many came, all at once.
+    /// Number of members.
     pub members: usize,
-    /// From the first one's beginning until the last one's session.
+    /// From when the first member began until the last one had its session.
     pub all_in_ms: f64,
-    /// What was said meanwhile, and for two seconds more.
+    /// The messages sent meanwhile, and for two more seconds.
     pub talk: Said,
-    /// `joined` and `left` that members were shown, each for itself.
+    /// Single `joined` and `left` that members were shown, counted for each member.
     pub announcements: u64,
-    /// And many at once.
+    /// Announcements of several members at once, counted likewise.
     pub batches: u64,
-    /// The server's time on a processor.
+    /// The server's CPU time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpu_ms: Option<f64>,
     /// The server's largest resident memory so far, in KiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_peak_memory_kib: Option<u64>,
-    /// How it came back.
+    /// Result for its return, if the server was restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back: Option<Back>,
 }
 
-/// How a crowd came back after the server was started anew.
+/// Result for a crowd that came back after a restart of the server.
 #[derive(Clone, Debug, Serialize)]
 pub struct Back {
-    /// From the end of the command that started it until the last one's session.
+    /// From the end of the command that restarted the server until the last member had its session.
     pub all_back_ms: f64,
-    /// Until those who talk had theirs.
+    /// The same, until the talkers had theirs.
     pub talkers_back_ms: f64,
-    /// Members that the first one was told to have left or joined.
+    /// Members shown to the first one as having left or joined, although nobody had left.
     pub falsely_announced: u64,
-    /// What was said from before it on, and for two seconds more.
+    /// The messages sent since before the restart, until two seconds after the return.
     pub talk: Said,
 }
 

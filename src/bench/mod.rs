@@ -1,7 +1,7 @@
-//! `udpchat bench`: what is measured.
+//! `udpchat bench`: the measurements.
 //!
-//! Owns: the messages of a run as they look on the wire ([`Line`]), which of their copies came and how late
-//! ([`tally::Tally`]), the result in numbers ([`Report`]); a crowd that comes in ([`hall`]).
+//! Owns: the messages of a run as they look on the wire ([`Line`]), which of their copies came and when ([`tally::Tally`]), the
+//! result in numbers ([`Report`]), the measurements of a crowd that joins at once ([`hall`]).
 //! Must not know: sockets, clocks.
 //! Driven by: `net::load`, and `cmd::bench`, which shows the result.
 
@@ -16,10 +16,10 @@ pub use report::{Latency, Report, Summary};
 
 use crate::wire::text::LINE_MAX;
 
-/// What every line begins with: the nick of all senders, the run, the number.
+/// The beginning of every line: the nick of all senders. The run and the number follow.
 const PREFIX: &str = "b: ";
 
-/// The shortest line that tells what it has to, in bytes: the prefix, 4 digits of the run, 8 of the number.
+/// Length of the shortest line, in bytes: the prefix, 4 digits of the run, 8 of the number.
 pub const SIZE_MIN: usize = PREFIX.len() + 4 + 8;
 
 /// The lengths of the lines, in bytes, both ends included.
@@ -49,7 +49,7 @@ impl fmt::Display for Sizes {
 }
 
 impl Sizes {
-    /// The length of message `number`: spread evenly over the range, the same in every run.
+    /// Returns the length of message `number`: spread evenly over the range, the same in every run.
     fn of(self, number: u32) -> usize {
         // Fibonacci hashing (Knuth, TAOCP 3, 6.4): neighbours are far apart.
         let hash = number.wrapping_mul(0x9e37_79b9) >> 16;
@@ -60,7 +60,7 @@ impl Sizes {
 /// One message of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Which run: what is left over from another one is not counted.
+    /// Its run: messages left over from another run are not counted.
     pub run: u16,
     /// Its number in the run.
     pub number: u32,
@@ -80,7 +80,7 @@ impl Line {
         into.resize(sizes.of(self.number), b'x');
     }
 
-    /// Reads a datagram; `None` if it is none of ours.
+    /// Reads a datagram; `None` if it is not a message of `bench`.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let digits = bytes.strip_prefix(PREFIX.as_bytes())?.get(..12)?;
         let mut value = 0u64;

@@ -1,7 +1,7 @@
 //! The result of a run in numbers.
 //!
-//! Owns: [`Report`], how it reads for people and for programs, and medians over several ([`Summary`]).
-//! Must not know: how it was measured.
+//! Owns: [`Report`], its form for people and for programs, and medians over several ([`Summary`]).
+//! Must not know: the measuring.
 //! Driven by: `cmd::bench`.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use super::tally::Tally;
 /// Latencies over all copies, in microseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
-    /// Half of the copies came within.
+    /// The median: half of the copies came within this time.
     pub p50: f64,
     /// Nine of ten.
     pub p90: f64,
@@ -21,11 +21,11 @@ pub struct Latency {
     pub p99: f64,
     /// 999 of 1,000.
     pub p99_9: f64,
-    /// All.
+    /// The maximum.
     pub max: f64,
 }
 
-/// One run.
+/// The numbers of one run.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Report {
     /// Messages sent.
@@ -34,7 +34,7 @@ pub struct Report {
     pub expected: f64,
     /// Copies that came, each once.
     pub received: f64,
-    /// Copies that did not.
+    /// Copies that did not come.
     pub lost: f64,
     /// Copies that came again.
     pub doubled: f64,
@@ -46,9 +46,9 @@ pub struct Report {
     pub deliveries_per_second: f64,
     /// From when a message was due until a copy came.
     pub latency_us: Latency,
-    /// Which part of the time the generator waited. Near 0 it, not the server, was the limit.
+    /// Share of the time that the generator was idle. Near 0, the generator was the limit, not the server.
     pub generator_idle_share: f64,
-    /// The server's time on a processor, by copy that came, in microseconds.
+    /// The server's CPU time for each copy that came, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpu_us_per_delivery: Option<f64>,
     /// The server's largest resident memory so far, in KiB.
@@ -58,7 +58,7 @@ pub struct Report {
 
 #[allow(clippy::cast_precision_loss)] // far below 2^52
 impl Report {
-    /// What the tally says.
+    /// Computes the numbers of a run from its tally.
     pub fn new(tally: &Tally, idle_share: f64, server_cpu_ns: Option<u64>, server_peak_kib: Option<u64>) -> Self {
         let seconds = tally.took().as_secs_f64();
         let at = |percentile| tally.latencies().value_at_percentile(percentile) as f64 / 1000.0;
@@ -79,7 +79,7 @@ impl Report {
         }
     }
 
-    /// The median of each number by itself.
+    /// Returns the median of each number by itself.
     ///
     /// # Panics
     /// If there is no run.

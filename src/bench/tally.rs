@@ -1,7 +1,7 @@
-//! Which copies came, how often, in what order and how late.
+//! The copies of each message that came: how often, in what order and how late.
 //!
 //! Owns: [`Tally`], the account of one run.
-//! Must not know: where the copies come from.
+//! Must not know: the source of the copies.
 //! Driven by: `net::load`.
 
 use std::collections::VecDeque;
@@ -12,14 +12,14 @@ use hdrhistogram::Histogram;
 use super::Line;
 use crate::time::Instant;
 
-/// Messages back to which a member remembers what it has had. Chosen: far more than are under way.
+/// Number of past messages for which a member remembers whether it has them. Chosen: far more than are in flight.
 const REMEMBERED: u32 = 1024;
 
-/// A message that is under way for longer no longer counts as such: some copy of it is lost.
-/// Chosen: beyond every latency that is worth measuring.
+/// How long a message counts as in flight; after that, one of its copies is taken for lost.
+/// Chosen: longer than every latency that is worth measuring.
 pub const GIVEN_UP: Duration = Duration::from_secs(1);
 
-/// The latencies that are told apart, in nanoseconds, and to how many digits.
+/// The longest latency that the histogram distinguishes, in nanoseconds, and its number of significant digits.
 const LATENCY_MAX: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 
@@ -29,9 +29,9 @@ struct Message {
 }
 
 struct Member {
-    /// By sender: the next number that is in order.
+    /// For each sender, the next number that is in order.
     next: Vec<u32>,
-    /// The numbers below `top` that were had, as bits, in a ring.
+    /// A ring of bits, one for each of the newest numbers below `top`: set if the member has had the message.
     had: [u64; REMEMBERED as usize / 64],
     top: u32,
 }
@@ -57,7 +57,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The account of run `run`, of messages that `senders` senders send in turn to `members` members.
+    /// Creates the account of run `run`, in which `senders` senders take turns to send messages to `members` members.
     ///
     /// # Panics
     /// If there are no senders.
@@ -81,18 +81,18 @@ impl Tally {
         }
     }
 
-    /// Messages sent so far.
+    /// Returns how many messages were sent so far.
     pub fn sent(&self) -> u32 {
         u32::try_from(self.messages.len()).unwrap_or(u32::MAX)
     }
 
-    /// The next message and which sender's turn it is.
+    /// Returns the next message and the index of its sender.
     pub fn next(&self) -> (Line, usize) {
         let number = self.sent();
         (Line { run: self.run, number }, (number % self.senders) as usize)
     }
 
-    /// The next message was sent, and was due at `due`.
+    /// Notes that the next message was sent, which was due at `due`.
     pub fn send(&mut self, due: Instant) {
         self.first.get_or_insert(due);
         self.sent_last = due;
@@ -100,7 +100,7 @@ impl Tally {
         self.messages.push(Message { at: due, missing: u32::try_from(self.members.len()).unwrap_or(u32::MAX) });
     }
 
-    /// Messages of which not every copy has come, without those given up.
+    /// Returns how many messages are in flight: some copy has not come yet and is not given up.
     pub fn under_way(&mut self, now: Instant) -> usize {
         while let Some(&oldest) = self.under_way.front() {
             let message = &self.messages[oldest as usize];
@@ -112,7 +112,7 @@ impl Tally {
         self.under_way.iter().filter(|&&number| self.messages[number as usize].missing > 0).count()
     }
 
-    /// A datagram came to a member.
+    /// Handles a datagram that `member` received.
     pub fn receive(&mut self, now: Instant, member: usize, bytes: &[u8]) {
         let Some(line) = Line::read(bytes).filter(|line| line.run == self.run && line.number < self.sent()) else {
             return;
@@ -135,41 +135,41 @@ impl Tally {
         self.latencies.saturating_record(late.max(1));
     }
 
-    /// Whether every copy has come.
+    /// Returns whether every copy has come.
     pub fn is_complete(&self) -> bool {
         self.received == self.expected()
     }
 
-    /// Copies that should come.
+    /// Returns how many copies should come.
     pub fn expected(&self) -> u64 {
         self.messages.len() as u64 * self.members.len() as u64
     }
 
-    /// When something last happened: a message was due, or a copy came.
+    /// Returns when the last message was due or the last copy came, whichever is later.
     pub fn last(&self) -> Instant {
         self.last.max(self.sent_last)
     }
 
-    /// From when the first message was due until the last copy came.
+    /// Returns the time from when the first message was due until the last copy came.
     pub fn took(&self) -> Duration {
         self.first.map_or(Duration::ZERO, |first| self.last.saturating_since(first))
     }
 
-    /// Of every copy: from when it was due until it came, in nanoseconds.
+    /// Returns the latencies of all copies, in nanoseconds from when the message was due.
     pub const fn latencies(&self) -> &Histogram<u64> {
         &self.latencies
     }
 }
 
 impl Member {
-    /// Notes that it has had a message; false if it had it before, or if that is so long ago that nobody knows.
+    /// Notes that it has the message; returns false if it had it before, or if the message is too old to tell.
     fn take(&mut self, number: u32) -> bool {
-        // Places are cleared 64 at a time.
+        // The ring is cleared 64 bits at a time.
         if number + REMEMBERED - 64 < self.top {
             return false;
         }
         while self.top <= number {
-            // The place is used again.
+            // The word is used again.
             if self.top.is_multiple_of(64) {
                 self.had[(self.top % REMEMBERED) as usize / 64] = 0;
             }

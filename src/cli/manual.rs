@@ -1,19 +1,19 @@
-//! What man pages say beyond the options.
+//! The sections of the man pages beyond the options.
 //!
-//! Owns: exit codes, variables, files and examples of each subcommand, in words.
-//! Must not know: how pages are made of them.
+//! Owns: the text on exit codes, variables, files and examples of each subcommand.
+//! Must not know: the format of the pages.
 //! Driven by: `examples/generate.rs`, which writes `man/`.
 
-/// What a man page says beyond the options.
+/// The sections of a man page beyond the options.
 #[derive(Clone, Copy, Debug)]
 pub struct Manual {
-    /// Codes and what they mean.
+    /// Exit codes and their meanings.
     pub exit_status: &'static [(&'static str, &'static str)],
-    /// Variables and what they do.
+    /// Environment variables and their effects.
     pub environment: &'static [(&'static str, &'static str)],
-    /// Paths and what they are for.
+    /// Paths and their purposes.
     pub files: &'static [(&'static str, &'static str)],
-    /// What the command does, and the command.
+    /// Descriptions of example commands, and the commands.
     pub examples: &'static [(&'static str, &'static str)],
 }
 
@@ -192,7 +192,7 @@ const SIM: Manual = Manual {
     ],
 };
 
-/// The manual of a subcommand, or of the whole for any other name.
+/// Returns the manual of a subcommand, or for any other name that of the whole program.
 pub fn manual(subcommand: &str) -> Manual {
     match subcommand {
         "serve" => SERVE,

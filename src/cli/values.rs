@@ -1,7 +1,7 @@
-//! The values of options, and how they are read.
+//! The values of options, and their parsers.
 //!
-//! Owns: enums of the command line and what they become, the sentences about values that are none.
-//! Must not know: which option has which value.
+//! Owns: the enums of the command line and their conversions, the error messages about invalid values.
+//! Must not know: which option takes which value.
 //! Driven by: `cli`.
 
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use crate::server::{Rate, TextPolicy};
 use crate::sim::Preset;
 use crate::wire::frame::History;
 
-/// Where a log is.
+/// The place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Db {
-    /// Nowhere but in memory.
+    /// In memory only.
     Memory,
     /// In this file.
     File(PathBuf),
@@ -55,7 +55,7 @@ impl From<Sync> for sqlite::Sync {
     }
 }
 
-/// A rate, or none.
+/// A rate, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateArg(pub Option<Rate>);
 
@@ -123,7 +123,7 @@ pub enum WeatherArg {
 }
 
 impl WeatherArg {
-    /// The weather of that name.
+    /// Returns the simulator's preset of this name.
     pub const fn preset(self) -> Preset {
         match self {
             Self::Wifi => Preset::Wifi,

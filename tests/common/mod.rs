@@ -1,7 +1,7 @@
-//! What the tests with real processes share: start a program on pipes or on a terminal, wait for what it shows, and be
-//! sure that it ends.
+//! Shared by the tests with real processes: start a program on pipes or on a terminal, wait for its output, and make sure that
+//! it ends.
 //!
-//! Waiting is bounded by [`PATIENCE`], which is no measure of speed: it only turns a hang into a failure.
+//! Waiting is bounded by [`PATIENCE`], which does not measure speed: it only turns a hang into a failure.
 #![allow(dead_code, unreachable_pub, missing_docs)] // each test uses its part
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::unwrap_in_result)]
 #![allow(clippy::print_stderr)]
@@ -18,20 +18,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long something may take before it is taken for hung.
+/// How long to wait for something before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program under test.
+/// Returns a command for the program under test.
 pub fn udpchat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_udpchat"));
-    // What the person who runs the tests has set must not change them.
+    // The environment of the person who runs the tests must not affect them.
     command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
     command.env("XDG_STATE_HOME", home());
     command
 }
 
-/// Where keys and places are kept: a folder of the tests' own. All its servers have one key, for their ports are given out
-/// again; what an earlier run knew of them is forgotten.
+/// Returns the tests' own folder for keys and places; that of an earlier run is deleted. All servers have one key, because
+/// ports are reused.
 pub fn home() -> &'static Path {
     static HOME: LazyLock<&Path> = LazyLock::new(|| {
         let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
@@ -41,19 +41,19 @@ pub fn home() -> &'static Path {
     &HOME
 }
 
-/// A folder for keys and logs that nothing is in yet.
+/// Creates an empty folder for keys and logs.
 pub fn new_home() -> PathBuf {
     tempfile::Builder::new().prefix("home-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep()
 }
 
-/// The program with these arguments.
+/// Returns a command for the program with these arguments.
 pub fn udpchat_with(args: &[&str]) -> Command {
     let mut command = udpchat();
     command.args(args);
     command
 }
 
-/// One of the Python originals, on this port; `None` with a notice where there is no Python, a failure there in CI.
+/// Returns a command for a Python original on this port; without Python, `None` with a notice, or a failure in CI.
 pub fn original(script: &str, port: u16) -> Option<Command> {
     let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
@@ -67,7 +67,7 @@ pub fn original(script: &str, port: u16) -> Option<Command> {
     Some(command)
 }
 
-/// A UDP port that nothing listens on. Of ::1, where few tests have sockets, so that hardly one takes it meanwhile.
+/// Returns a UDP port that nothing listens on: one of ::1, where few tests have sockets, so that it is unlikely to be taken.
 pub fn closed_port() -> SocketAddr {
     UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap()
 }
@@ -75,7 +75,7 @@ pub fn closed_port() -> SocketAddr {
 /// The bytes so far, and whether that is the end.
 type Bytes = (Vec<u8>, bool);
 
-/// What a process shows, as it comes.
+/// The output of a process, as it comes.
 #[derive(Clone, Default)]
 pub struct Shown(Arc<(Mutex<Bytes>, Condvar)>);
 
@@ -86,7 +86,7 @@ impl Shown {
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             loop {
-                let len = source.read(&mut buffer).unwrap_or(0); // a terminal that is closed reads as EIO
+                let len = source.read(&mut buffer).unwrap_or(0); // reading from a closed terminal fails with EIO
                 let (lock, condition) = &*theirs.0;
                 let mut state = lock.lock().unwrap_or_else(PoisonError::into_inner);
                 state.0.extend_from_slice(&buffer[..len]);
@@ -100,7 +100,7 @@ impl Shown {
         shown
     }
 
-    /// Waits until `enough` says so of what was shown and of whether that is the end.
+    /// Waits until `enough` accepts the output so far and whether it has ended; returns the output.
     pub fn wait_until(&self, what: &str, mut enough: impl FnMut(&str, bool) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         let (lock, condition) = &*self.0;
@@ -116,7 +116,7 @@ impl Shown {
         }
     }
 
-    /// Waits until `text` was shown, and gives all that was shown so far.
+    /// Waits until `text` was shown; returns all output so far.
     pub fn wait_for(&self, text: &str) -> String {
         self.wait_until(&format!("{text:?}"), |shown, _| shown.contains(text))
     }
@@ -126,18 +126,18 @@ impl Shown {
         self.wait_until(&format!("{count} times {text:?}"), |shown, _| shown.matches(text).count() >= count)
     }
 
-    /// Waits until nothing more can come, and gives all.
+    /// Waits until the output ends; returns all of it.
     pub fn to_end(&self) -> String {
         self.wait_until("the end", |_, ended| ended)
     }
 
-    /// What was shown so far.
+    /// Returns the output so far.
     pub fn so_far(&self) -> String {
         String::from_utf8_lossy(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner).0).into_owned()
     }
 }
 
-/// A running program. Killed when dropped, so that no test leaves one behind.
+/// A running program. It is killed when dropped, so that no test leaves one behind.
 pub struct Process {
     child: Child,
     input: Option<File>,
@@ -158,10 +158,10 @@ impl Process {
         }
     }
 
-    /// Starts it on a terminal of its own, which shows stdout and stderr alike; what is typed is echoed there.
+    /// Starts it on a terminal of its own, which shows stdout and stderr alike and echoes the input.
     pub fn start_on_terminal(command: &mut Command) -> Self {
         let pty = nix::pty::openpty(None, None).unwrap();
-        // With a session of its own the terminal controls it: Ctrl-C and Ctrl-D do what they do.
+        // In a session of its own, the terminal controls it: Ctrl-C and Ctrl-D have their usual effect.
         let mut session = Command::new("setsid");
         session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
@@ -181,7 +181,7 @@ impl Process {
         }
     }
 
-    /// Types or pipes `text` in.
+    /// Types `text`, or writes it to the pipe.
     pub fn enter(&mut self, text: &str) {
         self.input.as_mut().expect("the input is open").write_all(text.as_bytes()).unwrap();
     }
@@ -200,7 +200,7 @@ impl Process {
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
-    /// Whether it has not ended yet.
+    /// Returns whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -222,7 +222,7 @@ impl Process {
         }
     }
 
-    /// Waits until it has ended, and gives its exit code.
+    /// Waits until it has ended; returns its exit code, or 128 plus the signal's number.
     pub fn code(&mut self) -> i32 {
         let status = self.wait();
         status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
@@ -248,7 +248,7 @@ impl Server {
     }
 
     pub fn start_on(bind: &str, args: &[&str]) -> Self {
-        // Ports are given out again: whoever wants a log says which.
+        // Ports are reused: a test that wants a log names it.
         let db: &[&str] = if args.contains(&"--db") { &[] } else { &["--db", ":memory:"] };
         let process = Process::start(udpchat_with(&["serve", "--bind", bind]).args(db).args(args));
         let shown = process.stderr.wait_until("the address", |shown, _| {
@@ -259,17 +259,17 @@ impl Server {
         Self { process, address }
     }
 
-    /// The server as an argument.
+    /// Returns the server's address as an argument.
     pub fn name(&self) -> String {
         self.address.to_string()
     }
 
-    /// A client of ours for this server, on pipes.
+    /// Starts our client for this server, on pipes.
     pub fn join(&self, nick: &str, args: &[&str]) -> Process {
         Process::start(udpchat_with(&["join", "--nick", nick, "--server", &self.name()]).args(args))
     }
 
-    /// A plain socket that talks to this server.
+    /// Opens a plain socket that talks to this server.
     pub fn socket(&self) -> UdpSocket {
         let socket = UdpSocket::bind((self.address.ip(), 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -277,12 +277,12 @@ impl Server {
         socket
     }
 
-    /// Asks for the counters until they say `text`.
+    /// Asks for the counters until `text` is in the log.
     pub fn wait_for_counters(&self, text: &str) {
         self.wait_for_counters_while(text, || {});
     }
 
-    /// Asks for the counters until they say `text`, and does something in between.
+    /// Asks for the counters until `text` is in the log, and calls `act` in between.
     pub fn wait_for_counters_while(&self, text: &str, mut act: impl FnMut()) {
         let deadline = Instant::now() + PATIENCE;
         while !self.process.stderr.so_far().contains(text) {
@@ -301,7 +301,7 @@ pub fn receive(socket: &UdpSocket) -> String {
     String::from_utf8(buffer[..len].to_vec()).unwrap()
 }
 
-/// Starts a Python original as server; its port is its own choice.
+/// Starts a Python original as server; it chooses its port itself.
 pub fn original_server() -> Option<(Process, u16)> {
     let process = Process::start(original("server.py", 0)?.env("PYTHONUNBUFFERED", "1"));
     let shown = process.stderr.wait_for("\n");
@@ -309,18 +309,18 @@ pub fn original_server() -> Option<(Process, u16)> {
     Some((process, port))
 }
 
-/// A shell script in a network namespace of its own with loopback up; `None` where none can be made.
+/// Runs a shell script in a network namespace of its own with loopback up; `None` if none can be created.
 pub fn in_namespace(script: &str) -> Option<Process> {
     in_namespaces("-n", script)
 }
 
-/// The same, where it may mount something besides.
+/// The same, with a mount namespace as well.
 pub fn in_namespace_with_mounts(script: &str) -> Option<Process> {
     in_namespaces("-nm", script)
 }
 
 fn in_namespaces(flags: &str, script: &str) -> Option<Process> {
-    // Without root, as root of a user namespace of one's own.
+    // Without root, as root of a new user namespace.
     let root: &[&str] = if nix::unistd::geteuid().is_root() { &[] } else { &["-r"] };
     let works = Command::new("unshare")
         .args(root)
@@ -337,7 +337,7 @@ fn in_namespaces(flags: &str, script: &str) -> Option<Process> {
     Some(Process::start(Command::new("unshare").args(root).args([flags, "bash", "-c", &script])))
 }
 
-/// The path of a file in a directory of the test's own.
+/// Returns the path of a file in the test's own directory.
 pub fn path_in(dir: &tempfile::TempDir, name: &str) -> PathBuf {
     dir.path().join(name)
 }

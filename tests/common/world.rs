@@ -1,4 +1,4 @@
-//! A room and its clients in memory: no sockets, no clock, a network that loses nothing and keeps the order.
+//! A room and its clients in memory: no sockets, no clock, a network without loss and reordering.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
@@ -21,15 +21,15 @@ pub fn server_address() -> SocketAddr {
     "10.0.0.1:9999".parse().unwrap()
 }
 
-/// What a server of the tests does, with a key of its own.
+/// Returns the configuration of the tests' server, with a key of its own.
 pub fn config() -> Config {
     Config::new(StaticKey::generate(&mut Entropy::new([100; 32])), [1; 32])
 }
 
-/// The log of the tests.
+/// The id of the tests' log.
 pub const LOG: LogId = LogId([1; 16]);
 
-/// An empty log in memory.
+/// Creates an empty log in memory.
 pub fn memory() -> Memory {
     Memory::new(LOG)
 }
@@ -47,24 +47,24 @@ enum Answer {
     Other(Outcome<'static>),
 }
 
-/// A backend that answers when it is told to, in the order that it is told.
+/// A backend that answers when the test tells it to, in the test's order.
 #[derive(Default)]
 pub struct Slow {
     asked: Vec<Asked>,
     next: Seq,
     answers: VecDeque<Answer>,
     lent: Vec<u8>,
-    /// What was asked beside drafts.
+    /// All requests other than drafts.
     pub requests: Vec<Request>,
 }
 
 impl Slow {
-    /// How many drafts are not answered.
+    /// Returns how many drafts are unanswered.
     pub fn asked(&self) -> usize {
         self.asked.len()
     }
 
-    /// Appends the draft of that number.
+    /// Appends the unanswered draft with this index.
     pub fn commit(&mut self, index: usize) {
         let Asked { id, post, entries } = self.asked.remove(index);
         let count = entries.len();
@@ -75,20 +75,20 @@ impl Slow {
         }
     }
 
-    /// Rejects the draft of that number.
+    /// Rejects the unanswered draft with this index.
     pub fn reject(&mut self, index: usize) {
         let Asked { id, .. } = self.asked.remove(index);
         self.answers.push_back(Answer::Rejected(id));
     }
 
-    /// Appends an entry that came another way.
+    /// Appends an entry that did not come from this server.
     pub fn append_foreign(&mut self, entry: &Entry<'_>, post: Option<(Who, PostId)>) {
         let (seq, entry) = (self.next, encoded(entry));
         self.answers.push_back(Answer::Appended { seq, entry, post, draft: None, is_last: true });
         self.next = self.next + 1;
     }
 
-    /// Tells anything else.
+    /// Reports any other outcome.
     pub fn tell(&mut self, outcome: Outcome<'static>) {
         if let Outcome::NewLog(opening) = &outcome {
             self.next = opening.next;
@@ -139,7 +139,7 @@ pub struct World<S = Memory> {
     pub server: Server,
     pub store: S,
     pub transcript: Vec<String>,
-    /// What was sent, to whom, from which address of ours.
+    /// The datagrams sent: receiver, our own address, bytes.
     pub sent: Vec<(SocketAddr, Option<IpAddr>, Vec<u8>)>,
 }
 
@@ -174,7 +174,7 @@ impl<S: Store> World<S> {
         });
     }
 
-    /// Lets the system refuse what comes next.
+    /// Has the system refuse the next transmit.
     pub fn refuse_next(&mut self) {
         let token = self.server.poll_transmit(SOCKET).unwrap().token();
         self.server.untransmittable(token);
@@ -211,13 +211,13 @@ impl<S: Store> World<S> {
         }
     }
 
-    /// `peer` sends a datagram, and everything that comes of it happens.
+    /// `peer` sends a datagram, and the room does everything that follows from it.
     pub fn say(&mut self, peer: &str, bytes: impl AsRef<[u8]>) {
         self.receive(peer, bytes);
         self.run();
     }
 
-    /// Time passes, up to each of the room's deadlines and then on.
+    /// Lets `time` pass, and has the room handle each of its deadlines meanwhile.
     pub fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(at) = self.server.poll_timeout().filter(|&at| at <= until) {
@@ -229,7 +229,7 @@ impl<S: Store> World<S> {
         self.now = until;
     }
 
-    /// What `peer` was sent, as text.
+    /// Returns the datagrams sent to `peer`, as text.
     pub fn sent_to(&self, peer: &str) -> Vec<String> {
         let peer: SocketAddr = peer.parse().unwrap();
         let to_peer = self.sent.iter().filter(|(to, _, _)| *to == peer);
@@ -237,7 +237,7 @@ impl<S: Store> World<S> {
     }
 }
 
-/// A client of ours in the world.
+/// Our client in the world.
 pub struct Peer {
     pub client: Client,
     pub address: SocketAddr,
@@ -254,12 +254,12 @@ impl Peer {
         Self { client, address: address.parse().unwrap(), shown: Vec::new(), events: Vec::new(), heard: 0 }
     }
 
-    /// The system tells it that nothing listens at the server's address.
+    /// Tells it, as the system would, that nothing listens at the server's address.
     pub fn refuse(&mut self, now: Instant) {
         self.client.handle_unreachable(now, Unreachable::Refused);
     }
 
-    /// From now on it talks to a world that has sent nothing yet.
+    /// Prepares it for a new world, which has sent nothing yet.
     pub fn turn_to_new_server(&mut self) {
         self.heard = 0;
         self.shown.clear();
@@ -276,7 +276,7 @@ impl Peer {
     }
 }
 
-/// Carries everything that clients and room have for each other, until nobody has anything more to say.
+/// Carries datagrams between clients and room until nobody sends anything more.
 pub fn run<S: Store>(world: &mut World<S>, peers: &mut [&mut Peer]) {
     loop {
         let mut quiet = true;

@@ -1,7 +1,7 @@
-//! Somebody hostile who speaks the protocol: honest members and clients keep every promise, and nothing costs more than it may.
+//! Hostile peers that speak the protocol: honest members and clients keep every promise, no datagram exceeds its work limits.
 //!
-//! `UDPCHAT_ADVERSARY_SEEDS=10000 cargo test --release --test memory adversary::` runs more seeds, `UDPCHAT_ADVERSARY_SEED=17` only that
-//! one, with its story.
+//! `UDPCHAT_ADVERSARY_SEEDS=10000 cargo test --release --test memory adversary::` runs more seeds, `UDPCHAT_ADVERSARY_SEED=17`
+//! only that one, with its trace.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 
 use std::time::Duration;
@@ -12,14 +12,14 @@ use udpchat::session::Entropy;
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 use udpchat::wire::CloseReason;
 
-/// How many seeds are run without being asked for more.
+/// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 500;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Honest members in all kinds of weather, beside the adversary.
+/// Returns a scenario of honest members in all kinds of weather, beside the adversary.
 pub(crate) fn scenario(seed: u64) -> Scenario {
     let pick = |shift: u32, of: u64| (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) % of;
     let index = |shift, of| usize::try_from(pick(shift, of)).unwrap();
@@ -67,7 +67,7 @@ fn seeds(default: u64) -> std::ops::Range<u64> {
     }
 }
 
-/// A server whose manner and words come from the seed, and what became of its client.
+/// Runs a client against a server whose behaviour and frames come from the seed.
 pub(crate) fn hostile_server(seed: u64) -> server::Report {
     let mut bytes = vec![0; 16 * 1024];
     let mut entropy = Entropy::new([u8::try_from(seed % 251).unwrap(); 32]);

@@ -1,5 +1,5 @@
-//! The house is as docs/ARCHITECTURE.md says: which part may use which, no two files that use each other, each file with its
-//! header and no longer than can be read in one go.
+//! The sources match docs/ARCHITECTURE.md: each part uses only the parts that it may, no two files use each other, each file
+//! has its header and is short enough to be read in one go.
 //!
 //! `cargo test --test memory architecture::each_file -- --nocapture` prints the numbers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
@@ -14,19 +14,19 @@ use syn::visit::{self, Visit};
 const FILE_MAX: usize = 500;
 const FUNCTION_MAX: usize = 70;
 
-/// A source file, as far as it matters here.
+/// The facts about a source file that these tests need.
 #[derive(Debug, Default)]
 struct Source {
-    /// `server::text::members`; of `mod.rs` the folder's.
+    /// Its path, such as `server::text::members`; for `mod.rs` that of the folder.
     module: Vec<String>,
     text: String,
     /// Lines before its tests.
     lines: usize,
-    /// Whole paths that it uses, its own module's included.
+    /// Full paths that it uses, including those within its own module.
     uses: BTreeSet<Vec<String>>,
-    /// Functions with how many lines they have.
+    /// Its functions, each with its number of lines.
     functions: Vec<(String, usize)>,
-    /// Where each closure begins, and how many lines it has.
+    /// The first line of each closure, and its number of lines.
     closures: Vec<(usize, usize)>,
 }
 
@@ -45,7 +45,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// All sources under `root/src`, by file name from there, without those that are tests.
+/// Reads all sources under `root/src` except tests, by file name from there.
 fn sources(root: &Path) -> BTreeMap<String, Source> {
     let src = root.join("src");
     let mut paths = Vec::new();
@@ -74,7 +74,7 @@ fn read(name: &str, text: String) -> Source {
 
 struct Reader<'a> {
     source: &'a mut Source,
-    /// How many modules deep inside the file.
+    /// Depth of nested modules inside the file.
     depth: usize,
 }
 
@@ -92,7 +92,7 @@ fn lines_of(spanned: &impl Spanned) -> usize {
 }
 
 impl Reader<'_> {
-    /// The whole path, if it is one within the crate.
+    /// Returns the full path, if it is within the crate.
     fn whole(&self, path: &[String]) -> Option<Vec<String>> {
         let mut whole = self.source.module.clone();
         match path.first()?.as_str() {
@@ -100,7 +100,7 @@ impl Reader<'_> {
             "self" | "super" => {}
             _ => return None,
         }
-        // Modules inside a file are the file's.
+        // Modules inside a file count as the file's.
         let mut inside = self.depth;
         let mut rest = path;
         while let Some(first) = rest.first() {
@@ -200,7 +200,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-/// Which file each uses, as far as it is not its own and not one in a folder of its own: a parent hands its children's things on.
+/// Returns the other files that each file uses, without those in its own folder: a parent re-exports its children's items.
 fn file_uses(sources: &BTreeMap<String, Source>) -> BTreeMap<&str, BTreeSet<&str>> {
     let by_module: BTreeMap<&[String], &str> =
         sources.iter().map(|(name, source)| (source.module.as_slice(), name.as_str())).collect();
@@ -219,7 +219,7 @@ fn file_uses(sources: &BTreeMap<String, Source>) -> BTreeMap<&str, BTreeSet<&str
     all
 }
 
-/// Pairs of files of which each uses the other, by way of others or at once.
+/// Returns the pairs of files that use each other, directly or by way of others.
 fn circles(uses: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeSet<(String, String)> {
     let reach = |from: &str| {
         let mut seen = BTreeSet::new();
@@ -243,7 +243,7 @@ fn circles(uses: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeSet<(String, String)> 
     circles
 }
 
-/// The table of docs/ARCHITECTURE.md: modules, and which others each may use.
+/// Reads the table of docs/ARCHITECTURE.md: modules, and the others that each may use.
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let page = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     let rows = page
@@ -266,7 +266,7 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
     table
 }
 
-/// The row that a path belongs to: the longest that it begins with.
+/// Returns the row that a path belongs to: the longest one that it begins with.
 fn row<'a>(table: &'a BTreeMap<String, BTreeSet<String>>, path: &[String]) -> Option<&'a str> {
     let whole = path.join("::");
     let is_in = |row: &&String| whole == **row || whole.starts_with(&format!("{row}::"));
@@ -285,7 +285,7 @@ fn each_part_uses_what_the_table_says_and_nothing_else() {
         };
         for path in &source.uses {
             let Some(to) = row(&table, path) else { continue };
-            // A part's own, and what its children are made of or make of it.
+            // Within a part, and between a part and its children, there are no limits.
             if to == from || to.starts_with(&format!("{from}::")) || from.starts_with(&format!("{to}::")) {
                 continue;
             }
@@ -368,7 +368,7 @@ fn server_and_client_may_be_moved_to_another_thread() {
     is_send::<udpchat::client::Client>();
 }
 
-/// Prints what can be compared before and after a change.
+/// Prints numbers to compare before and after a change.
 fn print_shape(sources: &BTreeMap<String, Source>) {
     let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, source) in sources {

@@ -1,7 +1,7 @@
-//! Replays the fuzzers' corpus, on stable; every frame's decoder is reached by it.
+//! Replays the fuzzers' corpus on stable Rust, and checks that it reaches every frame's decoder.
 //!
-//! `UDPCHAT_WRITE_CORPUS=1 cargo test --test memory corpus::` writes the part of it that is made here. What a fuzzer finds is added
-//! beside it.
+//! `UDPCHAT_WRITE_CORPUS=1 cargo test --test memory corpus::` writes the part of it that is generated here. Fuzzers' findings
+//! are added beside it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ fn entries_from(first: Seq) -> Vec<u8> {
     writer.plain().to_vec()
 }
 
-/// One plaintext for each kind of frame.
+/// Returns at least one plaintext for each kind of frame.
 fn plains() -> Vec<(&'static str, Vec<u8>)> {
     let ack = Ack { largest: 9, delay_us: 5, run: 1, ranges: [(2, 3)].into_iter().collect() };
     let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
@@ -130,7 +130,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             }
             all
         }
-        // What a generator makes of a few seeds; what the fuzzer finds is added beside it.
+        // Random bytes from a few seeds; the fuzzer's findings are added beside them.
         "hostile_member" | "hostile_server" => (0..8)
             .map(|seed| {
                 let mut entropy = udpchat::session::Entropy::new([seed; 32]);
@@ -162,7 +162,7 @@ fn replay(target: &str, body: fn(&[u8])) {
     }
     for (name, bytes) in corpus {
         body(&bytes);
-        // One bit at a time changed, and cut: what is near the corpus holds too.
+        // Near the corpus nothing fails either: one bit changed at a time, and the bytes cut there.
         for position in (0..bytes.len()).step_by(1 + bytes.len() / 24) {
             let mut changed = bytes.clone();
             changed[position] ^= 1 << (position % 8);

@@ -1,6 +1,6 @@
-//! What the session protocol costs, as numbers that change when the protocol does.
+//! The cost of the session protocol, in numbers that change when the protocol does.
 //!
-//! The tables are kept in `tests/memory/snapshots/`; `INSTA_UPDATE=always cargo test --test memory cost::` writes them anew.
+//! The tables are in `tests/memory/snapshots/`; `INSTA_UPDATE=always cargo test --test memory cost::` rewrites them.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss)] // tests are allowed to; ratios for people
 
 use std::fmt::Write;
@@ -16,8 +16,8 @@ fn weather(loss: f64, delay: Duration) -> Weather {
     Weather { loss_up: loss, loss_down: loss, delay, ..Weather::default() }
 }
 
-/// 1,000 messages of 64 bytes at 50 a second to 10 members, acks and handshakes included. The table has medians of five
-/// seeds: at 30 % loss it is chance whether somebody's way back into the room is lost ten times in a row.
+/// Runs 1,000 messages of 64 bytes at 50 a second with 10 members; acks and handshakes count. The table has medians of five
+/// seeds: at 30 % loss it is chance whether a member that comes back loses ten datagrams in a row.
 fn chat(loss: f64, delay: Duration, seed: u64) -> Numbers {
     let scenario = Scenario {
         seed,
@@ -75,8 +75,8 @@ const ENTRIES: u64 = 10_000;
 const RATE: u64 = 10_000_000;
 const ROUND_TRIP: Duration = ms(50);
 
-/// So many clients come in at once and want 10,000 entries of 64 bytes, over one path of 10 Mbit and 50 ms, while two
-/// others say so many messages over the same path.
+/// Lets `replayers` clients come in at once and replay 10,000 entries of 64 bytes, over one path of 10 Mbit and 50 ms, while
+/// two others send `messages` messages over the same path.
 fn replay(replayers: usize, loss: f64, messages: u64, seed: u64) -> Tally {
     let weather = Weather { rate: Some(RATE), shared: true, ..weather(loss, ROUND_TRIP / 2) };
     let scenario = Scenario {
@@ -95,7 +95,7 @@ fn replay(replayers: usize, loss: f64, messages: u64, seed: u64) -> Tally {
     report.tally
 }
 
-/// The bytes on the wire that one replay needs at least: full packets.
+/// Returns the minimum number of bytes on the wire for one replay: full packets.
 fn replay_bytes(tally: &Tally) -> f64 {
     let entries = tally.replays().next().unwrap().0 as f64;
     // An old entry of 64 bytes: variant, who, nick, text, lengths, time.
@@ -118,7 +118,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 fn a_replay_fills_the_path_and_with_loss_it_is_no_slower_than_newreno() {
     let lossless = median((0..5).map(|seed| bits_a_second(&replay(1, 0.0, 0, seed))).collect());
     let lossy = median((0..9).map(|seed| bits_a_second(&replay(1, 0.01, 0, seed))).collect());
-    // Mathis, Semke, Mahdavi, Ott 1997: MSS / RTT * sqrt(3/2) / sqrt(p); loss of acks costs nothing to speak of.
+    // Mathis, Semke, Mahdavi, Ott 1997: MSS / RTT * sqrt(3/2) / sqrt(p); lost acks cost next to nothing.
     let mathis = 1200.0 * 8.0 / ROUND_TRIP.as_secs_f64() * (1.5_f64 / 0.01).sqrt();
     let table = format!(
         "a replay of 10,000 entries over 10 Mbit, 50 ms\nwithout loss: {:.2} of the path\nat 1 % loss: {:.2} of what Mathis' formula gives\n",
@@ -145,7 +145,7 @@ fn ten_replays_share_the_path_fairly_and_a_chat_goes_on_beside_them() {
     insta::assert_snapshot!("share", table);
 }
 
-/// The part of a path of 10 Mbit and 50 ms that a replay has beside a loss-based transfer.
+/// Returns a replay's share of a path of 10 Mbit and 50 ms beside a loss-based transfer.
 fn share_beside_a_rival(loss: f64) -> f64 {
     let scenario = Scenario {
         clients: 2,
@@ -174,7 +174,7 @@ fn neither_a_session_nor_a_loss_based_transfer_starves_when_they_share_a_path() 
     insta::assert_snapshot!("rival", table);
 }
 
-/// The laboratory's own scenario (`udpchat sim`) in this weather: the median latency of each seed, their median, in ms.
+/// Runs the laboratory's own scenario (`udpchat sim`) in this weather; returns the median of the seeds' median latencies in ms.
 fn p50(dialect: Dialect, scenario: &Scenario, seeds: std::ops::RangeInclusive<u64>) -> f64 {
     let run = |seed| {
         let report = sim::run(&Scenario { seed, dialect, clients: 10, messages: 1000, ..scenario.clone() }, false);

@@ -1,4 +1,4 @@
-//! Man pages and completions say what the program says.
+//! Man pages and completions match the program.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -38,7 +38,7 @@ fn every_man_page_has_every_section() {
     }
 }
 
-/// The man pages as plain text, by their paths.
+/// Returns the man pages as plain text, with their paths.
 fn pages() -> Vec<(PathBuf, String)> {
     let files = generate::files().unwrap().into_iter().filter(|(path, _)| path.starts_with("man"));
     let plain = |bytes| {

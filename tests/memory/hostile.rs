@@ -1,4 +1,4 @@
-//! What a review and attacks found, each by itself: a hostile member of a room in memory.
+//! The findings of a review and of attacks, one by one: a hostile member of a room in memory.
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::wildcard_enum_match_arm)] // tests are allowed to
 
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ fn key(seed: u8) -> StaticKey {
     StaticKey::generate(&mut Entropy::new([seed; 32]))
 }
 
-/// A room, what it sent, and when.
+/// A room with its log and clock.
 struct World {
     now: Instant,
     server: Server,
@@ -40,7 +40,7 @@ impl World {
         Self { now: Instant::ZERO, server: Server::new(Instant::ZERO, config, SOCKETS, store.open()), store }
     }
 
-    /// A datagram comes through a socket; what is sent then, through which, to whom.
+    /// Delivers a datagram through a socket; returns the datagrams sent then: socket, receiver, bytes.
     fn receive_at(&mut self, socket: usize, peer: SocketAddr, bytes: &[u8]) -> Vec<(usize, SocketAddr, Vec<u8>)> {
         self.server.handle_datagram(self.now, Path { socket: SocketId(socket), peer, local: None }, bytes);
         self.sent()
@@ -81,18 +81,18 @@ impl World {
     }
 }
 
-/// A member that says what it likes.
+/// A member that can send any frames.
 struct Raw {
     session: Session<SocketAddr, ()>,
     address: SocketAddr,
-    /// What it was told: how posts were settled, why the session ended, packets with a list of people.
+    /// The server's replies: outcomes of posts, reason of the session's end, number of lists of people.
     settled: Vec<(u64, Outcome)>,
     over: Option<CloseReason>,
     lists: usize,
 }
 
 impl Raw {
-    /// Shakes hands; `Err` if it is not taken in.
+    /// Shakes hands; `Err` if the server refuses it.
     fn join(
         world: &mut World,
         nick: &str,
@@ -138,7 +138,7 @@ impl Raw {
         }
     }
 
-    /// Says what `write` writes.
+    /// Sends a packet with the frames that `write` adds; handles the reply.
     fn say(&mut self, world: &mut World, write: impl FnOnce(&mut Writer)) {
         let mut writer = Writer::default();
         write(&mut writer);
@@ -226,7 +226,7 @@ fn a_key_that_comes_back_under_new_instances_says_no_more_than_one_that_stays() 
         }
         mallory.say(&mut world, |writer| assert!(writer.frame(&Frame::Bye(CloseReason::Left))));
     }
-    // Three seconds: ten seconds' worth at once and what may wait, then a hundred a second, and a packet; who comes and goes.
+    // In 3 s: 1,000 at once and 64 that wait, then 100 a second, one packet of 60, and `joined` and `left` of 20 sessions.
     let entries = world.server.end().0;
     assert!((1000..=1064 + 300 + 60 + 40).contains(&entries), "{entries} entries in 3 s");
 }
@@ -249,7 +249,7 @@ fn a_member_moves_from_one_socket_of_the_server_to_another() {
     let mut jill = Member::new(world.now, server(), "jill".parse().unwrap(), identity);
     let mut shown = Vec::new();
     for round in 0..200 {
-        // Half-way her datagrams come through another socket, and only through that one anything comes back.
+        // Halfway, her datagrams start to come through another socket, and only replies through that one reach her.
         let (socket, at) = if round < 100 { (0, address(1, 1)) } else { (1, address(1, 2)) };
         if round == 50 || round == 150 {
             jill.post(world.now, PostKind::Say, &format!("in round {round}"));
@@ -343,7 +343,7 @@ fn who_comes_back_under_one_nick_after_the_other_is_held_to_sixteen() {
 #[test]
 fn posts_that_follow_each_other_in_a_packet_need_no_place_among_those_that_came_early() {
     let mut world = World::new(None);
-    // Eighteen sessions hold as much as there is place for.
+    // Eighteen sessions fill the space for early posts.
     for seed in 0..18 {
         let mut mallory =
             Raw::join(&mut world, &format!("m{seed}"), &key(seed), seed, address(2, u16::from(seed) + 1)).unwrap();

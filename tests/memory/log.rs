@@ -1,4 +1,4 @@
-//! The log on disk: what is committed stays, whatever happens to the file; what cannot be committed is said.
+//! The log on disk: committed entries survive whatever happens to the file, and entries that cannot be committed are reported.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
 use std::fs::{self, OpenOptions};
@@ -18,7 +18,7 @@ use udpchat::wire::{LogId, Seq, Timestamp};
 const JILL: &str = "10.0.0.2:1000";
 
 fn open_with(path: &Path, keep: Keep) -> World<Sqlite> {
-    // A process that another test starts holds our locks as well, from its fork until it is another program.
+    // A process that another test starts holds our locks too, from its fork until its exec.
     let store = (0..1000).find_map(|_| match Sqlite::open(path, Sync::Normal, keep, LogId([1; 16])) {
         Err(err) if err.to_string().starts_with("another server") => {
             std::thread::sleep(Duration::from_millis(1));
@@ -40,7 +40,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Says lines of these numbers, a turn each hundred.
+/// Posts lines with these numbers, a hundred a turn.
 fn say(world: &mut World<Sqlite>, numbers: std::ops::Range<u64>) {
     for number in numbers {
         world.receive(JILL, format!("jill: {number}"));
@@ -55,7 +55,7 @@ fn rejected(world: &World<Sqlite>) -> u64 {
     world.server.counters().dropped(DropReason::Rejected)
 }
 
-/// What the file has: each number and its line; nothing for what is a gap.
+/// Reads the number and line of each entry in the file; gaps are left out.
 fn read(path: &Path) -> Vec<(u64, String)> {
     let reader = Reader::open(path).unwrap();
     let (from, to) = reader.range().unwrap();
@@ -72,13 +72,13 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<(u64, String)> {
     numbers.map(|number| (number, format!("jill: {number}"))).collect()
 }
 
-/// The next number and the oldest one.
+/// Returns the next number and the oldest one.
 fn ends(store: &mut Sqlite) -> (Seq, Option<Seq>) {
     let opening = store.open();
     (opening.next, opening.oldest)
 }
 
-/// What the log has to tell beside entries, which nobody else hears then.
+/// Takes everything that the log reports beside entries, so that the server does not see it.
 fn told(store: &mut Sqlite) -> Vec<Outcome<'static>> {
     let mut all = Vec::new();
     while let Some(told) = store.poll() {
@@ -94,12 +94,12 @@ fn told(store: &mut Sqlite) -> Vec<Outcome<'static>> {
     all
 }
 
-/// Whether the log says that its entries are to be read again.
+/// Returns whether the log reports that its entries must be read again.
 fn is_rewritten(store: &mut Sqlite) -> bool {
     told(store).iter().any(|told| matches!(told, Outcome::Rewritten { .. }))
 }
 
-/// Lets the store look after itself until it has nothing more to do at once; returns how often that was.
+/// Lets the store do maintenance until nothing more is due at once; returns the number of steps.
 fn maintain(world: &mut World<Sqlite>, now: u64) -> usize {
     (0..).find(|_| world.store.maintain(Timestamp(now)) != Some(Duration::ZERO)).unwrap()
 }
@@ -126,14 +126,14 @@ fn after_a_loss_of_power_no_number_means_something_else_to_who_has_seen_it() {
     say(&mut world, 0..10);
     let this_boot = fs::read_to_string(&lock).unwrap();
     if this_boot.is_empty() {
-        return; // The system does not tell.
+        return; // The system does not identify its boots.
     }
     drop(world);
     assert_eq!(fs::read_to_string(&lock).unwrap(), "", "all is on the disk");
-    // As a server leaves it that was killed.
+    // As a killed server leaves it.
     fs::write(&lock, &this_boot).unwrap();
     assert_eq!(reopen(Sync::Normal, 2).id(), LogId([1; 16]));
-    // As it is when the machine went down meanwhile.
+    // As after a crash of the machine.
     fs::write(&lock, "another boot\n").unwrap();
     let mut store = reopen(Sync::Full, 3);
     assert_eq!(
@@ -204,7 +204,7 @@ fn what_is_too_old_is_forgotten() {
     assert_eq!(read(&path), lines(9..10));
 }
 
-/// Makes the page of the file unreadable that has this text on it.
+/// Overwrites the page of the file that contains this text.
 fn damage(path: &Path, text: &str) {
     let bytes = fs::read(path).unwrap();
     let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
@@ -214,7 +214,7 @@ fn damage(path: &Path, text: &str) {
 
 #[test]
 fn of_a_damaged_file_what_can_be_read_is_saved_and_the_rest_is_a_gap() {
-    // In the middle, where it is found when somebody reads there.
+    // Damage in the middle, which is found when somebody reads there.
     let (_folder, path) = folder();
     let mut world = open(&path);
     say(&mut world, 0..5000);
@@ -250,7 +250,7 @@ fn of_a_damaged_file_that_no_server_has_mended_the_rest_can_be_read() {
     let Slice { records, unreadable } = Reader::open(&path).unwrap().slice(Seq(0), Seq(5000)).unwrap();
     assert!(unreadable > 0 && records.len() > 4800, "{unreadable} of {}", records.len());
     assert_eq!(records.len() as u64 + unreadable, 5000);
-    // The last of it are looked for from the end, and then shown from there on.
+    // The last 4,000 are counted from the end, then shown in order.
     let args = ["history", "--db", path.to_str().unwrap(), "-n", "4000"];
     let mut history = Process::start(&mut crate::common::udpchat_with(&args));
     assert_eq!(history.code(), 1);
@@ -263,10 +263,10 @@ fn the_numbers_go_on_even_if_the_newest_entries_cannot_be_read() {
     let (_folder, path) = folder();
     let mut world = open(&path);
     say(&mut world, 0..5000);
-    // All that is known of the end is in memory: it comes into the file's own pages when another one closes it.
+    // The checkpoint moves the newest entries into the file's own pages; once these are damaged, only memory has the end.
     drop(rusqlite::Connection::open(&path).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     damage(&path, "jill: 4999");
-    // A page that was changed by others is read again.
+    // SQLite reads pages again once another connection has changed the file.
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute("UPDATE entries SET entry = x'' WHERE seq = 0", []).unwrap();
     say(&mut world, 5000..5001);
@@ -309,7 +309,7 @@ fn a_log_whose_folder_is_removed_comes_back_too() {
     fs::remove_dir_all(folder.path().join("deep")).unwrap();
     say(&mut world, 100..101);
     assert_eq!(rejected(&world), 1);
-    // For as long as something is in the way, it is tried again.
+    // While something is in the way, the log keeps trying.
     fs::write(folder.path().join("deep"), "a file").unwrap();
     assert!(world.store.maintain(Timestamp(1)).is_some_and(|again| !again.is_zero()));
     fs::remove_file(folder.path().join("deep")).unwrap();

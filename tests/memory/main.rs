@@ -1,4 +1,4 @@
-//! What needs no process and no socket: wire, room and clients in memory, the simulator with its oracle, the log's file.
+//! Tests without a server process and sockets: wire, room and clients in memory, the simulator with its oracle, the log's file.
 //!
 //! One binary, so that the library is linked once; `cargo test --test memory simulation::` runs one part of it.
 

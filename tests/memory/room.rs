@@ -1,4 +1,4 @@
-//! Stories of the room and its clients, in memory.
+//! Scenarios of the room and its text clients, in memory.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -17,7 +17,7 @@ const JACK: &str = "10.0.0.3:1000";
 const MARY: &str = "10.0.1.4:1000";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Without the limits on rates, which have stories of their own.
+/// Returns a configuration without rate limits, which have tests of their own.
 fn config() -> Config {
     Config { rate: None, signup_rate: None, ..crate::common::world::config() }
 }
@@ -414,7 +414,7 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     let mut first = world();
     let mut jill = Peer::new(first.now, "jill", JILL, TIMEOUT);
     run(&mut first, &mut [&mut jill]);
-    // The server is started anew: it knows nobody.
+    // The server has restarted and knows nobody.
     let mut world = world();
     jill.turn_to_new_server();
     jill.refuse(world.now);
@@ -429,14 +429,14 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     );
 }
 
-/// What is answered in other words than text's.
+/// Returns whether the server answers these bytes, if at all, in the session protocol.
 fn is_of_sessions(bytes: &[u8]) -> bool {
     packet::is_session(bytes) || text::is_probe(bytes)
 }
 
 proptest! {
-    /// Whoever sends whatever, in whatever turns of the loop: each member is sent a run of one and the same log, the
-    /// transcript is what was accepted, and nothing but UTF-8 of at most 1,024 bytes goes out.
+    /// Whatever comes in, in whatever turns of the loop: each member is sent the same log from its first entry on, the
+    /// transcript has what was accepted, and the server sends nothing but UTF-8 of at most 1,024 bytes.
     #[test]
     fn every_member_sees_one_log_whatever_comes_in(
         steps in prop::collection::vec((0u16..12, prop_oneof![

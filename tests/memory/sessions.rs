@@ -1,4 +1,4 @@
-//! A room and members with sessions in memory: no loss, no delay, one thing at a time.
+//! A room and members with sessions in memory: no loss, no delay, one event at a time.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)] // tests are allowed to
 
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ struct World<S> {
     now: Instant,
     server: Server,
     store: S,
-    /// What the server sent to addresses where no member of ours is.
+    /// Datagrams that the server sent to addresses without a member of ours.
     elsewhere: Vec<(SocketAddr, Vec<u8>)>,
 }
 
@@ -59,7 +59,7 @@ impl Peer {
         Self { member, address, events: Vec::new() }
     }
 
-    /// What it was shown, as lines.
+    /// Returns the lines that it was shown.
     fn shown(&self) -> Vec<String> {
         let line = |event: &Event| match event {
             Event::Entry { encoded, .. } => {
@@ -102,7 +102,7 @@ impl<S: Store> World<S> {
         self.server.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
     }
 
-    /// What the server has to send now.
+    /// Returns the datagrams that the server has to send now.
     fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         loop {
@@ -120,7 +120,7 @@ impl<S: Store> World<S> {
         }
     }
 
-    /// Carries everything until nobody has anything to say.
+    /// Carries datagrams until nobody sends anything more.
     fn run(&mut self, peers: &mut [&mut Peer]) {
         loop {
             let mut quiet = true;
@@ -149,7 +149,7 @@ impl<S: Store> World<S> {
         }
     }
 
-    /// Time passes, from deadline to deadline.
+    /// Lets time pass, from deadline to deadline.
     fn wait(&mut self, time: Duration, peers: &mut [&mut Peer]) {
         let end = self.now + time;
         self.run(peers);
@@ -272,7 +272,7 @@ fn entries_that_came_another_way_are_shown_and_a_post_that_did_is_not_made_twice
     jill.member.ask(world.now);
     world.run(&mut [&mut jill]);
     assert!(jill.events.iter().any(|event| matches!(event, Event::People { people, .. } if people.len() == 2)));
-    // Jill's own, that got into the log through another server: this one settles it, and drafts it no more.
+    // Jill's own post, which got into the log through another server: this server settles it without drafting it again.
     let Identity { key, instance, .. } = Peer::identity(1);
     let who = key.public().who();
     let own = Entry::Said { who, nick: "jill", text: "by another way" };
@@ -550,7 +550,7 @@ fn changed_cut_and_repeated_datagrams_change_nothing() {
                 for position in (0..bytes.len()).step_by(1 + bytes.len() / 40) {
                     let mut changed = bytes.clone();
                     changed[position] ^= 0x10;
-                    // Hellos are changed within the token: others are new handshakes, of which a prefix has few.
+                    // Hellos are only changed within the token: other changes make new handshakes, limited for a prefix.
                     let is_new_hello = bytes[0] == 0xf8 && !(6..18).contains(&position);
                     if packet::is_session(&changed) && !is_new_hello {
                         world.receive(peer.address, &changed);
@@ -745,7 +745,7 @@ fn a_rename_whose_outcome_was_not_heard_makes_no_noise_when_its_author_comes_bac
         jill.member.transmitted(world.now);
         world.receive(jill.address, &packet);
         for (to, bytes) in world.sent() {
-            // What it says to jill is lost.
+            // The server's datagrams to jill are lost.
             if to == jack.address {
                 jack.member.handle_datagram(world.now, server(), &bytes);
             }
@@ -818,7 +818,7 @@ fn a_client_whose_user_does_not_read_stops_the_room_at_4096_entries_stays_alive_
             jill.events.push(event);
         }
     };
-    // Carries what is between them, but for jill's events.
+    // Carries datagrams, handles timeouts and reads jack's events, but not jill's.
     let carry = |world: &mut World<Memory>, jill: &mut Peer, jack: &mut Peer| {
         for _ in 0..200 {
             for peer in [&mut *jill, &mut *jack] {

@@ -1,23 +1,23 @@
-//! Many seeds in many weathers: what the protocol promises holds in all of them.
+//! Many seeds in many kinds of weather: the protocol keeps its promises in all of them.
 //!
-//! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test memory simulation::` runs more of them, `UDPCHAT_SIM_SEED=17` only that one.
+//! `UDPCHAT_SIM_SEEDS=10000 cargo test --release --test memory simulation::` runs more, `UDPCHAT_SIM_SEED=17` only that seed.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)] // tests are allowed to
 
 use std::time::Duration;
 
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 
-/// How many seeds are run without being asked for more.
+/// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 2000;
 
-/// Seeds whose log refused that somebody left and then took that it joined: of 100,000 these two.
+/// The two of 100,000 seeds whose log refused a member's `left` and then accepted its `joined`.
 const TOLD_TWICE: [u64; 2] = [36_589, 49_276];
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The scenario of a seed: every combination comes up sooner or later.
+/// Returns the scenario of a seed: every combination comes up sooner or later.
 fn scenario(seed: u64) -> Scenario {
     let pick = |shift: u32, of: u64| (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) % of;
     let loss = [0.0, 0.01, 0.1, 0.3, 0.5];
@@ -46,7 +46,7 @@ fn scenario(seed: u64) -> Scenario {
         restart_clients: pick(45, 4) == 0,
         commit_late: ms([0, 0, 5, 200][usize::try_from(pick(48, 4)).unwrap()]),
         commit_reject: [0.0, 0.0, 0.0, 0.2][usize::try_from(pick(51, 4)).unwrap()],
-        // A log on disk that is all read back after a restart, or that keeps little.
+        // A log that keeps few entries, and a server that reads nearly all of them back from it.
         keep_entries: [None, None, None, Some(20)][usize::try_from(pick(57, 4)).unwrap()],
         recent_bytes: [1, 16 * 1024 * 1024][usize::try_from(pick(59, 2)).unwrap()],
         announce_each: [100, 2][usize::try_from(pick(61, 2)).unwrap()],
@@ -62,7 +62,7 @@ fn number(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, not {text:?}")))
 }
 
-/// Nothing that the network does is an error of ours: an error in the log ends the test.
+/// A logger that fails the test on an error: nothing that the network does is an error of the program.
 struct NoErrors;
 
 impl log::Log for NoErrors {

@@ -1,8 +1,8 @@
 //! Test vectors of the session protocol, for other implementations: a conversation from fixed seeds, byte for byte.
 //!
-//! `tests/vectors/session.json` is made by our client and our server; here it is read with nothing of theirs but the numbers
-//! of docs/PROTOCOL.md, snow with its own resolver, BLAKE2s and postcard. `UDPCHAT_WRITE_VECTORS=1 cargo test --test memory vectors::`
-//! makes it anew when the protocol has changed.
+//! Our client and server make `tests/vectors/session.json`. The tests read it without their code: with only the numbers of
+//! docs/PROTOCOL.md, snow with its own resolver, BLAKE2s and postcard. After a change of the protocol,
+//! `UDPCHAT_WRITE_VECTORS=1 cargo test --test memory vectors::` rewrites the file.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
 const SERVER_SEED: [u8; 32] = [0x22; 32];
-// When it is said.
+// The server's wall clock during the conversation.
 const AT: Timestamp = Timestamp(1_700_000_000_123);
 const CLIENT_SECRET: [u8; 32] = [0x33; 32];
 const SERVER_SECRET: [u8; 32] = [0x44; 32];
@@ -50,13 +50,13 @@ struct Vectors {
     nick: String,
     /// In the order in which they were sent.
     datagrams: Vec<DatagramVector>,
-    /// Frames by themselves, each of all its forms: type, length, body.
+    /// Single frames in all their forms: type, length, body.
     frames: Vec<Named>,
-    /// Payloads of the finish: a place, each form of "from where on".
+    /// Payloads of the finish: each form of history without a place, and a place.
     joins: Vec<Named>,
 }
 
-/// Something by itself, and what it is.
+/// A single frame or payload, and its description.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Named {
     what: String,
@@ -67,7 +67,7 @@ struct Named {
 struct End {
     static_secret: String,
     static_public: String,
-    /// The first 8 bytes are who.
+    /// Its first 8 bytes are *who*.
     blake2s_of_public: String,
     ephemeral_secret: String,
     ephemeral_public: String,
@@ -86,7 +86,7 @@ struct DatagramVector {
     from: String,
     what: String,
     bytes: String,
-    /// Of a packet: its frames. Of a message of the handshake: its payload.
+    /// A packet's frames, or the payload of a handshake message.
     plaintext: Option<String>,
 }
 
@@ -112,8 +112,8 @@ fn end(secret: [u8; 32], ephemeral: [u8; 32]) -> End {
     }
 }
 
-/// The ephemeral secret that an end with this seed had: of a generator of its own, which was seeded by that of the end after
-/// a few other draws.
+/// Finds the ephemeral secret of an end with this seed. It comes from a generator of its own, which the end's generator seeded
+/// after a few other draws.
 fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
     let secret = |draws: usize| {
         let mut entropy = Entropy::new(seed);
@@ -123,7 +123,7 @@ fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
     (0..32).map(secret).find(|&secret| public(secret)[..] == *its_public).expect("it was drawn soon")
 }
 
-/// Our two ends talk in memory.
+/// Makes the vectors: lets our two ends talk in memory.
 #[allow(clippy::too_many_lines)] // a script
 fn make() -> Vectors {
     let (client_address, server_address): (SocketAddr, SocketAddr) =
@@ -132,7 +132,7 @@ fn make() -> Vectors {
     let mut store = Memory::new(LogId(LOG));
     let mut room = Server::new(Instant::ZERO, Config::new(key, SERVER_SEED), 1, store.open());
     room.set_wall(AT);
-    // In the third minute of the server's.
+    // In the third minute after the server's start.
     let mut now = Instant::from_millis(125_000);
     let key = StaticKey::from_secret(Zeroizing::new(CLIENT_SECRET));
     let identity = Identity::new(key, Instance(INSTANCE), CLIENT_SEED);
@@ -202,7 +202,7 @@ fn make() -> Vectors {
     }
 }
 
-/// Every frame that a conversation without loss does not show, and each form of those that it does.
+/// Returns each frame that a conversation without loss does not contain, and each form of the others.
 #[allow(clippy::too_many_lines)] // a list
 fn every_frame() -> Vec<Named> {
     let ack = |ranges: &[(u64, u64)]| {
@@ -268,7 +268,7 @@ fn every_join() -> Vec<Named> {
     ]
 }
 
-/// The plaintexts of the handshake's payloads, which nobody but its ends can read.
+/// Adds the plaintexts of the handshake's payloads, which only its two ends can decrypt.
 fn add_payloads(datagrams: &mut [DatagramVector], client_ephemeral: &[u8; 32], server_ephemeral: &[u8; 32]) {
     let bytes = |datagrams: &[DatagramVector], what: &str| {
         unhex(&datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes)
@@ -341,7 +341,7 @@ fn our_two_ends_say_what_the_vectors_say() {
         std::fs::write(path(), serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
     }
     let mut kept = vectors();
-    // What program the server says it is changes with each version of ours, and so does all behind it in that packet.
+    // The program that *welcome* names changes with each of our versions, and so does everything after it in that packet.
     let is_welcome =
         |datagram: &DatagramVector| datagram.plaintext.as_deref().is_some_and(|plain| plain.contains(&hex(b"udpchat")));
     assert!(kept.datagrams.iter().any(is_welcome) && made.datagrams.iter().any(is_welcome));
@@ -374,7 +374,7 @@ fn keys_and_the_token_are_what_the_protocol_says() {
     }
 }
 
-/// snow's own parts, and no randomness: nothing is left to chance.
+/// snow's own cryptography without a random generator, so that nothing is left to chance.
 struct Others;
 
 struct NoRandom;
@@ -422,7 +422,7 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
     let len = client.write_message(&[], &mut message).unwrap();
     assert_eq!(message[..len], hello[18..50]);
     server.read_message(&hello[18..50], &mut payload).unwrap();
-    // The answer: our id, then the Noise message, whose payload is the server's id.
+    // The answer: the client's id, then the Noise message, whose payload is the server's id.
     assert_eq!(answer[1..5], hello[2..6]);
     let len = client.read_message(&answer[5..], &mut payload).unwrap();
     let id: u32 = postcard::from_bytes(&payload[..len]).unwrap();
@@ -495,7 +495,7 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     );
     assert_eq!(of(0x15), [[0, 0, 1], [1, 0, 2], [2, 0, 3]]);
     let who = unhex(&vectors.client.blake2s_of_public)[..8].to_vec();
-    // As a varint: seven bits a byte, the low ones first.
+    // As a varint: seven bits a byte, the low bits first.
     let time = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];
     assert_eq!(time.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)), AT.0);
     let entry = |number: u8, variant: u8, rest: &[u8]| {
@@ -508,19 +508,19 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves"));
     assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane"));
     assert_eq!(of(0x16), [[0]]);
-    // Nobody before them, no more; then each person with its length: nick, a key, which.
+    // From the beginning, no more to come; then each person with its length: nick, variant 0 for a key, *who*.
     assert_eq!(of(0x17), [[&[0, 0, 14], &b"\x04jane"[..], &[0], &who[..]].concat()]);
     assert_eq!(of(0x06).last(), Some(&vec![0]));
 }
 
-/// A varint and what is behind it.
+/// Reads a varint; returns it and the remaining bytes.
 fn varint(bytes: &[u8]) -> (u64, &[u8]) {
     let len = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
     let number = bytes[..len].iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f));
     (number, &bytes[len..])
 }
 
-/// So many varints, and what is behind them.
+/// Reads `count` varints; returns them and the remaining bytes.
 fn varints(bytes: &[u8], count: usize) -> (Vec<u64>, &[u8]) {
     let (mut numbers, mut rest) = (Vec::new(), bytes);
     for _ in 0..count {

@@ -1,7 +1,7 @@
 //! Floods, replays and noise against a real server: its members notice nothing, and its memory does not grow.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::cast_possible_truncation)]
-#![cfg(target_os = "linux")] // all of 127/8 is ours there
+#![cfg(target_os = "linux")] // all of 127/8 is local there
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,17 +12,17 @@ use crate::common::{Process, Server, udpchat_with};
 use udpchat::wire::SessionId;
 use udpchat::wire::packet;
 
-/// By how much the server's memory may grow, in KiB: a queue of replies that is full, and half-open handshakes.
+/// The most that the server's memory may grow, in KiB: a full queue of replies, and half-open handshakes.
 const GROWTH_MAX: u64 = 4096;
 
-/// And while there are as many half-open handshakes as there may be: 4,096 of some 4.3 KiB.
+/// The same while the server keeps its maximum of half-open handshakes: 4,096 of some 4.3 KiB.
 const HALF_OPEN_GROWTH_MAX: u64 = 24 * 1024;
 
-/// Passes datagrams on between one client and the server, and keeps what the client said.
+/// A relay between one client and the server that keeps the client's datagrams.
 struct Tapped {
     address: SocketAddr,
     said: Arc<Mutex<Vec<Vec<u8>>>>,
-    /// The socket that the server knows the client by.
+    /// The socket that the server takes for the client's.
     outside: UdpSocket,
     ends: Arc<AtomicBool>,
 }
@@ -68,7 +68,7 @@ impl Drop for Tapped {
     }
 }
 
-/// A socket of one of 10,000 addresses in 40 neighbourhoods.
+/// Opens a socket on one of 10,000 addresses in 40 prefixes.
 fn stranger(number: u32, server: SocketAddr) -> UdpSocket {
     let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 66, 0, 1)) + (number / 250) * 256 + number % 250);
     let socket = UdpSocket::bind((ip, 0)).unwrap();
@@ -83,14 +83,14 @@ fn hello(number: u32, token: &packet::Token) -> Box<[u8]> {
     packet::hello(&packet::prologue(SessionId(number), token), &key)
 }
 
-/// The server's memory now, in KiB.
+/// Returns the server's resident memory, in KiB.
 fn memory(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Does `abuse` while jill and jack talk, and looks that nobody noticed.
+/// Does `abuse` while jill and jack talk, and checks that they notice nothing.
 fn members_notice_nothing_of(what: &str, growth_max: u64, abuse: impl FnOnce(&Server, &Tapped)) {
     let server = Server::start(&["--quiet"]);
     let tapped = Tapped::new(server.address);
@@ -140,7 +140,7 @@ fn members_notice_nothing_of(what: &str, growth_max: u64, abuse: impl FnOnce(&Se
         assert!(said.lines().all(|line| line.contains("first visit to")), "{what}: {said}");
     }
     assert!(grown < growth_max, "{what}: {grown} KiB more");
-    // Half-open handshakes are forgotten after ten seconds: then everybody gets in again.
+    // The server forgets half-open handshakes after ten seconds; then everybody gets in again.
     let mut send =
         Process::start(&mut udpchat_with(&["send", "-n", "bot", "-t", "30s", "-s", &server.name(), "after"]));
     assert_eq!(send.code(), 0, "{what}: {}", send.stderr.so_far());
@@ -188,7 +188,7 @@ fn five_thousand_handshakes_that_are_never_finished() {
     members_notice_nothing_of("half-open handshakes", HALF_OPEN_GROWTH_MAX, |server, _| {
         let mut answers = 0;
         for number in 0..5000 {
-            // More than there may be in all.
+            // More handshakes than the server keeps in all.
             let socket = stranger((number % 40) * 250 + number / 40, server.address);
             let _ = socket.send(b"SIGNUP_TAG:\x06");
             let mut buffer = [0; 2048];
@@ -213,7 +213,7 @@ fn what_a_member_said_again_and_again_changed_and_cut_from_anywhere() {
         for round in 0..200_usize {
             let elsewhere = stranger(round as u32, server.address);
             for (index, bytes) in captured.iter().enumerate() {
-                // From the member's own address only what cannot be read, or is old: its signup and bye are its own.
+                // Only session datagrams, unreadable or old: a signup from the member's own address would count as its own.
                 let mut changed = bytes.clone();
                 let position = (round * 31 + index * 7) % bytes.len();
                 changed[position] ^= 1 << (round % 8);

@@ -1,4 +1,4 @@
-//! `udpchat bench` as a process: what it reports is what happened.
+//! `udpchat bench` as a process: its report matches the run.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -60,7 +60,7 @@ fn the_original_is_measured_as_well() {
     assert_eq!(report(bench(&format!("127.0.0.1:{port}"), &args))["median"]["received"], 90.0);
 }
 
-/// A server that loses, repeats and delays on purpose: the report says exactly that.
+/// The server loses, repeats and delays on purpose, and the report shows exactly that.
 #[test]
 fn losses_doubles_and_disorder_are_counted() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -107,11 +107,11 @@ fn a_crowd_comes_in_while_two_talk_and_everybody_is_back_after_a_restart_and_nob
     std::fs::write(&pid, server.process.id().to_string()).unwrap();
     let name = server.name();
     let (db, key, pid) = (db.display(), key.display(), pid.display());
-    // What it leaves running ends with the bench, which says goodbye to it: the second server is killed below.
+    // The command leaves the second server running; the test kills it below.
     let restart = format!(
         "kill -9 $(cat {pid}); {program} serve --quiet --bind {name} --db {db} --key {key} >/dev/null 2>&1 & echo $! > {pid}"
     );
-    // The server writes down where its members are a second after the last came; the talkers go on for two.
+    // The server stores its members' addresses a second after the last one joined; the talkers go on for two seconds.
     let args = ["--dialect", "session", "-m", "20", "--present", "--restart", &restart, "--json"];
     let report = report(bench(&name, &args));
     let killed = std::process::Command::new("sh").args(["-c", &format!("kill $(cat {pid})")]).status().unwrap();

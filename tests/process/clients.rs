@@ -1,4 +1,4 @@
-//! `udpchat join` and `udpchat send` as processes: every exit code, and what is said with it.
+//! `udpchat join` and `udpchat send` as processes: every exit code, and the message with it.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -30,7 +30,7 @@ impl Puppet {
         self.socket.local_addr().unwrap().port()
     }
 
-    /// Receives a datagram, connected to its sender from then on.
+    /// Receives a datagram and connects to its sender.
     fn accept(&self) -> String {
         let mut buffer = [0; 4096];
         let (len, peer) = self.socket.recv_from(&mut buffer).unwrap();
@@ -169,7 +169,7 @@ fn send_reads_stdin_only_for_a_dash_and_says_how_many_lines_were_confirmed() {
 fn who_sends_faster_than_the_servers_rate_waits_and_loses_nothing() {
     let server = Server::start(&["--quiet", "--rate", "40/s"]);
     let mut process = send(&["-s", &server.name(), "-"]);
-    // A burst of 400, and then more than the server lets wait.
+    // A burst of 400, and then more lines than the server lets wait.
     process.enter(&(0..520).map(|number| format!("{number}\n")).collect::<String>());
     process.close_input();
     ends(process, 0, "520 of 520 lines confirmed");
@@ -271,7 +271,7 @@ fn stdout_may_be_a_file_or_closed_or_full_or_left() {
         ends(process, code, says);
     }
     assert_eq!(std::fs::read_to_string(file).unwrap(), "jack joined!\njack: hey\n");
-    // Who reads it goes away: that is the end, and whether all came back is still told.
+    // When its reader goes away, the client ends, and still reports whether all input was confirmed.
     let script =
         format!("{program} join -n jane --history 0 -s {} | head -n 1; exit ${{PIPESTATUS[0]}}", server.name());
     let mut process =
@@ -309,7 +309,7 @@ fn many_lines_that_cannot_be_sent_hold_up_nothing() {
     let mut command = udpchat_with(&["join", "-n", "jack", "-s", &server.name()]);
     let mut child = command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     drop(command);
-    // More than is taken at once, in one read, and the pipe stays open.
+    // More lines than the client takes at once, in one read, and the pipe stays open.
     writer.write_all(&b"\xff\n".repeat(2000)).unwrap();
     writer.write_all(b"hello\n").unwrap();
     server.process.stdout.wait_for("jack: hello\n");
@@ -346,7 +346,7 @@ fn on_a_terminal_it_asks_for_the_nick_until_it_is_one() {
 
 #[test]
 fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
-    // A puppet that never returns a line: nothing may be waited for.
+    // The puppet never returns a line: the client must not wait for one.
     for (keys, code) in [("!q\n", 0), ("\x04", 0), ("\x03", 0)] {
         let server = Puppet::new();
         let mut jill =
@@ -521,7 +521,7 @@ fn the_puppet_hears_what_the_original_would_send_and_nothing_more() {
     server.say("jack\u{6} joined!");
     jack.stdout.wait_for("jack joined!");
     for line in ["hey", "with a \ttab", "SIGNUP_TAG:x"] {
-        // Our client leaves out empty lines, which the original sends.
+        // Our client does not send empty lines; the original does.
         jack.enter(&format!("\n{line}\n"));
         assert_eq!(receive(&server.socket), format!("jack: {line}"));
     }

@@ -1,4 +1,4 @@
-//! Honest edges: what is empty, repeated, forgotten, cut off or closed does what people expect, and says so.
+//! Edge cases of honest use: empty, repeated, forgotten, cut or closed input does what people expect, with a message.
 #![allow(clippy::unwrap_used)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -97,7 +97,7 @@ fn of_two_messages_that_race_under_one_id_one_is_in_the_room_and_the_other_one_i
         let mut both = [start("one"), start("other")];
         let mut codes = both.each_mut().map(Process::code);
         codes.sort_unstable();
-        // 5: its session was replaced by the other's before it heard what became of its message.
+        // 5: the other's session replaced its own before it learnt the outcome of its message.
         let is_told = matches!(codes, [0, 4 | 5] | [4, 5]);
         assert!(is_told, "{codes:?} {} {}", both[0].stderr.to_end(), both[1].stderr.to_end());
     }

@@ -1,5 +1,5 @@
-//! What happens to the log's file while the server runs: the room goes on for reading and presence, what cannot be kept is
-//! refused with the reason, and when the trouble is over it is over.
+//! Faults of the log's file while the server runs: reading and presence go on, the server refuses messages that it cannot store
+//! and states the reason, and everything recovers once the fault is over.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 
 use crate::common::{Process, in_namespace, in_namespace_with_mounts};
@@ -34,7 +34,7 @@ for told in map(json.loads, sys.stdin):
     stay() { sleep 60 | $udpchat join -n $1 -t 30s --json >$home/$1 2>/dev/null & until grep -q '"event":"joined"' $home/$1; do sleep 0.02; done; }
 "#;
 
-/// What a script in a room shows; `None` where there can be none.
+/// Runs a script in a room; returns its output, or `None` where no namespace can be created.
 fn in_a_room(script: &str) -> Option<String> {
     in_namespace(&format!("{ROOM}{script}")).map(shown_by)
 }

@@ -1,5 +1,5 @@
-//! The room remembers: who comes back is shown what it missed, who is new the last of what was said, and `udpchat history`
-//! all of it.
+//! The room's log: returning members are shown the messages that they missed, new members the last ones, and `udpchat history`
+//! shows all.
 #![allow(clippy::unwrap_used)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -27,7 +27,7 @@ impl Room {
         Self { home, db, server }
     }
 
-    /// The same address and log, with other options.
+    /// Restarts the server with the same address and log and other options.
     fn restart(self, args: &[&str]) -> Self {
         let Self { home, db, server } = self;
         let name = server.name();
@@ -46,7 +46,7 @@ impl Room {
         assert_eq!(Process::start(&mut self.command(&["send", "-n", nick, text])).code(), 0);
     }
 
-    /// Sends these lines under that nick.
+    /// Sends these lines under this nick.
     fn send_all(&self, nick: &str, lines: impl IntoIterator<Item = impl ToString>) {
         let mut process = Process::start(&mut self.command(&["send", "-n", nick, "-t", "20s", "-"]));
         process.enter(&lines.into_iter().map(|line| line.to_string() + "\n").collect::<String>());
@@ -58,7 +58,7 @@ impl Room {
         Process::start(self.command(&["join", "-n", nick]).args(args))
     }
 
-    /// Joins, leaves when all from before is shown, and gives stdout and stderr.
+    /// Joins, leaves once all earlier messages are shown, and returns stdout and stderr.
     fn visit(&self, nick: &str, args: &[&str]) -> (String, String) {
         let mut process = self.join(nick, args);
         process.close_input();
@@ -66,14 +66,14 @@ impl Room {
         (process.stdout.to_end(), process.stderr.to_end())
     }
 
-    /// What `udpchat history` shows.
+    /// Returns the output of `udpchat history`.
     fn history(&self, args: &[&str]) -> String {
         let mut process = Process::start(self.command(&["history", "--db", &self.db]).args(args));
         assert_eq!(process.code(), 0, "{}", process.stderr.so_far());
         process.stdout.to_end()
     }
 
-    /// The same without day lines and times.
+    /// Returns its lines without day lines and times.
     fn said(&self, args: &[&str]) -> Vec<String> {
         let shown = self.history(args);
         let lines = shown.lines().filter(|line| !line.starts_with("---"));
@@ -81,7 +81,7 @@ impl Room {
     }
 }
 
-/// The seams in what was said, without the time.
+/// Returns the separators on stderr between earlier and new messages, without the time.
 fn seams(said: &str) -> Vec<&str> {
     let lines = said.lines().filter_map(|line| line.strip_prefix("udpchat: --- "));
     lines.map(|line| line.split([',', '-']).next().unwrap().trim()).collect()
@@ -147,7 +147,7 @@ fn a_client_that_is_killed_is_shown_a_line_again_rather_than_not_at_all() {
     for kill in 0..5 {
         let mut client = room.join("jill", &["--history", "all"]);
         room.send_all("bot", (0..50).map(|number| format!("{}", kill * 50 + number)));
-        // Somewhere in the middle of it.
+        // Somewhere in the middle of the lines.
         client.stdout.wait_for(&format!("bot: {}\n", kill * 50 + 25));
         client.signal(Signal::SIGKILL);
         client.wait();
@@ -187,7 +187,7 @@ fn who_was_away_for_so_long_that_what_it_missed_is_forgotten_is_told_how_much() 
     let room = Room::new(&["--keep-entries", "10"]);
     room.visit("jill", &[]);
     room.send_all("bot", 0..40);
-    // It is forgotten within a second or two, whether anything happens or not.
+    // The server deletes entries within a second or two, even if nothing happens.
     while room.said(&[]).len() > 10 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -211,7 +211,7 @@ fn text_members_are_sent_what_was_said_only_if_the_server_is_told_so() {
     text.send(b"SIGNUP_TAG:text").unwrap();
     let heard: Vec<_> = (0..4).map(|_| receive(&text)).collect();
     assert_eq!(heard, ["bot: 3", "bot: 4", "text joined!", "text joined!"], "the last three entries, and then its own");
-    // And none of what was made forgotten meanwhile. The server looks ten times a second.
+    // Nor is any entry sent that was overwritten meanwhile. The server checks ten times a second.
     room.said(&["--forget", "bot"]);
     std::thread::sleep(std::time::Duration::from_millis(150));
     let other = room.server.socket();
@@ -233,7 +233,7 @@ fn history_shows_days_and_local_times_and_who_said_what() {
     let lines: Vec<_> = shown.lines().collect();
     assert!(lines[0].starts_with("--- ") && lines[0].ends_with(" ---") && lines[0].contains("day, "), "{shown}");
     assert_eq!(room.said(&[]), ["bot: hello", "(unverified) walt joined!", r"(unverified) walt: hi\x1b[2J"]);
-    // The same minute elsewhere.
+    // The same minute in another time zone.
     let there = Process::start(room.command(&["history", "--db", &room.db]).env("TZ", "UTC-14")).stdout.to_end();
     let hour = |shown: &str| shown.lines().nth(1).unwrap()[..2].parse::<u32>().unwrap();
     assert_eq!(hour(&there), (hour(&shown) + 14) % 24);
@@ -283,7 +283,7 @@ fn history_follows_and_ends_with_its_reader() {
     room.send("bot", "three");
     let shown = follows.stdout.wait_for("bot: three");
     assert_eq!(shown.matches("bot: ").count(), 3);
-    // What the server makes in the place of the file is followed as well.
+    // The file that the server creates in its place is followed as well.
     fs::remove_file(&room.db).unwrap();
     while Process::start(&mut room.command(&["send", "-n", "bot", "four"])).code() != 0 {}
     follows.stdout.wait_for("bot: four");
@@ -300,7 +300,7 @@ fn history_follows_and_ends_with_its_reader() {
 fn history_is_exported_to_a_file_and_what_somebody_said_is_forgotten_and_the_numbers_stay() {
     let room = Room::new(&[]);
     room.send_all("jill", ["one", "two"]);
-    // Of another key: what is forgotten is a key's.
+    // With another key, because --forget applies to one key.
     let mut jack = Process::start(room.command(&["send", "-n", "jack", "three"]).env("XDG_STATE_HOME", new_home()));
     assert_eq!(jack.code(), 0);
     let file = room.home.join("export.json");
@@ -320,7 +320,7 @@ fn history_is_exported_to_a_file_and_what_somebody_said_is_forgotten_and_the_num
     assert_eq!(jack["seq"], 2);
 }
 
-/// A server of a room in this state folder, on these addresses.
+/// Starts a server with this state folder and these arguments.
 fn serve_in(home: &Path, args: &[&str]) -> Process {
     let process = Process::start(udpchat_with(&["serve"]).args(args).env("XDG_STATE_HOME", home));
     process.stderr.wait_for("listening on ");

@@ -1,4 +1,4 @@
-//! What a review and attacks found, each by itself: a hostile server for real clients, and what users of a server would notice.
+//! The findings of a review and of attacks, one by one: a hostile server for real clients, and effects on a server's users.
 #![allow(clippy::unwrap_used)] // tests are allowed to
 #![allow(clippy::disallowed_methods)]
 
@@ -13,11 +13,11 @@ use udpchat::wire::CloseReason;
 
 use crate::common::{Process, Server, udpchat_with};
 
-/// A hostile server on a socket of its own, until its thread is dropped with the test.
+/// Starts a hostile server on a socket of its own, in a thread that ends a minute after the last datagram.
 fn hostile(manner: Manner) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // Everything stops by itself.
+    // The thread ends by itself.
     socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     std::thread::spawn(move || {
         let mut u = Unstructured::new(&[]);
@@ -32,7 +32,7 @@ fn hostile(manner: Manner) -> SocketAddr {
     address
 }
 
-/// The program as a user with keys of its own.
+/// Starts the program as a user with keys of its own.
 fn user(home: &tempfile::TempDir, args: &[&str]) -> Process {
     let mut command = udpchat_with(args);
     command.env("XDG_STATE_HOME", home.path());

@@ -1,17 +1,17 @@
-//! Python originals and ours, in every pairing, on real terminals: each shows what original with original shows.
+//! The Python originals and our programs in every pairing, on real terminals: each shows what it would show among originals.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
 use crate::common::{Process, Server, original, original_server, receive, udpchat_with};
 use nix::sys::signal::Signal;
 
-/// The question for a session behind the nick of our signups, which terminals do not show.
+/// The byte after the nick of our signups that asks for a session; terminals do not show it.
 const QUESTION: char = '\u{6}';
 
-/// What our client says of an original server.
+/// Our client's message about an original server.
 const FALLS_BACK: &str = "udpchat: original server: plain text, best effort\r\n";
 
-/// Which side is ours.
+/// The implementation of one side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Ours,
@@ -50,9 +50,9 @@ impl AnyServer {
     fn client(&self, kind: Kind) -> Option<Process> {
         let server = format!("127.0.0.1:{}", self.port());
         Some(Process::start_on_terminal(&mut match kind {
-            // With a server of ours, as text: sessions look the same, but for who leaves and who is not verified.
+            // With our server, in text: sessions look the same, except for `left` and the marks of unverified members.
             Ours if matches!(self, Self::Ours(_)) => udpchat_with(&["join", "--text", "--server", &server]),
-            // The port was one of ours before, perhaps: nothing is known of it.
+            // The port may have been our server's before, so use a home that has no key for it.
             Ours => {
                 let mut command = udpchat_with(&["join", "--server", &server]);
                 command.env("XDG_STATE_HOME", crate::common::new_home());
@@ -63,7 +63,7 @@ impl AnyServer {
     }
 }
 
-/// What everybody saw of a conversation.
+/// The output of everybody in a conversation.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     server: String,
@@ -71,7 +71,7 @@ struct Seen {
     jack: String,
 }
 
-/// Waits until each terminal shows the line, whole; blanks of prompts around it do not count.
+/// Waits until each terminal shows the whole line; blanks of prompts around it do not count.
 fn wait_for_line(terminals: &[&Process], line: &str) {
     for terminal in terminals {
         terminal.stdout.wait_until(line, |shown, _| {
@@ -81,7 +81,7 @@ fn wait_for_line(terminals: &[&Process], line: &str) {
     }
 }
 
-/// The tutorial's conversation. Each step waits until everybody has seen the last, so that what is seen has one order.
+/// Runs the tutorial's conversation. Each step waits until everybody has seen the previous one, so that the order is fixed.
 fn conversation(server: Kind, jill: Kind, jack: Kind) -> Option<Seen> {
     let server = AnyServer::start(server)?;
     let mut jill = server.client(jill)?;
@@ -107,8 +107,8 @@ fn conversation(server: Kind, jill: Kind, jack: Kind) -> Option<Seen> {
     Some(Seen { server: shown, jill: jill.stdout.so_far(), jack: jack.stdout.so_far() })
 }
 
-/// What everybody sees of the conversation when the original talks to the original, and its two threads take turns as
-/// they usually do.
+/// Returns everybody's output when originals talk to an original, and the two threads of each client take turns as they
+/// usually do.
 fn model() -> Seen {
     let server = "SIGNUP_TAG:jill\nSIGNUP_TAG:jack\njill: hey jack\njack: hi jill\njill: ä ж 世界 👋\n";
     let jill = "NICKNAME:jill\r\n jill joined!\r\njack joined!\r\nhey jack\r\n jill: hey jack\r\njack: hi jill\r\n\
@@ -118,8 +118,8 @@ fn model() -> Seen {
     Seen { server: server.into(), jill: jill.into(), jack: jack.into() }
 }
 
-/// The original prints its prompt in one thread and what it receives in another: the blank of the prompt may stand at
-/// the end of a line or before the next one instead.
+/// Strips the blanks of prompts. The original prints its prompt in one thread and received lines in another: the blank may
+/// stand at the end of a line or before the next one instead.
 fn without_prompts(terminal: &str) -> String {
     terminal.replace(QUESTION, "").trim_end().lines().map(|line| line.trim_matches(' ')).collect::<Vec<_>>().join("\n")
 }
@@ -191,7 +191,7 @@ fn an_original_that_was_killed_leaves_the_room_as_soon_as_somebody_talks() {
     jill.stdout.wait_for("NICKNAME:");
     jill.enter("jill\n");
     jill.stdout.wait_for("jill joined!");
-    // setsid hands no signals on: end it as its terminal would.
+    // setsid does not pass signals on: end the client as its user would.
     jill.enter("!q\n");
     jill.wait();
     let AnyServer::Ours(server) = server else { unreachable!() };

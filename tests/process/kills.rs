@@ -1,5 +1,5 @@
-//! The server is killed again and again while everybody talks: what was acknowledged is there, once, in order, and whoever
-//! was in the room is back in it.
+//! The server is killed again and again while everybody talks: each acknowledged message is in the log once and in order, and
+//! every member returns to the room.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -17,18 +17,18 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use udpchat::log::sqlite::history::Reader;
 
-/// How often the server is killed.
+/// Number of kills.
 const KILLS: u64 = 100;
 
-/// The latest moment of a kill, counted from when the server listens or from when it has written again.
+/// The latest moment of a kill, in milliseconds after the server listens or has written again.
 const LATEST: u64 = 60;
 
-/// A number below `end`, another one each time.
+/// Returns a random number below `end`.
 fn random(end: u64) -> u64 {
     RandomState::new().hash_one(0) % end
 }
 
-/// A client that is told to say numbered lines, and writes down in a file what it is told.
+/// A client that sends numbered lines when the test tells it to, and writes its events to a file.
 struct Talker {
     nick: &'static str,
     child: Child,
@@ -55,16 +55,16 @@ impl Talker {
         self.said += 1;
     }
 
-    /// Ends its input, waits until it has left, and gives its code.
+    /// Ends its input, waits until it has left, and returns its exit code.
     fn finish(&mut self) -> i32 {
         self.child.stdin = None;
         self.child.wait().unwrap().code().unwrap()
     }
 
-    /// What it was told, in order.
+    /// Returns its events, in order.
     fn told(&self) -> Vec<Value> {
         let shown = std::fs::read_to_string(&self.shown).unwrap();
-        // The last line may not be whole yet.
+        // The last line may be incomplete.
         shown.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
@@ -84,12 +84,12 @@ impl Drop for Talker {
     }
 }
 
-/// Sends numbered messages one after the other until it is to end; gives the code of each.
+/// Sends numbered messages one after the other until `ends` is set; returns the exit code of each.
 fn send_over_and_over(home: &Path, server: &str, ends: &AtomicBool) -> Vec<i32> {
     let mut codes = Vec::new();
     while !ends.load(Ordering::Relaxed) {
         let text = codes.len().to_string();
-        // Every second one does not wait until the server is back.
+        // Every second message does not wait until the server is back.
         let patience = if codes.len() % 2 == 0 { "60s" } else { "50ms" };
         let args = ["send", "-n", "bot", "-s", server, "-t", patience, text.as_str()];
         let status = udpchat().env("XDG_STATE_HOME", home).args(args).stderr(Stdio::null()).status().unwrap();
@@ -98,14 +98,14 @@ fn send_over_and_over(home: &Path, server: &str, ends: &AtomicBool) -> Vec<i32> 
     codes
 }
 
-/// What `udpchat history` has to say of the log.
+/// Returns the entries that `udpchat history` shows.
 fn history(db: &str) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_udpchat")).args(["history", "--db", db, "--json"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Waits until the log has more entries, or for so long.
+/// Waits until the log has more entries, but at most `longest`.
 fn wait_for_entries(db: &str, longest: Duration) {
     let end = || Reader::open(db.as_ref()).and_then(|reader| reader.range()).map_or(0, |(_, end)| end.0);
     let (before, started) = (end(), std::time::Instant::now());
@@ -114,7 +114,7 @@ fn wait_for_entries(db: &str, longest: Duration) {
     }
 }
 
-/// How often each line is in the log, by who said it.
+/// Counts how often each line is in the log, by nick and text.
 fn counted(history: &[Value]) -> BTreeMap<(String, String), usize> {
     let mut counts = BTreeMap::new();
     for line in history {
@@ -131,7 +131,7 @@ fn counted(history: &[Value]) -> BTreeMap<(String, String), usize> {
     counts
 }
 
-/// What text members are shown of an entry.
+/// Returns an entry as text members are sent it.
 fn as_text(line: &Value) -> String {
     let word = |name: &str| line[name].as_str().unwrap_or_default();
     match word("kind") {
@@ -141,7 +141,7 @@ fn as_text(line: &Value) -> String {
     }
 }
 
-/// Kills the server and starts it anew, again and again.
+/// Kills and restarts the server, again and again.
 fn kill_over_and_over(mut server: Server, db: &str, args: &[&str]) -> Server {
     let name = server.name();
     for kill in 0..KILLS {
@@ -156,7 +156,7 @@ fn kill_over_and_over(mut server: Server, db: &str, args: &[&str]) -> Server {
     server
 }
 
-/// Has members of all kinds talk while the server is killed over and over; the codes of `send`.
+/// Has members of all kinds talk while the server is killed over and over; returns the last server and the codes of `send`.
 fn talk_and_kill(
     server: Server,
     home: &Path,
@@ -193,11 +193,11 @@ fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hu
     let home = crate::common::new_home();
     let db = home.join("room.db").display().to_string();
     let args = ["--db", db.as_str(), "--rate", "off", "--signup-rate", "off", "--quiet"];
-    // There others have few sockets, so that the port is ours again.
+    // Other tests have few sockets on ::1, so that the port is still free for each restart.
     let server = Server::start_on("[::1]:0", &args);
     let start = |nick, args: &[&str]| Talker::start(&home, &server.name(), nick, args);
     let patient = ["-t", "120s"];
-    // A line in text that was lost is waited for as long as that.
+    // The text client waits this long for lost lines.
     let text = start("text", &["--text", "-t", "15s"]);
     let mut talkers = [start("jill", &patient), start("jack", &patient), text, start("watcher", &patient)];
     while !talkers.iter().all(Talker::is_in) {
@@ -207,7 +207,7 @@ fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hu
     let [mut jill, mut jack, mut text, mut watcher] = talkers;
     assert_eq!([jill.finish(), jack.finish()], [0, 0], "all is confirmed");
     let text_code = text.finish();
-    // It has heard all when it has heard what is said last.
+    // The watcher has heard everything once it has heard its own line, which is the last.
     watcher.say();
     assert_eq!(watcher.finish(), 0);
 
@@ -230,7 +230,7 @@ fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hu
     for (number, code) in codes.into_iter().enumerate() {
         match code {
             0 => assert!(is_there("bot", number), "{number}"),
-            // Nothing listens, or nothing is known.
+            // Unreachable, or not confirmed.
             3 | 5 => {}
             code => panic!("{number} ended with {code}"),
         }
@@ -247,7 +247,7 @@ fn nothing_acknowledged_is_lost_or_there_twice_when_the_server_is_killed_at_a_hu
     }
 }
 
-/// What came back is there, what did not is lost or not; what was heard is in the log in that order.
+/// Checks that lines that came back are in the log, that all others are reported lost, and that lines shown are in log order.
 fn text_members_were_told_the_truth(text: &Talker, code: i32, history: &[Value], is_there: impl Fn(usize) -> bool) {
     let lines = text.lines();
     let came_back = lines.iter().filter_map(|line| line["text"].as_str()?.strip_prefix("text: ")?.parse().ok());
@@ -260,12 +260,12 @@ fn text_members_were_told_the_truth(text: &Talker, code: i32, history: &[Value],
     assert!(lines.iter().all(|line| log.any(|said| said == line["text"].as_str().unwrap())), "in order, and once");
 }
 
-/// From when it came on: every entry, once, in order, under the number that it has.
+/// Checks that it was shown every entry since it joined, once, in order, with the entry's number.
 fn saw_all_that_is_in_the_log(talker: &Talker, history: &[Value]) {
     let lines = talker.lines();
     let begin = history.iter().position(|line| line["seq"] == lines[0]["seq"]).unwrap();
     assert!(lines.iter().eq(&history[begin..begin + lines.len()]), "{}", talker.nick);
-    // What was said last was the watcher's.
+    // The last line was the watcher's.
     let left = history.len() - begin - lines.len();
     assert!(left <= 1 || talker.nick != "watcher", "{left} entries were not shown");
 }

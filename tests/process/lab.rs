@@ -1,6 +1,6 @@
-//! The lab page shows what its reader will see.
+//! The lab page shows the output that its readers will see.
 //!
-//! `UDPCHAT_WRITE_LAB=1 cargo test --test process lab::` writes the output anew.
+//! `UDPCHAT_WRITE_LAB=1 cargo test --test process lab::` rewrites the output.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // tests are allowed to
 
 use std::path::Path;
@@ -17,7 +17,7 @@ fn output(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The page with the output of each of its commands.
+/// Returns the page with the current output of each of its commands.
 fn with_output(page: &str) -> String {
     let mut parts = page.split(OPEN);
     let mut all = parts.next().unwrap().to_owned();

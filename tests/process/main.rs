@@ -1,4 +1,4 @@
-//! Real processes over loopback, on pipes and terminals, in network namespaces.
+//! Tests with real processes: over loopback, on pipes and terminals, in network namespaces.
 //!
 //! One binary, so that the library is linked once; `cargo test --test process interop::` runs one part of it.
 

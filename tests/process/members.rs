@@ -1,4 +1,4 @@
-//! Sessions between real processes: what join, send, ping and key show, say and return.
+//! Sessions between real processes: output, messages and exit codes of join, send, ping and key.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)]
 
@@ -35,7 +35,7 @@ fn send(args: &[&str]) -> Process {
     Process::start(udpchat_with(&["send", "--nick", "bot"]).args(args))
 }
 
-/// The program, as a user whose keys are in `home`.
+/// Starts the program as a user whose keys are in `home`.
 fn at_home(home: &Path, args: &[&str]) -> Process {
     let mut command = udpchat_with(args);
     command.env("XDG_STATE_HOME", home);
@@ -45,7 +45,7 @@ fn at_home(home: &Path, args: &[&str]) -> Process {
 #[test]
 fn members_and_text_peers_talk_and_who_is_not_verified_is_marked() {
     let server = Server::start(&[]);
-    // Of a home of her own, where no server is known: ports are given out again.
+    // She has a home of her own that knows no server, because ports are reused.
     let home = tempfile::tempdir().unwrap();
     let mut jill = at_home(home.path(), &["join", "--nick", "jill", "--server", &server.name()]);
     jill.stdout.wait_for("jill joined!\n");
@@ -88,7 +88,7 @@ fn every_way_of_ending_says_goodbye_at_once() {
     server.process.stdout.wait_for("jill: bye\njill left\n");
 }
 
-/// A user interface that breaks at the first thing that it is told.
+/// A user interface that panics at the first entry.
 struct Breaks;
 
 impl Driver for Breaks {
@@ -124,7 +124,7 @@ fn who_breaks_says_goodbye_too() {
     server.process.stdout.wait_for("SIGNUP_TAG:jill\njill left\n");
 }
 
-/// A log that breaks at the second entry.
+/// A log that panics at the second entry.
 struct BreakingLog {
     log: Memory,
     submitted: u32,
@@ -166,7 +166,7 @@ fn a_server_that_breaks_tells_its_members_too() {
     });
     let address = address.recv().unwrap();
     let mut command = udpchat_with(&["join", "-n", "jill", "-s", &address.to_string()]);
-    // Its key is its own: others that get the port afterwards must not be taken for it.
+    // The server has a key of its own: in the shared home, a later server on its port would seem to have changed its key.
     let home = tempfile::tempdir().unwrap();
     command.env("XDG_STATE_HOME", home.path());
     let mut jill = Process::start_on_terminal(&mut command);
@@ -263,7 +263,7 @@ fn a_changed_key_stops_the_client_until_it_is_told_to_forget_the_old_one() {
     ends(at_home(&home, &hello), 0, "");
     server.process.signal(Signal::SIGTERM);
     server.process.wait();
-    // The same key: nothing to say.
+    // The same key: no message.
     let mut server = Server::start_on(&name, &keyed);
     ends(at_home(&home, &hello), 0, "");
     server.process.signal(Signal::SIGTERM);
@@ -306,7 +306,7 @@ fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
     server.stdout.wait_for("bot: hello\n");
 }
 
-/// An original server that answers one signup, and then whatever comes.
+/// Starts an original server that answers `times` datagrams; returns its address, and a thread that returns the datagrams.
 fn original_answers(times: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -374,7 +374,7 @@ fn a_nick_that_is_taken_is_refused_with_its_own_code() {
         args.extend(["-n", "jill", "-s", &name]);
         ends(at_home(dir.path(), &args), 4, "is called jill (--nick takes another nick)");
     }
-    // The same user may be there twice, and a script beside.
+    // The same user may join twice, and run a script as well.
     ends(Process::start(&mut udpchat_with(&["send", "-n", "jill", "-s", &server.name(), "me too"])), 0, "");
     jill.stdout.wait_for("jill: me too\n");
 }
@@ -462,7 +462,7 @@ fn a_reader_that_stops_for_a_while_misses_nothing() {
         let lines = BufReader::new(reader).lines().map_while(Result::ok);
         lines.filter_map(|line| line.strip_prefix("bot: ")?.split(' ').next()?.parse::<u32>().ok()).collect::<Vec<_>>()
     });
-    // All of it comes only if it goes on when it is read on: the end of the input ends it when nothing waits any more.
+    // All lines come only if the client goes on once it is read again: at the end of its input it first shows what is left.
     std::thread::sleep(Duration::from_millis(300));
     drop(jill.stdin.take());
     let output = jill.wait_with_output().unwrap();
@@ -505,7 +505,7 @@ fn ping_tells_what_is_there_and_how_far_away() {
 
 #[test]
 fn a_stray_datagram_of_the_old_owner_of_a_port_does_not_make_a_server_an_original() {
-    // A text member that went without a word leaves its address to a new client: what the room says comes there first.
+    // A text member that left silently leaves its address to a new client, which first receives lines meant for that member.
     let server = Server::start(&[]);
     let jack = server.socket();
     jack.send(b"SIGNUP_TAG:jack").unwrap();

@@ -1,4 +1,4 @@
-//! What needs a network of its own: a namespace, made where that is allowed, else skipped with a notice (in CI a failure).
+//! Tests in a network namespace of their own; where none can be created, they are skipped with a notice (in CI they fail).
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -29,7 +29,7 @@ const TWO_HOSTS: &str = r#"
 
 #[test]
 fn a_server_on_the_wildcard_answers_from_the_address_it_was_asked_at() {
-    // The client is another host: on the same one the system would choose the right address by itself.
+    // The client is another host: on the same host, the system would choose the right address by itself.
     let script = r#"
         up 1500 10.77.0.1/24 10.77.0.2/24 fd77::1/64 fd77::2/64 -- 10.77.0.9/24 fd77::9/64
         $udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999' --quiet &
@@ -79,7 +79,7 @@ fn no_way_to_the_server_is_said_at_once() {
     assert!(said.contains("no route to 10.99.0.1:9999 (is the network up? is the address right?)"), "{said}");
 }
 
-/// Shell functions for a router between this host and the client's, so that what is between can be changed.
+/// Shell functions for a router between this host and the client's, so that the path between them can be changed.
 const ROUTER: &str = r#"
     trap 'kill $(jobs -p) 2>/dev/null' EXIT
     host() { unshare -n sleep 300 & eval $1=$!
@@ -119,7 +119,7 @@ NFT
     export XDG_STATE_HOME=$(mktemp -d)
 "#;
 
-/// Runs a script behind [`ROUTER`], with a folder that is gone afterwards; `None` where that cannot be.
+/// Runs a script behind [`ROUTER`], with a folder that is deleted at the end; `None` if the test must be skipped.
 fn behind_a_router(script: &str) -> Option<Process> {
     if cfg!(udpchat_plain) {
         eprintln!("skipped: seen on the other path");
@@ -132,7 +132,7 @@ fn behind_a_router(script: &str) -> Option<Process> {
     })
 }
 
-/// The numbers of the lines `bot: N` in what was shown.
+/// Returns the numbers of the lines `bot: N` in the output.
 fn numbers(shown: &str) -> Vec<u32> {
     shown.lines().filter_map(|line| line.strip_prefix("bot: ")?.parse().ok()).collect()
 }
@@ -156,7 +156,7 @@ fn a_thousand_lines_arrive_in_order_and_once_where_a_tenth_is_lost_each_way() {
 
 #[test]
 fn a_clients_address_and_port_may_change_at_any_time_and_nothing_is_lost() {
-    // First as others see it, as with a router that was started anew; then its own, as with another network.
+    // First the address that others see, as after a restart of a router; then the client's own, as in another network.
     let script = r#"
         $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off & wait_for_server
         look_like 10.77.0.254
@@ -181,7 +181,7 @@ fn a_clients_address_and_port_may_change_at_any_time_and_nothing_is_lost() {
     assert_eq!(shown.matches("joined!").count() + shown.matches("left").count(), 1, "nobody noticed");
 }
 
-/// The code of a `join` that says a line while the server is dead, what it shows and what is said.
+/// Has a `join` send a line while the server is dead; returns its exit code and output, and the messages on stderr.
 fn said_while_the_server_is_dead(db: &str) -> Option<(String, String)> {
     let script = r#"
         serve() { $udpchat serve --bind 0.0.0.0:9999 --quiet --rate off DB & server=$!; }

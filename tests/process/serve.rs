@@ -1,4 +1,4 @@
-//! `udpchat serve` as a process: what it says, how it ends, what it survives.
+//! `udpchat serve` as a process: its messages, the ways in which it ends, the faults that it survives.
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
@@ -38,7 +38,7 @@ fn a_privileged_port_is_said_with_what_to_do() {
         eprintln!("skipped: this system lets everybody bind port 99");
         return;
     }
-    // As root, give the privilege up; the program must be where nobody may read it.
+    // As root, give up the privilege; the program must be where the user `nobody` can read it.
     let dir = tempfile::tempdir().unwrap();
     let program = path_in(&dir, "udpchat");
     std::fs::copy(env!("CARGO_BIN_EXE_udpchat"), &program).unwrap();
@@ -176,7 +176,7 @@ fn verbosity_and_rust_log_choose_what_is_logged() {
 
 #[test]
 fn a_transcript_that_nobody_reads_holds_nobody_up() {
-    // The reader of the test harness reads; put a pipe in between that is not read.
+    // The test harness reads its pipe, so use another one that nobody reads.
     let (reader, writer) = std::io::pipe().unwrap();
     let mut blocked = Command::new(env!("CARGO_BIN_EXE_udpchat"));
     blocked
@@ -272,7 +272,7 @@ fn a_member_whose_port_is_closed_is_forgotten() {
     jack.send(b"SIGNUP_TAG:jack").unwrap();
     receive(&jack);
     drop(jack);
-    // The system limits how often it reports a closed port, to all together: talk until it does.
+    // The system limits its reports of closed ports, for all processes together: talk until one comes.
     server.wait_for_counters_while("members 1, ", || {
         jill.send(b"jill: alone?").unwrap();
         assert_eq!(receive(&jill), "jill: alone?");

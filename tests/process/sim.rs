@@ -1,4 +1,4 @@
-//! `udpchat sim` as its user meets it.
+//! `udpchat sim` as its users see it.
 #![allow(clippy::unwrap_used)] // tests are allowed to
 
 use std::process::{Command, Output};
