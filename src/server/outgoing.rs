@@ -84,9 +84,10 @@ impl Transmits<'_> {
         }
     }
 
-    /// Whether they may be fragmented on their path: a text line may be longer than what every path carries whole.
+    /// Whether they may be fragmented on their path (PROTOCOL 2.8): text may, as a line may be longer than what every path
+    /// carries whole; datagrams of sessions may not.
     pub const fn may_be_fragmented(&self) -> bool {
-        matches!(self.datagrams, Datagrams::Sweep(_))
+        matches!(self.token.origin, Origin::Sweep | Origin::History)
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::unwrap_in_result)]
 #![allow(clippy::print_stderr)]
 
+pub mod seeds;
 pub mod world;
 
 use std::fs::File;

@@ -12,6 +12,8 @@ use udpchat::session::Entropy;
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 use udpchat::wire::CloseReason;
 
+use crate::common::seeds::failing;
+
 /// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 500;
 
@@ -82,9 +84,8 @@ pub(crate) fn hostile_server(seed: u64) -> server::Report {
 
 #[test]
 fn beside_a_hostile_member_honest_ones_keep_every_promise_and_nothing_costs_more_than_it_may() {
-    let mut failed = Vec::new();
     let is_one = number("UDPCHAT_ADVERSARY_SEED").is_some();
-    for seed in seeds(SEEDS) {
+    let failed = failing(seeds(SEEDS), |seed| {
         let scenario = scenario(seed);
         let report = sim::run(&scenario, is_one);
         if is_one {
@@ -92,22 +93,21 @@ fn beside_a_hostile_member_honest_ones_keep_every_promise_and_nothing_costs_more
         }
         if !report.violations.is_empty() {
             println!("UDPCHAT_ADVERSARY_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-            failed.push(seed);
         }
-    }
+        report.violations.is_empty()
+    });
     assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_ADVERSARY_SEED");
 }
 
 #[test]
 fn whatever_a_hostile_server_says_its_client_neither_hurries_nor_hangs() {
-    let mut failed = Vec::new();
-    for seed in seeds(SEEDS) {
+    let failed = failing(seeds(SEEDS), |seed| {
         let report = hostile_server(seed);
         if !report.violations.is_empty() {
             println!("UDPCHAT_ADVERSARY_SEED={seed}: {:#?}", report.violations);
-            failed.push(seed);
         }
-    }
+        report.violations.is_empty()
+    });
     assert!(failed.is_empty(), "seeds {failed:?}");
 }
 

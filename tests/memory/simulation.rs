@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 
+use crate::common::seeds::failing;
+
 /// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 2000;
 
@@ -107,8 +109,7 @@ fn whatever_the_weather_everything_is_as_promised() {
     };
     let is_one = seeds.end - seeds.start == 1;
     log::set_logger(&NoErrors).map(|()| log::set_max_level(log::LevelFilter::Error)).unwrap();
-    let mut failed = Vec::new();
-    for seed in seeds {
+    let failed = failing(seeds, |seed| {
         let scenario = scenario(seed);
         let report = sim::run(&scenario, is_one);
         if is_one {
@@ -116,9 +117,9 @@ fn whatever_the_weather_everything_is_as_promised() {
         }
         if !report.violations.is_empty() {
             println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-            failed.push(seed);
         }
-    }
+        report.violations.is_empty()
+    });
     assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_SIM_SEED");
 }
 
@@ -130,8 +131,7 @@ fn a_log_that_others_write_to_that_goes_away_or_becomes_another_one_keeps_every_
         None => (0..number("UDPCHAT_SIM_SEEDS").unwrap_or(SEEDS / 4)).chain(TOLD_TWICE).collect(),
     };
     let is_one = one.is_some();
-    let mut failed = Vec::new();
-    for seed in seeds {
+    let failed = failing(seeds, |seed| {
         let pick = |of: usize| usize::try_from(seed).unwrap() / 7 % of;
         let scenario = Scenario {
             foreign: [0.0, 0.1, 0.5][usize::try_from(seed).unwrap() % 3],
@@ -146,9 +146,9 @@ fn a_log_that_others_write_to_that_goes_away_or_becomes_another_one_keeps_every_
         }
         if !report.violations.is_empty() {
             println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-            failed.push(seed);
         }
-    }
+        report.violations.is_empty()
+    });
     assert!(failed.is_empty(), "seeds {failed:?}");
 }
 
