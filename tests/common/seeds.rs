@@ -1,6 +1,22 @@
 //! Runs a test's seeds on all processors.
+#![allow(clippy::print_stdout)] // the story of a seed
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use udpchat::sim::{self, Scenario};
+
+/// Runs a scenario and returns whether it keeps every promise. Prints its story if it is the only one, and its violations with
+/// the environment's `variable` that runs its seed again.
+pub fn holds(variable: &str, scenario: &Scenario, is_one: bool) -> bool {
+    let report = sim::run(scenario, is_one);
+    if is_one {
+        println!("{}", report.trace.text());
+    }
+    if !report.violations.is_empty() {
+        println!("{variable}={}: {:#?}\n{scenario:?}", scenario.seed, report.violations);
+    }
+    report.violations.is_empty()
+}
 
 /// Runs each of the seeds, in no particular order, and returns those that do not hold, in theirs. Each seed runs on one thread,
 /// so its outcome is the same on any machine.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use arbitrary::Unstructured;
 use udpchat::adversary::server::{self, Manner};
 use udpchat::session::Entropy;
-use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
+use udpchat::sim::{Dialect, Restart, Scenario, Weather};
 use udpchat::wire::CloseReason;
 
-use crate::common::seeds::failing;
+use crate::common::seeds::{failing, holds};
 
 /// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 500;
@@ -85,17 +85,7 @@ pub(crate) fn hostile_server(seed: u64) -> server::Report {
 #[test]
 fn beside_a_hostile_member_honest_ones_keep_every_promise_and_nothing_costs_more_than_it_may() {
     let is_one = number("UDPCHAT_ADVERSARY_SEED").is_some();
-    let failed = failing(seeds(SEEDS), |seed| {
-        let scenario = scenario(seed);
-        let report = sim::run(&scenario, is_one);
-        if is_one {
-            println!("{}", report.trace.text());
-        }
-        if !report.violations.is_empty() {
-            println!("UDPCHAT_ADVERSARY_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-        }
-        report.violations.is_empty()
-    });
+    let failed = failing(seeds(SEEDS), |seed| holds("UDPCHAT_ADVERSARY_SEED", &scenario(seed), is_one));
     assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_ADVERSARY_SEED");
 }
 

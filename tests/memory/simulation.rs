@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use udpchat::sim::{self, Dialect, Restart, Scenario, Weather};
 
-use crate::common::seeds::failing;
+use crate::common::seeds::{failing, holds};
 
 /// Number of seeds, unless the environment asks for more.
 const SEEDS: u64 = 2000;
@@ -109,17 +109,7 @@ fn whatever_the_weather_everything_is_as_promised() {
     };
     let is_one = seeds.end - seeds.start == 1;
     log::set_logger(&NoErrors).map(|()| log::set_max_level(log::LevelFilter::Error)).unwrap();
-    let failed = failing(seeds, |seed| {
-        let scenario = scenario(seed);
-        let report = sim::run(&scenario, is_one);
-        if is_one {
-            println!("{}", report.trace.text());
-        }
-        if !report.violations.is_empty() {
-            println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-        }
-        report.violations.is_empty()
-    });
+    let failed = failing(seeds, |seed| holds("UDPCHAT_SIM_SEED", &scenario(seed), is_one));
     assert!(failed.is_empty(), "seeds {failed:?}; one is run again, with its story, by UDPCHAT_SIM_SEED");
 }
 
@@ -140,14 +130,7 @@ fn a_log_that_others_write_to_that_goes_away_or_becomes_another_one_keeps_every_
             commit_late: ms([0, 5, 50, 500][pick(4)]),
             ..scenario(seed)
         };
-        let report = sim::run(&scenario, is_one);
-        if is_one {
-            println!("{}", report.trace.text());
-        }
-        if !report.violations.is_empty() {
-            println!("UDPCHAT_SIM_SEED={seed}: {:#?}\n{scenario:?}", report.violations);
-        }
-        report.violations.is_empty()
+        holds("UDPCHAT_SIM_SEED", &scenario, is_one)
     });
     assert!(failed.is_empty(), "seeds {failed:?}");
 }
