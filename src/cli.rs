@@ -531,13 +531,16 @@ mod tests {
     #[test]
     fn wrong_values_are_told_what_they_should_be() {
         let error = |args: &[&str]| Cli::try_parse_from(args).unwrap_err().to_string();
-        assert!(error(&["udpchat", "serve", "--bind", "9999"]).contains("write it as ADDR:PORT"));
-        assert!(error(&["udpchat", "serve", "--text-idle", "soon"]).contains("write it like 500ms, 5s or 12h"));
-        assert!(error(&["udpchat", "join", "--timeout", "0s"]).contains("longer than nothing"));
+        assert!(error(&["udpchat", "serve", "--bind", "9999"]).contains("expected ADDR:PORT"));
+        assert!(
+            error(&["udpchat", "serve", "--text-idle", "soon"])
+                .contains("expected a duration such as 500ms, 5s or 12h")
+        );
+        assert!(error(&["udpchat", "join", "--timeout", "0s"]).contains("greater than zero"));
         assert!(error(&["udpchat", "join", "--nick", ""]).contains("at least one character"));
         assert!(error(&["udpchat", "serve", "--max-members", "0"]).contains("--max-members"));
         assert!(error(&["udpchat", "send", "--nick", "bot"]).contains("<MESSAGE>"));
-        assert!(error(&["udpchat", "sim", "--loss", "120%"]).contains("write it like 10%"));
-        assert!(error(&["udpchat", "sim", "--rate-limit", "fast"]).contains("write it like 1Mbit"));
+        assert!(error(&["udpchat", "sim", "--loss", "120%"]).contains("expected a share such as 10%"));
+        assert!(error(&["udpchat", "sim", "--rate-limit", "fast"]).contains("expected a rate such as 1Mbit"));
     }
 }

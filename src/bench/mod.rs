@@ -37,7 +37,7 @@ impl FromStr for Sizes {
         let parse = |number: &str| number.parse().ok().filter(|size| (SIZE_MIN..=LINE_MAX).contains(size));
         match (parse(min), parse(max)) {
             (Some(min), Some(max)) if min <= max => Ok(Self { min, max }),
-            _ => Err(format!("write it like 64 or 20-256, from {SIZE_MIN} to {LINE_MAX} bytes")),
+            _ => Err(format!("expected a size such as 64 or 20-256, from {SIZE_MIN} to {LINE_MAX} bytes")),
         }
     }
 }

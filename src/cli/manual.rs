@@ -108,7 +108,10 @@ const SEND: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
     files: &[CLIENT_KEY, PINS],
     examples: &[
-        ("Tell the room, and know whether it worked:", "udpchat send --nick bot 'the build is done' || echo not told"),
+        (
+            "Send a message, and check that it arrived:",
+            "udpchat send --nick bot 'the build is done' || echo 'not sent'",
+        ),
         (
             "Retry until the room has it, exactly once:",
             "until udpchat send --nick bot --id build-42 'the build is done'; do sleep 10; done",

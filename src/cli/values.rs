@@ -139,11 +139,11 @@ pub(super) fn clients(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number from 1 on".into())
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number of at least 1".into())
 }
 
 pub(super) fn history(text: &str) -> Result<History, String> {
-    let wrong = || "write it like 50, 1h or all".to_owned();
+    let wrong = || "expected a number of messages, a duration or all, such as 50, 1h or all".to_owned();
     match text.parse() {
         _ if text == "all" => Ok(History::ALL),
         Ok(messages) => Ok(History::Last(messages)),
@@ -156,7 +156,7 @@ pub(super) fn text_history(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn bind_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "write it as ADDR:PORT with a numeric address, like 0.0.0.0:9999 or [::1]:9999".into())
+    text.parse().map_err(|_| "expected ADDR:PORT with a numeric address, such as 0.0.0.0:9999 or [::1]:9999".into())
 }
 
 pub(super) fn rate(text: &str) -> Result<RateArg, String> {
@@ -164,6 +164,7 @@ pub(super) fn rate(text: &str) -> Result<RateArg, String> {
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|err| format!("{err}; write it like 500ms, 5s or 12h"))?;
-    if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
+    let duration = humantime::parse_duration(text)
+        .map_err(|err| format!("{err}; expected a duration such as 500ms, 5s or 12h"))?;
+    if duration.is_zero() { Err("it must be greater than zero".into()) } else { Ok(duration) }
 }

@@ -188,16 +188,16 @@ impl Script {
                     )
                 } else {
                     format!(
-                        "not confirmed: {} of {} is not known to have, within {within}",
-                        lines(client.lost()),
-                        client.server()
+                        "not confirmed: {} did not report the outcome of {} within {within}",
+                        client.server(),
+                        lines(client.lost())
                     )
                 },
             )),
             End::Done | End::Quit => match self.refusal {
                 Some(why) => Err(Failure::new(
                     Exit::Refused,
-                    format!("{} did not take {}: {why}", client.server(), lines(client.not_taken())),
+                    format!("{} refused {}: {why}", client.server(), lines(client.not_taken())),
                 )),
                 None if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
                 None => Ok(()),

@@ -105,13 +105,13 @@ fn table(out: &mut impl Write, numbers: &[(&str, Numbers)]) -> io::Result<()> {
     type Row = (&'static str, fn(&Numbers) -> String);
     let rows: [Row; 12] = [
         ("sent", |n| n.sent.to_string()),
-        ("copies to be shown", |n| n.expected.to_string()),
+        ("copies expected", |n| n.expected.to_string()),
         ("delivered", |n| n.delivered.to_string()),
         ("lost", |n| n.lost.to_string()),
-        ("doubled", |n| n.duplicated.to_string()),
+        ("duplicated", |n| n.duplicated.to_string()),
         ("out of order", |n| n.out_of_order.to_string()),
         ("datagrams on the wire", |n| n.datagrams.to_string()),
-        ("bytes a useful byte", |n| format!("{:.2}", n.wire_bytes_per_useful_byte)),
+        ("bytes per useful byte", |n| format!("{:.2}", n.wire_bytes_per_useful_byte)),
         ("latency p50", |n| format!("{:.1} ms", n.latency_p50_ms)),
         ("latency p99", |n| format!("{:.1} ms", n.latency_p99_ms)),
         ("latency max", |n| format!("{:.1} ms", n.latency_max_ms)),

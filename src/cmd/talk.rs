@@ -73,9 +73,9 @@ impl Known {
         let (server, fingerprint) = (&self.server, key.fingerprint());
         Some(match state.set_pin(server, key) {
             Ok(pinned) if pinned == key => {
-                format!("first visit to {server}: its key is {fingerprint}, remembered from now on")
+                format!("first visit to {server}: its key is {fingerprint}, and is remembered from now on")
             }
-            Ok(_) => format!("the key of {server} is {fingerprint}, but another one became known meanwhile"),
+            Ok(_) => format!("the key of {server} is {fingerprint}, but another key was stored for it in the meantime"),
             Err(err) => format!("the key of {server} is {fingerprint}, and cannot be remembered: {err}"),
         })
     }

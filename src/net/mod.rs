@@ -109,10 +109,10 @@ impl FromStr for HostPort {
         let port = match port.strip_prefix(':') {
             Some(port) => port.parse().ok().filter(|&port| port > 0).ok_or("the port is a number from 1 to 65535")?,
             None if port.is_empty() => DEFAULT_PORT,
-            None => return Err("write it as HOST:PORT".into()),
+            None => return Err("expected HOST:PORT".into()),
         };
         if host.is_empty() {
-            return Err("the host is missing: write it as HOST:PORT".into());
+            return Err("the host is missing: expected HOST:PORT".into());
         }
         Ok(Self { host: host.into(), port })
     }

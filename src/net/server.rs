@@ -167,7 +167,7 @@ impl<S: Store> ServerLoop<S> {
         }
         self.kept = (now, moves);
         if let Err(err) = file.write(&self.server.places()) {
-            log::warn!("cannot write down where the members are: {err}; after a restart they come back by themselves");
+            log::warn!("cannot store the members' addresses: {err}; after a restart, they come back by themselves");
             self.members = None;
         }
     }
@@ -176,12 +176,12 @@ impl<S: Store> ServerLoop<S> {
     fn blame(&self) {
         let Some(who) = self.server.in_hand() else {
             return log::error!(
-                "the server broke while it dealt with nobody's datagram: please report what is said above"
+                "the server crashed, but not while handling a datagram: please report the message above"
             );
         };
-        log::error!("the server broke while it dealt with what key {who} had sent: please report what is said above");
+        log::error!("the server crashed while handling a datagram from key {who}: please report the message above");
         if let Some(Err(err)) = self.refused.as_ref().map(|file| file.add(wall(), who)) {
-            log::error!("cannot write down that this key is to be refused: {err}");
+            log::error!("cannot store the refusal of this key: {err}");
         }
     }
 

@@ -222,7 +222,7 @@ impl Output {
             && self.write_some(PollTimeout::from(1000u16)).is_ok_and(|written| written)
         {}
         if self.written < self.waiting.len() {
-            log::warn!("stdout does not take the last {} bytes", self.waiting.len() - self.written);
+            log::warn!("stdout did not accept the last {} bytes", self.waiting.len() - self.written);
         }
     }
 

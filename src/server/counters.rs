@@ -96,14 +96,14 @@ impl fmt::Display for DropReason {
             Self::Rate => "over its rate",
             Self::QueueFull => "queue full",
             Self::Rejected => "log refused it",
-            Self::NoDatagram => "no datagram",
-            Self::Token => "no good token",
+            Self::NoDatagram => "not a session datagram",
+            Self::Token => "no valid token",
             Self::HalfOpen => "too many handshakes",
             Self::Forged => "not authentic",
             Self::Replayed => "replayed",
             Self::UnknownSession => "unknown session",
             Self::NoPlace => "no place for posts",
-            Self::Broken => "protocol broken",
+            Self::Broken => "protocol violation",
         })
     }
 }

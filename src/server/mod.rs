@@ -439,7 +439,7 @@ impl Server {
 
     /// Begins with another log: sessions end and begin anew in it; drafts submitted to the old log will get no outcome.
     fn begin_anew(&mut self, opening: Opening) {
-        log::warn!("the log is another one now: every session begins anew");
+        log::warn!("the log was replaced: all sessions end, and clients reconnect");
         self.log_state = State::Ready;
         self.sessions.close_all(self.now);
         for draft in self.queue.under_way() {

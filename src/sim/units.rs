@@ -27,7 +27,9 @@ impl FromStr for Percent {
     fn from_str(text: &str) -> Result<Self, String> {
         let number: Option<f64> = text.strip_suffix('%').unwrap_or(text).parse().ok();
         let percent = number.filter(|percent| (0.0..=100.0).contains(percent));
-        percent.map(|percent| Self(percent / 100.0)).ok_or_else(|| "write it like 10%, from 0% to 100%".into())
+        percent
+            .map(|percent| Self(percent / 100.0))
+            .ok_or_else(|| "expected a share such as 10%, from 0% to 100%".into())
     }
 }
 
@@ -58,7 +60,7 @@ impl FromStr for BitRate {
         // A line slower than this takes longer for one packet than a session lives.
         rate.filter(|rate| (1000..=100_000_000_000).contains(rate))
             .map(Self)
-            .ok_or_else(|| "write it like 1Mbit or 500kbit, from 1kbit to 100Gbit a second".into())
+            .ok_or_else(|| "expected a rate such as 1Mbit or 500kbit, from 1kbit to 100Gbit a second".into())
     }
 }
 

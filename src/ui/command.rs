@@ -52,10 +52,12 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
     match word {
         "who" => Ok(Command::Who),
         "help" => Ok(Command::Help),
-        "me" if rest.is_empty() => Err("nothing to do: write it as /me TEXT".into()),
+        "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
         "me" => Ok(Command::Act(rest)),
-        "nick" => rest.parse().map(Command::Nick).map_err(|why| format!("{why}: write it as /nick NAME")),
-        _ => Err(format!("/{word} is no command: nothing was sent (/help shows the commands, //{word} would say it)")),
+        "nick" => rest.parse().map(Command::Nick).map_err(|why| format!("{why}: expected /nick NAME")),
+        _ => Err(format!(
+            "/{word} is not a command, and nothing was sent (/help shows the commands, //{word} sends it as text)"
+        )),
     }
 }
 
@@ -84,11 +86,11 @@ mod tests {
     #[test]
     fn what_is_no_command_is_said_to_be_none() {
         for (line, what) in [
-            ("/whois jill", "/whois is no command"),
-            ("/", "/ is no command"),
+            ("/whois jill", "/whois is not a command"),
+            ("/", "/ is not a command"),
             ("/me", "/me TEXT"),
             ("/nick", "/nick NAME"),
-            ("/nick jill\u{7}", "no control characters"),
+            ("/nick jill\u{7}", "not contain control characters"),
         ] {
             let err = parse(line).unwrap_err();
             assert!(err.contains(what), "{line}: {err}");

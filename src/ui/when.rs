@@ -74,7 +74,7 @@ impl Calendar {
             text => text.parse::<Moment>().or_else(|_| if text.len() > 10 { time() } else { day() }),
         };
         found.ok().and_then(|moment| u64::try_from(moment.as_millisecond()).ok()).map(Timestamp).ok_or_else(|| {
-            "write it like 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into()
+            "expected a time such as 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into()
         })
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_told_what_one_looks_like() {
         for text in ["", "tomorrow", "2026-13-01", "25:00", "2026-11-23 25:00"] {
-            assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("write it like 1h"), "{text}");
+            assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("expected a time such as 1h"), "{text}");
         }
     }
 }

@@ -142,7 +142,7 @@ impl fmt::Display for CloseReason {
             Self::RoomFull => "the room is full",
             Self::TooManySessions => "too many sessions of this key",
             Self::ServerEnds => "the server ends",
-            Self::Broken => "the protocol was not kept to",
+            Self::Broken => "the protocol was violated",
             Self::Refused => "this key is refused for some minutes",
             Self::Other(code) => return write!(f, "reason {code}, which this version does not know"),
         })
@@ -213,8 +213,8 @@ impl fmt::Display for Refusal {
             Self::Malformed => "the text is empty, too long or has control characters",
             Self::NickTaken => "the nick is taken",
             Self::Unwritable => "the server cannot write its log",
-            Self::Damaged => "the server's log is damaged, it is mending it",
-            Self::Gone => "the server's log is gone from its disk, it is making it anew",
+            Self::Damaged => "the server's log is damaged and is being repaired",
+            Self::Gone => "the server's log file is gone and is being created again",
             Self::Unsupported => "the server does not know this kind of message",
             Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })

@@ -35,13 +35,13 @@ impl FromStr for Nick {
             return Err("a nick has at least one character".into());
         }
         if nick.len() > NICK_MAX {
-            return Err(format!("a nick has at most {NICK_MAX} bytes, this one has {}", nick.len()));
+            return Err(format!("a nick has at most {NICK_MAX} bytes, but this one has {}", nick.len()));
         }
         if !is_plain(nick) {
-            return Err("a nick has no control characters".into());
+            return Err("a nick must not contain control characters".into());
         }
         if nick.contains(": ") {
-            return Err("a nick has no ': ' in it: what follows would look like said by somebody else".into());
+            return Err("a nick must not contain ': ', or text could look as if somebody else had said it".into());
         }
         Ok(Self(nick.into()))
     }

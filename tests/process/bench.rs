@@ -138,8 +138,8 @@ fn what_cannot_be_measured_is_said() {
     };
     fails(&["-t", "1s"], 3, "is the server running?");
     fails(&["--members", "2", "--senders", "3"], 2, "--senders 3 is more than --members 2");
-    fails(&["--size", "5"], 2, "write it like 64 or 20-256, from 15 to 1024 bytes");
+    fails(&["--size", "5"], 2, "expected a size such as 64 or 20-256, from 15 to 1024 bytes");
     fails(&["--rate", "0"], 2, "--rate");
     fails(&["--rate", "5", "--window", "5"], 2, "cannot be used with");
-    fails(&["--members", "0"], 2, "a number from 1 on");
+    fails(&["--members", "0"], 2, "a number of at least 1");
 }

@@ -182,7 +182,7 @@ fn forget_overwrites_what_one_key_posted_under_whatever_nick_and_asks_whose_if_t
     say(&other, "jill", "by another");
     let history = |args: &[&str]| run(&[&["history", "--db", &db], args].concat());
     let (code, _, said) = history(&["--forget", "nobody"]);
-    assert!(code == 1 && said.contains("there is nothing of 'nobody'"), "{said}");
+    assert!(code == 1 && said.contains("there are no entries of 'nobody'"), "{said}");
     let (code, _, said) = history(&["--forget", "jill"]);
     assert!(code == 2 && said.contains("several have used the nick 'jill'; choose one:"), "{said}");
     let line = said.lines().find(|line| line.contains("as jane, jill")).unwrap();

@@ -61,13 +61,13 @@ fn a_full_disk_takes_no_messages_until_there_is_place_and_the_room_goes_on_meanw
     "#;
     let Some(process) = in_namespace_with_mounts(&format!("{ROOM}{script}")) else { return };
     let shown = shown_by(process);
-    let refused = "udpchat: 127.0.0.1:9999 did not take 1 line: the server's disk is full";
+    let refused = "udpchat: 127.0.0.1:9999 refused 1 line: the server's disk is full";
     let expected = format!(
         "before: 0 \nfull: 4 {refused}\nreads: before\nhere: jack jill\nstill full: 4 {refused}\nafter: 0 \n\
          reads: after\nhere: jack jane jill\n\
          kept: 1 bot: after\nkept: 1 bot: before\nkept: 1 jack joined!\nkept: 1 jack left\nkept: 1 jane joined!\n\
          kept: 1 jill joined!\n\
-         the log, FILE: the disk is full; new messages are refused until that is over\nthe log, FILE: it is written again\n"
+         the log, FILE: the disk is full; new messages are refused until that is over\nthe log, FILE: it can be written again\n"
     );
     assert_eq!(shown, expected);
 }
@@ -81,7 +81,7 @@ fn a_file_that_cannot_be_written_any_more_is_written_again_when_it_can() {
         prlimit --pid $server --fsize=unlimited:; say after; visit jack; kept | grep bot
     "#;
     let Some(shown) = in_a_room(script) else { return };
-    let refused = "udpchat: 127.0.0.1:9999 did not take 1 line: the server cannot write its log";
+    let refused = "udpchat: 127.0.0.1:9999 refused 1 line: the server cannot write its log";
     let expected = format!(
         "before: 0 \nno: 4 {refused}\nreads: before\nhere: jack\nstill not: 4 {refused}\nafter: 0 \n\
          reads: after\nhere: jack\nkept: 1 bot: before\nkept: 1 bot: after\n"
@@ -119,8 +119,7 @@ fn a_file_that_is_removed_is_made_anew_with_all_that_was_in_it() {
         kill -9 $server; wait $server || true; serve; visit jane | grep reads; kept | grep bot
     "#;
     let Some(shown) = in_a_room(script) else { return };
-    let refused =
-        "udpchat: 127.0.0.1:9999 did not take 1 line: the server's log is gone from its disk, it is making it anew";
+    let refused = "udpchat: 127.0.0.1:9999 refused 1 line: the server's log file is gone and is being created again";
     let expected = format!(
         "one: 0 \ntwo: 0 \nthree: 4 {refused}\nreads: one\nreads: two\nreads: four\nhere: jack\n\
          reads: one\nreads: two\nreads: four\nkept: 1 bot: one\nkept: 1 bot: two\nkept: 1 bot: four\n"
@@ -136,8 +135,7 @@ fn while_something_else_is_where_the_log_was_it_can_be_read_and_it_goes_on_when_
         say_until_taken four; kept | grep bot
     "#;
     let Some(shown) = in_a_room(script) else { return };
-    let refused =
-        "udpchat: 127.0.0.1:9999 did not take 1 line: the server's log is gone from its disk, it is making it anew";
+    let refused = "udpchat: 127.0.0.1:9999 refused 1 line: the server's log file is gone and is being created again";
     let expected = format!(
         "one: 0 \ntwo: 4 {refused}\nthree: 4 {refused}\nreads: one\nhere: jack\nkept: 1 bot: one\nkept: 1 bot: four\n"
     );

@@ -265,7 +265,7 @@ fn history_finds_what_is_asked_for() {
     assert_eq!(room.said(&["--since", &time(2)]).first().unwrap(), "jack: three");
     for (args, says) in [
         (&["--grep", "("][..], "regex"),
-        (&["--since", "lately"], "write it like 1h, today, 14:03, 2026-11-23"),
+        (&["--since", "lately"], "expected a time such as 1h, today, 14:03, 2026-11-23"),
         (&["-n", "many"], "invalid value"),
     ] {
         let mut process = Process::start(room.command(&["history", "--db", &room.db]).args(args));
@@ -409,7 +409,7 @@ fn a_log_that_cannot_be_used_is_an_error_that_names_both_ways_out() {
     let file = room.home.join("file");
     fs::write(&file, "no folder").unwrap();
     let key = room.home.join("key").display().to_string();
-    serve_fails(&file, &["--key", &key], "cannot make the folder of");
+    serve_fails(&file, &["--key", &key], "cannot create the folder of");
     serve_fails(&room.home, &["--db", room.home.to_str().unwrap()], "cannot write");
     let other = room.home.join("other.db").display().to_string();
     fs::write(&other, "no database, but something that somebody wants to keep").unwrap();

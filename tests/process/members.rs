@@ -405,7 +405,7 @@ fn commands_are_carried_out_and_what_is_none_is_said_and_not_sent() {
     jill.stderr.wait_for("/nick NAME");
     jill.enter("/frobnicate\n/nick\n/nick jill\u{7}\n/me\n//who is there?\n");
     jill.stdout.wait_for("jill: /who is there?\n");
-    jill.stderr.wait_for("/frobnicate is no command: nothing was sent");
+    jill.stderr.wait_for("/frobnicate is not a command, and nothing was sent");
     jill.close_input();
     ends(jill, 1, "");
     jack.enter("/who\n/me waves\n");

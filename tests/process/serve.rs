@@ -58,11 +58,11 @@ fn a_privileged_port_is_said_with_what_to_do() {
 
 #[test]
 fn wrong_arguments_are_a_usage_error() {
-    serve_fails(&["--bind", "nowhere"], 2, "write it as ADDR:PORT");
+    serve_fails(&["--bind", "nowhere"], 2, "expected ADDR:PORT");
     serve_fails(&["--text", "maybe"], 2, "private, any, off");
     serve_fails(&["--max-members", "0"], 2, "--max-members");
-    serve_fails(&["--rate", "fast"], 2, "write it like 100/s, or off");
-    serve_fails(&["--text-idle", "a while"], 2, "write it like 500ms, 5s or 12h");
+    serve_fails(&["--rate", "fast"], 2, "expected a rate such as 100/s, or off");
+    serve_fails(&["--text-idle", "a while"], 2, "expected a duration such as 500ms, 5s or 12h");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn usr1_logs_the_counters_with_every_reason() {
         jill.send(bytes).unwrap();
     }
     receive(&jill);
-    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 1, too long 2, no datagram 1)");
+    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 1, too long 2, not a session datagram 1)");
 }
 
 #[test]

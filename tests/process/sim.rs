@@ -80,9 +80,9 @@ fn what_cannot_be_simulated_is_said() {
         assert_eq!(output.status.code(), Some(2), "{args}");
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(error("--loss 101%").contains("write it like 10%"));
+    assert!(error("--loss 101%").contains("expected a share such as 10%"));
     assert!(error("--size 5").contains("from 12 to 990"));
     assert!(error("--clients 0").contains("a number from 1 to 100"));
-    assert!(error("--rate-limit 1").contains("write it like 1Mbit"));
+    assert!(error("--rate-limit 1").contains("expected a rate such as 1Mbit"));
     assert!(error("--json --trace").contains("cannot be used with"));
 }

@@ -135,7 +135,7 @@ fn find(path: &Path, nick: &str) -> Result<BTreeMap<Author, Found>, Failure> {
 fn not_one(path: &Path, nick: &str, authors: &BTreeMap<Author, Found>) -> Failure {
     let nick = sanitize::escaped(nick);
     if authors.is_empty() {
-        return Failure::new(Exit::Failure, format!("there is nothing of '{nick}' in {}", path.display()));
+        return Failure::new(Exit::Failure, format!("there are no entries of '{nick}' in {}", path.display()));
     }
     let mut choices = String::new();
     for (author, found) in authors {

@@ -144,7 +144,7 @@ impl LineMode {
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
-                notice(format_args!("you are not called {}: {why}", sanitize::escaped(&line)));
+                notice(format_args!("nick not changed to {}: {why}", sanitize::escaped(&line)));
             }
             Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
             Event::Lost { line, .. } => {

@@ -87,7 +87,7 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.what {
-            What::Folder(err) => write!(f, "cannot make the folder of {path}: {err}"),
+            What::Folder(err) => write!(f, "cannot create the folder of {path}: {err}"),
             What::File(err) => write!(f, "cannot write {path}: {err}"),
             What::InUse => write!(f, "another server writes to {path}"),
             What::Foreign => write!(f, "{path} is a database of another program"),

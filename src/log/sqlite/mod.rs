@@ -146,8 +146,8 @@ impl Sqlite {
         if store.place.may_lack_end() {
             query::rename(&connection, fresh).map_err(|err| store.place.error(err))?;
             log::warn!(
-                "the machine went down while the log was written: its last seconds may be missing. It goes on under a new \
-                 name, so that no client takes new entries for those that it has seen (--sync full waits for the disk)"
+                "the machine went down while the log was written: its last seconds may be missing. The log continues under \
+                 a new id, so that no client mistakes new entries for those that it has seen (--sync full waits for the disk)"
             );
         }
         store.begin_with(&connection).map_err(|err| store.place.error(err))?;
@@ -275,7 +275,7 @@ impl Sqlite {
                 Rejection::Full => "the disk is full",
                 Rejection::Unwritable => "it cannot be written",
                 Rejection::Damaged => "it is damaged: what can be read is copied to a new file",
-                Rejection::Gone => "it is not in its place: it is made anew there",
+                Rejection::Gone => "its file was moved or removed: creating it again",
             };
             log::error!("the log, {path}: {what}; new messages are refused until that is over");
         }
@@ -284,7 +284,7 @@ impl Sqlite {
     fn become_well(&mut self) {
         if self.failing.take().is_some() {
             self.answers.push_state(State::Ready);
-            log::warn!("the log, {}: it is written again", self.place.path().display());
+            log::warn!("the log, {}: it can be written again", self.place.path().display());
         }
     }
 

@@ -181,7 +181,7 @@ pub(super) fn set_fragments(socket: impl std::os::fd::AsFd, to: SocketAddr, may:
         }
     };
     if let Err(err) = set {
-        log::debug!("cannot say whether datagrams may be cut on their way: {err}");
+        log::debug!("cannot set whether datagrams may be fragmented: {err}");
     }
 }
 

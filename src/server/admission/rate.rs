@@ -44,7 +44,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_suffix("/s").and_then(|number| number.parse().ok());
-        number.and_then(Self::per_second).ok_or_else(|| "write it like 100/s, or off".into())
+        number.and_then(Self::per_second).ok_or_else(|| "expected a rate such as 100/s, or off".into())
     }
 }
 

@@ -192,7 +192,10 @@ impl Sessions {
                     return Ok(());
                 }
                 // This is a bug of ours that affects this session alone: it ends, and the others go on.
-                log::warn!("the cursor of a session is broken, please report this: {:?} {have:?}", peer.cursor);
+                log::warn!(
+                    "internal error: inconsistent session cursor, closing the session (please report this): {:?} {have:?}",
+                    peer.cursor
+                );
                 Err(CloseReason::Broken)
             }
             Frame::Ask { after } => {

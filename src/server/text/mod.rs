@@ -69,7 +69,7 @@ impl Text {
                 self.ring.append(&self.rendered)
             }
             // Every number is sent, and there is no empty datagram.
-            None => self.ring.append("* something that only a newer server can tell"),
+            None => self.ring.append("* an entry that only a newer server can show"),
         };
     }
 
