@@ -87,7 +87,9 @@ fn usr1_logs_the_counters_with_every_reason() {
         jill.send(bytes).unwrap();
     }
     receive(&jill);
-    server.wait_for_counters("members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 1, too long 2, not a session datagram 1)");
+    server.wait_for_counters(
+        "members 1, in 6, out 1, dropped 5 (empty 1, not UTF-8 1, too long 2, not a session datagram 1)",
+    );
 }
 
 #[test]
