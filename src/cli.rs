@@ -20,6 +20,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::bench::Sizes;
 use crate::net::HostPort;
 use crate::net::rooms::RoomName;
+use crate::policy::names;
 use crate::server::ANNOUNCE_EACH;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
@@ -309,7 +310,7 @@ pub enum KeyAction {
 #[derive(Args, Debug)]
 pub struct Join {
     /// Your nick, 1 to 32 bytes; asked for on a terminal if missing
-    #[arg(short, long, env = "UDPCHAT_NICK", help_heading = ROOM)]
+    #[arg(short, long, env = "UDPCHAT_NICK", value_parser = names::wanted, help_heading = ROOM)]
     pub nick: Option<Nick>,
 
     /// On your first visit, show the last N messages, those of the last DURATION, or all
@@ -336,7 +337,7 @@ pub struct Send {
     pub message: String,
 
     /// Your nick, 1 to 32 bytes
-    #[arg(short, long, env = "UDPCHAT_NICK", help_heading = ROOM)]
+    #[arg(short, long, env = "UDPCHAT_NICK", value_parser = names::wanted, help_heading = ROOM)]
     pub nick: Nick,
 
     /// Name for this message: sent again under the same KEY, it is in the room once

@@ -15,6 +15,7 @@
 //! | [`client`] | the client's core: find out what the server speaks, post, learn the outcome |
 //! | [`sim`] | the laboratory: server and clients in a simulated network |
 //! | [`mod@bench`] | what `udpchat bench` measures |
+//! | [`policy`] | who is who: which nicks look alike |
 //! | [`wire`] | bytes to values and back |
 //! | [`time`] | time as the core knows it |
 //! | [`work`] | counts what the core does, so that the simulator can limit it |
@@ -34,6 +35,7 @@ pub mod cmd;
 pub mod fuzzing;
 pub mod log;
 pub mod net;
+pub mod policy;
 pub mod server;
 pub mod session;
 pub mod sim;

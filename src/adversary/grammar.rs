@@ -48,7 +48,7 @@ fn small(u: &mut Unstructured<'_>) -> Result<u64> {
 /// # Errors
 /// The bytes are used up.
 pub fn text(u: &mut Unstructured<'_>) -> Result<String> {
-    Ok(match u.int_in_range(0..=12)? {
+    Ok(match u.int_in_range(0..=13)? {
         0 => String::new(),
         1 => "x".repeat(TEXT_MAX),
         2 => "x".repeat(TEXT_MAX + 1),
@@ -60,6 +60,17 @@ pub fn text(u: &mut Unstructured<'_>) -> Result<String> {
         8 => "mallory: yes".into(),
         9 => "ж".repeat(TEXT_MAX / 2),
         10 => format!("mallory{}", u.int_in_range(0..=9)?),
+        // Nicks that nobody may have, and nicks that look like others.
+        11 => (*u.choose(&[
+            "udpchat",
+            "* mallory",
+            "mal\u{200b}lory",
+            "m\u{430}llory",
+            "MALLORY0",
+            "\u{fdfa}\u{fdfa}",
+            " ",
+        ])?)
+        .into(),
         _ => "hey".into(),
     })
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::json::Told;
-use super::{Exit, Failure, entries, mark};
+use super::{Exit, Failure, entries};
 use crate::cli::Recorded;
 use crate::log::sqlite::OpenError;
 use crate::log::sqlite::history::{Reader, Record, SLICE};
@@ -22,7 +22,7 @@ use crate::net::state::{State, write_aside};
 use crate::net::stdio::plain_stdout;
 use crate::net::{pause, wall};
 use crate::ui::when::Calendar;
-use crate::ui::{notice, sanitize};
+use crate::ui::{notice, room, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
@@ -58,8 +58,11 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
         let unreadable = export(file, &reader, (from, to), &args)?;
         return all_was_read(unreadable, &path);
     }
+    let stdout = plain_stdout();
     let mut shown = Shown {
-        out: BufWriter::new(plain_stdout()),
+        columns: room::columns_of(&stdout),
+        keys: room::Keys::default(),
+        out: BufWriter::new(stdout),
         calendar,
         day: None,
         json: args.json || args.export.is_some(),
@@ -228,6 +231,9 @@ struct Shown<W: Write> {
     day: Option<Date>,
     json: bool,
     line: String,
+    keys: room::Keys,
+    /// How many columns there are, on a terminal.
+    columns: Option<usize>,
 }
 
 impl<W: Write> Shown<W> {
@@ -237,9 +243,21 @@ impl<W: Write> Shown<W> {
         }
         let Some(entry) = Entry::decode(&record.entry) else { return Ok(()) };
         self.new_day(record.at)?;
+        if let Some(seam) = self.keys.seam(&entry) {
+            self.write(format!("--- {seam} ---"))?;
+        }
         entry.render(&mut self.line);
-        let (hour, mark) = (self.calendar.hour(record.at), mark(&entry));
-        writeln!(self.out, "{hour} {mark}{}", sanitize::escaped(&self.line))
+        let (hour, mark) = (self.calendar.hour(record.at), room::mark(&entry));
+        self.write(format!("{hour} {mark}{}", sanitize::escaped(&self.line)))
+    }
+
+    fn write(&mut self, line: String) -> io::Result<()> {
+        let mut line = line.into_bytes();
+        if let Some(columns) = self.columns {
+            room::wrap(&mut line, 0, columns);
+        }
+        line.push(b'\n');
+        self.out.write_all(&line)
     }
 
     fn new_day(&mut self, at: Timestamp) -> io::Result<()> {

@@ -21,7 +21,6 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, Target};
 use crate::net::survive_sigusr1;
-use crate::wire::entry::Entry;
 
 /// The meaning of each exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +101,6 @@ fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     target.server.resolve().map_err(|err| {
         Failure::new(Exit::Unreachable, format!("cannot find the server {}: {err} (is the name right?)", target.server))
     })
-}
-
-/// Returns the mark before an entry whose author is not verified.
-const fn mark(entry: &Entry<'_>) -> &'static str {
-    if matches!(entry, Entry::Line { .. }) { "(unverified) " } else { "" }
 }
 
 /// Counts lines: "1 line", "2 lines".

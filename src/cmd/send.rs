@@ -124,7 +124,11 @@ const fn has_begun(why: Over) -> bool {
     match why {
         Over::Closed(reason) => !matches!(
             reason,
-            CloseReason::NickTaken | CloseReason::RoomFull | CloseReason::TooManySessions | CloseReason::Refused
+            CloseReason::NickTaken
+                | CloseReason::RoomFull
+                | CloseReason::TooManySessions
+                | CloseReason::Refused
+                | CloseReason::BadNick
         ),
         Over::Unreachable | Over::GaveUp | Over::KeyChanged(_) | Over::OtherVersion(_) => false,
     }

@@ -13,6 +13,7 @@ use crate::cli::{Dialects, Target};
 use crate::client::{Away, Config, Identity, Over, Unreachable};
 use crate::net::HostPort;
 use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
+use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::notice;
 use crate::wire::{CloseReason, Instance, Nick};
@@ -153,6 +154,10 @@ pub(super) fn over(
         )),
         Over::Closed(CloseReason::NickTaken) => {
             refused(format!("somebody else at {server} is called {nick} (--nick takes another nick)"))
+        }
+        Over::Closed(CloseReason::BadNick) => {
+            let why = names::check(nick).map_or_else(|why| why.to_string(), |()| "it has newer rules for nicks".into());
+            refused(format!("{server} does not accept the nick {nick}: {why} (--nick takes another nick)"))
         }
         Over::Closed(why @ (CloseReason::RoomFull | CloseReason::TooManySessions)) => {
             refused(format!("{server} does not let you in: {why} (try again later)"))

@@ -20,6 +20,7 @@ use super::{Clock, END_SIGNALS, wall};
 use crate::log::{Store, Waker};
 use crate::server::{self, Config, Path, Server, SocketId};
 use crate::time::Instant;
+use crate::ui::room;
 
 /// Datagrams received from one socket before the others have their turn. Chosen: several times what a run of the log holds, few
 /// enough that sending goes on.
@@ -365,7 +366,8 @@ impl<S: Store> ServerLoop<S> {
         let output = &mut self.output;
         server::exchange(self.clock.now(), &mut self.server, &mut self.log, |tag, text| {
             if let Some(output) = output {
-                output.push_line(&[tag, text]);
+                let mark = if tag.is_empty() { room::mark_of_text(text) } else { "" };
+                output.push_line(&[mark, tag, text]);
             }
         });
     }

@@ -18,7 +18,7 @@ use mio::{Interest, Registry, Token};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::register_fd;
-use crate::ui::sanitize;
+use crate::ui::{room, sanitize};
 
 /// Most bytes read at once.
 const READ_MAX: usize = 4096;
@@ -125,6 +125,7 @@ pub struct Output {
     written: usize,
     left_out: u64,
     state: OutputState,
+    is_terminal: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,10 +144,11 @@ impl Output {
     /// Returns the system's error if the descriptor cannot be duplicated.
     pub fn stdout() -> io::Result<Self> {
         let file = own_description(&io::stdout())?;
-        Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable })
+        let is_terminal = file.is_terminal();
+        Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable, is_terminal })
     }
 
-    /// Queues a line of `parts`, escaped, for [`Output::flush`]; only counts it if stdout lags too far behind.
+    /// Queues a line of `parts`, escaped and broken for a terminal's columns, for [`Output::flush`]; only counts it if stdout lags too far behind.
     pub fn push_line(&mut self, parts: &[&str]) {
         if self.state == OutputState::Broken {
             return;
@@ -155,7 +157,13 @@ impl Output {
             self.left_out += 1;
             return;
         }
+        let start = self.waiting.len();
         parts.iter().for_each(|part| sanitize::push_escaped(&mut self.waiting, part));
+        if self.is_terminal
+            && let Some(columns) = room::columns_of(&self.file)
+        {
+            room::wrap(&mut self.waiting, start, columns);
+        }
         self.waiting.push(b'\n');
     }
 

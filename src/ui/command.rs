@@ -4,6 +4,7 @@
 //! Must not know: how they are carried out.
 //! Driven by: `cmd::join::visit`.
 
+use crate::policy::names;
 use crate::wire::Nick;
 
 /// The original's command for leaving.
@@ -54,7 +55,7 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         "help" => Ok(Command::Help),
         "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
         "me" => Ok(Command::Act(rest)),
-        "nick" => rest.parse().map(Command::Nick).map_err(|why| format!("{why}: expected /nick NAME")),
+        "nick" => names::wanted(rest).map(Command::Nick).map_err(|why| format!("{why}: expected /nick NAME")),
         _ => Err(format!(
             "/{word} is not a command, and nothing was sent (/help shows the commands, //{word} sends it as text)"
         )),

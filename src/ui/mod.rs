@@ -1,6 +1,6 @@
 //! What people see.
 //!
-//! Owns: how text of strangers is made harmless ([`sanitize`], [`json`]), the user's input ([`lines`]) and its meaning
+//! Owns: how text of strangers is made harmless ([`sanitize`], [`json`]) and told from the program's own ([`room`]), the user's input ([`lines`]) and its meaning
 //! ([`command`]), calendar times ([`when`]), and notices for the user ([`notice`]).
 //! Must not know: sockets, the protocol.
 //! Driven by: `net` and `cmd`.
@@ -8,6 +8,7 @@
 pub mod command;
 pub mod json;
 pub mod lines;
+pub mod room;
 pub mod sanitize;
 pub mod when;
 
@@ -16,7 +17,13 @@ use std::io::Write;
 
 /// Prints a notice for the user on stderr. A stderr that is gone is no reason to stop.
 pub fn notice(what: impl fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "udpchat: {what}");
+    let stderr = std::io::stderr();
+    let mut line = format!("udpchat: {what}").into_bytes();
+    if let Some(columns) = room::columns_of(&stderr) {
+        room::wrap(&mut line, 0, columns);
+    }
+    line.push(b'\n');
+    let _ = stderr.lock().write_all(&line);
 }
 
 /// Shows a prompt, on stderr: it is for the user, not for a program that reads stdout.

@@ -94,6 +94,8 @@ pub enum CloseReason {
     Broken,
     /// The server refuses this key for some minutes.
     Refused,
+    /// Nobody may have this nick (PROTOCOL 2.16).
+    BadNick,
     /// A code that this program does not know: the session ends all the same.
     Other(u32),
 }
@@ -110,6 +112,7 @@ impl From<u32> for CloseReason {
             6 => Self::ServerEnds,
             7 => Self::Broken,
             8 => Self::Refused,
+            9 => Self::BadNick,
             code => Self::Other(code),
         }
     }
@@ -127,6 +130,7 @@ impl From<CloseReason> for u32 {
             CloseReason::ServerEnds => 6,
             CloseReason::Broken => 7,
             CloseReason::Refused => 8,
+            CloseReason::BadNick => 9,
             CloseReason::Other(code) => code,
         }
     }
@@ -144,6 +148,7 @@ impl fmt::Display for CloseReason {
             Self::ServerEnds => "the server ends",
             Self::Broken => "the protocol was violated",
             Self::Refused => "this key is refused for some minutes",
+            Self::BadNick => "nobody may have this nick",
             Self::Other(code) => return write!(f, "reason {code}, which this version does not know"),
         })
     }
@@ -169,6 +174,8 @@ pub enum Refusal {
     Gone,
     /// The server does not know this kind of post.
     Unsupported,
+    /// Nobody may have this nick (PROTOCOL 2.16).
+    BadNick,
     /// A code that this program does not know: refused for good.
     Other(u32),
 }
@@ -184,6 +191,7 @@ impl From<u32> for Refusal {
             5 => Self::Damaged,
             6 => Self::Gone,
             7 => Self::Unsupported,
+            8 => Self::BadNick,
             code => Self::Other(code),
         }
     }
@@ -200,6 +208,7 @@ impl From<Refusal> for u32 {
             Refusal::Damaged => 5,
             Refusal::Gone => 6,
             Refusal::Unsupported => 7,
+            Refusal::BadNick => 8,
             Refusal::Other(code) => code,
         }
     }
@@ -216,6 +225,7 @@ impl fmt::Display for Refusal {
             Self::Damaged => "the server's log is damaged and is being repaired",
             Self::Gone => "the server's log file is gone and is being created again",
             Self::Unsupported => "the server does not know this kind of message",
+            Self::BadNick => "nobody may have this nick",
             Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })
     }

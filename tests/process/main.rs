@@ -12,6 +12,7 @@ mod edges;
 mod faults;
 mod history;
 mod hostile;
+mod identity;
 mod interop;
 mod kills;
 mod lab;

@@ -195,6 +195,7 @@ impl Member {
             | CloseReason::NickTaken
             | CloseReason::RoomFull
             | CloseReason::TooManySessions
+            | CloseReason::BadNick
             | CloseReason::Broken => self.end(Over::Closed(why)),
         }
     }

@@ -7,14 +7,13 @@
 use std::fmt;
 use std::io;
 
-use super::super::mark;
 use super::super::talk::{away, quiet};
 use super::visit::Visit;
 use crate::client::{Client, Dialect, Event};
 use crate::net::client::{Driver, Next, Ticked};
 use crate::time::Instant;
 use crate::ui::when::Calendar;
-use crate::ui::{notice, prompt, sanitize};
+use crate::ui::{notice, prompt, room, sanitize};
 use crate::wire::entry::Entry;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
@@ -37,6 +36,7 @@ pub(super) struct LineMode {
     people: Vec<String>,
     calendar: Calendar,
     seam: Option<Seam>,
+    keys: room::Keys,
 }
 
 /// The entries from before the client came.
@@ -53,7 +53,16 @@ impl LineMode {
     /// Shows the first prompt.
     pub(super) fn new(visit: Visit, own: Option<Who>, is_forced: bool) -> Self {
         let calendar = Calendar::local();
-        let mode = Self { visit, own, is_forced, rendered: String::new(), people: Vec::new(), calendar, seam: None };
+        let mode = Self {
+            visit,
+            own,
+            is_forced,
+            rendered: String::new(),
+            people: Vec::new(),
+            calendar,
+            seam: None,
+            keys: room::Keys::default(),
+        };
         mode.prompt();
         mode
     }
@@ -117,7 +126,10 @@ impl LineMode {
     fn show(&mut self, client: &Client, event: Event) {
         let server = client.server();
         match event {
-            Event::Received(text) => self.visit.output.push_line(&without_probe(&text)),
+            Event::Received(text) => {
+                let [line, end] = without_probe(&text);
+                self.visit.output.push_line(&[room::mark_of_text(&text), line, end]);
+            }
             Event::Entry { encoded, .. } => self.show_entry(&encoded),
             Event::Gap { count, why, .. } => {
                 let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
@@ -169,8 +181,11 @@ impl LineMode {
     fn show_entry(&mut self, encoded: &[u8]) {
         // Skip entries that only a newer server knows.
         let Some(entry) = Entry::decode(encoded) else { return };
+        if let Some(seam) = self.keys.seam(&entry) {
+            self.notice(seam);
+        }
         entry.render(&mut self.rendered);
-        self.visit.output.push_line(&[mark(&entry), &self.rendered]);
+        self.visit.output.push_line(&[room::mark(&entry), &self.rendered]);
     }
 
     fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {

@@ -17,6 +17,7 @@ use crate::client::Config;
 use crate::net::client::{ClientLoop, Driver, Source};
 use crate::net::state::PlaceFile;
 use crate::net::stdio::{Input, Output};
+use crate::policy::names;
 use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, prompt};
 use crate::wire::Nick;
@@ -68,7 +69,7 @@ fn ask_nick(input: &mut Input, entered: &mut Lines) -> io::Result<Option<Nick>> 
     prompt(ASK_NICK);
     loop {
         let wrong = match entered.pop() {
-            Some(Line::Text(line)) => match line.parse() {
+            Some(Line::Text(line)) => match names::wanted(&line) {
                 Ok(nick) => return Ok(Some(nick)),
                 Err(why) => why,
             },

@@ -11,6 +11,7 @@ pub(crate) mod posts;
 pub(crate) mod presence;
 
 use crate::log::{Opening, Window};
+use crate::policy::names;
 use crate::server::ids::AuthorId;
 use crate::server::queue::ItemKind;
 use crate::wire::entry::{ACT_MAX, is_text};
@@ -56,6 +57,9 @@ impl Room {
             PostKind::Say | PostKind::Act => Err(Refusal::Malformed),
             PostKind::Rename => {
                 let Ok(to) = text.parse::<Nick>() else { return Err(Refusal::Malformed) };
+                if names::check(&to).is_err() {
+                    return Err(Refusal::BadNick);
+                }
                 // One at a time: if the first were refused, a second rename would start from a nick the client never got.
                 if self.posts.is_renaming(author) {
                     return Err(Refusal::Busy);

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::policy::names::Skeletons;
 use crate::server::ids::AuthorId;
 use crate::session::DEAD_AFTER;
 use crate::time::Instant;
@@ -76,8 +77,8 @@ struct Status {
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     presences: BTreeMap<Name, Status>,
-    /// The key that holds each nick, and with how many sessions.
-    nicks: BTreeMap<Nick, (Who, usize)>,
+    /// The key that holds each nick, by its skeletons, and with how many sessions.
+    nicks: BTreeMap<Box<str>, (Who, usize)>,
     /// Presences that are about to end, by when they do and the number of the departure.
     leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
@@ -90,22 +91,26 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    /// Whether no other key holds the nick.
+    /// Whether no other key holds the nick, or one that looks like it.
     pub(crate) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
-        self.nicks.get(nick).is_none_or(|&(holder, _)| holder == who)
+        let is_free = |skeleton| self.nicks.get(skeleton).is_none_or(|&(holder, _)| holder == who);
+        Skeletons::of(nick.as_str()).iter().all(is_free)
     }
 
     /// Counts one more session of `who` that holds the nick.
     pub(crate) fn hold(&mut self, who: Who, nick: &Nick) {
-        self.nicks.entry(nick.clone()).or_insert((who, 0)).1 += 1;
+        for skeleton in Skeletons::of(nick.as_str()).iter() {
+            self.nicks.entry(skeleton.into()).or_insert((who, 0)).1 += 1;
+        }
     }
 
     /// Counts one session less that holds the nick.
     pub(crate) fn release(&mut self, nick: &Nick) {
-        if let Some((_, sessions)) = self.nicks.get_mut(nick) {
+        for skeleton in Skeletons::of(nick.as_str()).iter() {
+            let Some((_, sessions)) = self.nicks.get_mut(skeleton) else { continue };
             *sessions -= 1;
             if *sessions == 0 {
-                self.nicks.remove(nick);
+                self.nicks.remove(skeleton);
             }
         }
     }
@@ -199,7 +204,7 @@ impl Presence {
     }
 
     fn joined_elsewhere(&mut self, who: Who, nick: Nick) {
-        let is_held = self.nicks.contains_key(&nick);
+        let is_held = Skeletons::of(nick.as_str()).iter().any(|skeleton| self.nicks.contains_key(skeleton));
         let status = self.presences.entry((who, nick.clone())).or_default();
         if status.joined.is_some() {
             return;

@@ -7,6 +7,7 @@
 use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, Turn};
 use super::{Context, Sessions, push_reply};
+use crate::policy::names;
 use crate::server::admission::Prefix;
 use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
 use crate::server::counters::DropReason;
@@ -138,6 +139,9 @@ impl Sessions {
             Some(author) => author.renamed(&nick),
             None => nick,
         };
+        if names::check(&nick).is_err() {
+            return Err(CloseReason::BadNick);
+        }
         if !cx.room.presence.is_free_for(who, &nick) {
             return Err(CloseReason::NickTaken);
         }

@@ -1,0 +1,190 @@
+//! Lines of the room as people see them.
+//!
+//! Owns: the mark of what is unverified, so that it looks neither like a verified member's nor like the program's own; which nicks
+//! have changed hands; where long lines are broken on a terminal.
+//! Must not know: what a line says, where it is shown.
+//! Driven by: `net` and `cmd`, for each line; `ui::notice`.
+//!
+//! No line of the room begins like a notice: nicks that do are not given out (`policy::names`), and whatever else does has the
+//! mark. Long lines are broken and indented here, for a terminal would break them where the author wants, and begin a row with
+//! whatever follows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
+use terminal_size::{Width, terminal_size_of};
+use unicode_width::UnicodeWidthChar;
+
+use super::sanitize;
+use crate::policy::names;
+use crate::wire::Who;
+use crate::wire::entry::Entry;
+
+/// Before what is unverified.
+const UNVERIFIED: &str = "(unverified) ";
+
+/// Before each further row of a long line.
+const INDENT: &str = "    ";
+
+/// The columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
+
+/// The fewest columns for which lines are broken: on a narrower terminal there is nothing to be read anyway.
+const COLUMNS_MIN: usize = 12;
+
+/// Returns the mark before an entry: of a text member, or of one whose nick is older than the rules for nicks and breaks them.
+pub fn mark(entry: &Entry<'_>) -> &'static str {
+    let nicks = match *entry {
+        Entry::Line { .. } => return UNVERIFIED,
+        Entry::Said { nick, .. } | Entry::Did { nick, .. } | Entry::Joined { nick, .. } | Entry::Left { nick, .. } => {
+            [nick, nick]
+        }
+        Entry::Renamed { nick, to, .. } => [nick, to],
+    };
+    if nicks.into_iter().all(|nick| names::wanted(nick).is_ok()) { "" } else { UNVERIFIED }
+}
+
+/// Returns the mark before a line of a room in which nothing is verified: it is needed only if the line looks like another kind.
+pub fn mark_of_text(line: &str) -> &'static str {
+    if names::could_be_ours(line) { UNVERIFIED } else { "" }
+}
+
+/// Returns how many columns the terminal has, if it is one; one that does not say has the usual number.
+pub fn columns_of(screen: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    let columns = || terminal_size_of(screen).map_or(COLUMNS, |(Width(columns), _)| columns.into());
+    screen.is_terminal().then(columns)
+}
+
+/// Breaks `into` from byte `start` on, which is a harmless line, into rows for a terminal of that many columns.
+pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
+    // The last column stays free: terminals differ in what they do behind it.
+    let room = columns.max(COLUMNS_MIN) - 1;
+    if into.len() - start <= room && into[start..].iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
+    }
+    let line = String::from_utf8_lossy(&into.split_off(start)).into_owned();
+    let mut column = 0;
+    for character in line.chars() {
+        let width = width(character, column);
+        if column + width > room {
+            into.push(b'\n');
+            into.extend_from_slice(INDENT.as_bytes());
+            column = INDENT.len();
+        }
+        into.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        column += width;
+    }
+}
+
+/// Returns the most columns that terminals use for the character: they disagree about those of ambiguous or no width.
+fn width(character: char, column: usize) -> usize {
+    match character {
+        '\t' => 8 - column % 8,
+        _ => character.width_cjk().unwrap_or(1).max(1),
+    }
+}
+
+/// The keys behind the nicks that were shown, so that a nick that changes hands is noticed.
+#[derive(Debug, Default)]
+pub struct Keys(BTreeMap<Box<str>, Who>);
+
+impl Keys {
+    /// The most nicks that are remembered. Chosen: more than anybody reads; when there are too many, they begin anew.
+    const MAX: usize = 4096;
+
+    /// Notes the key behind the nick of an entry that is to be shown. Returns what to show before it if that was another key.
+    pub fn seam(&mut self, entry: &Entry<'_>) -> Option<Seam> {
+        let (who, nick) = match *entry {
+            Entry::Line { .. } | Entry::Left { .. } => return None,
+            Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } | Entry::Joined { who, nick } => (who, nick),
+            Entry::Renamed { who, to, .. } => (who, to),
+        };
+        if let Some(known) = self.0.get_mut(nick) {
+            let before = std::mem::replace(known, who);
+            return (before != who).then(|| Seam { nick: nick.into(), before, who });
+        }
+        if self.0.len() >= Self::MAX {
+            self.0.clear();
+        }
+        self.0.insert(nick.into(), who);
+        None
+    }
+}
+
+/// A nick has changed hands; how to say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seam {
+    nick: Box<str>,
+    before: Who,
+    who: Who,
+}
+
+impl fmt::Display for Seam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nick, before, who } = self;
+        write!(f, "from here on, {} is another key: {who}, no longer {before}", sanitize::escaped(nick))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrapped(line: &str, columns: usize) -> String {
+        let mut bytes = b"before\n".to_vec();
+        bytes.extend_from_slice(line.as_bytes());
+        wrap(&mut bytes, 7, columns);
+        String::from_utf8(bytes.split_off(7)).unwrap()
+    }
+
+    #[test]
+    fn no_row_of_a_long_line_begins_with_what_its_author_wrote_except_for_the_first() {
+        assert_eq!(wrapped("jill: hey", 20), "jill: hey");
+        let line = format!("jill: {}udpchat: the key has changed", " ".repeat(34));
+        for columns in 0..100 {
+            let shown = wrapped(&line, columns);
+            assert!(shown.lines().skip(1).all(|row| row.starts_with(INDENT)), "{shown}");
+            assert_eq!(shown.replace("\n    ", ""), line);
+            assert!(shown.lines().all(|row| row.len() < columns.max(COLUMNS_MIN)), "{columns}: {shown}");
+        }
+        assert_eq!(wrapped(&"世".repeat(12), 20), format!("{}\n    {}", "世".repeat(9), "世".repeat(3)));
+        assert_eq!(wrapped("a\tb\tc", 13), "a\tb\n    \tc");
+    }
+
+    #[test]
+    fn what_is_unverified_has_a_mark_and_so_has_a_member_whose_nick_looks_like_something_else() {
+        let who = Who([7; 8]);
+        for (entry, expected) in [
+            (Entry::Said { who, nick: "jill", text: "hey" }, ""),
+            (Entry::Line { text: "jill: hey" }, UNVERIFIED),
+            (Entry::Said { who, nick: "udpchat", text: "the key has changed" }, UNVERIFIED),
+            (Entry::Joined { who, nick: " jill" }, UNVERIFIED),
+            (Entry::Renamed { who, nick: "jill", to: "(unverified) jack" }, UNVERIFIED),
+        ] {
+            assert_eq!(mark(&entry), expected, "{entry:?}");
+        }
+        assert_eq!(mark_of_text("jack: hey"), "");
+        assert_eq!(mark_of_text("udpchat: hey"), UNVERIFIED);
+    }
+
+    #[test]
+    fn a_nick_that_changes_hands_is_noticed_once() {
+        let (jill, other) = (Who([7; 8]), Who([8; 8]));
+        let said = |who| Entry::Said { who, nick: "jill", text: "hey" };
+        let mut keys = Keys::default();
+        assert_eq!(keys.seam(&Entry::Joined { who: jill, nick: "jill" }), None);
+        assert_eq!(keys.seam(&said(jill)), None);
+        let seam = keys.seam(&said(other)).unwrap().to_string();
+        assert_eq!(seam, "from here on, jill is another key: 0808080808080808, no longer 0707070707070707");
+        assert_eq!(keys.seam(&said(other)), None);
+        let renamed = Entry::Renamed { who: other, nick: "jill", to: "jack" };
+        assert_eq!(keys.seam(&renamed), None);
+        assert!(keys.seam(&Entry::Renamed { who: jill, nick: "al", to: "jack" }).is_some());
+        for index in 0..2 * Keys::MAX {
+            keys.seam(&Entry::Joined { who: jill, nick: &index.to_string() });
+        }
+        assert!(keys.0.len() <= Keys::MAX);
+    }
+}
