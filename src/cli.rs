@@ -27,7 +27,7 @@ use crate::wire::Nick;
 use crate::wire::frame::History;
 pub use manual::{Manual, manual};
 pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
-use values::{bind_address, clients, count, duration, history, rate, text_history};
+use values::{at_least_one, bind_address, clients, count, duration, history, rate, text_history};
 
 /// Headings of the options in help texts.
 const ROOM: &str = "Room";
@@ -127,7 +127,7 @@ pub struct Serve {
     pub keep: Option<Duration>,
 
     /// Delete all but the last N entries [default: keep everything]
-    #[arg(long, value_name = "N", help_heading = ROOM)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU64>, help_heading = ROOM)]
     pub keep_entries: Option<NonZeroU64>,
 
     /// Store the log in this file instead; ':memory:' stores nothing
@@ -143,7 +143,7 @@ pub struct Serve {
     pub text: Text,
 
     /// Most members at a time
-    #[arg(long, value_name = "N", default_value = "10000", help_heading = ACCESS)]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one::<NonZeroUsize>, help_heading = ACCESS)]
     pub max_members: NonZeroUsize,
 
     /// Messages per second from each key or address, ten seconds' worth at once
@@ -236,7 +236,7 @@ pub struct Ping {
 #[derive(Args, Debug)]
 pub struct Recorded {
     /// Only the last N entries
-    #[arg(short = 'n', long, value_name = "N", help_heading = SELECT)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>, help_heading = SELECT)]
     pub lines: Option<NonZeroUsize>,
 
     /// Only entries since TIME: 1h (ago), today, yesterday, 14:03, 2026-11-23, '2026-11-23 14:03'
@@ -535,7 +535,7 @@ mod tests {
         assert!(error(&["udpchat", "serve", "--bind", "9999"]).contains("expected ADDR:PORT"));
         assert!(
             error(&["udpchat", "serve", "--text-idle", "soon"])
-                .contains("expected a duration such as 500ms, 5s or 12h")
+                .contains("expected a duration such as 500ms, 5s, 12h or 30d")
         );
         assert!(error(&["udpchat", "join", "--timeout", "0s"]).contains("greater than zero"));
         assert!(error(&["udpchat", "join", "--nick", ""]).contains("at least one character"));

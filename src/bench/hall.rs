@@ -187,7 +187,7 @@ impl fmt::Display for Hall {
             self.members, self.all_in_ms
         )?;
         writeln!(f, "{}", self.talk)?;
-        write!(f, "announcements  {}, and {} of several", self.announcements, self.batches)?;
+        write!(f, "announcements  {} single, {} batched", self.announcements, self.batches)?;
         if let Some(cpu) = self.server_cpu_ms {
             write!(f, "\nserver CPU     {cpu:.0} ms")?;
         }

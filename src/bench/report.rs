@@ -128,7 +128,7 @@ impl fmt::Display for Report {
         writeln!(f, "latency in us  p50 {p50:.0}, p90 {p90:.0}, p99 {p99:.0}, p99.9 {p99_9:.0}, max {max:.0}")?;
         write!(f, "generator      idle {:.0} % of the time", self.generator_idle_share * 100.0)?;
         if let Some(cpu) = self.server_cpu_us_per_delivery {
-            write!(f, "\nserver         {cpu:.3} us on a processor by delivery")?;
+            write!(f, "\nserver         {cpu:.3} us of CPU time per delivery")?;
         }
         if let Some(kib) = self.server_peak_memory_kib {
             write!(f, ", at most {kib:.0} KiB of memory")?;

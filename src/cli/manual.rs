@@ -170,13 +170,13 @@ const BENCH: Manual = Manual {
     examples: &[
         (
             "A server without limits, and 100 members on it:",
-            "udpchat serve --quiet --rate off --signup-rate off --db :memory:",
+            "udpchat serve --bind 127.0.0.1:9998 --quiet --rate off --signup-rate off --db :memory:",
         ),
-        ("", "udpchat bench --members 100 --duration 5s"),
-        ("The same with sessions:", "udpchat bench --dialect session --members 100 --duration 5s"),
+        ("", "udpchat bench -s 127.0.0.1:9998 --members 100 --duration 5s"),
+        ("The same with sessions:", "udpchat bench -s 127.0.0.1:9998 --dialect session --members 100 --duration 5s"),
         (
             "Messages of mixed lengths at a steady rate, with the server's CPU time:",
-            "udpchat bench --size 20-256 --rate 200 --pid $(pgrep -x -n udpchat)",
+            "udpchat bench -s 127.0.0.1:9998 --size 20-256 --rate 200 --pid $(pgrep -f 'serve --bind 127.0.0.1:9998')",
         ),
     ],
 };

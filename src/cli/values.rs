@@ -142,6 +142,11 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number of at least 1".into())
 }
 
+/// Reads a count in a type that has no zero.
+pub(super) fn at_least_one<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "a number of at least 1".into())
+}
+
 pub(super) fn history(text: &str) -> Result<History, String> {
     let wrong = || "expected a number of messages, a duration or all, such as 50, 1h or all".to_owned();
     match text.parse() {
@@ -165,6 +170,6 @@ pub(super) fn rate(text: &str) -> Result<RateArg, String> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
-        .map_err(|err| format!("{err}; expected a duration such as 500ms, 5s or 12h"))?;
+        .map_err(|err| format!("{err}; expected a duration such as 500ms, 5s, 12h or 30d"))?;
     if duration.is_zero() { Err("it must be greater than zero".into()) } else { Ok(duration) }
 }

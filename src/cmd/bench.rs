@@ -14,7 +14,7 @@ use super::{Exit, Failure, resolve};
 use crate::bench::{Report, Summary};
 use crate::cli::{Bench, BenchDialect};
 use crate::net::hall::{self, Plan};
-use crate::net::load::{Dialect, Load, Pace, Run};
+use crate::net::load::{Dialect, Load, Pace, Run, server_cpu};
 use crate::ui::notice;
 
 /// The duration of a run for which the user set no end.
@@ -28,9 +28,14 @@ pub(super) fn run(args: Bench) -> Result<(), Failure> {
         let message = format!("--senders {} is more than --members {}", args.senders, args.members);
         return Err(Failure::new(Exit::Usage, message));
     }
+    if let Some(pid) = args.pid.filter(|&pid| server_cpu(pid).is_none()) {
+        let message = format!("there is no process {pid} here (--pid takes that of a server on this machine)");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let servers = resolve(&args.target)?;
     notice(format_args!(
-        "for a fair run start the server with: udpchat serve --quiet --rate off --signup-rate off --db :memory: --max-members {}",
+        "the figures are fair if the server was started with: udpchat serve --quiet --rate off --signup-rate off --db :memory: \
+         --max-members {}",
         args.members.max(10_000)
     ));
     let bar = progress_bar();

@@ -34,7 +34,8 @@ struct Report {
     known: bool,
     sent: u64,
     received: u64,
-    lost_percent: f64,
+    /// `None` if none was sent.
+    lost_percent: Option<f64>,
     /// In milliseconds.
     rtt_ms: Option<RoundTrips>,
 }
@@ -120,7 +121,7 @@ impl Pinger {
         match dialect {
             Dialect::Text => self.show(format_args!("{server} speaks plain text, as the original does")),
             Dialect::Session { key, software } => {
-                let known = if self.known.pinned().is_some() { "known" } else { "not known before" };
+                let known = if self.known.pinned().is_some() { "known" } else { "not remembered here" };
                 let (software, key) = (sanitize::escaped(software), key.fingerprint());
                 self.show(format_args!("{server} speaks sessions, version {VERSION}; {software}; key {key}, {known}"));
             }
@@ -136,7 +137,7 @@ impl Pinger {
             _ => None,
         };
         #[allow(clippy::cast_precision_loss)] // a percentage
-        let lost_percent = if sent == 0 { 0.0 } else { (sent - received) as f64 * 100.0 / sent as f64 };
+        let lost_percent = (sent > 0).then(|| (sent - received) as f64 * 100.0 / sent as f64);
         let (key, software) = match &self.dialect {
             Some(Dialect::Session { key, software }) => (Some(key), Some(software.to_string())),
             Some(Dialect::Text) | None => (None, None),
@@ -163,7 +164,8 @@ impl Pinger {
             let trips = report.rtt_ms.map_or_else(String::new, |RoundTrips { min, median, max }| {
                 format!("; round trip {min:.2} / {median:.2} / {max:.2} ms (least / median / most)")
             });
-            self.show(format_args!("{received} of {sent} came back, {lost_percent:.0} % lost{trips}"));
+            let lost = lost_percent.map_or_else(String::new, |lost| format!(", {lost:.0} % lost"));
+            self.show(format_args!("{received} of {sent} came back{lost}{trips}"));
         }
         Ok(())
     }

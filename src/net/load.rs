@@ -333,7 +333,7 @@ pub(super) fn raise_file_limit(members: usize) -> Result<(), String> {
 }
 
 /// Returns the time that the threads of a process were on a processor, in nanoseconds (proc(5), `schedstat`).
-pub(super) fn server_cpu(pid: u32) -> Option<u64> {
+pub fn server_cpu(pid: u32) -> Option<u64> {
     let mut nanos = 0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;

@@ -145,7 +145,7 @@ impl<S: Store> ServerLoop<S> {
     pub fn knock(&mut self, file: MembersFile, most: usize) {
         let places = file.read(most);
         if !places.is_empty() {
-            log::info!("{} members were here when the server ended: knocking at them", places.len());
+            log::info!("telling {} members from before that the server is back", places.len());
         }
         self.server.knock_at(self.clock.now(), places);
         self.members = Some(file);

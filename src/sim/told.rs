@@ -10,7 +10,6 @@ use super::cast::{Kind, message_in};
 use super::oracle::{self, Told};
 use super::world::World;
 use crate::client::Event;
-use crate::wire::frame::Outcome;
 
 /// The longest time that an honest client may take to join if there is an adversary. Chosen: with a tenth of the datagrams lost
 /// each way, one client in a thousand needs half as long.
@@ -62,13 +61,11 @@ impl World<'_> {
             Event::Gap { first, count, why } => self.oracle.gap(index, first.0, count, why.into()),
             Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
                 self.oracle.told(index, (instance, counter), Told::Accepted(seq.0));
-                self.trace
-                    .tell(self.now, &nick, || format!("is told that post {counter} is {:?}", Outcome::Accepted(seq)));
+                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is entry {}", seq.0));
             }
             Event::NotTaken { post: Some(counter), why, .. } => {
                 self.oracle.told(index, (instance, counter), Told::Refused);
-                self.trace
-                    .tell(self.now, &nick, || format!("is told that post {counter} is {:?}", Outcome::Refused(why)));
+                self.trace.tell(self.now, &nick, || format!("is told that post {counter} is refused: {why}"));
             }
             Event::Lost { post: Some(counter), .. } => {
                 self.oracle.told(index, (instance, counter), Told::Unconfirmed);

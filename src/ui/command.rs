@@ -13,9 +13,9 @@ const QUIT: &str = "!q";
 /// The text of `/help`.
 pub const HELP: &str = "\
 /who         who is here
-/me TEXT     say it as something done: * jack waves
+/me TEXT     show an action: * jack waves
 /nick NAME   take another nick
-/help        this
+/help        show this list
 //TEXT       say /TEXT
 !q           leave";
 

@@ -8,6 +8,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp as Moment, Zoned};
 
+use super::sanitize;
 use crate::wire::Timestamp;
 
 fn moment(at: Timestamp) -> Moment {
@@ -74,7 +75,11 @@ impl Calendar {
             text => text.parse::<Moment>().or_else(|_| if text.len() > 10 { time() } else { day() }),
         };
         found.ok().and_then(|moment| u64::try_from(moment.as_millisecond()).ok()).map(Timestamp).ok_or_else(|| {
-            "expected a time such as 1h, today, 14:03, 2026-11-23, '2026-11-23 14:03' or 2026-11-23T14:03:00Z".into()
+            format!(
+                "'{}' is not a time: expected 1h, today, yesterday, 14:03, 2026-11-23, '2026-11-23 14:03', \
+                 2026-11-23T14:03:00Z or the like",
+                sanitize::escaped(text)
+            )
         })
     }
 }
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_told_what_one_looks_like() {
         for text in ["", "tomorrow", "2026-13-01", "25:00", "2026-11-23 25:00"] {
-            assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("expected a time such as 1h"), "{text}");
+            assert!(Calendar::local().parse(text, NOW).unwrap_err().contains("is not a time: expected 1h"), "{text}");
         }
     }
 }

@@ -57,7 +57,8 @@ fn an_id_that_was_used_for_another_message_is_refused_and_the_same_message_is_th
         let (code, _, said) = run(&["send", "--nick", nick, "-s", &server.name(), "--id", id, text]);
         (code, said)
     };
-    let (same, other) = ("already there: nothing was sent again", "was used before, for another message: 'bot: done'");
+    let (same, other) =
+        ("already there: nothing was sent again", "was used before, for another message or nick: 'bot: done'");
     for restarted in [false, true] {
         if restarted {
             let bound = server.address.to_string();
@@ -185,10 +186,12 @@ fn forget_overwrites_what_one_key_posted_under_whatever_nick_and_asks_whose_if_t
     assert!(code == 1 && said.contains("there are no entries of 'nobody'"), "{said}");
     let (code, _, said) = history(&["--forget", "jill"]);
     assert!(code == 2 && said.contains("several have used the nick 'jill'; choose one:"), "{said}");
-    let line = said.lines().find(|line| line.contains("as jane, jill")).unwrap();
+    let line = said.lines().find(|line| line.contains("as 'jane', 'jill'")).unwrap();
     let choice = line.split('\'').nth(1).unwrap();
     let (code, _, said) = history(&["--forget", choice]);
-    assert!(code == 0 && said.contains("2 entries overwritten, for ever"), "{said}");
+    assert!(code == 2 && said.contains("nobody can be asked (--yes overwrites 2 entries"), "{said}");
+    let (code, _, said) = history(&["--forget", choice, "--yes"]);
+    assert!(code == 0 && said.contains("2 entries permanently overwritten"), "{said}");
     let (_, shown, _) = history(&[]);
     assert!(!shown.contains("by one") && shown.contains("jill: by another"), "{shown}");
     let (code, _, _) = history(&["--forget", choice]);

@@ -62,7 +62,7 @@ fn wrong_arguments_are_a_usage_error() {
     serve_fails(&["--text", "maybe"], 2, "private, any, off");
     serve_fails(&["--max-members", "0"], 2, "--max-members");
     serve_fails(&["--rate", "fast"], 2, "expected a rate such as 100/s, or off");
-    serve_fails(&["--text-idle", "a while"], 2, "expected a duration such as 500ms, 5s or 12h");
+    serve_fails(&["--text-idle", "a while"], 2, "expected a duration such as 500ms, 5s, 12h or 30d");
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub(super) fn run(path: &Path, name: &str, yes: bool) -> Result<(), Failure> {
     }
     let is_meant = |entry: &Entry<'_>| Author::of(entry) == author && (author != Author::Text || concerns(entry, nick));
     let erased = erase(path, is_meant).map_err(failed)?;
-    notice(format_args!("{} overwritten, for ever", entries(erased)));
+    notice(format_args!("{} permanently overwritten", entries(erased)));
     Ok(())
 }
 
@@ -149,19 +149,24 @@ fn described(author: &Author, found: &Found) -> String {
     let mut text = entries(found.count);
     text += &format!(", {} to {}", calendar.minute(found.first), calendar.minute(found.last));
     if *author != Author::Text {
-        let nicks: Vec<_> = found.nicks.iter().map(|nick| sanitize::escaped(nick)).collect();
+        let nicks: Vec<_> = found.nicks.iter().map(|nick| format!("'{}'", sanitize::escaped(nick))).collect();
         text += &format!(", as {}", nicks.join(", "));
     }
     text
 }
 
-/// Asks the user at the terminal; agrees without asking if there is no terminal.
+/// Asks the user at the terminal.
+///
+/// # Errors
+/// There is nobody to ask.
 fn agrees(author: Author, nick: &str, found: &Found) -> Result<bool, Failure> {
     let mut input = Input::stdin()?;
-    if !input.is_terminal() {
-        return Ok(true);
-    }
     let (nick, what) = (sanitize::escaped(nick), described(&author, found));
+    if !input.is_terminal() {
+        let message =
+            format!("nothing was overwritten: this is for ever, and nobody can be asked (--yes overwrites {what})");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     prompt(&format!("udpchat: overwrite what {nick}#{author} posted, for ever ({what})? [y/N] "));
     let mut entered = Lines::default();
     while entered.is_empty() && !input.is_ended() {

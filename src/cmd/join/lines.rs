@@ -109,11 +109,11 @@ impl LineMode {
         let Some(seam) = self.seam.as_mut().filter(|seam| !seam.is_told) else { return };
         seam.is_told = true;
         let (count, resumed) = (seam.count, seam.resumed);
-        let since = at.map_or_else(String::new, |at| format!(", from {}", self.calendar.minute(at)));
+        let since = at.map_or_else(String::new, |at| format!(", since {}", self.calendar.minute(at)));
         if resumed {
             self.notice(format_args!("--- {count} since you were last here{since} ---"));
         } else {
-            self.notice(format_args!("--- {count} from before{since} ---"));
+            self.notice(format_args!("--- {count} earlier{since} ---"));
         }
     }
 

@@ -106,6 +106,7 @@ impl Visit {
             _ if !client.wants_lines() => {
                 return Err("not sent: too many lines are waiting for the server".into());
             }
+            Command::Nick(nick) if nick == *client.nick() => return Err(format!("you are {nick} already")),
             Command::Nick(nick) => {
                 client.rename(now, &nick);
                 return Ok(Next::Continue);

@@ -85,7 +85,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
         return Err(Failure::new(
             Exit::Refused,
             format!(
-                "--id {} was used before, for another message: '{}' (another message needs another id)",
+                "--id {} was used before, for another message or nick: '{}' (another message needs another id)",
                 sanitize::escaped(id),
                 sanitize::escaped(other)
             ),

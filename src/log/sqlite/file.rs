@@ -81,6 +81,12 @@ impl OpenError {
     pub const fn is_in_use(&self) -> bool {
         matches!(self.what, What::InUse)
     }
+
+    /// Whether the file is of another program, or no database at all.
+    pub(super) fn is_foreign(&self) -> bool {
+        let is_no_database = |err: &rusqlite::Error| err.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase);
+        matches!(&self.what, What::Foreign) || matches!(&self.what, What::Sqlite(err) if is_no_database(err))
+    }
 }
 
 impl fmt::Display for OpenError {
@@ -97,7 +103,7 @@ impl fmt::Display for OpenError {
                 MIGRATIONS.len()
             ),
             What::Missing => write!(f, "there is no log in {path}"),
-            What::Sqlite(err) if is_damaged(err) => write!(f, "{path} is damaged, or no log: {err}"),
+            What::Sqlite(err) if is_damaged(err) => write!(f, "{path} is damaged, or not a log of udpchat: {err}"),
             What::Sqlite(err) => write!(f, "cannot open {path}: {err}"),
         }
     }
@@ -399,7 +405,7 @@ mod tests {
         let path = folder.path().join("room.db");
         fs::write(&path, "this is a text, and longer than the head of a database is: ".repeat(20)).unwrap();
         let err = Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap_err().to_string();
-        assert!(err.contains("is damaged, or no log"), "{err}");
+        assert!(err.contains("is damaged, or not a log of udpchat"), "{err}");
         let other = folder.path().join("other.db");
         Connection::open(&other).unwrap().execute_batch("CREATE TABLE songs (name TEXT)").unwrap();
         let err = Place::take(&other, Sync::Normal).unwrap().open(LOG).unwrap_err().to_string();

@@ -123,6 +123,11 @@ impl Sqlite {
     /// # Errors
     /// It cannot be written, is no log, was written by a newer version, or another server writes to it.
     pub fn open(path: &Path, sync: Sync, keep: Keep, fresh: LogId) -> Result<Self, OpenError> {
+        // What is no log is left alone, without a lock beside it.
+        match file::open_existing(path, false) {
+            Err(err) if err.is_foreign() => return Err(err),
+            Ok(_) | Err(_) => {}
+        }
         let mut place = Place::take(path, sync)?;
         let connection = place.open(fresh)?;
         let mut store = Self {

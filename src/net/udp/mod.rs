@@ -192,7 +192,7 @@ pub(super) fn set_fragments(_: impl std::os::fd::AsFd, _: SocketAddr, _: bool) {
 fn bind_error(address: SocketAddr, err: &io::Error) -> String {
     let kind = err.kind();
     let (what, todo) = if kind == io::ErrorKind::AddrInUse {
-        ("the port is in use".into(), "is another server running? --bind ADDR:PORT takes another port")
+        ("the port is in use".into(), "is another server running? a second room needs --bind ADDR:PORT and --room NAME")
     } else if kind == io::ErrorKind::AddrNotAvailable {
         ("this machine does not have that address".into(), "--bind 0.0.0.0:PORT takes all that it has")
     } else if kind == io::ErrorKind::PermissionDenied {
