@@ -40,8 +40,14 @@ _udpchat() {
             udpchat,sim)
                 cmd="udpchat__subcmd__sim"
                 ;;
+            udpchat__subcmd__key,export)
+                cmd="udpchat__subcmd__key__subcmd__export"
+                ;;
             udpchat__subcmd__key,forget)
                 cmd="udpchat__subcmd__key__subcmd__forget"
+                ;;
+            udpchat__subcmd__key,import)
+                cmd="udpchat__subcmd__key__subcmd__import"
                 ;;
             *)
                 ;;
@@ -238,8 +244,22 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__key)
-            opts="-v -h --verbose --help forget"
+            opts="-v -h --verbose --help forget export import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        udpchat__subcmd__key__subcmd__export)
+            opts="-v -h --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -253,6 +273,20 @@ _udpchat() {
             ;;
         udpchat__subcmd__key__subcmd__forget)
             opts="-v -h --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        udpchat__subcmd__key__subcmd__import)
+            opts="-v -h --replace --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -127,8 +127,23 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand forget 'Forget a server''s key; the next connection trusts whatever key the server presents'
+            cand export 'Write your key to FILE, to be you on another device too; ''-'' is stdout'
+            cand import 'Take the key in FILE as your own; ''-'' is stdin'
         }
         &'udpchat;key;forget'= {
+            cand -v 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'udpchat;key;export'= {
+            cand -v 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+            cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'udpchat;key;import'= {
+            cand --replace 'Replace the key that you have; it is kept in a file beside'
             cand -v 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand -h 'Print help'

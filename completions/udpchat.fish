@@ -94,11 +94,18 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l json -d 'Wri
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l yes -d 'Do not ask before --forget overwrites'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s h -l help -d 'Print help'
-complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
-complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
-complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget" -f -a "forget" -d 'Forget a server\'s key; the next connection trusts whatever key the server presents'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "forget" -d 'Forget a server\'s key; the next connection trusts whatever key the server presents'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "export" -d 'Write your key to FILE, to be you on another device too; \'-\' is stdout'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "import" -d 'Take the key in FILE as your own; \'-\' is stdin'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -l replace -d 'Replace the key that you have; it is kept in a file beside'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'Number of members that listen' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l senders -d 'Number of members that talk, in turn' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l duration -d 'Stop after this time [default: 10s if --messages is not given]' -r

@@ -5,6 +5,7 @@
 //! Must not know: what the commands do.
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
+mod keys;
 mod manual;
 mod values;
 
@@ -25,6 +26,7 @@ use crate::server::ANNOUNCE_EACH;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
 use crate::wire::frame::History;
+pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
 pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
 use values::{at_least_one, bind_address, clients, count, duration, history, rate, text_history};
@@ -285,25 +287,6 @@ pub struct Recorded {
     /// Do not ask before --forget overwrites
     #[arg(long, requires = "forget", help_heading = DELETE)]
     pub yes: bool,
-}
-
-/// `udpchat key`
-#[derive(Args, Debug)]
-pub struct Key {
-    /// What to do with the keys; show them by default.
-    #[command(subcommand)]
-    pub action: Option<KeyAction>,
-}
-
-/// `udpchat key ...`
-#[derive(Debug, Subcommand)]
-pub enum KeyAction {
-    /// Forget a server's key; the next connection trusts whatever key the server presents
-    Forget {
-        /// The server, as you named it when you met it
-        #[arg(value_name = "HOST:PORT")]
-        server: HostPort,
-    },
 }
 
 /// `udpchat join`

@@ -44,6 +44,7 @@ pub fn datagram(bytes: &[u8]) {
                 });
             }
             Frame::People(people) => assert!(people.iter().count() <= DATAGRAM_MAX),
+            Frame::Held(held) => assert!(held.nick.len() <= DATAGRAM_MAX),
             Frame::Ping { .. }
             | Frame::Pong { .. }
             | Frame::Challenge(_)

@@ -7,9 +7,9 @@
 use arbitrary::{Result, Unstructured};
 use arrayvec::ArrayVec;
 
-use crate::wire::entry::{ACT_MAX, ENTRY_MAX, Entry, TEXT_MAX};
+use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, TEXT_MAX};
 use crate::wire::frame::{
-    Ack, Frame, GapReason, Have, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
+    Ack, Frame, GapReason, Have, HeldNick, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
 };
 use crate::wire::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Timestamp, Who};
 
@@ -66,7 +66,9 @@ pub fn text(u: &mut Unstructured<'_>) -> Result<String> {
             "* mallory",
             "mal\u{200b}lory",
             "m\u{430}llory",
-            "MALLORY0",
+            "absent",
+            "ABSENT",
+            "abs\u{435}nt",
             "\u{fdfa}\u{fdfa}",
             " ",
         ])?)
@@ -110,19 +112,31 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     for _ in 0..u.int_in_range(0..=4)? {
         let (who, nick, said) = (Who(u.arbitrary()?), text(u)?, text(u)?);
         let why = CloseReason::from(u.int_in_range(0..=300)?);
-        let entry = match u.int_in_range(0..=6)? {
+        let entry = match u.int_in_range(0..=7)? {
             0 => Entry::Line { text: &said },
             1 => Entry::Joined { who, nick: &nick },
             2 => Entry::Left { who, nick: &nick, why },
             3 => Entry::Did { who, nick: &nick, text: &said },
             4 => Entry::Renamed { who, nick: &nick, to: &said },
+            5 => {
+                let (act, until) = (Act::from(u.int_in_range(0..=300)?), Timestamp(u.arbitrary()?));
+                Entry::Acted { who, nick: &nick, act, whom: Who(u.arbitrary()?), of: &said, until, why: &nick }
+            }
             _ => Entry::Said { who, nick: &nick, text: &said },
         };
         let mut encoded = [0; ENTRY_MAX];
-        let Some(len) = entry.encode(Timestamp(u.arbitrary()?), &mut encoded) else { continue };
+        let at = Timestamp(u.arbitrary()?);
+        // A claim belongs behind some of them only.
+        let claim = Claim { key: u.arbitrary()?, tables: u.arbitrary()?, first: &nick, second: &said };
+        let len = if u.ratio(1, 4)? {
+            entry.encode_with_claim(at, &claim, &mut encoded)
+        } else {
+            entry.encode(at, &mut encoded)
+        };
+        let Some(len) = len else { continue };
         if u.ratio(1, 8)? {
             // An unknown variant.
-            encoded[0] = u.int_in_range(6..=127)?;
+            encoded[0] = u.int_in_range(7..=127)?;
         }
         let len_low = u8::try_from(len & 0x7f).unwrap_or_default();
         match u8::try_from(len >> 7).unwrap_or_default() {
@@ -140,13 +154,13 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The bytes are used up.
 pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let said = text(u)?;
-    Ok(match u.int_in_range(0..=23)? {
+    Ok(match u.int_in_range(0..=24)? {
         0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
         1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
         2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
         3 => writer.frame(&Frame::Challenge(u.arbitrary()?)),
         4 => writer.frame(&Frame::Response(u.arbitrary()?)),
-        5 if u.ratio(1, 4)? => writer.frame(&Frame::Bye(CloseReason::from(u.int_in_range(0..=12)?))),
+        5 if u.ratio(1, 4)? => writer.frame(&Frame::Bye(CloseReason::from(u.int_in_range(0..=13)?))),
         6 => {
             let (log, remembers) = (LogId([u.int_in_range(0..=1)?; 16]), u.arbitrary()?);
             let (start, end) = (Seq(number(u, bases.log)?), Seq(number(u, bases.log)?));
@@ -160,7 +174,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         }
         9 | 10 => writer.frame(&Frame::Have(have(u, bases)?)),
         11 => {
-            let why = Refusal::from(u.int_in_range(0..=9)?);
+            let why = Refusal::from(u.int_in_range(0..=11)?);
             let accepted = Outcome::Accepted(Seq(number(u, bases.log)?));
             let outcome = if u.arbitrary()? { accepted } else { Outcome::Refused(why) };
             writer.frame(&Frame::Settled { counter: number(u, bases.counter)?, outcome })
@@ -176,6 +190,10 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
             }
             writer.frame(&Frame::People(People::new(None, u.arbitrary()?, &list)))
         }
+        16 => {
+            let held = HeldNick { nick: &said, who: Who(u.arbitrary()?), since: Timestamp(u.arbitrary()?) };
+            writer.frame(&Frame::Held(held))
+        }
         15 => {
             // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
@@ -189,7 +207,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
                 2 => counter,
                 _ => number(u, counter)?,
             };
-            let kind = PostKind::from(u.int_in_range(0..=4)?);
+            let kind = PostKind::from(u.int_in_range(0..=5)?);
             writer.frame(&Frame::Post { counter, settled_below, kind, text: &said })
         }
     })

@@ -259,9 +259,20 @@ impl Adversary {
             return;
         };
         let Ok(hello) = postcard::from_bytes::<ServerHello>(&payload) else { return };
-        let number = index % 5;
-        // A malformed nick, and valid ones that several of its keys use.
-        let nick = ["mallory: yes", "mallory", "mallory2", "mallory3", "mallory4"][number];
+        // Valid nicks that several of its keys use, a malformed one, and those of somebody who is away.
+        let nicks = [
+            "mallory: yes",
+            "mallory",
+            "mallory2",
+            "mallory3",
+            "mallory4",
+            "mallory",
+            "ABSENT",
+            "mallory2",
+            "absent",
+            "mallory3",
+        ];
+        let nick = nicks[index % nicks.len()];
         let place_in_log = if index % 4 == 1 { Some((LogId([9; 16]), Seq(u64::MAX))) } else { None };
         let history = [History::NONE, History::ALL, History::Within(u64::MAX)][index % 3];
         let present = !index.is_multiple_of(2);

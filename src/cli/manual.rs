@@ -154,12 +154,17 @@ const HISTORY: Manual = Manual {
 };
 
 const KEY: Manual = Manual {
-    exit_status: &[DONE, ("1", "There is no such key, or it cannot be read or removed."), USAGE],
+    exit_status: &[
+        DONE,
+        ("1", "There is no such key, you have another one already, or it cannot be read, written or removed."),
+        USAGE,
+    ],
     environment: &[STATE, RUST_LOG],
     files: &[CLIENT_KEY, SERVER_KEY, PINS],
     examples: &[
         ("Show fingerprints, to compare them with somebody else's:", "udpchat key"),
         ("Trust whatever key a server presents next:", "udpchat key forget 127.0.0.1:9999"),
+        ("Be the same person on another machine:", "udpchat key export - | ssh laptop udpchat key import -"),
     ],
 };
 

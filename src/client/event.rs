@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::session::PublicKey;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
-use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq};
+use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq, Timestamp, Who};
 
 /// The dialect that the server speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +137,15 @@ pub enum Event {
         line: String,
         /// Why.
         why: Refusal,
+    },
+    /// Who holds the nick that the server refuses next, or with its last word.
+    Held {
+        /// The nick as its holder writes it, at most [`crate::wire::NICK_MAX`] bytes that nobody has checked.
+        nick: Box<str>,
+        /// The holder's key.
+        who: Who,
+        /// Since when; 0 if only while the holder is there.
+        since: Timestamp,
     },
     /// The outcome of a line is unknown and will remain so.
     Lost {

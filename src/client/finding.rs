@@ -17,7 +17,7 @@ use crate::time::Instant;
 use crate::wire::frame::PostKind;
 use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
-use crate::wire::{CloseReason, Nick, packet};
+use crate::wire::{CloseReason, Nick, Refusal, packet};
 
 /// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: our server answers a probe before
 /// it does anything else; the jitter of a path is shorter than this.
@@ -183,6 +183,10 @@ pub(super) fn text_post(
         PostKind::Say => text.say(line),
         PostKind::Act => text.act(line),
         PostKind::Other(_) => 0,
+        PostKind::Release => {
+            events.push_back(Event::NotTaken { post: None, kind, line: line.to_owned(), why: Refusal::Unsupported });
+            0
+        }
         PostKind::Rename => {
             if let Ok(to) = line.parse::<Nick>() {
                 text.rename(to.clone());

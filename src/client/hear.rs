@@ -93,6 +93,7 @@ impl Client {
             | Event::Back
             | Event::Begins { .. }
             | Event::Renamed(_)
+            | Event::Held { .. }
             | Event::TextIgnored
             | Event::Pong { .. }
             | Event::NoPeople { .. }

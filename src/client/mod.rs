@@ -234,6 +234,11 @@ impl Client {
         self.post(now, PostKind::Rename, nick.as_str());
     }
 
+    /// Gives a nick of the user's back.
+    pub fn release(&mut self, now: Instant, nick: &Nick) {
+        self.post(now, PostKind::Release, nick.as_str());
+    }
+
     /// Asks who is here, once there is a server; [`Event::People`] has the answer, [`Event::NoPeople`] says there is none.
     pub fn ask(&mut self, now: Instant) {
         self.pass_time(now);
@@ -445,7 +450,7 @@ impl Client {
         let parts = match kind {
             PostKind::Say => texts(line, TEXT_MAX),
             PostKind::Act => texts(line, ACT_MAX),
-            PostKind::Rename | PostKind::Other(_) => vec![line.to_owned()],
+            PostKind::Rename | PostKind::Release | PostKind::Other(_) => vec![line.to_owned()],
         };
         let count = parts.len();
         self.held.extend(parts.into_iter().map(|part| (kind, part)));

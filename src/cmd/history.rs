@@ -180,6 +180,7 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
             nick == name
         }
         Entry::Renamed { nick, to, .. } => nick == name || to == name,
+        Entry::Acted { nick, of, .. } => nick == name || of == name,
     }
 }
 

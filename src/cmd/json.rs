@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::client::{Away, Dialect, Event, Unreachable};
 use crate::ui::when;
-use crate::wire::CloseReason;
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Act, Entry};
 use crate::wire::frame::{GapReason, PersonId};
+use crate::wire::{CloseReason, Timestamp};
 
 /// An event, as an object.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,7 @@ pub(super) enum Told<'a> {
     NewRoom,
     TextIgnored,
     People { people: Vec<Person<'a>>, more: bool },
+    Held { nick: &'a str, who: String, since: Option<String> },
     Unreachable { address: String, why: &'static str },
     Wrong { why: &'a str },
 }
@@ -47,6 +48,8 @@ pub(super) struct Line<'a> {
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -98,6 +101,10 @@ impl<'a> Told<'a> {
             Event::People { people, more } => {
                 Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
             }
+            Event::Held { nick, who, since } => {
+                let since = Some(*since).filter(|&since| since != Timestamp::default()).map(when::in_utc);
+                Self::Held { nick, who: who.to_string(), since }
+            }
             Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
             Event::Here { .. }
             | Event::Begins { .. }
@@ -110,7 +117,18 @@ impl<'a> Told<'a> {
 
 impl<'a> Line<'a> {
     const fn of_kind(seq: Option<u64>, kind: &'static str) -> Self {
-        Self { seq, time: None, kind, verified: false, who: None, nick: None, text: None, to: None, why: None }
+        Self {
+            seq,
+            time: None,
+            kind,
+            verified: false,
+            who: None,
+            nick: None,
+            text: None,
+            to: None,
+            of: None,
+            why: None,
+        }
     }
 }
 
@@ -126,6 +144,10 @@ pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
         Entry::Joined { who, nick } => by("joined", who, Some(nick)),
         Entry::Left { who, nick, why } => Line { why: Some(why.to_string()), ..by("left", who, Some(nick)) },
         Entry::Renamed { who, nick, to } => Line { to: Some(to), ..by("renamed", who, Some(nick)) },
+        Entry::Acted { who, nick, act: Act::Release, of, .. } => {
+            Line { of: Some(of), ..by("released", who, Some(nick)) }
+        }
+        Entry::Acted { act: Act::Other(_), .. } => return None,
     })
 }
 

@@ -1,17 +1,21 @@
 //! `udpchat key`
 //!
-//! Owns: how keys are shown and forgotten.
+//! Owns: how keys are shown and forgotten, and carried to another device.
 //! Must not know: how they are stored.
 //! Driven by: `cmd`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::cli::{Key, KeyAction};
-use crate::net::state::{KeyError, Pin, State, load_key};
+use crate::net::state::{KeyError, Pin, State, copy_key, key_as_text, load_key, load_or_make_key, put_key_aside};
+use crate::net::stdio::plain_stdout;
 use crate::session::PublicKey;
-use crate::ui::sanitize;
+use crate::ui::{notice, sanitize};
+
+/// The name of stdin and stdout in place of a file's.
+const STDIO: &str = "-";
 
 pub(super) fn run(args: Key) -> Result<(), Failure> {
     let Some(state) = State::find() else {
@@ -27,7 +31,67 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
             }
             Err(Failure::new(Exit::Failure, format!("no key of {server} is known (udpchat key shows which are)")))
         }
+        Some(KeyAction::Export { file }) => export(&state.client_key(), &file),
+        Some(KeyAction::Import { file, replace }) => import(&state.client_key(), &file, replace),
     }
+}
+
+/// Writes the user's key to a new file, or to stdout.
+fn export(own: &Path, file: &Path) -> Result<(), Failure> {
+    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
+    let (key, _) = load_or_make_key(own).map_err(failed)?;
+    let refused = |what: String| Err(Failure::new(Exit::Failure, what));
+    if file.as_os_str() != STDIO {
+        if !copy_key(own, file).map_err(failed)? {
+            return refused(format!("{} is there already: nothing was written", file.display()));
+        }
+        notice(format_args!("your key {} is in {}: whoever has it is you", key.public().fingerprint(), file.display()));
+        return Ok(());
+    }
+    let mut out = plain_stdout();
+    if out.is_terminal() {
+        return refused("a key is not shown on a terminal: name a file, or a pipe's other end".into());
+    }
+    writeln!(out, "{}", key_as_text(own).map_err(failed)?.as_str())?;
+    Ok(out.flush()?)
+}
+
+/// Takes a key as the user's own.
+fn import(own: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
+    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
+    let from = if file.as_os_str() == STDIO { Path::new("/dev/stdin") } else { file };
+    // Read once: a pipe has it once. So it is first copied beside the other one.
+    let fresh = own.with_extension("key.import");
+    let _ = std::fs::remove_file(&fresh);
+    copy_key(from, &fresh).map_err(failed)?;
+    let taken = take(own, &fresh, replace);
+    let _ = std::fs::remove_file(&fresh);
+    taken
+}
+
+/// Makes the key in `fresh` the user's own.
+fn take(own: &Path, fresh: &Path, replace: bool) -> Result<(), Failure> {
+    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
+    let key = load_key(fresh).map_err(failed)?.public();
+    if !copy_key(fresh, own).map_err(failed)? {
+        let has = load_key(own).map_err(failed)?.public();
+        if has == key {
+            notice(format_args!("{} is your key already", key.fingerprint()));
+            return Ok(());
+        }
+        if !replace {
+            let has = has.fingerprint();
+            let message = format!(
+                "you have a key already, {has}: your nicks are its (--replace takes the other one all the same)"
+            );
+            return Err(Failure::new(Exit::Failure, message));
+        }
+        let aside = put_key_aside(own).map_err(failed)?;
+        copy_key(fresh, own).map_err(failed)?;
+        notice(format_args!("the key that you had is kept in {}", aside.display()));
+    }
+    notice(format_args!("your key is {}", key.fingerprint()));
+    Ok(())
 }
 
 fn show(state: &State, pins: &[Pin]) -> io::Result<()> {

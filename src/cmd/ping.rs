@@ -214,6 +214,7 @@ impl Driver for Pinger {
             | Event::People { .. }
             | Event::NoPeople { .. }
             | Event::Here { .. }
+            | Event::Held { .. }
             | Event::Over(_) => {}
         }
         Ok(())

@@ -129,6 +129,7 @@ const fn has_begun(why: Over) -> bool {
                 | CloseReason::TooManySessions
                 | CloseReason::Refused
                 | CloseReason::BadNick
+                | CloseReason::Collides
         ),
         Over::Unreachable | Over::GaveUp | Over::KeyChanged(_) | Over::OtherVersion(_) => false,
     }
@@ -215,6 +216,7 @@ impl Driver for Script {
         self.found.observe(&event);
         match event {
             Event::Failed(address, why) => self.failed.push((address, why)),
+            Event::Held { nick, who, since } => self.known.held(&nick, who, since),
             Event::Lost { line, .. } => log::info!("not confirmed: {}", sanitize::escaped(&line)),
             Event::NotTaken { line, why, .. } => {
                 log::info!("refused, {why}: {}", sanitize::escaped(&line));

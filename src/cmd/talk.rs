@@ -5,6 +5,7 @@
 //! Must not know: what each of them does once it is in the room.
 //! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,14 +16,17 @@ use crate::net::HostPort;
 use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
-use crate::ui::notice;
-use crate::wire::{CloseReason, Instance, Nick};
+use crate::ui::when::Calendar;
+use crate::ui::{notice, sanitize};
+use crate::wire::{CloseReason, Instance, Nick, Timestamp, Who};
 
 /// A server as its user named it, and the key it is known by.
 pub(super) struct Known {
     server: HostPort,
     state: Option<State>,
     pinned: Option<PublicKey>,
+    /// Who holds the nick that it refused last, for its user.
+    held: Option<String>,
 }
 
 impl Known {
@@ -31,7 +35,7 @@ impl Known {
         let state = State::find();
         let pinned = state.as_ref().map_or(Ok(None), |state| state.pin(server));
         let pinned = pinned.map_err(|err| Failure::new(Exit::Failure, format!("{err}; {}", forget(server))))?;
-        Ok(Self { server: server.clone(), state, pinned })
+        Ok(Self { server: server.clone(), state, pinned, held: None })
     }
 
     /// Returns this client's place in the room, if it was here before; no other client uses that file meanwhile.
@@ -63,6 +67,21 @@ impl Known {
                 Ok(make_key())
             }
         }
+    }
+
+    /// Notes who holds a nick, for the refusal of it that follows.
+    pub(super) fn held(&mut self, nick: &str, who: Who, since: Timestamp) {
+        let nick = sanitize::escaped(nick);
+        self.held = Some(if since == Timestamp::default() {
+            format!("key {who} is here as '{nick}'")
+        } else {
+            format!("'{nick}' has belonged to key {who} since {}", Calendar::local().minute(since))
+        });
+    }
+
+    /// Returns a refusal of a nick together with who holds it, if the server said so.
+    pub(super) fn refused(&mut self, why: impl fmt::Display) -> String {
+        self.held.take().map_or_else(|| why.to_string(), |held| format!("{why}: {held}"))
     }
 
     /// Takes the server's key, and stores it if none was known. Returns the message for the user, if there is one.
@@ -153,11 +172,15 @@ pub(super) fn over(
             crate::wire::packet::VERSION
         )),
         Over::Closed(CloseReason::NickTaken) => {
-            refused(format!("somebody else at {server} is called {nick} (--nick takes another nick)"))
+            let held = known.held.as_ref().map_or_else(String::new, |held| format!(": {held}"));
+            refused(format!("the nick {nick} is taken at {server}{held} (--nick takes another nick)"))
         }
         Over::Closed(CloseReason::BadNick) => {
             let why = names::check(nick).map_or_else(|why| why.to_string(), |()| "it has newer rules for nicks".into());
             refused(format!("{server} does not accept the nick {nick}: {why} (--nick takes another nick)"))
+        }
+        Over::Closed(why @ CloseReason::Collides) => {
+            refused(format!("{server} does not let you in: {why} (with another key you could come in)"))
         }
         Over::Closed(why @ (CloseReason::RoomFull | CloseReason::TooManySessions)) => {
             refused(format!("{server} does not let you in: {why} (try again later)"))

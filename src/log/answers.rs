@@ -68,7 +68,11 @@ impl Answers {
         draft.for_each(|entry, is_last| {
             let start = arena.len();
             arena.resize(start + ENTRY_MAX, 0);
-            let len = entry.encode(at, &mut arena[start..]).expect("an entry is as long as it may be");
+            let len = match &draft.claim {
+                Some(claim) => entry.encode_with_claim(at, claim, &mut arena[start..]),
+                None => entry.encode(at, &mut arena[start..]),
+            };
+            let len = len.expect("an entry is as long as it may be");
             arena.truncate(start + len);
             let written =
                 Written { seq: next, at, post: draft.post, draft: Some(draft.id), is_last, bytes: start..start + len };

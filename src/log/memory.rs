@@ -31,7 +31,7 @@ impl Memory {
 
 impl Store for Memory {
     fn open(&mut self) -> Opening {
-        Opening { id: self.id, next: self.next, oldest: None, present: Vec::new() }
+        Opening { id: self.id, next: self.next, oldest: None, ..Opening::default() }
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, DraftId, Rejection};
 use super::page::Page;
+use crate::policy::Policy;
 use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 
 /// The state of a log when a server begins with it.
@@ -37,6 +38,8 @@ pub struct Opening {
     pub oldest: Option<Seq>,
     /// The keys that are present according to the log, and their nicks.
     pub present: Vec<(Who, Nick)>,
+    /// What a fold over its entries comes to.
+    pub policy: Policy,
 }
 
 /// The id of a request, until it is answered.

@@ -295,7 +295,8 @@ impl Coming {
                         *announced += 1;
                         *moves += u64::from(member == 0);
                     }
-                    Some(Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. }) | None => {}
+                    Some(Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. } | Entry::Acted { .. })
+                    | None => {}
                 },
                 Event::Joined(_)
                 | Event::Received(_)
@@ -311,6 +312,7 @@ impl Coming {
                 | Event::TextIgnored
                 | Event::Pong { .. }
                 | Event::People { .. }
+                | Event::Held { .. }
                 | Event::NoPeople { .. }
                 | Event::Failed(..)
                 | Event::Over(_) => {}

@@ -238,6 +238,34 @@ pub fn load_key(path: &Path) -> Result<StaticKey, KeyError> {
     Ok(StaticKey::from_secret(key))
 }
 
+/// Copies the key in a file to a new file, which only its owner can read. Returns false if that file is there already.
+///
+/// # Errors
+/// Fails if the one cannot be read, is not a key, or the other cannot be written.
+pub fn copy_key(from: &Path, to: &Path) -> Result<bool, KeyError> {
+    let key = read_key(from)?;
+    write_new(to, &key)
+}
+
+/// Returns the key in a file as the text that a file of it consists of.
+///
+/// # Errors
+/// Fails if the file cannot be read, or is not a key.
+pub fn key_as_text(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    Ok(Zeroizing::new(STANDARD.encode(*read_key(path)?)))
+}
+
+/// Moves the key in a file out of the way, to a file beside it that has its short name. Returns that file's path.
+///
+/// # Errors
+/// Fails if it cannot be read, is not a key, or cannot be moved.
+pub fn put_key_aside(path: &Path) -> Result<PathBuf, KeyError> {
+    let key = load_key(path)?.public();
+    let aside = with_suffix(path, &format!(".{}", key.who()));
+    fs::rename(path, &aside).map_err(|err| KeyError { path: path.to_owned(), what: What::Write(err) })?;
+    Ok(aside)
+}
+
 /// Loads the key in that file, or creates it if it is not there; the second value tells whether it was created.
 ///
 /// # Errors

@@ -17,9 +17,7 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection, skeleton};
 
 use crate::wire::Nick;
-
-/// The longest skeleton of a nick that [`check`] accepts, in bytes. Chosen: a nick of 32 bytes of any living script.
-pub const SKELETON_MAX: usize = 128;
+use crate::wire::entry::SKELETON_MAX;
 
 /// The version of the Unicode tables behind the skeletons.
 pub const TABLES: u64 = unicode_security::UNICODE_VERSION.0;
@@ -98,7 +96,7 @@ pub enum Objection {
     Scripts,
     /// It looks like the program's own name.
     Reserved,
-    /// Its skeleton is longer than [`SKELETON_MAX`].
+    /// One of its skeletons is longer than [`SKELETON_MAX`].
     Long,
 }
 

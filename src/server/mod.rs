@@ -44,6 +44,7 @@ pub use sessions::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 pub use text::ring::SEGMENTS_MAX;
 
 use crate::log::{Appended, Draft, DraftId, Opening, Outcome as Told, Rejection, Request, State};
+use crate::policy::names::Skeletons;
 use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::entry::Entry;
@@ -100,6 +101,8 @@ pub struct Server {
     in_hand: Option<Who>,
     /// The buffer in which lines are rendered, kept for its memory.
     rendered: String,
+    /// Those of the nick that the last draft claims.
+    skeletons: Skeletons,
 }
 
 impl Server {
@@ -121,6 +124,7 @@ impl Server {
             counters: Counters::default(),
             in_hand: None,
             rendered: String::new(),
+            skeletons: Skeletons::default(),
             config,
         };
         server.recall_present(opening);
@@ -320,7 +324,9 @@ impl Server {
         let slot = self.queue.get(id)?;
         let post = slot.post.map(|post| (slot.who, post));
         let source = slot.source.key() as u64;
-        Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, post, at: self.wall })
+        self.skeletons = slot.skeletons();
+        let claim = slot.claim(&self.skeletons).filter(|_| !self.room.policy.holds(slot.who, slot.nick_afterwards()));
+        Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, claim, post, at: self.wall })
     }
 
     /// Returns the next request to the log. The more requests the driver takes at once, the longer everybody else waits.
@@ -377,6 +383,8 @@ impl Server {
         self.in_hand = appended.post.map(|(who, _)| who);
         self.unsent += 1;
         self.room.window.append(bytes);
+        self.room.policy.apply(seq, bytes);
+        self.room.policy.settle();
         self.text.append(seq, bytes);
         let is_presence = bytes.first().is_some_and(|&first| Entry::begins_presence(first).is_some());
         let waits = is_presence && self.sessions.len() > self.config.announce_each;
@@ -417,7 +425,7 @@ impl Server {
         let Some(entry) = Entry::decode(appended.bytes) else { return };
         if let Some(notice) = self.room.presence.append(&entry) {
             let (sessions, mut cx) = self.split();
-            sessions.tell(&mut cx, &notice, None);
+            sessions.tell(&mut cx, &notice, None, None);
         }
         if let Entry::Joined { nick, .. } = entry {
             // As in an original's transcript, whichever dialect the client speaks.

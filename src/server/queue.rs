@@ -14,11 +14,12 @@ use std::collections::{BTreeSet, VecDeque};
 use slab::Slab;
 
 use crate::log::DraftId;
+use crate::policy::names::{self, Skeletons};
 use crate::server::ids::Source;
 use crate::time::Instant;
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Act, Claim, Entry};
 use crate::wire::text::{JOINED, LINE_MAX, SIGNUP_TAG};
-use crate::wire::{CloseReason, PostId, Seq, Who};
+use crate::wire::{CloseReason, PostId, Seq, Timestamp, Who};
 use crate::work::{self, Work};
 
 /// The most datagrams that wait. Chosen: several times what a socket buffer of the usual size holds.
@@ -55,6 +56,8 @@ pub(crate) enum ItemKind {
     Did,
     /// A member changed its nick.
     Renamed,
+    /// A member gave a nick back.
+    Released,
 }
 
 /// Something that is to become an entry.
@@ -64,10 +67,12 @@ pub(super) struct Item<'a> {
     pub(super) kind: ItemKind,
     /// The nick of a session's author; empty for a text member.
     pub(super) nick: &'a str,
-    /// The nick of a signup, the text, or the new nick.
+    /// The nick of a signup, the text, or the nick that it is about.
     pub(super) text: &'a str,
-    /// The key of a session's author.
+    /// The short name of a session's author's key.
     pub(super) who: Who,
+    /// Its whole key, if the entry is to claim a nick for it.
+    pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
     /// Its turn does not come before this.
     pub(super) due: Instant,
@@ -76,10 +81,11 @@ pub(super) struct Item<'a> {
 /// An item on its way into the log.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    /// The nick of a signup, the text, or the new nick.
+    /// The nick of a signup, the text, or the nick that it is about.
     pub(super) text: String,
     pub(super) nick: String,
     pub(super) who: Who,
+    pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
     pub(super) source: Source,
     pub(super) kind: ItemKind,
@@ -112,7 +118,7 @@ impl Slot {
             ItemKind::Line => ("", &self.text),
             // As in an original server's transcript, whichever dialect the client speaks.
             ItemKind::Joined => (SIGNUP_TAG, &self.nick),
-            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed => {
+            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed | ItemKind::Released => {
                 self.render(rendered);
                 ("", rendered)
             }
@@ -129,7 +135,28 @@ impl Slot {
             ItemKind::Left(why) => Entry::Left { who, nick, why },
             ItemKind::Did => Entry::Did { who, nick, text: &self.text },
             ItemKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
+            ItemKind::Released => {
+                let (act, of, until) = (Act::Release, &*self.text, Timestamp::default());
+                Entry::Acted { who, nick, act, whom: who, of, until, why: "" }
+            }
         }
+    }
+
+    /// Returns the nick of the author behind the entry.
+    pub(super) fn nick_afterwards(&self) -> &str {
+        if self.kind == ItemKind::Renamed { &self.text } else { &self.nick }
+    }
+
+    /// Returns the skeletons of the nick that the entry claims; none if it claims none.
+    pub(super) fn skeletons(&self) -> Skeletons {
+        self.key.map_or_else(Skeletons::default, |_| Skeletons::of(self.nick_afterwards()))
+    }
+
+    /// Returns the entry's claim to a nick with these skeletons.
+    pub(super) fn claim<'a>(&self, skeletons: &'a Skeletons) -> Option<Claim<'a>> {
+        let mut skeletons = skeletons.iter();
+        let (first, second) = (skeletons.next()?, skeletons.next().unwrap_or_default());
+        Some(Claim { key: self.key?, tables: names::TABLES, first, second })
     }
 }
 
@@ -222,7 +249,7 @@ impl Queue {
     /// Puts an item behind the others of its source; its turn does not come before it is due. Items that lose their place for
     /// it are returned by [`Queue::poll_lost`]. False if the item itself has no place.
     pub(super) fn push(&mut self, item: Item<'_>) -> bool {
-        let Item { source, kind, nick, text, who, post, due } = item;
+        let Item { source, kind, nick, text, who, key, post, due } = item;
         while !self.has_place(1, text.len()) {
             let Some(lost) = self.drop_from_heaviest(source) else { return false };
             let slot = self.slots.remove(lost as usize);
@@ -235,6 +262,7 @@ impl Queue {
         slot.source = source;
         slot.kind = kind;
         slot.who = who;
+        slot.key = key;
         slot.post = post;
         slot.due = due;
         slot.generation = self.pushed;

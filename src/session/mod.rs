@@ -269,7 +269,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Post { .. }
             | Frame::Settled { .. }
             | Frame::Ask { .. }
-            | Frame::People(_) => return Ok(false),
+            | Frame::People(_)
+            | Frame::Held(_) => return Ok(false),
         }
         Ok(true)
     }
@@ -393,7 +394,15 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
 
     /// Appends a *bye* to `out`, and returns where it goes.
     pub fn bye(&mut self, why: CloseReason, out: &mut Vec<u8>) -> P {
+        self.bye_behind(None, why, out)
+    }
+
+    /// As [`Session::bye`], behind a frame that says more about it.
+    pub fn bye_behind(&mut self, first: Option<&Frame<'_>>, why: CloseReason, out: &mut Vec<u8>) -> P {
         let mut writer = Writer::default();
+        if let Some(first) = first {
+            writer.frame(first);
+        }
         writer.frame(&Frame::Bye(why));
         self.seal(writer.plain(), out);
         self.path()

@@ -13,8 +13,8 @@ use crate::log::Store;
 use crate::server::{self, Server, SocketId};
 use crate::session::{DEAD_AFTER, Entropy, StaticKey};
 use crate::time::Instant;
-use crate::wire::entry::Entry;
-use crate::wire::{Instance, Timestamp, Who};
+use crate::wire::entry::{Claim, ENTRY_MAX, Entry};
+use crate::wire::{CloseReason, Instance, Timestamp, Who};
 
 /// The number of the server's sockets. Clients see all of them at one address: something on the path decides which socket a
 /// client's datagrams come to, and lets answers back only from that one.
@@ -116,10 +116,27 @@ pub(super) fn message_in(line: &str) -> Option<u64> {
     text.strip_prefix('m')?.split(' ').next()?.parse().ok()
 }
 
+/// Returns the entries of a member who came, took the nick that the adversary is after, and went before the run.
+pub(super) fn absent() -> [Kept; 2] {
+    let (who, nick) = (Who([0xab; 8]), "absent");
+    let claim = Claim { key: [0xab; 32], tables: 0, first: nick, second: "" };
+    let kept = |encode: &dyn Fn(&mut [u8]) -> Option<usize>| {
+        let mut encoded = vec![0; ENTRY_MAX];
+        let len = encode(&mut encoded).expect("an entry is as long as it may be");
+        encoded.truncate(len);
+        Kept { entry: encoded.into(), post: None, at: EPOCH }
+    };
+    let left = Entry::Left { who, nick, why: CloseReason::Left };
+    [
+        kept(&|into| Entry::Joined { who, nick }.encode_with_claim(EPOCH, &claim, into)),
+        kept(&|into| left.encode(EPOCH, into)),
+    ]
+}
+
 /// Returns an entry from before the run; its author is none of the clients.
 pub(super) fn old_entry(number: u64, size: usize) -> Kept {
     let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
-    let mut encoded = vec![0; crate::wire::entry::ENTRY_MAX];
+    let mut encoded = vec![0; ENTRY_MAX];
     let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
     let len = entry.encode(EPOCH, &mut encoded).expect("an old entry is as long as it may be");
     encoded.truncate(len);

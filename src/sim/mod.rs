@@ -10,8 +10,10 @@
 
 mod agenda;
 mod cast;
+mod encoded;
 mod hostile;
 mod network;
+mod nicks;
 mod oracle;
 mod rival;
 mod store;

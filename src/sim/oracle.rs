@@ -10,6 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::encoded::string;
+use super::nicks::Nicks;
 use crate::time::Instant;
 
 /// The number of violations that are recorded; one is enough to fail.
@@ -341,6 +343,17 @@ impl Oracle {
             }
         }
         self.check_presence();
+        self.check_nicks();
+    }
+
+    /// Checks that nobody uses a nick that belongs to another, and nobody gives one back but its holder.
+    fn check_nicks(&mut self) {
+        let mut violations = Vec::new();
+        for log in self.logs.values() {
+            let mut nicks = Nicks::default();
+            violations.extend(log.iter().filter_map(|entry| nicks.apply(&entry.entry, &self.strangers)));
+        }
+        violations.into_iter().for_each(|what| self.violation(what));
     }
 
     /// Checks that `joined` and `left` of each key take turns.
@@ -380,22 +393,4 @@ pub(super) fn said(entry: &[u8]) -> Option<&str> {
 /// Returns the line of a text peer: variant 0 and a text.
 pub(super) fn line(entry: &[u8]) -> Option<&str> {
     string(entry.strip_prefix(&[0])?).map(|(text, _)| text)
-}
-
-fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (mut len, mut shift, mut at) = (0usize, 0, 0);
-    loop {
-        let byte = *bytes.get(at)?;
-        len |= usize::from(byte & 0x7f) << shift;
-        at += 1;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            break;
-        }
-        if shift > 14 {
-            return None;
-        }
-    }
-    let (text, rest) = bytes.get(at..)?.split_at_checked(len)?;
-    Some((std::str::from_utf8(text).ok()?, rest))
 }

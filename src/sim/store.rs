@@ -8,8 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::log::answers::Answers;
 use crate::log::{Appended, Draft, DraftId, Known, Opening, Outcome, Page, Rejection, Request, Start, State, Store};
+use crate::policy::Policy;
 use crate::session::Entropy;
 use crate::time::Instant;
 use crate::wire::entry::{ENTRY_MAX, Entry};
@@ -36,6 +39,8 @@ struct Pending {
     draft: Option<DraftId>,
     at: Timestamp,
     parts: Vec<Vec<u8>>,
+    /// The encoded claim that follows the entry and its time, if there is one.
+    claim: Vec<u8>,
     post: Option<(Who, PostId)>,
     rejected: bool,
 }
@@ -73,6 +78,7 @@ pub(super) struct Backend {
     foreign_posts: u64,
     foreign_is_present: bool,
     answers: Answers,
+    policy: Policy,
 }
 
 impl Backend {
@@ -94,7 +100,15 @@ impl Backend {
             foreign_posts: 0,
             foreign_is_present: false,
             answers: Answers::default(),
+            policy: Policy::default(),
         }
+    }
+
+    /// Adds an entry from before the run.
+    pub(super) fn preload(&mut self, kept: Kept) {
+        self.policy.apply(Seq(self.log.len() as u64), &kept.entry);
+        self.policy.settle();
+        self.log.push(kept);
     }
 
     /// Returns the key that writes to the log another way.
@@ -129,6 +143,7 @@ impl Backend {
         self.log.clear();
         self.oldest = Seq(0);
         self.foreign_is_present = false;
+        self.policy = Policy::default();
     }
 
     /// Becomes another log, without being asked by the server.
@@ -159,7 +174,7 @@ impl Backend {
         self.foreign_posts += u64::from(post.is_some());
         self.foreign_is_present ^= matches!(entry, Entry::Joined { .. } | Entry::Left { .. });
         let parts = vec![encoded(&entry)];
-        self.keep(Pending { draft: None, at: Timestamp::default(), parts, post, rejected: false });
+        self.keep(Pending { draft: None, at: Timestamp::default(), parts, claim: Vec::new(), post, rejected: false });
     }
 
     fn keep(&mut self, pending: Pending) {
@@ -168,8 +183,11 @@ impl Backend {
         for (number, mut entry) in pending.parts.into_iter().enumerate() {
             let mut time = [0; 10];
             entry.extend_from_slice(postcard::to_slice(&at, &mut time).expect("a time has at most ten bytes"));
+            entry.extend_from_slice(&pending.claim);
             let seq = Seq(self.log.len() as u64);
             let (post, draft, is_last) = (pending.post, pending.draft, number + 1 == count);
+            self.policy.apply(seq, &entry);
+            self.policy.settle();
             self.answers.push_appended(&Appended { seq, at, bytes: &entry, post, draft, is_last });
             self.log.push(Kept { entry: entry.into(), post, at });
         }
@@ -189,7 +207,7 @@ impl Backend {
                         present.insert((who, to));
                     }
                 }
-                Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => {}
+                Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => {}
             }
         }
         present
@@ -297,8 +315,8 @@ impl Backend {
     }
 }
 
-/// Encodes an entry without its time, which it gets when it is appended.
-fn encoded(entry: &Entry<'_>) -> Vec<u8> {
+/// Encodes a claim, or an entry without its time, which it gets when it is appended.
+fn encoded(entry: &impl Serialize) -> Vec<u8> {
     let mut encoded = [0; ENTRY_MAX];
     let len = postcard::to_slice(entry, &mut encoded).map(|bytes| bytes.len());
     encoded[..len.expect("an entry is as long as it may be")].to_vec()
@@ -307,7 +325,8 @@ fn encoded(entry: &Entry<'_>) -> Vec<u8> {
 impl Store for Backend {
     fn open(&mut self) -> Opening {
         let present = self.present().into_iter().collect();
-        Opening { id: self.id, next: Seq(self.log.len() as u64), oldest: Some(self.oldest), present }
+        let policy = self.policy.clone();
+        Opening { id: self.id, next: Seq(self.log.len() as u64), oldest: Some(self.oldest), present, policy }
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {
@@ -317,7 +336,8 @@ impl Store for Backend {
         let rejected = self.manner.reject > 0.0 && self.chance() < self.manner.reject;
         let busy = self.busy.entry(draft.source).or_default();
         *busy = (*busy).max(at);
-        let pending = Pending { draft: Some(draft.id), at: draft.at, parts, post: draft.post, rejected };
+        let claim = draft.claim.map_or_else(Vec::new, |claim| encoded(&claim));
+        let pending = Pending { draft: Some(draft.id), at: draft.at, parts, claim, post: draft.post, rejected };
         self.pending.insert((*busy, self.asked), pending);
         self.asked += 1;
     }

@@ -77,6 +77,7 @@ impl World<'_> {
             Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
             odd @ (Event::Pong { .. }
             | Event::People { .. }
+            | Event::Held { .. }
             | Event::Over(_)
             | Event::Joined(_)
             | Event::Received(_)

@@ -157,6 +157,7 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Post { counter, text, kind: PostKind::Say, .. } => format!("post {counter} {:?}", short(text)),
         Frame::Post { counter, text, kind, .. } => format!("post {counter} {kind:?} {:?}", short(text)),
         Frame::Ask { .. } => "who is here?".into(),
+        Frame::Held(held) => format!("{:?} is held", short(held.nick)),
         Frame::People(people) => format!("{} are here", people.iter().count()),
         Frame::Settled { counter, outcome: Outcome::Accepted(seq) } => format!("post {counter} is entry {}", seq.0),
         Frame::Settled { counter, outcome: Outcome::Refused(why) } => format!("post {counter} is refused: {why}"),

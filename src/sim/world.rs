@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::cast::{Action, Client, EPOCH, Kind, SOCKETS, address, old_entry, open_server, server, text_config};
+use super::cast::{Action, Client, EPOCH, Kind, SOCKETS, absent, address, old_entry, open_server, server, text_config};
 use super::hostile::{Hostile, Step};
 use super::network::{Datagram, Fate, Network, Way};
 use super::oracle::Oracle;
@@ -118,7 +118,10 @@ impl<'a> World<'a> {
         oracle.set_strangers(strangers.map(|Who(who)| who).collect());
         let trace = Trace::new(story);
         for number in 0..scenario.replay {
-            backend.log.push(old_entry(number, scenario.size));
+            backend.preload(old_entry(number, scenario.size));
+        }
+        if scenario.adversary {
+            absent().into_iter().for_each(|kept| backend.preload(kept));
         }
         backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None));
         let server = open_server(scenario, &server_key, &mut backend, &mut entropy, Instant::ZERO);

@@ -15,6 +15,7 @@ pub const HELP: &str = "\
 /who         who is here
 /me TEXT     show an action: * jack waves
 /nick NAME   take another nick
+/release     give your nick back, or /release NICK another one of yours
 /help        show this list
 //TEXT       say /TEXT
 !q           leave";
@@ -30,6 +31,8 @@ pub enum Command<'a> {
     Who,
     /// Take this nick.
     Nick(Nick),
+    /// Give this nick back, or the present one.
+    Release(Option<Nick>),
     /// Show the commands.
     Help,
     /// Leave.
@@ -55,6 +58,11 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         "help" => Ok(Command::Help),
         "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
         "me" => Ok(Command::Act(rest)),
+        "release" if rest.is_empty() => Ok(Command::Release(None)),
+        "release" => rest
+            .parse()
+            .map(|nick| Command::Release(Some(nick)))
+            .map_err(|why| format!("{why}: expected /release NICK")),
         "nick" => names::wanted(rest).map(Command::Nick).map_err(|why| format!("{why}: expected /nick NAME")),
         _ => Err(format!(
             "/{word} is not a command, and nothing was sent (/help shows the commands, //{word} sends it as text)"
@@ -82,6 +90,8 @@ mod tests {
         assert_eq!(parse("/me waves "), Ok(Command::Act("waves")));
         assert_eq!(parse("/nick jane"), Ok(Command::Nick("jane".parse().unwrap())));
         assert_eq!(parse("/help"), Ok(Command::Help));
+        assert_eq!(parse("/release"), Ok(Command::Release(None)));
+        assert_eq!(parse("/release jane"), Ok(Command::Release(Some("jane".parse().unwrap()))));
     }
 
     #[test]

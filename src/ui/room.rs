@@ -42,6 +42,7 @@ pub fn mark(entry: &Entry<'_>) -> &'static str {
             [nick, nick]
         }
         Entry::Renamed { nick, to, .. } => [nick, to],
+        Entry::Acted { nick, of, .. } => [nick, of],
     };
     if nicks.into_iter().all(|nick| names::wanted(nick).is_ok()) { "" } else { UNVERIFIED }
 }
@@ -100,6 +101,7 @@ impl Keys {
             Entry::Line { .. } | Entry::Left { .. } => return None,
             Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } | Entry::Joined { who, nick } => (who, nick),
             Entry::Renamed { who, to, .. } => (who, to),
+            Entry::Acted { who, nick, .. } => (who, nick),
         };
         if let Some(known) = self.0.get_mut(nick) {
             let before = std::mem::replace(known, who);

@@ -15,11 +15,19 @@ pub const TEXT_MAX: usize = 990;
 /// Longest text of an action, in bytes: one less, because `* nick text` is one byte longer.
 pub const ACT_MAX: usize = TEXT_MAX - 1;
 
+/// Longest reason of an act, in bytes.
+pub const WHY_MAX: usize = 256;
+
+/// Longest skeleton of a nick, in bytes. Chosen: a nick of 32 bytes of any living script has a shorter one.
+pub const SKELETON_MAX: usize = 128;
+
 /// Longest encoded entry, in bytes: the variant, `who`, the longest nick and text with their lengths, and the time.
 pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10;
 
 const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
 const _: () = assert!(1 + 2 + text::LINE_MAX + 10 <= ENTRY_MAX);
+const _: () = assert!(1 + 2 * (8 + 1 + NICK_MAX) + 5 + 10 + 2 + WHY_MAX + 10 <= ENTRY_MAX);
+const _: () = assert!(1 + 8 + 2 * (1 + NICK_MAX) + 10 + 32 + 10 + 2 * (2 + SKELETON_MAX) <= ENTRY_MAX);
 
 /// Something that happened in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +80,64 @@ pub enum Entry<'a> {
         /// Its nick from now on.
         to: &'a str,
     },
+    /// A member has used a right.
+    Acted {
+        /// The member's key.
+        who: Who,
+        /// The member's nick.
+        nick: &'a str,
+        /// What it did.
+        act: Act,
+        /// The key that it concerns.
+        whom: Who,
+        /// The nick that it concerns.
+        of: &'a str,
+        /// When its effect ends; 0 if it has no end.
+        until: Timestamp,
+        /// Why, in the member's words; at most [`WHY_MAX`] bytes, and often empty.
+        why: &'a str,
+    },
+}
+
+/// What a member did with a right; a code on the wire, and new codes may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub enum Act {
+    /// It gave a nick back, which anybody may take from now on.
+    Release,
+    /// A code that this program does not know.
+    Other(u32),
+}
+
+impl From<u32> for Act {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Release,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<Act> for u32 {
+    fn from(act: Act) -> Self {
+        match act {
+            Act::Release => 0,
+            Act::Other(code) => code,
+        }
+    }
+}
+
+/// A claim to the nick of the *joined* or *renamed* that it follows (PROTOCOL 2.17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim<'a> {
+    /// The member's whole key.
+    pub key: [u8; 32],
+    /// The major version of the Unicode tables behind the skeletons.
+    pub tables: u64,
+    /// The nick's first skeleton, 1 to [`SKELETON_MAX`] bytes.
+    pub first: &'a str,
+    /// The second, at most as long; empty if it is the same.
+    pub second: &'a str,
 }
 
 impl<'a> Entry<'a> {
@@ -86,9 +152,24 @@ impl<'a> Entry<'a> {
         Some((entry, postcard::from_bytes(rest).ok()))
     }
 
+    /// Reads one entry, the time of its commit, and the claim that follows it if there is one; `None` if there is no time.
+    pub fn decode_with_claim(bytes: &'a [u8]) -> Option<(Self, Timestamp, Option<Claim<'a>>)> {
+        let ((entry, at), rest) = postcard::take_from_bytes::<(Self, Timestamp)>(bytes).ok()?;
+        let claim = match entry {
+            Self::Joined { .. } | Self::Renamed { .. } => postcard::from_bytes(rest).ok(),
+            Self::Line { .. } | Self::Said { .. } | Self::Left { .. } | Self::Did { .. } | Self::Acted { .. } => None,
+        };
+        Some((entry, at, claim))
+    }
+
     /// Writes the entry, committed at `at`, to `into`, and returns its length in bytes; `None` if it does not fit.
     pub fn encode(&self, at: Timestamp, into: &mut [u8]) -> Option<usize> {
         postcard::to_slice(&(self, at), into).ok().map(|bytes| bytes.len())
+    }
+
+    /// As [`Entry::encode`], with a claim behind it.
+    pub fn encode_with_claim(&self, at: Timestamp, claim: &Claim<'_>, into: &mut [u8]) -> Option<usize> {
+        postcard::to_slice(&(self, at, claim), into).ok().map(|bytes| bytes.len())
     }
 
     /// Returns whether the entry is a message rather than about presence or nicks: a number of messages counts only these.
@@ -125,6 +206,10 @@ impl<'a> Entry<'a> {
             }
             Self::Did { nick, text, .. } => into.extend(["* ", nick, " ", text]),
             Self::Renamed { nick, to, .. } => into.extend([nick, " is now ", to]),
+            Self::Acted { nick, act: Act::Release, of, .. } => into.extend([nick, " released the nick ", of]),
+            Self::Acted { nick, act: Act::Other(_), .. } => {
+                into.extend([nick, " did what only a newer program can show"])
+            }
         }
     }
 }
@@ -161,6 +246,33 @@ pub fn texts(line: &str, max: usize) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn acted(who: Who, act: Act, why: &str) -> Entry<'_> {
+        Entry::Acted { who, nick: "jill", act, whom: who, of: "jane", until: Timestamp(0), why }
+    }
+
+    #[test]
+    fn a_claim_follows_the_entry_that_it_belongs_to_and_who_does_not_know_it_reads_the_entry_all_the_same() {
+        let who = Who([7; 8]);
+        let skeleton = "s".repeat(SKELETON_MAX);
+        let claim = Claim { key: [9; 32], tables: u64::MAX, first: &skeleton, second: &skeleton };
+        let nick = "n".repeat(NICK_MAX);
+        for entry in [Entry::Joined { who, nick: &nick }, Entry::Renamed { who, nick: &nick, to: &nick }] {
+            let mut bytes = [0; ENTRY_MAX];
+            let len = entry.encode_with_claim(Timestamp(u64::MAX), &claim, &mut bytes).unwrap();
+            assert_eq!(Entry::decode_with_claim(&bytes[..len]), Some((entry, Timestamp(u64::MAX), Some(claim))));
+            assert_eq!(Entry::decode_with_time(&bytes[..len]), Some((entry, Some(Timestamp(u64::MAX)))));
+            assert_eq!(Entry::decode_with_claim(&bytes[..len - 1]), Some((entry, Timestamp(u64::MAX), None)));
+        }
+        let mut bytes = [0; ENTRY_MAX];
+        let said = Entry::Said { who, nick: "jill", text: "hey" };
+        let len = said.encode_with_claim(Timestamp(7), &claim, &mut bytes).unwrap();
+        assert_eq!(
+            Entry::decode_with_claim(&bytes[..len]),
+            Some((said, Timestamp(7), None)),
+            "claims belong to presence"
+        );
+    }
+
     #[test]
     fn every_variant_is_read_back_and_shown_to_text_peers_as_the_protocol_says() {
         let who = Who([7; 8]);
@@ -172,8 +284,10 @@ mod tests {
             (Entry::Left { who, nick: "jill", why: CloseReason::TimedOut }, "jill left (timed out)"),
             (Entry::Did { who, nick: "jill", text: "waves" }, "* jill waves"),
             (Entry::Renamed { who, nick: "jill", to: "jane" }, "jill is now jane"),
+            (acted(who, Act::Release, ""), "jill released the nick jane"),
+            (acted(who, Act::Other(300), "why"), "jill did what only a newer program can show"),
         ];
-        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5].into_iter().zip(cases) {
+        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5, 6, 6].into_iter().zip(cases) {
             let mut bytes = [0; ENTRY_MAX];
             let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
             assert_eq!(bytes[0], variant);
@@ -217,7 +331,7 @@ mod tests {
         assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes), Some(ENTRY_MAX));
         assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes[1..]), None);
         assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(Timestamp(7), &mut bytes).is_some());
-        for garbage in [&[][..], &[9], &[6], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
+        for garbage in [&[][..], &[9], &[7], &[6], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
             assert_eq!(Entry::decode(garbage), None, "{garbage:?}");
         }
     }

@@ -15,8 +15,8 @@ use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::{CloseReason, NICK_MAX, Seq, is_plain};
 use crate::work::{self, Work};
 pub use values::{
-    ACK_RANGES_MAX, Ack, GapReason, HELD_RUNS_MAX, Have, History, Join, Outcome, PersonId, PostKind, ServerHello,
-    Welcome,
+    ACK_RANGES_MAX, Ack, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Outcome, PersonId, PostKind,
+    ServerHello, Welcome,
 };
 
 /// Length of a frame's head: type and length.
@@ -37,6 +37,7 @@ const POST: u8 = 0x14;
 const SETTLED: u8 = 0x15;
 const ASK: u8 = 0x16;
 const PEOPLE: u8 = 0x17;
+const HELD: u8 = 0x18;
 
 /// Longest person in a list, in bytes: the nick with its length, the form and its value.
 const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
@@ -119,6 +120,8 @@ pub enum Frame<'a> {
     },
     /// The answer to an *ask*.
     People(People<'a>),
+    /// Who holds the nick that the *bye* or *settled* behind it refuses.
+    Held(HeldNick<'a>),
 }
 
 impl Frame<'_> {
@@ -283,6 +286,7 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
             let ((after, more), rest) = postcard::take_from_bytes(body)?;
             Frame::People(People { after, more, rest })
         }
+        HELD => Frame::Held(take(body)?),
         _ => return Ok(None),
     }))
 }
@@ -361,6 +365,7 @@ impl Writer {
             Frame::Entries(entries) => self.entries(entries.first, entries.rest),
             Frame::People(people) => self.list(PEOPLE, &(people.after, people.more), people.rest),
             Frame::Ask { after } => self.body(ASK, after),
+            Frame::Held(held) => self.body(HELD, held),
             Frame::Gap { first, count, why } => self.body(GAP, &(first, count, why)),
             Frame::Have(have) => self.body(HAVE, have),
             Frame::Post { counter, settled_below, kind, text } => {

@@ -96,6 +96,8 @@ pub enum CloseReason {
     Refused,
     /// Nobody may have this nick (PROTOCOL 2.16).
     BadNick,
+    /// Another key has the same short name.
+    Collides,
     /// A code that this program does not know: the session ends all the same.
     Other(u32),
 }
@@ -113,6 +115,7 @@ impl From<u32> for CloseReason {
             7 => Self::Broken,
             8 => Self::Refused,
             9 => Self::BadNick,
+            10 => Self::Collides,
             code => Self::Other(code),
         }
     }
@@ -131,6 +134,7 @@ impl From<CloseReason> for u32 {
             CloseReason::Broken => 7,
             CloseReason::Refused => 8,
             CloseReason::BadNick => 9,
+            CloseReason::Collides => 10,
             CloseReason::Other(code) => code,
         }
     }
@@ -149,6 +153,7 @@ impl fmt::Display for CloseReason {
             Self::Broken => "the protocol was violated",
             Self::Refused => "this key is refused for some minutes",
             Self::BadNick => "nobody may have this nick",
+            Self::Collides => "another key has the same short name",
             Self::Other(code) => return write!(f, "reason {code}, which this version does not know"),
         })
     }
@@ -176,6 +181,8 @@ pub enum Refusal {
     Unsupported,
     /// Nobody may have this nick (PROTOCOL 2.16).
     BadNick,
+    /// The author does not hold the nick that it gives back.
+    NotHeld,
     /// A code that this program does not know: refused for good.
     Other(u32),
 }
@@ -192,6 +199,7 @@ impl From<u32> for Refusal {
             6 => Self::Gone,
             7 => Self::Unsupported,
             8 => Self::BadNick,
+            9 => Self::NotHeld,
             code => Self::Other(code),
         }
     }
@@ -209,6 +217,7 @@ impl From<Refusal> for u32 {
             Refusal::Gone => 6,
             Refusal::Unsupported => 7,
             Refusal::BadNick => 8,
+            Refusal::NotHeld => 9,
             Refusal::Other(code) => code,
         }
     }
@@ -226,6 +235,7 @@ impl fmt::Display for Refusal {
             Self::Gone => "the server's log file is gone and is being created again",
             Self::Unsupported => "the server does not know this kind of message",
             Self::BadNick => "nobody may have this nick",
+            Self::NotHeld => "it is not yours",
             Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })
     }

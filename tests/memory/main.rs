@@ -7,6 +7,7 @@ mod common;
 
 mod adversary;
 mod architecture;
+mod claims;
 mod corpus;
 mod cost;
 mod generated;

@@ -8,13 +8,14 @@ use crate::common::world::{Slow, memory};
 use udpchat::client::member::Member;
 use udpchat::client::{Away, Event, Identity, Over};
 use udpchat::log::{Memory, Opening, Outcome as Committing, State, Store};
+use udpchat::policy::claims::LAPSE;
 use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
 use udpchat::wire::frame::{Outcome, PersonId, PostKind};
 use udpchat::wire::packet::{self, Datagram};
-use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Who};
+use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 
 const SOCKET: SocketId = SocketId(0);
 
@@ -441,7 +442,7 @@ fn who_only_sends_is_not_announced() {
 }
 
 #[test]
-fn who_goes_silent_has_left_and_the_nick_is_free() {
+fn who_goes_silent_has_left_and_the_nick_stays_its_for_a_day() {
     let mut world = World::new();
     let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
     world.run(&mut [&mut jill, &mut jack]);
@@ -450,7 +451,14 @@ fn who_goes_silent_has_left_and_the_nick_is_free() {
     assert_eq!(jill.shown(), ["jill joined!", "jack joined!"]);
     world.wait(Duration::from_secs(2), &mut [&mut jill]);
     assert_eq!(jill.shown(), ["jill joined!", "jack joined!", "jack left (timed out)"]);
-    let mut other_jack = Peer::new("jack", 3);
+    let mut other_jack = Peer::new("JACK", 3);
+    world.run(&mut [&mut jill, &mut other_jack]);
+    assert_eq!(other_jack.over(), Some(CloseReason::NickTaken));
+    let held = other_jack.events.iter().find(|event| matches!(event, Event::Held { .. }));
+    let Some(Event::Held { nick, since, .. }) = held else { panic!("{:?}", other_jack.events) };
+    assert_eq!((&**nick, *since), ("jack", Timestamp(0)));
+    world.server.set_wall(Timestamp(LAPSE.as_millis().try_into().unwrap()));
+    let mut other_jack = Peer::new("JACK", 3);
     world.run(&mut [&mut jill, &mut other_jack]);
     assert!(other_jack.member.is_here());
 }
@@ -681,18 +689,49 @@ fn who_does_something_or_takes_another_nick_is_shown_so_to_everybody() {
 }
 
 #[test]
-fn a_nick_that_is_held_is_not_taken_and_one_that_was_let_go_is_free() {
+fn a_nick_that_is_held_is_not_taken_and_one_that_was_given_back_is_free() {
     let mut world = World::new();
     let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
     let both = &mut [&mut jill, &mut jack];
     world.run(both);
-    for (peer, nick) in [(1, "jill"), (0, "jane"), (1, "jane"), (1, "jill"), (1, "two\nlines")] {
-        both[peer].member.post(world.now, PostKind::Rename, nick);
+    for (peer, kind, nick) in [
+        (1, PostKind::Rename, "jill"),
+        (0, PostKind::Rename, "jane"),
+        (1, PostKind::Rename, "JANE"),
+        (1, PostKind::Rename, "jill"),
+        (1, PostKind::Release, "jill"),
+        (0, PostKind::Release, "Jill"),
+        (1, PostKind::Rename, "jill"),
+        (1, PostKind::Rename, "two\nlines"),
+        (1, PostKind::Rename, "udpchat"),
+    ] {
+        both[peer].member.post(world.now, kind, nick);
         world.run(both);
     }
+    let refused = Outcome::Refused;
     let why: Vec<_> = jack.settled().into_iter().map(|(_, outcome)| outcome).collect();
-    let taken = Outcome::Refused(Refusal::NickTaken);
-    assert_eq!(why, [taken, taken, Outcome::Accepted(Seq(3)), Outcome::Refused(Refusal::Malformed)]);
+    let taken = refused(Refusal::NickTaken);
+    assert_eq!(
+        why,
+        [
+            taken,
+            taken,
+            taken,
+            refused(Refusal::NotHeld),
+            Outcome::Accepted(Seq(4)),
+            refused(Refusal::Malformed),
+            refused(Refusal::BadNick)
+        ]
+    );
+    let told: Vec<_> = jack
+        .events
+        .iter()
+        .filter_map(|event| {
+            let Event::Held { nick, who, .. } = event else { return None };
+            Some((&**nick, *who == key(1).public().who()))
+        })
+        .collect();
+    assert_eq!(told, [("jill", true), ("jane", true), ("jill", true)]);
     assert_eq!((jill.member.nick().as_str(), jack.member.nick().as_str()), ("jane", "jill"));
 }
 

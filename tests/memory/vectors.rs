@@ -23,7 +23,8 @@ use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{
-    Ack, Frame, GapReason, Have, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
+    Ack, Frame, GapReason, Have, HeldNick, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer,
+    encode_person,
 };
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp, Who};
@@ -235,6 +236,7 @@ fn every_frame() -> Vec<Named> {
         ("post, said", post(PostKind::Say, "hey")),
         ("post, done", post(PostKind::Act, "waves")),
         ("post, rename", post(PostKind::Rename, "jane")),
+        ("post, release", post(PostKind::Release, "jane")),
         ("settled, entry 300", settled(Outcome::Accepted(Seq(300)))),
         ("settled, refused: full", settled(Outcome::Refused(Refusal::Full))),
         ("settled, refused: the kind is not known", settled(Outcome::Refused(Refusal::Unsupported))),
@@ -242,6 +244,8 @@ fn every_frame() -> Vec<Named> {
         ("ask, from the beginning", Frame::Ask { after: None }),
         ("ask, behind a key", Frame::Ask { after: Some(PersonId::Key(who)) }),
         ("ask, behind a text member", Frame::Ask { after: Some(PersonId::Text(300)) }),
+        ("settled, refused: the nick is not the author's", settled(Outcome::Refused(Refusal::NotHeld))),
+        ("held, since a time", Frame::Held(HeldNick { nick: "jane", who, since: AT })),
         ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
     ];
     all.iter().map(|(what, frame)| named(what, frame)).collect()

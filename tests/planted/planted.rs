@@ -52,6 +52,10 @@ pub enum Fault {
     AnswerAtOnce,
     /// A client that lost its session begins the next one without a pause.
     ReconnectAtOnce,
+    /// The server gives a nick out whose key is away.
+    GiveAwayNick,
+    /// The server lets anybody give back anybody's nick.
+    ReleaseAnybodys,
     /// The server's core panics at a post of [`PANIC`].
     Panic,
 }
@@ -81,13 +85,15 @@ impl Fault {
     ];
 
     /// The faults that harm honest members only when an adversary exploits them.
-    pub const HOSTILE: [Self; 6] = [
+    pub const HOSTILE: [Self; 8] = [
         Self::TrustSettledBelow,
         Self::PublicKeyAtOnce,
         Self::FixedShare,
         Self::ChallengeThroughProven,
         Self::AnswerAtOnce,
         Self::ReconnectAtOnce,
+        Self::GiveAwayNick,
+        Self::ReleaseAnybodys,
     ];
 }
 

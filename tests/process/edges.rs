@@ -290,6 +290,8 @@ fn a_closed_stdin_is_the_end_of_input_and_a_closed_stdout_is_an_error_that_is_sa
         (format!("{program} history --db /nowhere.db >&-"), 1),
     ] {
         let mut shell = std::process::Command::new("sh");
+        // With the same key: the nick is its.
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut process = Process::start(shell.args(["-c", &what]));
         process.close_input();
         assert_eq!(process.code(), code, "{what}: {}", process.stderr.so_far());

@@ -372,7 +372,7 @@ fn a_nick_that_is_taken_is_refused_with_its_own_code() {
         let mut args = args.to_vec();
         let name = server.name();
         args.extend(["-n", "jill", "-s", &name]);
-        ends(at_home(dir.path(), &args), 4, "is called jill (--nick takes another nick)");
+        ends(at_home(dir.path(), &args), 4, "the nick jill is taken at");
     }
     // The same user may join twice, and run a script as well.
     ends(Process::start(&mut udpchat_with(&["send", "-n", "jill", "-s", &server.name(), "me too"])), 0, "");

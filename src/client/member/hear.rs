@@ -12,7 +12,7 @@ use crate::client::event::{Event, Over};
 use crate::session::{PACKETS_MAX, Session};
 use crate::wire::frame::{Frame, Outcome, People, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
-use crate::wire::{CloseReason, Nick, SessionId};
+use crate::wire::{CloseReason, NICK_MAX, Nick, SessionId};
 
 impl Member {
     pub(super) fn handle_text(&mut self, bytes: &[u8]) {
@@ -124,6 +124,11 @@ impl Member {
             Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
             Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),
+            Frame::Held(held) => {
+                if held.nick.len() <= NICK_MAX {
+                    self.events.push_back(Event::Held { nick: held.nick.into(), who: held.who, since: held.since });
+                }
+            }
             // Only clients may send the first three; the session has handled the others.
             Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
@@ -196,6 +201,7 @@ impl Member {
             | CloseReason::RoomFull
             | CloseReason::TooManySessions
             | CloseReason::BadNick
+            | CloseReason::Collides
             | CloseReason::Broken => self.end(Over::Closed(why)),
         }
     }

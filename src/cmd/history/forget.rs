@@ -43,7 +43,8 @@ impl Author {
             | Entry::Did { who, .. }
             | Entry::Joined { who, .. }
             | Entry::Left { who, .. }
-            | Entry::Renamed { who, .. } => Self::Key(who),
+            | Entry::Renamed { who, .. }
+            | Entry::Acted { who, .. } => Self::Key(who),
         }
     }
 

@@ -153,10 +153,15 @@ impl LineMode {
             | Event::Confirmed { .. }
             | Event::Pong { .. }
             | Event::Here { .. }
+            | Event::Held { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
+                let why = self.visit.known.refused(why);
                 notice(format_args!("nick not changed to {}: {why}", sanitize::escaped(&line)));
+            }
+            Event::NotTaken { kind: PostKind::Release, line, why, .. } => {
+                notice(format_args!("the nick {} was not released: {why}", sanitize::escaped(&line)));
             }
             Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
             Event::Lost { line, .. } => {

@@ -56,6 +56,9 @@ impl Visit {
         if let Event::Failed(address, why) = *event {
             self.failed.push((address, why));
         }
+        if let Event::Held { nick, who, since } = event {
+            self.known.held(nick, *who, *since);
+        }
         self.joined |= matches!(event, Event::Joined(_));
         if let Event::Joined(Dialect::Session { key, .. }) = *event {
             self.known.met(key).iter().for_each(notice);
@@ -109,6 +112,11 @@ impl Visit {
             Command::Nick(nick) if nick == *client.nick() => return Err(format!("you are {nick} already")),
             Command::Nick(nick) => {
                 client.rename(now, &nick);
+                return Ok(Next::Continue);
+            }
+            Command::Release(nick) => {
+                let nick = nick.unwrap_or_else(|| client.nick().clone());
+                client.release(now, &nick);
                 return Ok(Next::Continue);
             }
             Command::Say("") => return Ok(Next::Continue),

@@ -42,6 +42,17 @@ const MIGRATIONS: &[&str] = &["
     CREATE UNIQUE INDEX posts ON entries (who, instance, counter) WHERE counter IS NOT NULL;
     -- Who has joined and not left.
     CREATE TABLE present (who INTEGER, nick TEXT, PRIMARY KEY (who, nick)) WITHOUT ROWID;
+", "
+    -- Which key a nick belongs to (PROTOCOL 2.17): what a fold over the entries comes to, changed in their transactions. `seq` is
+    -- the number of the entry that made the claim. It outlives that.
+    CREATE TABLE claims (
+        seq INTEGER PRIMARY KEY,
+        key BLOB NOT NULL, who INTEGER NOT NULL,
+        nick TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL,
+        since INTEGER NOT NULL, seen INTEGER NOT NULL, is_present INTEGER NOT NULL
+    );
+    -- Who used a right: copies of such entries, which outlive them.
+    CREATE TABLE acts (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
 "];
 
 /// How long to wait for somebody else's lock. Chosen: `history --forget` holds one for a millisecond at a time, and at its end
@@ -377,10 +388,10 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("room.db");
         drop(Place::take(&path, Sync::Normal).unwrap().open(LOG).unwrap());
-        let next = [MIGRATIONS[0], "ALTER TABLE log ADD COLUMN topic TEXT"];
+        let next = [MIGRATIONS, &["ALTER TABLE log ADD COLUMN topic TEXT"]].concat();
         let mut connection = Connection::open(&path).unwrap();
         // As a later version would do it.
-        assert_eq!(version(&connection).unwrap(), 1);
+        assert_eq!(version(&connection).unwrap(), MIGRATIONS.len());
         prepare_with(&mut connection, Sync::Normal, LogId([8; 16]), &next).unwrap();
         let id: Vec<u8> = connection.query_row("SELECT id FROM log WHERE topic IS NULL", [], |row| row.get(0)).unwrap();
         assert_eq!(id, LOG.0, "it is the same log");
@@ -391,10 +402,10 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("room.db");
         let mut place = Place::take(&path, Sync::Normal).unwrap();
-        place.open(LOG).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        place.open(LOG).unwrap().pragma_update(None, "user_version", 3).unwrap();
         let before = fs::read(&path).unwrap();
         let err = place.open(LOG).unwrap_err().to_string();
-        assert!(err.contains("written by a newer udpchat (its schema is 2, this program knows 1)"), "{err}");
+        assert!(err.contains("written by a newer udpchat (its schema is 3, this program knows 2)"), "{err}");
         assert!(open_existing(&path, false).is_err());
         assert_eq!(fs::read(&path).unwrap(), before);
     }

@@ -43,7 +43,7 @@ impl Sqlite {
     pub(super) fn mend_some(&mut self, why: Rejection) -> Result<bool, OpenError> {
         let (oldest, end) = (self.oldest, self.end);
         if let (None, Some(connection)) = (&self.rescue, &self.connection) {
-            self.rescue = Some(Box::new(Rescue::begin(&self.place, connection, self.id, oldest)?));
+            self.rescue = Some(Box::new(Rescue::begin(&self.place, connection, &self.policy, self.id, oldest)?));
         }
         if let (Some(rescue), Some(connection)) = (&mut self.rescue, &self.connection)
             && rescue.copy_some(connection, end.next).map_err(|err| self.place.error(err))?

@@ -33,6 +33,8 @@ use super::answers::Answers;
 use super::draft::{Draft, Rejection};
 use super::page::Page;
 use super::store::{Known, Opening, Outcome, Request, Start, State, Store};
+use crate::policy::Policy;
+use crate::wire::entry::Entry;
 use crate::wire::frame::GapReason;
 use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 use file::{Place, Whereabouts};
@@ -106,6 +108,8 @@ pub struct Sqlite {
     end: End,
     turn: Option<Turn>,
     answers: Answers,
+    /// What the entries come to, those of the turn included.
+    policy: Policy,
     failing: Option<Rejection>,
     rescue: Option<Box<Rescue>>,
     looked: Timestamp,
@@ -140,6 +144,7 @@ impl Sqlite {
             end: End::default(),
             turn: None,
             answers: Answers::default(),
+            policy: Policy::default(),
             failing: None,
             rescue: None,
             looked: Timestamp::default(),
@@ -191,6 +196,8 @@ impl Sqlite {
             self.oldest = oldest.seq;
             self.end = End::behind(&newest);
         }
+        // Without it nobody could tell whose nick is whose: an error here is final.
+        self.policy = Policy::load(query::claims(connection)?, self.end.at);
         self.version = query::data_version(connection)?;
         Ok(())
     }
@@ -210,7 +217,7 @@ impl Sqlite {
     fn write(
         connection: &Connection,
         turn: &mut Turn,
-        answers: &mut Answers,
+        (answers, policy): (&mut Answers, &mut Policy),
         draft: &Draft<'_>,
     ) -> rusqlite::Result<()> {
         turn.end.at = turn.end.at.max(draft.at);
@@ -221,6 +228,10 @@ impl Sqlite {
         let at = query::number(turn.end.at.0);
         turn.end.next = answers.write(draft, turn.end.next, turn.end.at, |seq, entry, encoded| {
             messages += u64::from(entry.is_message());
+            policy.apply(seq, encoded);
+            if let Entry::Acted { .. } = entry {
+                query::insert_act(connection, seq, encoded)?;
+            }
             query::insert(connection, seq, (at, query::number(messages)), post, encoded)
         })?;
         turn.end.messages = messages;
@@ -236,12 +247,15 @@ impl Sqlite {
         };
         let mut failed = turn.failed.or(gone);
         if let (None, Some(connection)) = (failed, &self.connection) {
-            failed = query::execute(connection, "COMMIT").err().map(|err| self.why(&err));
+            let mut changes = self.policy.changes();
+            let stored = changes.try_for_each(|(seq, held)| query::store_claim(connection, seq, held));
+            failed = stored.and_then(|()| query::execute(connection, "COMMIT")).err().map(|err| self.why(&err));
         }
         match failed {
             None => {
                 self.touched(turn.end.next.since(self.end.next));
                 self.end = turn.end;
+                self.policy.settle();
                 self.become_well();
                 self.answers.append_turn();
             }
@@ -249,6 +263,7 @@ impl Sqlite {
                 if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
                     let _ = connection.execute_batch("ROLLBACK");
                 }
+                self.policy.undo();
                 self.fail(why);
                 self.answers.reject_turn(why);
             }
@@ -399,14 +414,15 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn open(&mut self) -> Opening {
-        Opening { id: self.id, next: self.end.next, oldest: Some(self.oldest), present: self.present() }
+        let (present, policy) = (self.present(), self.policy.clone());
+        Opening { id: self.id, next: self.end.next, oldest: Some(self.oldest), present, policy }
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {
         let mut turn = self.turn.take().unwrap_or_else(|| self.begin_turn());
         match (&self.connection, turn.failed) {
             (Some(connection), None) => {
-                if let Err(err) = Self::write(connection, &mut turn, &mut self.answers, draft) {
+                if let Err(err) = Self::write(connection, &mut turn, (&mut self.answers, &mut self.policy), draft) {
                     turn.failed = Some(self.why(&err));
                 }
             }

@@ -6,9 +6,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::policy::Held;
+use crate::policy::names::Skeletons;
 use crate::wire::entry::Entry;
 use crate::wire::limits::POSTS_MAX;
-use crate::wire::{Instance, LogId, Seq, Who};
+use crate::wire::{Instance, LogId, Seq, Timestamp, Who};
 
 /// Returns the bits of 8 bytes as one of SQLite's integers, which are signed.
 pub(super) const fn signed(bytes: [u8; 8]) -> i64 {
@@ -203,7 +205,7 @@ pub(super) fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusql
         Entry::Renamed { who: Who(who), nick, to } => {
             execute("UPDATE OR REPLACE present SET nick = ?3 WHERE who = ?1 AND nick = ?2", &[&signed(who), &nick, &to])
         }
-        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => Ok(()),
+        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => Ok(()),
     }
 }
 
@@ -212,6 +214,65 @@ pub(super) fn present(connection: &Connection) -> rusqlite::Result<Vec<(Who, Str
     let mut statement = connection.prepare("SELECT who, nick FROM present")?;
     let rows = statement.query_map([], |row| Ok((Who(row.get::<_, i64>(0)?.to_be_bytes()), row.get(1)?)))?;
     rows.collect()
+}
+
+/// Stores a claim, or that there is none any more.
+pub(super) fn store_claim(connection: &Connection, Seq(seq): Seq, held: Option<&Held>) -> rusqlite::Result<()> {
+    let Some(held) = held else {
+        return connection.prepare_cached("DELETE FROM claims WHERE seq = ?1")?.execute([number(seq)]).map(drop);
+    };
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO claims (seq, key, who, nick, first, second, since, seen, is_present)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut skeletons = held.skeletons.iter();
+    let (first, second) = (skeletons.next().unwrap_or_default(), skeletons.next().unwrap_or_default());
+    let (since, seen) = (number(held.since.0), number(held.seen.0));
+    let (key, who) = (held.key.as_slice(), signed(held.who.0));
+    insert.execute(params![number(seq), key, who, &*held.nick, first, second, since, seen, held.is_present]).map(drop)
+}
+
+/// Returns the claims, without those that cannot have been stored by [`store_claim`].
+pub(super) fn claims(connection: &Connection) -> rusqlite::Result<Vec<(Seq, Held)>> {
+    let mut statement = connection
+        .prepare("SELECT seq, key, who, nick, first, second, since, seen, is_present FROM claims ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut claims = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (first, second): (String, String) = (row.get(4)?, row.get(5)?);
+        let second = Some(&*second).filter(|second| !second.is_empty());
+        let Some(skeletons) = Skeletons::stored(std::iter::once(&*first).chain(second)) else { continue };
+        let held = Held {
+            key: row.get(1)?,
+            who: Who(row.get::<_, i64>(2)?.to_be_bytes()),
+            nick: row.get::<_, String>(3)?.into(),
+            skeletons,
+            since: Timestamp(row.get::<_, i64>(6)?.cast_unsigned()),
+            seen: Timestamp(row.get::<_, i64>(7)?.cast_unsigned()),
+            is_present: row.get(8)?,
+        };
+        claims.push((seq(row, 0)?, held));
+    }
+    Ok(claims)
+}
+
+/// Keeps a copy of an act.
+pub(super) fn insert_act(connection: &Connection, Seq(seq): Seq, entry: &[u8]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO acts (seq, entry) VALUES (?1, ?2)")?;
+    insert.execute(params![number(seq), entry]).map(drop)
+}
+
+/// Passes the copies of all acts to `each`, in order.
+pub(super) fn acts(
+    connection: &Connection,
+    mut each: impl FnMut(Seq, &[u8]) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT seq, entry FROM acts ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(seq(row, 0)?, row.get_ref(1)?.as_blob().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 /// Returns a number that changes when others have written.

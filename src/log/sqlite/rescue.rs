@@ -15,6 +15,7 @@ use tempfile::TempPath;
 use crate::log::sqlite::End;
 use crate::log::sqlite::file::{OpenError, Place, Sync, beside, prepare};
 use crate::log::sqlite::query::{self, Stored};
+use crate::policy::Policy;
 use crate::wire::entry::Entry;
 use crate::wire::{LogId, Seq};
 
@@ -33,7 +34,13 @@ pub(super) struct Rescue {
 
 impl Rescue {
     /// Begins a copy beside the log's file.
-    pub(super) fn begin(place: &Place, from: &Connection, id: LogId, oldest: Seq) -> Result<Self, OpenError> {
+    pub(super) fn begin(
+        place: &Place,
+        from: &Connection,
+        policy: &Policy,
+        id: LogId,
+        oldest: Seq,
+    ) -> Result<Self, OpenError> {
         let folder = place.make_folder()?;
         let file =
             tempfile::Builder::new().prefix(".rescue-").tempfile_in(folder).map_err(|err| place.io_error(err))?;
@@ -46,6 +53,13 @@ impl Rescue {
         // If the list of who is present is damaged as well, nobody was.
         for (who, nick) in query::present(from).unwrap_or_default() {
             query::note_presence(&into, &Entry::Joined { who, nick: &nick }).map_err(|err| place.error(err))?;
+        }
+        // Whatever the file has of it: this is right, because nothing was appended since.
+        for (seq, held) in policy.held() {
+            query::store_claim(&into, seq, Some(held)).map_err(|err| place.error(err))?;
+        }
+        if let Err(err) = query::acts(from, |seq, entry| query::insert_act(&into, seq, entry)) {
+            log::warn!("some of the copies of who used which right cannot be read: {err}");
         }
         if let Ok((_, false)) = query::log(from) {
             into.execute("UPDATE log SET is_complete = 0", []).map_err(|err| place.error(err))?;

@@ -1,6 +1,6 @@
 //! One room: what the server knows from its log, and which posts it permits.
 //!
-//! Owns: the log's id and the part of it in memory ([`Window`]), who posted what (`posts`), who is present (`presence`), how
+//! Owns: the log's id and the part of it in memory ([`Window`]), what its entries come to ([`Policy`]), who posted what (`posts`), who is present (`presence`), how
 //! that is announced (`announcements`), and which posts are permitted.
 //! Must not know: sessions, paths, sockets.
 //! Driven by: the server. Only appended entries change it, except for what is planned: drafted posts, and joins and leaves that
@@ -11,12 +11,13 @@ pub(crate) mod posts;
 pub(crate) mod presence;
 
 use crate::log::{Opening, Window};
-use crate::policy::names;
+use crate::policy::Policy;
+use crate::policy::names::{self, Skeletons};
 use crate::server::ids::AuthorId;
 use crate::server::queue::ItemKind;
 use crate::wire::entry::{ACT_MAX, is_text};
-use crate::wire::frame::PostKind;
-use crate::wire::{LogId, Nick, Refusal, Who};
+use crate::wire::frame::{HeldNick, PostKind};
+use crate::wire::{LogId, Nick, Refusal, Timestamp, Who};
 use announcements::Announcements;
 use posts::Posts;
 use presence::Presence;
@@ -26,6 +27,7 @@ use presence::Presence;
 pub(crate) struct Room {
     pub(crate) log: LogId,
     pub(crate) window: Window,
+    pub(crate) policy: Policy,
     pub(crate) posts: Posts,
     pub(crate) presence: Presence,
     pub(crate) announcements: Announcements,
@@ -40,17 +42,40 @@ impl Room {
         Self {
             log: opening.id,
             window,
+            policy: opening.policy.clone(),
             posts,
             presence: Presence::default(),
             announcements: Announcements::new(opening.next),
         }
     }
 
+    /// Returns the key other than `who` to which a nick belongs, or one that looks like it.
+    pub(crate) fn holder(&self, who: Who, nick: &Nick, wall: Timestamp) -> Option<HeldNick<'_>> {
+        let skeletons = Skeletons::of(nick.as_str());
+        if let Some(held) = self.policy.holder(&skeletons, wall).filter(|held| held.who != who) {
+            return Some(HeldNick { nick: &held.nick, who: held.who, since: held.since });
+        }
+        let (who, nick) = self.presence.other_holder(who, &skeletons)?;
+        Some(HeldNick { nick: nick.as_str(), who, since: Timestamp::default() })
+    }
+
+    /// Returns a nick that belongs to the key as it is written in its claim.
+    pub(crate) fn own_nick(&self, who: Who, nick: &str, wall: Timestamp) -> Option<&str> {
+        let held = self.policy.holder(&Skeletons::of(nick), wall)?;
+        (held.who == who).then_some(&*held.nick)
+    }
+
     /// Returns what a post becomes if nothing prevents it.
     ///
     /// # Errors
     /// The post will never be an entry; the error is the reason.
-    pub(crate) fn permits(&self, who: Who, author: AuthorId, kind: PostKind, text: &str) -> Result<ItemKind, Refusal> {
+    pub(crate) fn permits(
+        &self,
+        (who, author): (Who, AuthorId),
+        kind: PostKind,
+        text: &str,
+        wall: Timestamp,
+    ) -> Result<ItemKind, Refusal> {
         match kind {
             PostKind::Say if is_text(text) => Ok(ItemKind::Said),
             PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(ItemKind::Did),
@@ -64,8 +89,10 @@ impl Room {
                 if self.posts.is_renaming(author) {
                     return Err(Refusal::Busy);
                 }
-                if self.presence.is_free_for(who, &to) { Ok(ItemKind::Renamed) } else { Err(Refusal::NickTaken) }
+                if self.holder(who, &to, wall).is_none() { Ok(ItemKind::Renamed) } else { Err(Refusal::NickTaken) }
             }
+            PostKind::Release if self.own_nick(who, text, wall).is_some() => Ok(ItemKind::Released),
+            PostKind::Release => Err(Refusal::NotHeld),
             PostKind::Other(_) => Err(Refusal::Unsupported),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) enum News {
 }
 
 impl News {
-    const fn is_joined(self) -> bool {
+    pub(crate) const fn is_joined(self) -> bool {
         matches!(self, Self::Joined)
     }
 }
@@ -78,7 +78,7 @@ struct Status {
 pub(crate) struct Presence {
     presences: BTreeMap<Name, Status>,
     /// The key that holds each nick, by its skeletons, and with how many sessions.
-    nicks: BTreeMap<Box<str>, (Who, usize)>,
+    nicks: BTreeMap<Box<str>, (Who, Nick, usize)>,
     /// Presences that are about to end, by when they do and the number of the departure.
     leaving: BTreeMap<(Instant, u64), Name>,
     leavings: u64,
@@ -91,23 +91,23 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    /// Whether no other key holds the nick, or one that looks like it.
-    pub(crate) fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
-        let is_free = |skeleton| self.nicks.get(skeleton).is_none_or(|&(holder, _)| holder == who);
-        Skeletons::of(nick.as_str()).iter().all(is_free)
+    /// Returns the key other than `who` that has a session under a nick with these skeletons, and that nick.
+    pub(crate) fn other_holder(&self, who: Who, nick: &Skeletons) -> Option<(Who, &Nick)> {
+        let mut holders = nick.iter().filter_map(|skeleton| self.nicks.get(skeleton));
+        holders.find(|(holder, ..)| *holder != who).map(|(holder, nick, _)| (*holder, nick))
     }
 
     /// Counts one more session of `who` that holds the nick.
     pub(crate) fn hold(&mut self, who: Who, nick: &Nick) {
         for skeleton in Skeletons::of(nick.as_str()).iter() {
-            self.nicks.entry(skeleton.into()).or_insert((who, 0)).1 += 1;
+            self.nicks.entry(skeleton.into()).or_insert_with(|| (who, nick.clone(), 0)).2 += 1;
         }
     }
 
     /// Counts one session less that holds the nick.
     pub(crate) fn release(&mut self, nick: &Nick) {
         for skeleton in Skeletons::of(nick.as_str()).iter() {
-            let Some((_, sessions)) = self.nicks.get_mut(skeleton) else { continue };
+            let Some((.., sessions)) = self.nicks.get_mut(skeleton) else { continue };
             *sessions -= 1;
             if *sessions == 0 {
                 self.nicks.remove(skeleton);
@@ -199,7 +199,7 @@ impl Presence {
                 self.joined_elsewhere(who, to.parse().ok()?);
                 notice
             }
-            Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } => None,
+            Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => None,
         }
     }
 
@@ -256,6 +256,9 @@ impl Presence {
         let is_first = self.in_flight.insert((notice.who, notice.nick.clone()));
         if !is_first {
             self.put_off(now, notice.clone());
+        } else if notice.news.is_joined() {
+            // It may end in a claim, even if the session is gone by then.
+            self.hold(notice.who, &notice.nick);
         }
         is_first
     }
@@ -263,7 +266,9 @@ impl Presence {
     /// Records whether the log has taken the notice.
     pub(crate) fn told(&mut self, now: Instant, notice: Notice, is_taken: bool) {
         let name = (notice.who, notice.nick.clone());
-        self.in_flight.remove(&name);
+        if self.in_flight.remove(&name) && notice.news.is_joined() {
+            self.release(&notice.nick);
+        }
         if !is_taken {
             self.put_off(now, notice);
         } else if self.untold.get(&name).is_some_and(|&(_, news)| news.is_joined() == notice.news.is_joined()) {
@@ -363,6 +368,12 @@ mod tests {
 
     fn nick(nick: &str) -> Nick {
         nick.parse().unwrap()
+    }
+
+    impl Presence {
+        fn is_free_for(&self, who: Who, nick: &Nick) -> bool {
+            self.other_holder(who, &Skeletons::of(nick.as_str())).is_none()
+        }
     }
 
     fn at(seconds: u64) -> Instant {

@@ -14,7 +14,7 @@ use crate::server::counters::DropReason;
 use crate::server::ids::{Path, PeerId, Source};
 use crate::session::{PublicKey, Responder, Role, Session};
 use crate::time::Instant;
-use crate::wire::frame::{History, Join, ServerHello, Welcome};
+use crate::wire::frame::{Frame, History, Join, ServerHello, Welcome};
 use crate::wire::packet;
 use crate::wire::{CloseReason, Nick, Seq, SessionId};
 
@@ -112,7 +112,9 @@ impl Sessions {
             Ok((identity, start)) => self.join(cx, id, session, identity, &start),
             Err(why) => {
                 let mut bye = Vec::new();
-                session.bye(why, &mut bye);
+                let nick = held_nick(why, &payload);
+                let held = nick.and_then(|nick| cx.room.holder(key.who(), &nick, cx.wall)).map(Frame::Held);
+                session.bye_behind(held.as_ref(), why, &mut bye);
                 self.reply(path, &bye);
                 self.lobby.refuse(id, path, bye.into_boxed_slice());
             }
@@ -142,7 +144,10 @@ impl Sessions {
         if names::check(&nick).is_err() {
             return Err(CloseReason::BadNick);
         }
-        if !cx.room.presence.is_free_for(who, &nick) {
+        if cx.room.policy.has_other_key(who, &key.0) {
+            return Err(CloseReason::Collides);
+        }
+        if cx.room.holder(who, &nick, cx.wall).is_some() {
             return Err(CloseReason::NickTaken);
         }
         if join.present && cx.room.presence.nicks_of(who) >= NICKS_OF_A_KEY {
@@ -170,7 +175,7 @@ impl Sessions {
                 None => Place::At(window.first()),
             },
         };
-        Ok((Identity { who, instance: join.instance, nick, present: join.present, author }, start))
+        Ok((Identity { key, who, instance: join.instance, nick, present: join.present, author }, start))
     }
 
     fn join(
@@ -199,7 +204,7 @@ impl Sessions {
         let prefix = Prefix::of(path.peer.ip());
         let allowed = self.allowance.arrive(cx.now, who, prefix);
         if let Some(notice) = notice {
-            self.tell(cx, &notice, allowed.young());
+            self.tell(cx, &notice, allowed.young(), Some(identity.key));
         }
         let mut peer = Peer::new(id, session, identity, welcome, allowed);
         if history.is_some() || (cx.room.window.reads_back() && !remembers) {
@@ -215,6 +220,12 @@ impl Sessions {
         self.knocks.is_back(path);
         self.knock(cx.now);
     }
+}
+
+/// Returns the nick that a client asked for in vain because it is another's.
+fn held_nick(why: CloseReason, payload: &[u8]) -> Option<Nick> {
+    let (join, _) = postcard::take_from_bytes::<Join<'_>>(payload).ok().filter(|_| why == CloseReason::NickTaken)?;
+    join.nick.parse().ok()
 }
 
 /// Forgets an author without a session if there are too many authors.

@@ -209,6 +209,7 @@ impl Sessions {
             | Frame::Entries(_)
             | Frame::Gap { .. }
             | Frame::Settled { .. }
+            | Frame::Held(_)
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)
@@ -246,17 +247,23 @@ impl Sessions {
         let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
         let (author, who) = (peer.author, peer.who);
         cx.room.posts.draft(author, counter)?;
-        let kind = match cx.room.permits(who, author, post.kind, text) {
+        let kind = match cx.room.permits((who, author), post.kind, text, cx.wall) {
             Ok(kind) => kind,
             Err(why) => {
+                if let (Refusal::NickTaken, Ok(nick)) = (why, text.parse()) {
+                    let held = cx.room.holder(who, &nick, cx.wall);
+                    peer.held = held.map(|held| (held.nick.into(), held.who, held.since));
+                }
                 cx.room.posts.settle(author, counter, Outcome::Refused(why));
                 return Ok(());
             }
         };
+        let key = (kind == ItemKind::Renamed && peer.present).then_some(peer.key.0);
+        let text = if kind == ItemKind::Released { cx.room.own_nick(who, text, cx.wall).unwrap_or(text) } else { text };
         let due = self.allowance.take(cx.now, &mut peer.allowed, cx.rate);
         let source = Source::Session(author);
         let post = Some(PostId { instance: peer.instance, counter });
-        if !cx.queue.push(Item { source, kind, nick: peer.nick.as_str(), text, who, post, due }) {
+        if !cx.queue.push(Item { source, kind, nick: peer.nick.as_str(), text, who, key, post, due }) {
             cx.room.posts.settle(author, counter, Outcome::Refused(Refusal::Busy));
         } else if let (ItemKind::Renamed, Ok(to)) = (kind, text.parse()) {
             self.rename(cx, id, (author, counter), to);

@@ -41,7 +41,7 @@ use crate::server::room::Room;
 use crate::server::room::presence::{News, Notice};
 use crate::server::text::members::Members;
 use crate::server::timers::Timers;
-use crate::session::{DEAD_AFTER, Entropy, StaticKey, TokenKey, Transport};
+use crate::session::{DEAD_AFTER, Entropy, PublicKey, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, Nick, SessionId, Timestamp, Who, packet};
@@ -212,10 +212,10 @@ impl Sessions {
             self.arm(id);
         }
         while let Some(notice) = cx.room.presence.expired(now) {
-            self.tell(cx, &notice, None);
+            self.tell(cx, &notice, None, None);
         }
         for notice in cx.room.presence.untold(now) {
-            self.tell(cx, &notice, None);
+            self.tell(cx, &notice, None, None);
         }
     }
 
@@ -397,22 +397,30 @@ impl Sessions {
         }
         cx.room.posts.set_gone(peer.author, Some(cx.now));
         if let Some(notice) = cx.room.presence.depart(cx.now, peer.who, &peer.nick, peer.present, why) {
-            self.tell(cx, &notice, peer.allowed.young());
+            self.tell(cx, &notice, peer.allowed.young(), None);
         }
     }
 
-    pub(super) fn tell(&mut self, cx: &mut Context<'_>, notice: &Notice, young: Option<Prefix>) {
+    pub(super) fn tell(
+        &mut self,
+        cx: &mut Context<'_>,
+        notice: &Notice,
+        young: Option<Prefix>,
+        key: Option<PublicKey>,
+    ) {
         if !cx.room.presence.submit(cx.now, notice) {
             return;
         }
         let peer = self.by_author.get(&notice.author).and_then(|&id| self.peer(id));
         let young = peer.and_then(|peer| peer.allowed.young()).or(young);
+        // With it the key claims the nick.
+        let key = peer.map(|peer| peer.key).or(key).filter(|_| notice.news.is_joined()).map(|key| key.0);
         // A key that comes and goes all the time waits its turn, as one that posts too much does, and does not fill the queue.
         let mut is_queued = false;
         if cx.queue.has_place_for_notices() {
             let due = self.allowance.take_notice(cx.now, notice.who, young, cx.rate);
             let (source, kind) = (Source::Session(notice.author), notice.news.kind());
-            let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, due, ..Item::default() };
+            let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, key, due, ..Item::default() };
             is_queued = cx.queue.push(item);
         }
         if !is_queued {
@@ -439,7 +447,12 @@ impl News {
         match kind {
             ItemKind::Joined => Some(Self::Joined),
             ItemKind::Left(why) => Some(Self::Left(why)),
-            ItemKind::Line | ItemKind::Signup | ItemKind::Said | ItemKind::Did | ItemKind::Renamed => None,
+            ItemKind::Line
+            | ItemKind::Signup
+            | ItemKind::Said
+            | ItemKind::Did
+            | ItemKind::Renamed
+            | ItemKind::Released => None,
         }
     }
 

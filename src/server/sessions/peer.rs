@@ -9,10 +9,10 @@ use crate::log::{PAGE, Window};
 use crate::server::admission::allowance::Part;
 use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
-use crate::session::{Again, Allowed, Session};
+use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, History, People, PersonId, Welcome};
-use crate::wire::{Instance, Nick, Seq, SessionId, Who};
+use crate::wire::frame::{Frame, HeldNick, History, People, PersonId, Welcome};
+use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
 /// How many entries a client accepts before its first *have* (PROTOCOL 2.8).
 const TAKES_AT_FIRST: u64 = 4096;
@@ -74,6 +74,7 @@ pub(crate) struct Peer {
     /// The server's id of the session.
     pub(crate) id: SessionId,
     pub(crate) session: Session<Path, Cargo>,
+    pub(crate) key: PublicKey,
     pub(crate) who: Who,
     pub(crate) instance: Instance,
     pub(crate) nick: Nick,
@@ -86,6 +87,8 @@ pub(crate) struct Peer {
     pub(crate) turn: Turn,
     /// The newest unanswered *ask*, as the person it begins after; a lost answer is not repeated: the client asks again.
     pub(crate) asked: Option<Option<PersonId>>,
+    /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
+    pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
     pub(crate) allowed: Part,
     /// Until when the pacer holds it back.
@@ -97,6 +100,7 @@ pub(crate) struct Peer {
 /// The identity of a member.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    pub(crate) key: PublicKey,
     pub(crate) who: Who,
     pub(crate) instance: Instance,
     pub(crate) nick: Nick,
@@ -113,10 +117,11 @@ impl Peer {
         welcome: Welcome,
         allowed: Part,
     ) -> Self {
-        let Identity { who, instance, nick, present, author } = identity;
+        let Identity { key, who, instance, nick, present, author } = identity;
         Self {
             id,
             session,
+            key,
             who,
             instance,
             nick,
@@ -127,6 +132,7 @@ impl Peer {
             owes_welcome: true,
             turn: Turn::Waiting,
             asked: None,
+            held: None,
             allowed,
             paced: None,
             posted: None,
@@ -171,7 +177,7 @@ impl Peer {
         people: impl FnOnce(Option<PersonId>) -> (bool, Vec<u8>),
         out: &mut Vec<u8>,
     ) -> Option<Path> {
-        let Self { session, cursor, owes_welcome, welcome, asked, nick, .. } = self;
+        let Self { session, cursor, owes_welcome, welcome, asked, nick, held, .. } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
@@ -181,6 +187,9 @@ impl Peer {
             if *owes_welcome && writer.frame(&frame) {
                 *owes_welcome = false;
                 carried.welcome = true;
+            }
+            if let Some((nick, who, since)) = held.take() {
+                writer.frame(&Frame::Held(HeldNick { nick: &nick, who, since }));
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
             // The list is made when it is sent, and only if it fits: a question costs no more than its answer.

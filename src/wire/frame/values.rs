@@ -11,7 +11,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::wire::{Instance, LogId, Refusal, Seq, Who};
+use crate::wire::{Instance, LogId, Refusal, Seq, Timestamp, Who};
 
 /// Most ranges in an ack after the first (PROTOCOL 2.6).
 pub const ACK_RANGES_MAX: usize = 8;
@@ -93,6 +93,8 @@ pub enum PostKind {
     Act,
     /// A new nick for the author: the text.
     Rename,
+    /// The author gives a nick back: the text.
+    Release,
     /// A kind that this program does not know; the text is not read.
     Other(u32),
 }
@@ -103,6 +105,7 @@ impl From<u32> for PostKind {
             0 => Self::Say,
             1 => Self::Act,
             2 => Self::Rename,
+            3 => Self::Release,
             code => Self::Other(code),
         }
     }
@@ -114,9 +117,21 @@ impl From<PostKind> for u32 {
             PostKind::Say => 0,
             PostKind::Act => 1,
             PostKind::Rename => 2,
+            PostKind::Release => 3,
             PostKind::Other(code) => code,
         }
     }
+}
+
+/// Who holds a nick that another key asked for (PROTOCOL 2.17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldNick<'a> {
+    /// The nick, as its holder writes it; it looks like the one that was asked for.
+    pub nick: &'a str,
+    /// The holder's key.
+    pub who: Who,
+    /// Since when; 0 if it is held only while its holder is here.
+    pub since: Timestamp,
 }
 
 /// A person in the room.

@@ -1,0 +1,48 @@
+//! The arguments of `udpchat key`.
+//!
+//! Owns: [`Key`], [`KeyAction`].
+//! Must not know: how keys are stored.
+//! Driven by: `cli`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::net::HostPort;
+
+/// `udpchat key`
+#[derive(Args, Debug)]
+pub struct Key {
+    /// What to do with the keys; show them by default.
+    #[command(subcommand)]
+    pub action: Option<KeyAction>,
+}
+
+/// `udpchat key ...`
+#[derive(Debug, Subcommand)]
+pub enum KeyAction {
+    /// Forget a server's key; the next connection trusts whatever key the server presents
+    Forget {
+        /// The server, as you named it when you met it
+        #[arg(value_name = "HOST:PORT")]
+        server: HostPort,
+    },
+    /// Write your key to FILE, to be you on another device too; '-' is stdout
+    ///
+    /// Whoever has this file is you. It is as the key's own file is: one line of base64 that only its owner can read.
+    Export {
+        /// A file that does not exist yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take the key in FILE as your own; '-' is stdin
+    Import {
+        /// A file that `udpchat key export` has written
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Replace the key that you have; it is kept in a file beside
+        #[arg(long)]
+        replace: bool,
+    },
+}
