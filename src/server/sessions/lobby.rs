@@ -47,6 +47,10 @@ const LOOKED_AT: usize = 16;
 /// How long each handshake is kept (PROTOCOL 2.4).
 const KEPT: Duration = Duration::from_secs(10);
 
+/// The longest round trip that is believed of an answer and its finish. A client repeats the finish after this time at the
+/// earliest (PROTOCOL 2.4), so a longer one may be that of a repetition (Karn's algorithm, RFC 6298 3).
+const UNREPEATED: Duration = Duration::from_millis(375);
+
 /// How many refusals can be repeated. Chosen: some seconds' worth; a client that gets none begins anew.
 const REFUSALS_MAX: usize = 256;
 
@@ -290,7 +294,7 @@ impl Lobby {
         let mut half_open = self.take(id)?;
         let (came, noise) = half_open.finish.take()?;
         let Answered { at, responder, answer } = half_open.answered.take()?;
-        let round_trip = came.saturating_since(at);
+        let round_trip = came.saturating_since(at).min(UNREPEATED);
         Some(Job::Finish(id, Box::new(Finishing { half_open, responder, answer, noise, round_trip })))
     }
 
