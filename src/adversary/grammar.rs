@@ -253,6 +253,12 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
                 writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" });
             }
         }
+        5 => {
+            // The nick of somebody who is away: to take it, and to give it back.
+            let (counter, kind) = (bases.counter, *u.choose(&[PostKind::Rename, PostKind::Release])?);
+            let text = u.choose(&["absent", "ABSENT", "abs\u{435}nt"])?;
+            writer.frame(&Frame::Post { counter, settled_below: counter, kind, text });
+        }
         _ => {
             for _ in 0..*u.choose(&[1, 1, 2, 3, 8])? {
                 frame(u, bases, &mut writer)?;

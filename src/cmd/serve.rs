@@ -66,7 +66,9 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     }
     match db {
         Db::Memory => {
-            log::info!("nothing is stored on disk");
+            log::info!(
+                "nothing is stored on disk: with the server the room forgets its messages, and whose each nick is"
+            );
             if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
                 log::warn!("--keep, --keep-entries and --sync have no effect without a log file");
             }

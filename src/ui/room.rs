@@ -25,8 +25,9 @@ use crate::wire::entry::Entry;
 /// Before what is unverified.
 const UNVERIFIED: &str = "(unverified) ";
 
-/// Before each further row of a long line.
+/// Before each further row of a long line, and with the end of the row before.
 const INDENT: &str = "    ";
+const ROW: &str = "\n    ";
 
 /// The columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
@@ -67,15 +68,23 @@ pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
     }
     let line = String::from_utf8_lossy(&into.split_off(start)).into_owned();
     let mut column = 0;
+    // Behind the last blank of the row: where that is in `into`, and its column.
+    let mut blank = None;
     for character in line.chars() {
         let width = width(character, column);
         if column + width > room {
-            into.push(b'\n');
-            into.extend_from_slice(INDENT.as_bytes());
-            column = INDENT.len();
+            // A word that does not fit begins the next row, unless it is longer than a row.
+            let (at, moved) = blank.take().map_or((into.len(), 0), |(at, before)| (at, column - before));
+            let is_too_long = INDENT.len() + moved + width > room;
+            let (at, moved) = if is_too_long { (into.len(), 0) } else { (at, moved) };
+            into.splice(at..at, ROW.bytes());
+            column = INDENT.len() + moved;
         }
         into.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         column += width;
+        if character == ' ' {
+            blank = Some((into.len(), column));
+        }
     }
 }
 
@@ -152,6 +161,8 @@ mod tests {
             assert!(shown.lines().all(|row| row.len() < columns.max(COLUMNS_MIN)), "{columns}: {shown}");
         }
         assert_eq!(wrapped(&"世".repeat(12), 20), format!("{}\n    {}", "世".repeat(9), "世".repeat(3)));
+        assert_eq!(wrapped("jill: hey jack, are you there?", 20), "jill: hey jack, \n    are you there?");
+        assert_eq!(wrapped("jill: abcdefghijklmnopqrstuvwxyz", 20), "jill: \n    abcdefghijklmno\n    pqrstuvwxyz");
         assert_eq!(wrapped("a\tb\tc", 13), "a\tb\n    \tc");
     }
 

@@ -10,7 +10,7 @@ use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Draft, DraftId, Outcome, Store};
 use udpchat::policy::names::{self, Skeletons};
 use udpchat::session::StaticKey;
-use udpchat::wire::entry::{Claim, Entry};
+use udpchat::wire::entry::{Act, Claim, Entry};
 use udpchat::wire::{CloseReason, LogId, Timestamp, Who};
 use zeroize::Zeroizing;
 
@@ -102,6 +102,41 @@ fn what_the_disk_did_not_take_changes_nothing() {
     drop(store);
     let mut store = open(&path, Keep::default());
     assert_eq!(["jill", "jack"].map(|nick| holder(&mut store, nick)), [Some(key(1).1), Some(key(2).1)]);
+}
+
+/// Returns the copies of the acts in the file.
+fn acts(path: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut acts = connection.prepare("SELECT entry FROM acts ORDER BY seq").unwrap();
+    let acts = acts.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    let rendered = acts.map(|entry| {
+        let mut line = String::new();
+        Entry::decode(&entry.unwrap()).unwrap().render(&mut line);
+        line
+    });
+    rendered.collect()
+}
+
+#[test]
+fn who_used_a_right_is_known_when_the_entry_is_long_gone_and_in_a_file_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("room.db");
+    let mut store = open(&path, Keep { age: None, entries: Some(1) });
+    join(&mut store, 1, "jill");
+    let (who, until) = (key(1).1, Timestamp(0));
+    let act = Act::Release;
+    submit(&mut store, Entry::Acted { who, nick: "jill", act, whom: who, of: "jill", until, why: "" }, None);
+    leave(&mut store, 1, "jill");
+    assert_eq!(flush(&mut store), 3);
+    while store.maintain(Timestamp(1_700_000_100_000)) == Some(Duration::ZERO) {}
+    assert_eq!(store.len(), 1);
+    assert_eq!(acts(&path), ["jill released the nick jill"]);
+    fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+    join(&mut store, 2, "jack");
+    assert_eq!(flush(&mut store), 0, "its file is gone");
+    while store.maintain(Timestamp(1_700_000_200_000)) == Some(Duration::ZERO) {}
+    assert_eq!(acts(&path), ["jill released the nick jill"]);
+    assert_eq!(holder(&mut store, "jill"), None);
 }
 
 #[test]
