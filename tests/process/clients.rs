@@ -364,6 +364,17 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
 }
 
 #[test]
+fn on_a_terminal_it_says_that_it_waits_for_a_server_that_does_not_answer() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-t", "3s", "-s", &address]));
+    jill.stdout.wait_for(&format!("no answer from {address} yet"));
+    let shown = jill.stdout.wait_for("within 3s");
+    assert_eq!(shown.matches("yet").count(), 1, "{shown}");
+    assert_eq!(jill.code(), 3);
+}
+
+#[test]
 fn on_a_terminal_the_last_line_goes_out_before_it_leaves() {
     let server = Server::start(&[]);
     let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-s", &server.name()]));

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use super::super::talk::{away, quiet};
 use super::visit::Visit;
@@ -23,6 +24,9 @@ use crate::wire::{Seq, Timestamp, Who};
 /// The original's prompt.
 const PROMPT: &str = " ";
 
+/// How long a server may take to answer before its user is told. Chosen: longer than most paths take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub(super) struct LineMode {
     visit: Visit,
@@ -37,6 +41,9 @@ pub(super) struct LineMode {
     calendar: Calendar,
     seam: Option<Seam>,
     keys: room::Keys,
+    /// When the user is told that the server has not answered yet, and whether that was done.
+    tells_to_wait: Option<Instant>,
+    is_told_to_wait: bool,
 }
 
 /// The entries from before the client came.
@@ -62,6 +69,8 @@ impl LineMode {
             calendar,
             seam: None,
             keys: room::Keys::default(),
+            tells_to_wait: None,
+            is_told_to_wait: false,
         };
         mode.prompt();
         mode
@@ -250,8 +259,17 @@ impl Driver for LineMode {
         self.visit.output.has_place()
     }
 
-    fn tick(&mut self, _: Instant, client: &mut Client) -> Ticked {
+    fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         self.visit.tick(client);
+        if !self.visit.interactive || self.visit.has_joined() || self.is_told_to_wait {
+            return Ticked::Never;
+        }
+        let at = *self.tells_to_wait.get_or_insert(now + PATIENCE);
+        if now < at {
+            return Ticked::At(at);
+        }
+        self.is_told_to_wait = true;
+        notice(format_args!("no answer from {} yet", client.server()));
         Ticked::Never
     }
 

@@ -72,6 +72,11 @@ impl Visit {
         })
     }
 
+    /// Returns whether the client has been in the room.
+    pub(super) const fn has_joined(&self) -> bool {
+        self.joined
+    }
+
     pub(super) fn feed(&mut self, entered: Option<&[u8]>) {
         self.entered.feed(entered);
     }
