@@ -32,7 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send one message and wait until the room has it')
             [CompletionResult]::new('ping', 'ping', [CompletionResultType]::ParameterValue, 'Check that a server is up, and what it is')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show, search, export or delete what a room on this machine has logged')
-            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Show keys, or forget a server''s')
+            [CompletionResult]::new('key', 'key', [CompletionResultType]::ParameterValue, 'Show keys, take yours to another device, or forget a server''s')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Load a server and measure it')
             [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Run the protocols in a simulated network')
             break

@@ -29,7 +29,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand send 'Send one message and wait until the room has it'
             cand ping 'Check that a server is up, and what it is'
             cand history 'Show, search, export or delete what a room on this machine has logged'
-            cand key 'Show keys, or forget a server''s'
+            cand key 'Show keys, take yours to another device, or forget a server''s'
             cand bench 'Load a server and measure it'
             cand sim 'Run the protocols in a simulated network'
         }

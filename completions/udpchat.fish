@@ -32,7 +32,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a ch
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send one message and wait until the room has it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Check that a server is up, and what it is'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Show, search, export or delete what a room on this machine has logged'
-complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, or forget a server\'s'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, take yours to another device, or forget a server\'s'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Run the protocols in a simulated network'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; repeatable' -r

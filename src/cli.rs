@@ -97,7 +97,7 @@ pub enum Command {
     ///
     /// Reads the log that 'serve' stores, also while the server runs: in local time with a line for each day, or as JSON.
     History(Recorded),
-    /// Show keys, or forget a server's
+    /// Show keys, take yours to another device, or forget a server's
     ///
     /// Shows the fingerprints of your own keys, where they are stored, and the key of each server you have met.
     Key(Key),

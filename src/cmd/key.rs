@@ -9,7 +9,9 @@ use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::cli::{Key, KeyAction};
-use crate::net::state::{KeyError, Pin, State, copy_key, key_as_text, load_key, load_or_make_key, put_key_aside};
+use crate::net::state::{
+    KeyError, Pin, State, copy_key, copy_key_from_stdin, key_as_text, load_key, load_or_make_key, put_key_aside,
+};
 use crate::net::stdio::plain_stdout;
 use crate::session::PublicKey;
 use crate::ui::{notice, sanitize};
@@ -42,6 +44,9 @@ fn export(own: &Path, file: &Path) -> Result<(), Failure> {
     let (key, _) = load_or_make_key(own).map_err(failed)?;
     let refused = |what: String| Err(Failure::new(Exit::Failure, what));
     if file.as_os_str() != STDIO {
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return refused(format!("there is no folder {}: nothing was written", folder.display()));
+        }
         if !copy_key(own, file).map_err(failed)? {
             return refused(format!("{} is there already: nothing was written", file.display()));
         }
@@ -59,11 +64,11 @@ fn export(own: &Path, file: &Path) -> Result<(), Failure> {
 /// Takes a key as the user's own.
 fn import(own: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
     let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
-    let from = if file.as_os_str() == STDIO { Path::new("/dev/stdin") } else { file };
-    // Read once: a pipe has it once. So it is first copied beside the other one.
+    // Read once, for a pipe has it once: it is copied beside the other one first.
     let fresh = own.with_extension("key.import");
     let _ = std::fs::remove_file(&fresh);
-    copy_key(from, &fresh).map_err(failed)?;
+    let copied = if file.as_os_str() == STDIO { copy_key_from_stdin(&fresh) } else { copy_key(file, &fresh) };
+    copied.map_err(failed)?;
     let taken = take(own, &fresh, replace);
     let _ = std::fs::remove_file(&fresh);
     taken
@@ -74,21 +79,23 @@ fn take(own: &Path, fresh: &Path, replace: bool) -> Result<(), Failure> {
     let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
     let key = load_key(fresh).map_err(failed)?.public();
     if !copy_key(fresh, own).map_err(failed)? {
-        let has = load_key(own).map_err(failed)?.public();
-        if has == key {
+        let has = load_key(own).map(|has| has.public());
+        if has.as_ref().is_ok_and(|has| *has == key) {
             notice(format_args!("{} is your key already", key.fingerprint()));
             return Ok(());
         }
         if !replace {
-            let has = has.fingerprint();
+            let has = fingerprint(&has);
             let message = format!(
                 "you have a key already, {has}: your nicks are its (--replace takes the other one all the same)"
             );
             return Err(Failure::new(Exit::Failure, message));
         }
         let aside = put_key_aside(own).map_err(failed)?;
-        copy_key(fresh, own).map_err(failed)?;
         notice(format_args!("the key that you had is kept in {}", aside.display()));
+        if !copy_key(fresh, own).map_err(failed)? {
+            return Err(Failure::new(Exit::Failure, "another program has just made you a new key: try again"));
+        }
     }
     notice(format_args!("your key is {}", key.fingerprint()));
     Ok(())

@@ -103,6 +103,7 @@ enum What {
     Write(io::Error),
     Read(io::Error),
     Damaged,
+    NoKey,
 }
 
 impl KeyError {
@@ -118,6 +119,7 @@ impl fmt::Display for KeyError {
         match &self.what {
             What::Write(err) => write!(f, "cannot write {path}: {err}"),
             What::Read(err) => write!(f, "cannot read {path}: {err}"),
+            What::NoKey => write!(f, "{path} has no key: udpchat key export writes one, {KEY_LEN} bytes in base64"),
             What::Damaged => {
                 write!(f, "{path} is damaged: not {KEY_LEN} bytes in base64 (restore it, or move it away)")
             }
@@ -247,6 +249,21 @@ pub fn copy_key(from: &Path, to: &Path) -> Result<bool, KeyError> {
     write_new(to, &key)
 }
 
+/// The most bytes that are read where a key is expected.
+const KEY_FILE_MAX: u64 = 4096;
+
+/// Copies a key from stdin to a new file, which only its owner can read. Returns false if that file is there already.
+///
+/// # Errors
+/// Fails if stdin cannot be read, has no key, or the file cannot be written.
+pub fn copy_key_from_stdin(to: &Path) -> Result<bool, KeyError> {
+    let error = |what| KeyError { path: PathBuf::from("stdin"), what };
+    let mut text = Zeroizing::new(Vec::new());
+    io::stdin().take(KEY_FILE_MAX).read_to_end(&mut text).map_err(|err| error(What::Read(err)))?;
+    let key = decode_key(&text).ok_or_else(|| error(What::NoKey))?;
+    write_new(to, &key)
+}
+
 /// Returns the key in a file as the text that a file of it consists of.
 ///
 /// # Errors
@@ -255,13 +272,14 @@ pub fn key_as_text(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     Ok(Zeroizing::new(STANDARD.encode(*read_key(path)?)))
 }
 
-/// Moves the key in a file out of the way, to a file beside it that has its short name. Returns that file's path.
+/// Moves the key in a file out of the way, to a file beside it that has its short name, or `.damaged` if it is no key. Returns
+/// that file's path.
 ///
 /// # Errors
-/// Fails if it cannot be read, is not a key, or cannot be moved.
+/// Fails if it cannot be moved.
 pub fn put_key_aside(path: &Path) -> Result<PathBuf, KeyError> {
-    let key = load_key(path)?.public();
-    let aside = with_suffix(path, &format!(".{}", key.who()));
+    let suffix = load_key(path).map_or_else(|_| ".damaged".to_owned(), |key| format!(".{}", key.public().who()));
+    let aside = with_suffix(path, &suffix);
     fs::rename(path, &aside).map_err(|err| KeyError { path: path.to_owned(), what: What::Write(err) })?;
     Ok(aside)
 }
@@ -344,8 +362,12 @@ fn is_absent(err: &io::Error) -> bool {
 fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
     let error = |what| KeyError { path: path.to_owned(), what };
     let text = Zeroizing::new(fs::read(path).map_err(|err| error(What::Read(err)))?);
-    let bytes = STANDARD.decode(text.trim_ascii()).map(Zeroizing::new).map_err(|_| error(What::Damaged))?;
-    bytes.as_slice().try_into().map(Zeroizing::new).map_err(|_| error(What::Damaged))
+    decode_key(&text).ok_or_else(|| error(What::Damaged))
+}
+
+fn decode_key(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
+    let bytes = Zeroizing::new(STANDARD.decode(text.trim_ascii()).ok()?);
+    bytes.as_slice().try_into().map(Zeroizing::new).ok()
 }
 
 /// Writes a new file, accessible only to its owner. Returns false if there is one already.

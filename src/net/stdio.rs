@@ -126,6 +126,9 @@ pub struct Output {
     left_out: u64,
     state: OutputState,
     is_terminal: bool,
+    /// What makes a terminal's row empty, before each line: what its user has typed so far would shift the line, and its end would
+    /// begin a row.
+    fresh_row: &'static [u8],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +148,17 @@ impl Output {
     pub fn stdout() -> io::Result<Self> {
         let file = own_description(&io::stdout())?;
         let is_terminal = file.is_terminal();
-        Ok(Self { file, waiting: Vec::new(), written: 0, left_out: 0, state: OutputState::Writable, is_terminal })
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let fresh_row: &[u8] = if is_terminal && !is_dumb { b"\r\x1b[K" } else { b"" };
+        Ok(Self {
+            file,
+            waiting: Vec::new(),
+            written: 0,
+            left_out: 0,
+            state: OutputState::Writable,
+            is_terminal,
+            fresh_row,
+        })
     }
 
     /// Queues a line of `parts`, escaped and broken for a terminal's columns, for [`Output::flush`]; only counts it if stdout lags too far behind.
@@ -157,6 +170,7 @@ impl Output {
             self.left_out += 1;
             return;
         }
+        self.waiting.extend_from_slice(self.fresh_row);
         let start = self.waiting.len();
         parts.iter().for_each(|part| sanitize::push_escaped(&mut self.waiting, part));
         if self.is_terminal

@@ -127,9 +127,9 @@ impl Claims {
         }
     }
 
-    pub(super) fn holder(&self, nick: &Skeletons, at: Timestamp) -> Option<&Held> {
+    pub(super) fn holders(&self, nick: &Skeletons, at: Timestamp) -> impl Iterator<Item = &Held> {
         let ids = nick.iter().filter_map(|skeleton| self.by_skeleton.get(skeleton));
-        ids.filter_map(|id| self.held.get(id)).find(|held| !held.has_lapsed(at))
+        ids.filter_map(|id| self.held.get(id)).filter(move |held| !held.has_lapsed(at))
     }
 
     pub(super) fn holds(&self, who: Who, nick: &str) -> bool {

@@ -40,9 +40,10 @@ impl Policy {
         self.claims.apply(seq, self.at, &entry, claim.as_ref());
     }
 
-    /// Returns who holds a nick with these skeletons at a time, or at that of the newest entry if that is later.
-    pub fn holder(&self, nick: &Skeletons, at: Timestamp) -> Option<&Held> {
-        self.claims.holder(nick, at.max(self.at))
+    /// Returns who holds nicks with one of these skeletons at a time, or at that of the newest entry if that is later: as many as
+    /// there are skeletons.
+    pub fn holders(&self, nick: &Skeletons, at: Timestamp) -> impl Iterator<Item = &Held> {
+        self.claims.holders(nick, at.max(self.at))
     }
 
     /// Returns whether the key holds this very nick, so that it needs no claim to it.

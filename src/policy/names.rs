@@ -14,6 +14,7 @@ use std::fmt;
 use arrayvec::ArrayVec;
 use precis_profiles::Nickname;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
+use unicode_normalization::char::is_combining_mark;
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection, skeleton};
 
 use crate::wire::Nick;
@@ -76,9 +77,11 @@ fn enforce(nick: &str) -> Option<Cow<'_, str>> {
     if is_plain { Some(Cow::Borrowed(nick)) } else { Nickname::enforce(nick).ok() }
 }
 
-/// Returns the skeleton of a text, in lowercase: some characters, such as 0, look like capitals only.
+/// Returns the skeleton of a text, in lowercase: some characters, such as 0, look like capitals only. A dot above an i or j adds
+/// nothing to it.
 fn look(text: &str) -> String {
-    skeleton(text).collect::<String>().to_lowercase()
+    let skeleton = skeleton(text).collect::<String>().to_lowercase();
+    skeleton.replace("i\u{307}", "i").replace("j\u{307}", "j")
 }
 
 /// Why a member may not take a nick.
@@ -86,8 +89,11 @@ fn look(text: &str) -> String {
 pub enum Objection {
     /// It begins or ends with a blank, or has a blank that is not U+0020.
     Blank,
-    /// It has a character that is invisible, changes the direction, or that PRECIS forbids for another reason.
+    /// It has a character that is invisible, changes the direction, or that PRECIS forbids for another reason, such as being
+    /// newer than its tables.
     Character(char),
+    /// It has a colon and a blank, or what looks like that.
+    Colon,
     /// It begins with this character, or with one that looks like it.
     Beginning(char),
     /// It has a `#`, which is between a nick and a fingerprint.
@@ -106,10 +112,11 @@ impl fmt::Display for Objection {
             Self::Blank => f.write_str("a nick must not begin or end with a blank, and only have ordinary ones inside"),
             Self::Character(which) => write!(
                 f,
-                "a nick must not contain U+{:04X}: such characters are invisible, or change how the others look",
+                "a nick must not contain U+{:04X}: it is invisible, or not among the characters for names (RFC 8264)",
                 u32::from(*which)
             ),
             Self::Beginning(which) => write!(f, "a nick must not begin with {which}: lines of the program do"),
+            Self::Colon => f.write_str("a nick must not contain ': ', or what looks like it: it ends the nick in a line"),
             Self::Hash => f.write_str("a nick must not contain #: it separates a nick from a key's fingerprint"),
             Self::Scripts => f.write_str(
                 "the letters of a nick must be of one script in common use (Latin may be mixed with Chinese, Japanese or \
@@ -137,7 +144,6 @@ pub fn wanted(nick: &str) -> Result<Nick, String> {
 /// Why it may not.
 pub fn check(nick: &Nick) -> Result<(), Objection> {
     let nick = nick.as_str();
-    let is_blank = |character: char| character.is_whitespace();
     if nick.starts_with(is_blank) || nick.ends_with(is_blank) || nick.contains(|c: char| is_blank(c) && c != ' ') {
         return Err(Objection::Blank);
     }
@@ -150,10 +156,14 @@ pub fn check(nick: &Nick) -> Result<(), Objection> {
     if let Some(which) = BEGINNINGS.into_iter().find(|&which| has(&|form| form.starts_with(which))) {
         return Err(Objection::Beginning(which));
     }
+    if has(&|form| form.contains(": ")) {
+        return Err(Objection::Colon);
+    }
     if has(&|form| form.contains('#')) {
         return Err(Objection::Hash);
     }
-    let letters: String = enforced.chars().filter(|character| character.is_alphabetic()).collect();
+    let is_of_a_script = |&character: &char| character.is_alphabetic() || is_combining_mark(character);
+    let letters: String = enforced.chars().filter(is_of_a_script).collect();
     if !letters.check_restriction_level(RestrictionLevel::HighlyRestrictive) {
         return Err(Objection::Scripts);
     }
@@ -166,9 +176,15 @@ pub fn check(nick: &Nick) -> Result<(), Objection> {
     Ok(())
 }
 
-/// Returns whether a skeleton is that of the program's name, alone or before something that does not continue the word.
+/// Returns whether a skeleton begins with the program's name, whatever is between its letters.
 fn is_program(skeleton: &str) -> bool {
-    skeleton.strip_prefix(PROGRAM).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    let letters: String = skeleton.chars().filter(|character| character.is_alphanumeric()).collect();
+    letters.starts_with(PROGRAM)
+}
+
+/// Returns whether the character is a blank: also the one of Braille, which has no dots.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || character == '\u{2800}'
 }
 
 /// Returns whether a line of the room, which may be anything, could be taken for one of the program's own: its letters begin
@@ -176,8 +192,7 @@ fn is_program(skeleton: &str) -> bool {
 pub fn could_be_ours(line: &str) -> bool {
     let is_seen =
         |character: &char| character.is_ascii_graphic() || character.is_alphanumeric() || !is_forbidden(*character);
-    let mut seen =
-        line.chars().filter(|character| !character.is_whitespace()).skip_while(|character| !is_seen(character));
+    let mut seen = line.chars().filter(|&character| !is_blank(character)).skip_while(|character| !is_seen(character));
     let Some(first) = seen.next() else { return false };
     let looks = |text: &str, like: &dyn Fn(&str) -> bool| {
         if text.is_ascii() { like(&text.to_ascii_lowercase()) } else { Skeletons::of(text).iter().any(like) }
@@ -233,7 +248,9 @@ mod tests {
             "jill 😀",
             "x",
             "1",
-            "udpchats",
+            "udp",
+            "हिन्दी",
+            "Nguyễn",
             "นก",
         ] {
             assert_eq!(check(&nick(name)), Ok(()), "{name}");
@@ -265,6 +282,14 @@ mod tests {
             ("UdpChat", Objection::Reserved),
             ("udpchat:note", Objection::Reserved),
             ("udpchat bot", Objection::Reserved),
+            ("udp chat", Objection::Reserved),
+            ("udpchat2", Objection::Reserved),
+            ("jill\u{2800}", Objection::Blank),
+            ("\u{2800}udpchat", Objection::Blank),
+            ("jill\u{ff1a} I quit", Objection::Colon),
+            ("jill\u{2236} I quit", Objection::Colon),
+            ("jill\u{17d2}", Objection::Scripts),
+            ("jill\u{5af}", Objection::Scripts),
         ] {
             assert_eq!(check(&nick(name)), Err(why), "{name:?}");
         }
@@ -275,6 +300,8 @@ mod tests {
         for (one, other) in [
             ("jill", "JILL"),
             ("jill", "jiIl"),
+            ("jill", "ji\u{307}ll"),
+            ("jill", "j\u{307}ill"),
             ("jill", "j\u{456}ll"),
             ("bob", "b0b"),
             ("modem", "modern"),
@@ -303,6 +330,7 @@ mod tests {
             "\u{3164}udp\u{115f}chat x",
             "\u{200b}\u{ff08}unverified) x",
             "(unverified) jill: hi",
+            "\u{2800}(unverified) jill: hi",
             "[2026-11-27T06:59:47Z INFO] x",
         ] {
             assert!(could_be_ours(line), "{line:?}");

@@ -325,7 +325,8 @@ impl Server {
         let post = slot.post.map(|post| (slot.who, post));
         let source = slot.source.key() as u64;
         self.skeletons = slot.skeletons();
-        let claim = slot.claim(&self.skeletons).filter(|_| !self.room.policy.holds(slot.who, slot.nick_afterwards()));
+        let is_known = slot.kind == ItemKind::Joined && self.room.policy.holds(slot.who, &slot.nick);
+        let claim = slot.claim(&self.skeletons).filter(|_| !is_known);
         Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, claim, post, at: self.wall })
     }
 

@@ -15,7 +15,7 @@ pub const HELP: &str = "\
 /who         who is here
 /me TEXT     show an action: * jack waves
 /nick NAME   take another nick
-/release     give your nick back, or /release NICK another one of yours
+/release     give your nick back, for others once you have left; or /release NICK
 /help        show this list
 //TEXT       say /TEXT
 !q           leave";

@@ -53,6 +53,14 @@ pub fn mark_of_text(line: &str) -> &'static str {
     if names::could_be_ours(line) { UNVERIFIED } else { "" }
 }
 
+/// Returns a nick as it is shown in a list: in quotes if it has something that separates people there.
+pub fn nick_in_list(nick: &str) -> String {
+    let nick = sanitize::escaped(nick);
+    let is_plain =
+        |character: char| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '.' | '!' | '@');
+    if !nick.is_empty() && nick.chars().all(is_plain) { nick } else { format!("{nick:?}") }
+}
+
 /// Returns how many columns the terminal has, if it is one; one that does not say has the usual number.
 pub fn columns_of(screen: &(impl AsFd + IsTerminal)) -> Option<usize> {
     let columns = || terminal_size_of(screen).map_or(COLUMNS, |(Width(columns), _)| columns.into());
@@ -71,7 +79,7 @@ pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
     // Behind the last blank of the row: where that is in `into`, and its column.
     let mut blank = None;
     for character in line.chars() {
-        let width = width(character, column);
+        let mut width = columns_of_character(character, column);
         if column + width > room {
             // A word that does not fit begins the next row, unless it is longer than a row.
             let (at, moved) = blank.take().map_or((into.len(), 0), |(at, before)| (at, column - before));
@@ -79,6 +87,8 @@ pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
             let (at, moved) = if is_too_long { (into.len(), 0) } else { (at, moved) };
             into.splice(at..at, ROW.bytes());
             column = INDENT.len() + moved;
+            // A tab is as wide as the column wants.
+            width = columns_of_character(character, column);
         }
         into.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         column += width;
@@ -89,9 +99,11 @@ pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
 }
 
 /// Returns the most columns that terminals use for the character: they disagree about those of ambiguous or no width.
-fn width(character: char, column: usize) -> usize {
+fn columns_of_character(character: char, column: usize) -> usize {
     match character {
         '\t' => 8 - column % 8,
+        // Fillers and marks that the tables call invisible, and terminals do not.
+        '\u{302e}' | '\u{302f}' | '\u{3164}' | '\u{16ff0}' | '\u{16ff1}' => 2,
         _ => character.width_cjk().unwrap_or(1).max(1),
     }
 }
@@ -163,6 +175,8 @@ mod tests {
         assert_eq!(wrapped(&"世".repeat(12), 20), format!("{}\n    {}", "世".repeat(9), "世".repeat(3)));
         assert_eq!(wrapped("jill: hey jack, are you there?", 20), "jill: hey jack, \n    are you there?");
         assert_eq!(wrapped("jill: abcdefghijklmnopqrstuvwxyz", 20), "jill: \n    abcdefghijklmno\n    pqrstuvwxyz");
+        assert_eq!(wrapped(&"\u{3164}".repeat(10), 20).lines().count(), 2, "two columns each");
+        assert_eq!(wrapped("xxxxxxxxxxx\tx\tx", 20), "xxxxxxxxxxx\tx\n    \tx");
         assert_eq!(wrapped("a\tb\tc", 13), "a\tb\n    \tc");
     }
 
@@ -178,6 +192,8 @@ mod tests {
         ] {
             assert_eq!(mark(&entry), expected, "{entry:?}");
         }
+        let forged = nick_in_list("x (f8dbd4fb), Allen (15b7389e)");
+        assert_eq!((forged.as_str(), nick_in_list("jill").as_str()), ("\"x (f8dbd4fb), Allen (15b7389e)\"", "jill"));
         assert_eq!(mark_of_text("jack: hey"), "");
         assert_eq!(mark_of_text("udpchat: hey"), UNVERIFIED);
     }

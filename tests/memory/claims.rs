@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use udpchat::log::sqlite::history::erase;
 use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Draft, DraftId, Outcome, Store};
 use udpchat::policy::names::{self, Skeletons};
@@ -52,7 +53,7 @@ fn leave(store: &mut Sqlite, number: u8, nick: &str) {
 /// Returns whose the nick is when a server begins with the log.
 fn holder(store: &mut Sqlite, nick: &str) -> Option<Who> {
     let opening = store.open();
-    opening.policy.holder(&Skeletons::of(nick), Timestamp(0)).map(|held| held.who)
+    opening.policy.holders(&Skeletons::of(nick), Timestamp(0)).next().map(|held| held.who)
 }
 
 fn flush(store: &mut Sqlite) -> usize {
@@ -137,6 +138,10 @@ fn who_used_a_right_is_known_when_the_entry_is_long_gone_and_in_a_file_made_anew
     while store.maintain(Timestamp(1_700_000_200_000)) == Some(Duration::ZERO) {}
     assert_eq!(acts(&path), ["jill released the nick jill"]);
     assert_eq!(holder(&mut store, "jill"), None);
+    drop(store);
+    // Who has a key's entries overwritten means these too.
+    erase(&path, |entry| matches!(entry, Entry::Acted { who, .. } if *who == key(1).1)).unwrap();
+    assert!(acts(&path).is_empty());
 }
 
 #[test]

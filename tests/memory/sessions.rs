@@ -736,6 +736,39 @@ fn a_nick_that_is_held_is_not_taken_and_one_that_was_given_back_is_free() {
 }
 
 #[test]
+fn a_nick_is_refused_if_any_of_its_forms_is_anothers_though_another_form_is_ones_own() {
+    let mut world = World::new();
+    let (mut allen, mut ailen) = (Peer::new("Allen", 1), Peer::new("ailen", 2));
+    world.run(&mut [&mut allen, &mut ailen]);
+    allen.member.leave(world.now);
+    world.run(&mut [&mut allen, &mut ailen]);
+    // In lowercase it is ailen, and at sight it is Allen.
+    ailen.member.post(world.now, PostKind::Rename, "AIlen");
+    world.run(&mut [&mut ailen]);
+    assert_eq!(ailen.settled(), [(0, Outcome::Refused(Refusal::NickTaken))]);
+    assert!(ailen.events.iter().any(|event| matches!(event, Event::Held { nick, .. } if &**nick == "Allen")));
+    let mut allen = Peer::new("Allen", 1);
+    world.run(&mut [&mut allen, &mut ailen]);
+    assert!(allen.member.is_here());
+}
+
+#[test]
+fn who_goes_while_its_rename_is_on_its_way_keeps_the_nick_that_comes_of_it() {
+    let mut world = World::with(config(), Slow::default());
+    let mut jill = Peer::new("jill", 1);
+    world.run(&mut [&mut jill]);
+    world.store.commit(0);
+    world.run(&mut [&mut jill]);
+    jill.member.post(world.now, PostKind::Rename, "jane");
+    world.run(&mut [&mut jill]);
+    jill.member.leave(world.now);
+    world.run(&mut [&mut jill]);
+    let mut jane = Peer::new("jane", 2);
+    world.run(&mut [&mut jane]);
+    assert_eq!(jane.over(), Some(CloseReason::NickTaken), "nobody knows yet what becomes of it");
+}
+
+#[test]
 fn a_rename_that_the_log_does_not_take_leaves_both_nicks_as_they_were() {
     let mut world = World::with(config(), Slow::default());
     let mut jill = Peer::new("jill", 1);

@@ -19,6 +19,7 @@ use snow::types::{Cipher, Dh, Hash, Random};
 use udpchat::client::Identity;
 use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
+use udpchat::policy::names::TABLES;
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
@@ -502,15 +503,20 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     // As a varint: seven bits a byte, the low bits first.
     let time = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];
     assert_eq!(time.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)), AT.0);
-    let entry = |number: u8, variant: u8, rest: &[u8]| {
-        let entry = [&[variant], &who[..], rest, &time[..]].concat();
+    // Behind the time of a nick's first use: the key, the version of Unicode, the two skeletons, the second the same.
+    let claim = |skeleton: &[u8]| {
+        let tables = u8::try_from(TABLES).unwrap();
+        [&unhex(&vectors.client.static_public)[..], &[tables, 4], skeleton, &[0]].concat()
+    };
+    let entry = |number: u8, variant: u8, rest: &[u8], claim: &[u8]| {
+        let entry = [&[variant], &who[..], rest, &time[..], claim].concat();
         [&[number, u8::try_from(entry.len()).unwrap()], &entry[..]].concat()
     };
     let entries = of(0x11);
-    assert_eq!(entries[0], entry(0, 2, b"\x04jill"));
-    assert_eq!(entries[1], entry(1, 1, b"\x04jill\x03hey"));
-    assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves"));
-    assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane"));
+    assert_eq!(entries[0], entry(0, 2, b"\x04jill", &claim(b"jill")));
+    assert_eq!(entries[1], entry(1, 1, b"\x04jill\x03hey", &[]));
+    assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves", &[]));
+    assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane", &claim(b"jane")));
     assert_eq!(of(0x16), [[0]]);
     // From the beginning, no more to come; then each person with its length: nick, variant 0 for a key, *who*.
     assert_eq!(of(0x17), [[&[0, 0, 14], &b"\x04jane"[..], &[0], &who[..]].concat()]);

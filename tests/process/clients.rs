@@ -365,7 +365,7 @@ fn on_a_terminal_each_way_of_leaving_leaves_at_once() {
 
 #[test]
 fn on_a_terminal_it_says_that_it_waits_for_a_server_that_does_not_answer() {
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let mut jill = Process::start_on_terminal(&mut udpchat_with(&["join", "-n", "jill", "-t", "3s", "-s", &address]));
     jill.stdout.wait_for(&format!("no answer from {address} yet"));

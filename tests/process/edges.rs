@@ -254,7 +254,10 @@ fn clients_work_on_terminals_that_can_do_little() {
         client.stdout.wait_for(&format!("{nick}: gr\u{fc}\u{df}e, and more than fits twenty columns"));
         client.enter("!q\n");
         assert_eq!(client.code(), 0, "TERM={term}, LC_ALL={locale}");
-        assert!(!client.stdout.to_end().contains('\u{1b}'), "no escape sequences");
+        // One that can do something is asked for an empty row, and for nothing else.
+        let shown = client.stdout.to_end();
+        assert_eq!(shown.contains("\r\u{1b}[K"), term == "xterm", "{shown:?}");
+        assert!(!shown.replace("\r\u{1b}[K", "").contains('\u{1b}'), "{shown:?}");
     }
 }
 

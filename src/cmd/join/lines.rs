@@ -204,8 +204,8 @@ impl LineMode {
 
     fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {
         self.people.extend(people.iter().map(|(id, nick)| match id {
-            PersonId::Key(who) => format!("{} ({})", sanitize::escaped(nick), &who.to_string()[..8]),
-            PersonId::Text(_) | PersonId::Other(_) => format!("{} (unverified)", sanitize::escaped(nick)),
+            PersonId::Key(who) => format!("{} ({})", room::nick_in_list(nick), &who.to_string()[..8]),
+            PersonId::Text(_) | PersonId::Other(_) => format!("{} (unverified)", room::nick_in_list(nick)),
         }));
         if !more {
             let people = std::mem::take(&mut self.people);

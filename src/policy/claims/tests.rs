@@ -44,7 +44,7 @@ impl Log {
     }
 
     fn holder(&self, nick: &str) -> Option<u64> {
-        let held = self.claims.holder(&Skeletons::of(nick), Timestamp(self.at))?;
+        let held = self.claims.holders(&Skeletons::of(nick), Timestamp(self.at)).next()?;
         Some(u64::from_be_bytes(held.who.0))
     }
 
@@ -112,11 +112,11 @@ fn a_key_has_three_nicks_and_the_least_recently_seen_one_goes_first() {
     log.join(1, "e1");
     assert_eq!(log.holder("a1"), None, "all are present: the oldest");
     // The same nick in another spelling is no further one.
-    let since = log.claims.holder(&Skeletons::of("e1"), Timestamp(log.at)).unwrap().since;
+    let since = log.claims.holders(&Skeletons::of("e1"), Timestamp(log.at)).next().unwrap().since;
     log.at += 5;
     log.join(1, "E1");
     assert_eq!(["c1", "d1", "E1"].map(|nick| log.holder(nick)), [Some(1); 3]);
-    let held = log.claims.holder(&Skeletons::of("e1"), Timestamp(log.at)).unwrap();
+    let held = log.claims.holders(&Skeletons::of("e1"), Timestamp(log.at)).next().unwrap();
     assert_eq!((&*held.nick, held.since), ("E1", since));
 }
 
@@ -160,6 +160,19 @@ fn a_rename_takes_the_new_nick_and_keeps_the_old_one() {
     assert_eq!((log.holder("jill"), log.holder("jane")), (Some(1), Some(1)));
     log.at += 25 * HOUR;
     assert_eq!((log.holder("jill"), log.holder("jane")), (None, Some(1)), "she is there under the new one");
+}
+
+#[test]
+fn who_comes_back_to_a_nick_of_its_own_is_there_though_the_one_in_between_was_given_back() {
+    let mut log = Log::default();
+    log.join(1, "jill");
+    let (key, who) = key(1);
+    let claim = |first| Claim { key, tables: 18, first, second: "" };
+    log.apply(&Entry::Renamed { who, nick: "jill", to: "jane" }, Some(&claim("jane")));
+    log.release(1, 1, "jane");
+    log.apply(&Entry::Renamed { who, nick: "jane", to: "jill" }, Some(&claim("jill")));
+    log.at += 25 * HOUR;
+    assert_eq!((log.holder("jill"), log.holder("jane")), (Some(1), None));
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Room {
     /// Returns the key other than `who` to which a nick belongs, or one that looks like it.
     pub(crate) fn holder(&self, who: Who, nick: &Nick, wall: Timestamp) -> Option<HeldNick<'_>> {
         let skeletons = Skeletons::of(nick.as_str());
-        if let Some(held) = self.policy.holder(&skeletons, wall).filter(|held| held.who != who) {
+        if let Some(held) = self.policy.holders(&skeletons, wall).find(|held| held.who != who) {
             return Some(HeldNick { nick: &held.nick, who: held.who, since: held.since });
         }
         let (who, nick) = self.presence.other_holder(who, &skeletons)?;
@@ -61,8 +61,9 @@ impl Room {
 
     /// Returns a nick that belongs to the key as it is written in its claim.
     pub(crate) fn own_nick(&self, who: Who, nick: &str, wall: Timestamp) -> Option<&str> {
-        let held = self.policy.holder(&Skeletons::of(nick), wall)?;
-        (held.who == who).then_some(&*held.nick)
+        let skeletons = Skeletons::of(nick);
+        let own = self.policy.holders(&skeletons, wall).find(|held| held.who == who);
+        own.map(|held| &*held.nick)
     }
 
     /// Returns what a post becomes if nothing prevents it.

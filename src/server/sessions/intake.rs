@@ -276,6 +276,8 @@ impl Sessions {
     fn rename(&mut self, cx: &mut Context<'_>, id: PeerId, (author, counter): (AuthorId, u64), to: Nick) {
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
         cx.room.presence.hold(peer.who, &to);
+        // And for the rename itself, which may end in a claim when the session is gone.
+        cx.room.presence.hold(peer.who, &to);
         if peer.present {
             cx.room.presence.renamed(peer.who, &peer.nick, &to);
         }

@@ -317,6 +317,7 @@ impl Sessions {
     /// Ends a rename: the session goes back to its old nick if the log refused it. Releases the nick that is no longer in use.
     fn renamed(&mut self, room: &mut Room, author: AuthorId, slot: &Slot, outcome: Outcome) {
         let (Ok(before), Ok(to)) = (slot.nick.parse::<Nick>(), slot.text.parse::<Nick>()) else { return };
+        room.presence.release(&to);
         let peer = self.by_author.get(&author).and_then(|id| self.peers.get_mut(id.key()));
         let goes_back = peer.filter(|peer| matches!(outcome, Outcome::Refused(_)) && peer.nick == to);
         let Some(peer) = goes_back else { return room.presence.release(&before) };
