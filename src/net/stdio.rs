@@ -148,8 +148,7 @@ impl Output {
     pub fn stdout() -> io::Result<Self> {
         let file = own_description(&io::stdout())?;
         let is_terminal = file.is_terminal();
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        let fresh_row: &[u8] = if is_terminal && !is_dumb { b"\r\x1b[K" } else { b"" };
+        let fresh_row: &[u8] = b"";
         Ok(Self {
             file,
             waiting: Vec::new(),
@@ -159,6 +158,14 @@ impl Output {
             is_terminal,
             fresh_row,
         })
+    }
+
+    /// From now on, has a terminal empty its row before each line, if it can.
+    pub fn begin_lines_in_fresh_rows(&mut self) {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        if self.is_terminal && !is_dumb {
+            self.fresh_row = b"\r\x1b[K";
+        }
     }
 
     /// Queues a line of `parts`, escaped and broken for a terminal's columns, for [`Output::flush`]; only counts it if stdout lags too far behind.

@@ -154,6 +154,8 @@ impl LineMode {
                     }
                 }
             }
+            // In plain text the screen is the original's.
+            Event::Joined(Dialect::Session { .. }) => self.visit.output.begin_lines_in_fresh_rows(),
             Event::Joined(Dialect::Text) if !self.is_forced => {
                 notice("original server: plain text, best effort");
             }
