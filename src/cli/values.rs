@@ -5,6 +5,7 @@
 //! Driven by: `cli`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -139,7 +140,7 @@ pub(super) fn clients(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn count(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "a number of at least 1".into())
+    at_least_one(text).map(NonZeroUsize::get)
 }
 
 /// Reads a count in a type that has no zero.

@@ -24,11 +24,10 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
         let message = "nowhere to keep keys: neither XDG_STATE_HOME nor HOME is set to an absolute path";
         return Err(Failure::new(Exit::Failure, message));
     };
-    let failure = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
     match args.action {
-        None => Ok(show(&state, &state.pins().map_err(failure)?)?),
+        None => Ok(show(&state, &state.pins().map_err(failed)?)?),
         Some(KeyAction::Forget { server }) => {
-            if state.forget(&server).map_err(failure)? {
+            if state.forget(&server).map_err(failed)? {
                 return Ok(());
             }
             Err(Failure::new(Exit::Failure, format!("no key of {server} is known (udpchat key shows which are)")))
@@ -38,9 +37,12 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
     }
 }
 
+fn failed(err: KeyError) -> Failure {
+    Failure::new(Exit::Failure, err.to_string())
+}
+
 /// Writes the user's key to a new file, or to stdout.
 fn export(own: &Path, file: &Path) -> Result<(), Failure> {
-    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
     let (key, _) = load_or_make_key(own).map_err(failed)?;
     let refused = |what: String| Err(Failure::new(Exit::Failure, what));
     if file.as_os_str() != STDIO {
@@ -63,7 +65,6 @@ fn export(own: &Path, file: &Path) -> Result<(), Failure> {
 
 /// Takes a key as the user's own.
 fn import(own: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
-    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
     // Read once, for a pipe has it once: it is copied beside the other one first.
     let fresh = own.with_extension("key.import");
     let _ = std::fs::remove_file(&fresh);
@@ -76,7 +77,6 @@ fn import(own: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
 
 /// Makes the key in `fresh` the user's own.
 fn take(own: &Path, fresh: &Path, replace: bool) -> Result<(), Failure> {
-    let failed = |err: KeyError| Failure::new(Exit::Failure, err.to_string());
     let key = load_key(fresh).map_err(failed)?.public();
     if !copy_key(fresh, own).map_err(failed)? {
         let has = load_key(own).map(|has| has.public());

@@ -361,7 +361,9 @@ fn is_absent(err: &io::Error) -> bool {
 
 fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
     let error = |what| KeyError { path: path.to_owned(), what };
-    let text = Zeroizing::new(fs::read(path).map_err(|err| error(What::Read(err)))?);
+    let mut text = Zeroizing::new(Vec::new());
+    let read = File::open(path).and_then(|file| file.take(KEY_FILE_MAX).read_to_end(&mut text));
+    read.map_err(|err| error(What::Read(err)))?;
     decode_key(&text).ok_or_else(|| error(What::Damaged))
 }
 

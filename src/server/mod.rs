@@ -324,9 +324,9 @@ impl Server {
         let slot = self.queue.get(id)?;
         let post = slot.post.map(|post| (slot.who, post));
         let source = slot.source.key() as u64;
-        self.skeletons = slot.skeletons();
         let is_known = slot.kind == ItemKind::Joined && self.room.policy.holds(slot.who, &slot.nick);
-        let claim = slot.claim(&self.skeletons).filter(|_| !is_known);
+        self.skeletons = if is_known { Skeletons::default() } else { slot.skeletons() };
+        let claim = slot.claim(&self.skeletons);
         Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, claim, post, at: self.wall })
     }
 

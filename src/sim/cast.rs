@@ -120,25 +120,24 @@ pub(super) fn message_in(line: &str) -> Option<u64> {
 pub(super) fn absent() -> [Kept; 2] {
     let (who, nick) = (Who([0xab; 8]), "absent");
     let claim = Claim { key: [0xab; 32], tables: 0, first: nick, second: "" };
-    let kept = |encode: &dyn Fn(&mut [u8]) -> Option<usize>| {
-        let mut encoded = vec![0; ENTRY_MAX];
-        let len = encode(&mut encoded).expect("an entry is as long as it may be");
-        encoded.truncate(len);
-        Kept { entry: encoded.into(), post: None, at: EPOCH }
-    };
     let left = Entry::Left { who, nick, why: CloseReason::Left };
     [
-        kept(&|into| Entry::Joined { who, nick }.encode_with_claim(EPOCH, &claim, into)),
-        kept(&|into| left.encode(EPOCH, into)),
+        kept(|into| Entry::Joined { who, nick }.encode_with_claim(EPOCH, &claim, into)),
+        kept(|into| left.encode(EPOCH, into)),
     ]
 }
 
 /// Returns an entry from before the run; its author is none of the clients.
 pub(super) fn old_entry(number: u64, size: usize) -> Kept {
     let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
-    let mut encoded = vec![0; ENTRY_MAX];
     let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
-    let len = entry.encode(EPOCH, &mut encoded).expect("an old entry is as long as it may be");
+    kept(|into| entry.encode(EPOCH, into))
+}
+
+/// Returns an entry that `encode` writes, as the backend stores it.
+fn kept(encode: impl FnOnce(&mut [u8]) -> Option<usize>) -> Kept {
+    let mut encoded = vec![0; ENTRY_MAX];
+    let len = encode(&mut encoded).expect("an old entry is as long as it may be");
     encoded.truncate(len);
     Kept { entry: encoded.into(), post: None, at: EPOCH }
 }

@@ -6,20 +6,8 @@
 
 /// Reads a string. Returns it and what follows.
 pub(super) fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (mut len, mut shift, mut at) = (0usize, 0, 0);
-    loop {
-        let byte = *bytes.get(at)?;
-        len |= usize::from(byte & 0x7f) << shift;
-        at += 1;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            break;
-        }
-        if shift > 14 {
-            return None;
-        }
-    }
-    let (text, rest) = bytes.get(at..)?.split_at_checked(len)?;
+    let (len, rest) = number(bytes)?;
+    let (text, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
     Some((std::str::from_utf8(text).ok()?, rest))
 }
 

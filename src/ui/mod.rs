@@ -1,7 +1,7 @@
 //! What people see.
 //!
-//! Owns: how text of strangers is made harmless ([`sanitize`], [`json`]) and told from the program's own ([`room`]), the user's input ([`lines`]) and its meaning
-//! ([`command`]), calendar times ([`when`]), and notices for the user ([`notice`]).
+//! Owns: how text of strangers is made harmless ([`sanitize`], [`json`]) and told from the program's own ([`room`]), the
+//! user's input ([`lines`]) and its meaning ([`command`]), calendar times ([`when`]), and notices for the user ([`notice`]).
 //! Must not know: sockets, the protocol.
 //! Driven by: `net` and `cmd`.
 

@@ -25,9 +25,8 @@ use crate::wire::entry::Entry;
 /// Before what is unverified.
 const UNVERIFIED: &str = "(unverified) ";
 
-/// Before each further row of a long line, and with the end of the row before.
+/// Before each further row of a long line.
 const INDENT: &str = "    ";
-const ROW: &str = "\n    ";
 
 /// The columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
@@ -37,15 +36,17 @@ const COLUMNS_MIN: usize = 12;
 
 /// Returns the mark before an entry: of a text member, or of one whose nick is older than the rules for nicks and breaks them.
 pub fn mark(entry: &Entry<'_>) -> &'static str {
-    let nicks = match *entry {
-        Entry::Line { .. } => return UNVERIFIED,
+    let is_allowed = |nick| names::wanted(nick).is_ok();
+    let is_clear = match *entry {
+        Entry::Line { .. } => false,
         Entry::Said { nick, .. } | Entry::Did { nick, .. } | Entry::Joined { nick, .. } | Entry::Left { nick, .. } => {
-            [nick, nick]
+            is_allowed(nick)
         }
-        Entry::Renamed { nick, to, .. } => [nick, to],
-        Entry::Acted { nick, of, .. } => [nick, of],
+        Entry::Renamed { nick, to: other, .. } | Entry::Acted { nick, of: other, .. } => {
+            is_allowed(nick) && is_allowed(other)
+        }
     };
-    if nicks.into_iter().all(|nick| names::wanted(nick).is_ok()) { "" } else { UNVERIFIED }
+    if is_clear { "" } else { UNVERIFIED }
 }
 
 /// Returns the mark before a line of a room in which nothing is verified: it is needed only if the line looks like another kind.
@@ -85,7 +86,7 @@ pub fn wrap(into: &mut Vec<u8>, start: usize, columns: usize) {
             let (at, moved) = blank.take().map_or((into.len(), 0), |(at, before)| (at, column - before));
             let is_too_long = INDENT.len() + moved + width > room;
             let (at, moved) = if is_too_long { (into.len(), 0) } else { (at, moved) };
-            into.splice(at..at, ROW.bytes());
+            into.splice(at..at, std::iter::once(b'\n').chain(INDENT.bytes()));
             column = INDENT.len() + moved;
             // A tab is as wide as the column wants.
             width = columns_of_character(character, column);
@@ -120,9 +121,11 @@ impl Keys {
     pub fn seam(&mut self, entry: &Entry<'_>) -> Option<Seam> {
         let (who, nick) = match *entry {
             Entry::Line { .. } | Entry::Left { .. } => return None,
-            Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } | Entry::Joined { who, nick } => (who, nick),
+            Entry::Said { who, nick, .. }
+            | Entry::Did { who, nick, .. }
+            | Entry::Joined { who, nick }
+            | Entry::Acted { who, nick, .. } => (who, nick),
             Entry::Renamed { who, to, .. } => (who, to),
-            Entry::Acted { who, nick, .. } => (who, nick),
         };
         if let Some(known) = self.0.get_mut(nick) {
             let before = std::mem::replace(known, who);

@@ -54,6 +54,13 @@ pub fn udpchat_with(args: &[&str]) -> Command {
     command
 }
 
+/// Starts the program as a user whose keys are in `home`.
+pub fn at_home(home: &Path, args: &[&str]) -> Process {
+    let mut command = udpchat_with(args);
+    command.env("XDG_STATE_HOME", home);
+    Process::start(&mut command)
+}
+
 /// Returns a command for a Python original on this port; without Python, `None` with a notice, or a failure in CI.
 pub fn original(script: &str, port: u16) -> Option<Command> {
     let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();

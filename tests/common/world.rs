@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use udpchat::client::text::{Client, Config as ClientConfig};
 use udpchat::client::{Event, Unreachable};
+use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Appended, Draft, DraftId, Memory, Opening, Outcome, Rejection, Request, Store};
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
@@ -19,6 +20,19 @@ pub const SOCKET: SocketId = SocketId(0);
 
 pub fn server_address() -> SocketAddr {
     "10.0.0.1:9999".parse().unwrap()
+}
+
+/// Opens the log in that file, as a server does that has just been started.
+pub fn open_log(path: &std::path::Path, keep: Keep) -> Sqlite {
+    // A process that another test starts holds our locks too, from its fork until its exec.
+    let opened = (0..1000).find_map(|_| match Sqlite::open(path, Sync::Normal, keep, LogId([1; 16])) {
+        Err(err) if err.to_string().starts_with("another server") => {
+            std::thread::sleep(Duration::from_millis(1));
+            None
+        }
+        opened => Some(opened.unwrap()),
+    });
+    opened.expect("nobody else has it open")
 }
 
 /// Returns the configuration of the tests' server, with a key of its own.

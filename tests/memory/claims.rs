@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::common::world::open_log;
 use udpchat::log::sqlite::history::erase;
 use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Draft, DraftId, Outcome, Store};
@@ -14,19 +15,6 @@ use udpchat::session::StaticKey;
 use udpchat::wire::entry::{Act, Claim, Entry};
 use udpchat::wire::{CloseReason, LogId, Timestamp, Who};
 use zeroize::Zeroizing;
-
-/// Opens the log, as a server does that has just been started.
-fn open(path: &Path, keep: Keep) -> Sqlite {
-    // A process that another test starts holds our locks too, from its fork until its exec.
-    let opened = (0..1000).find_map(|_| match Sqlite::open(path, Sync::Normal, keep, LogId([1; 16])) {
-        Err(err) if err.to_string().starts_with("another server") => {
-            std::thread::sleep(Duration::from_millis(1));
-            None
-        }
-        opened => Some(opened.unwrap()),
-    });
-    opened.expect("nobody else has it open")
-}
 
 fn key(number: u8) -> ([u8; 32], Who) {
     let key = StaticKey::from_secret(Zeroizing::new([number; 32])).public();
@@ -65,7 +53,7 @@ fn flush(store: &mut Sqlite) -> usize {
 fn whose_a_nick_is_outlives_the_server_and_the_entries_that_made_it_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     join(&mut store, 1, "jill");
     join(&mut store, 2, "JILL");
     join(&mut store, 2, "jack");
@@ -74,12 +62,12 @@ fn whose_a_nick_is_outlives_the_server_and_the_entries_that_made_it_so() {
     let before = format!("{:?}", store.open().policy);
     drop(store);
     // Only the newest entry is kept.
-    let mut store = open(&path, Keep { age: None, entries: Some(1) });
+    let mut store = open_log(&path, Keep { age: None, entries: Some(1) });
     assert_eq!(format!("{:?}", store.open().policy), before);
     while store.maintain(Timestamp(1_700_000_100_000)) == Some(Duration::ZERO) {}
     assert_eq!(store.len(), 1);
     drop(store);
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     assert_eq!(["jill", "jack"].map(|nick| holder(&mut store, nick)), [Some(key(1).1), Some(key(2).1)]);
 }
 
@@ -87,7 +75,7 @@ fn whose_a_nick_is_outlives_the_server_and_the_entries_that_made_it_so() {
 fn what_the_disk_did_not_take_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     join(&mut store, 1, "jill");
     assert_eq!(flush(&mut store), 1);
     join(&mut store, 2, "jack");
@@ -101,7 +89,7 @@ fn what_the_disk_did_not_take_changes_nothing() {
     join(&mut store, 2, "jack");
     assert_eq!(flush(&mut store), 1);
     drop(store);
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     assert_eq!(["jill", "jack"].map(|nick| holder(&mut store, nick)), [Some(key(1).1), Some(key(2).1)]);
 }
 
@@ -122,7 +110,7 @@ fn acts(path: &Path) -> Vec<String> {
 fn who_used_a_right_is_known_when_the_entry_is_long_gone_and_in_a_file_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
-    let mut store = open(&path, Keep { age: None, entries: Some(1) });
+    let mut store = open_log(&path, Keep { age: None, entries: Some(1) });
     join(&mut store, 1, "jill");
     let (who, until) = (key(1).1, Timestamp(0));
     let act = Act::Release;
@@ -148,7 +136,7 @@ fn who_used_a_right_is_known_when_the_entry_is_long_gone_and_in_a_file_made_anew
 fn a_file_whose_claims_cannot_be_read_is_not_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     for number in 1..200 {
         join(&mut store, number, &format!("member{number}"));
     }
@@ -169,7 +157,7 @@ fn a_file_whose_claims_cannot_be_read_is_not_served() {
 fn twenty_thousand_nicks_are_read_back_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     for number in 0..20_000_u32 {
         let (nick, key) = (format!("member{number}"), [number.to_be_bytes(); 8].concat());
         let (who, skeletons) = (Who(key[..8].try_into().unwrap()), Skeletons::of(&nick));
@@ -180,7 +168,7 @@ fn twenty_thousand_nicks_are_read_back_with_the_file() {
     assert_eq!(flush(&mut store), 20_000);
     drop(store);
     let begun = Instant::now();
-    let mut store = open(&path, Keep::default());
+    let mut store = open_log(&path, Keep::default());
     let len = store.open().policy.len();
     // Read with --nocapture; docs/PERFORMANCE.md has the figure.
     println!("{len} nicks read in {:?}", begun.elapsed());

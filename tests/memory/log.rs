@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::Process;
-use crate::common::world::World;
+use crate::common::world::{World, open_log};
 use udpchat::log::sqlite::history::{Reader, Slice};
 use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Outcome, Rejection, Request, RequestId, State, Store};
@@ -18,16 +18,7 @@ use udpchat::wire::{LogId, Seq, Timestamp};
 const JILL: &str = "10.0.0.2:1000";
 
 fn open_with(path: &Path, keep: Keep) -> World<Sqlite> {
-    // A process that another test starts holds our locks too, from its fork until its exec.
-    let store = (0..1000).find_map(|_| match Sqlite::open(path, Sync::Normal, keep, LogId([1; 16])) {
-        Err(err) if err.to_string().starts_with("another server") => {
-            std::thread::sleep(Duration::from_millis(1));
-            None
-        }
-        opened => Some(opened.unwrap()),
-    });
-    let store = store.expect("nobody else has it open");
-    World::with_store(Config { rate: None, ..crate::common::world::config() }, store)
+    World::with_store(Config { rate: None, ..crate::common::world::config() }, open_log(path, keep))
 }
 
 fn open(path: &Path) -> World<Sqlite> {

@@ -4,14 +4,7 @@
 
 use std::path::Path;
 
-use crate::common::{Process, Server, udpchat_with};
-
-/// Starts the program as a user whose keys are in `home`.
-fn at_home(home: &Path, args: &[&str]) -> Process {
-    let mut command = udpchat_with(args);
-    command.env("XDG_STATE_HOME", home);
-    Process::start(&mut command)
-}
+use crate::common::{Process, Server, at_home, udpchat_with};
 
 /// Sends a message as that user. Returns the exit code and what was said.
 fn send(home: &Path, server: &Server, nick: &str, text: &str) -> (i32, String) {

@@ -4,11 +4,10 @@
 
 use std::io;
 use std::net::UdpSocket;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::common::{PATIENCE, Process, Server, path_in, receive, udpchat, udpchat_with};
+use crate::common::{PATIENCE, Process, Server, at_home, path_in, receive, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 use udpchat::client::{Client, Config, Event, Identity};
 
@@ -33,13 +32,6 @@ fn ends(mut process: Process, code: i32, says: &str) -> Process {
 
 fn send(args: &[&str]) -> Process {
     Process::start(udpchat_with(&["send", "--nick", "bot"]).args(args))
-}
-
-/// Starts the program as a user whose keys are in `home`.
-fn at_home(home: &Path, args: &[&str]) -> Process {
-    let mut command = udpchat_with(args);
-    command.env("XDG_STATE_HOME", home);
-    Process::start(&mut command)
 }
 
 #[test]

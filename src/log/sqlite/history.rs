@@ -139,7 +139,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
         transaction.commit().map_err(error)?;
         from = to;
     }
-    erased_acts(&mut connection, &mut is_meant).map_err(error)?;
+    erase_acts(&mut connection, &mut is_meant).map_err(error)?;
     // The WAL still has the content: empties it too, unless a server or a reader needs it; then their next writes overwrite it.
     drop(reader);
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -147,7 +147,7 @@ pub fn erase(path: &Path, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> Resul
 }
 
 /// Deletes the copies of acts that are meant, and may have outlived their entries.
-fn erased_acts(connection: &mut Connection, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> rusqlite::Result<()> {
+fn erase_acts(connection: &mut Connection, mut is_meant: impl FnMut(&Entry<'_>) -> bool) -> rusqlite::Result<()> {
     // A file that no server of this version has opened has none.
     let has_acts = "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'acts'";
     if !connection.query_row(has_acts, [], |row| row.get(0))? {

@@ -1,3 +1,5 @@
+//! Whose a nick is after a log of joins, leaves, renames and releases.
+
 use super::*;
 use crate::wire::CloseReason;
 

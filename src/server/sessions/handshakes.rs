@@ -34,6 +34,20 @@ enum Place {
     Before(History),
 }
 
+/// Why a client may not join.
+#[derive(Debug)]
+struct Refused {
+    why: CloseReason,
+    /// The nick that belongs to another, if that is why.
+    nick: Option<Nick>,
+}
+
+impl From<CloseReason> for Refused {
+    fn from(why: CloseReason) -> Self {
+        Self { why, nick: None }
+    }
+}
+
 impl Sessions {
     pub(crate) fn greet(&mut self, now: Instant, path: Path, hello: &Hello<'_>) -> Result<(), DropReason> {
         let id = loop {
@@ -110,9 +124,8 @@ impl Sessions {
         let mut session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
         match admitted {
             Ok((identity, start)) => self.join(cx, id, session, identity, &start),
-            Err(why) => {
+            Err(Refused { why, nick }) => {
                 let mut bye = Vec::new();
-                let nick = held_nick(why, &payload);
                 let held = nick.and_then(|nick| cx.room.holder(key.who(), &nick, cx.wall)).map(Frame::Held);
                 session.bye_behind(held.as_ref(), why, &mut bye);
                 self.reply(path, &bye);
@@ -124,17 +137,12 @@ impl Sessions {
     }
 
     /// Decides whether the client may join, and as whom. Nothing is remembered of a refused client.
-    fn admit(
-        &mut self,
-        cx: &mut Context<'_>,
-        key: PublicKey,
-        payload: &[u8],
-    ) -> Result<(Identity, Place), CloseReason> {
+    fn admit(&mut self, cx: &mut Context<'_>, key: PublicKey, payload: &[u8]) -> Result<(Identity, Place), Refused> {
         let join: Join<'_> = postcard::take_from_bytes(payload).map_err(|_| CloseReason::Broken)?.0;
         let nick: Nick = join.nick.parse().map_err(|_| CloseReason::Broken)?;
         let who = key.who();
         if self.suspects.refuses(cx.now, who) {
-            return Err(CloseReason::Refused);
+            return Err(CloseReason::Refused.into());
         }
         let known = cx.room.posts.find(who, join.instance);
         let nick = match known.and_then(|id| cx.room.posts.get(id)) {
@@ -142,25 +150,25 @@ impl Sessions {
             None => nick,
         };
         if names::check(&nick).is_err() {
-            return Err(CloseReason::BadNick);
+            return Err(CloseReason::BadNick.into());
         }
         if cx.room.policy.has_other_key(who, &key.0) {
-            return Err(CloseReason::Collides);
+            return Err(CloseReason::Collides.into());
         }
         if cx.room.holder(who, &nick, cx.wall).is_some() {
-            return Err(CloseReason::NickTaken);
+            return Err(Refused { why: CloseReason::NickTaken, nick: Some(nick) });
         }
         if join.present && cx.room.presence.nicks_of(who) >= NICKS_OF_A_KEY {
-            return Err(CloseReason::TooManySessions);
+            return Err(CloseReason::TooManySessions.into());
         }
         let older = known.and_then(|id| self.by_author.get(&id)).copied();
         let others = self.allowance.sessions_of(who).saturating_sub(usize::from(older.is_some()));
         if others >= SESSIONS_OF_A_KEY {
-            return Err(CloseReason::TooManySessions);
+            return Err(CloseReason::TooManySessions.into());
         }
         match older {
             Some(older) => self.close(cx, older, CloseReason::Replaced),
-            None if self.by_id.len() + cx.texts.len() >= cx.members_max => return Err(CloseReason::RoomFull),
+            None if self.by_id.len() + cx.texts.len() >= cx.members_max => return Err(CloseReason::RoomFull.into()),
             None => {}
         }
         make_place_for_an_author(cx);
@@ -220,12 +228,6 @@ impl Sessions {
         self.knocks.is_back(path);
         self.knock(cx.now);
     }
-}
-
-/// Returns the nick that a client asked for in vain because it is another's.
-fn held_nick(why: CloseReason, payload: &[u8]) -> Option<Nick> {
-    let (join, _) = postcard::take_from_bytes::<Join<'_>>(payload).ok().filter(|_| why == CloseReason::NickTaken)?;
-    join.nick.parse().ok()
 }
 
 /// Forgets an author without a session if there are too many authors.
