@@ -136,7 +136,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget a server''s key; the next connection trusts whatever key the server presents')
-            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write your key to FILE, to be you on another device too; ''-'' is stdout')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write your key to FILE, to use it on another device; ''-'' is stdout')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the key in FILE as your own; ''-'' is stdin')
             break
         }
@@ -155,7 +155,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             break
         }
         'udpchat;key;import' {
-            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Replace the key that you have; it is kept in a file beside')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Replace your present key, which is kept in a file beside it')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

@@ -127,7 +127,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand forget 'Forget a server''s key; the next connection trusts whatever key the server presents'
-            cand export 'Write your key to FILE, to be you on another device too; ''-'' is stdout'
+            cand export 'Write your key to FILE, to use it on another device; ''-'' is stdout'
             cand import 'Take the key in FILE as your own; ''-'' is stdin'
         }
         &'udpchat;key;forget'= {
@@ -143,7 +143,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --help 'Print help'
         }
         &'udpchat;key;import'= {
-            cand --replace 'Replace the key that you have; it is kept in a file beside'
+            cand --replace 'Replace your present key, which is kept in a file beside it'
             cand -v 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand -h 'Print help'

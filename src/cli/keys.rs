@@ -27,9 +27,9 @@ pub enum KeyAction {
         #[arg(value_name = "HOST:PORT")]
         server: HostPort,
     },
-    /// Write your key to FILE, to be you on another device too; '-' is stdout
+    /// Write your key to FILE, to use it on another device; '-' is stdout
     ///
-    /// Whoever has this file is you. It is as the key's own file is: one line of base64 that only its owner can read.
+    /// Whoever has this file is you. It is one line of base64, and only its owner can read it.
     Export {
         /// A file that does not exist yet
         #[arg(value_name = "FILE")]
@@ -41,7 +41,7 @@ pub enum KeyAction {
         #[arg(value_name = "FILE")]
         file: PathBuf,
 
-        /// Replace the key that you have; it is kept in a file beside
+        /// Replace your present key, which is kept in a file beside it
         #[arg(long)]
         replace: bool,
     },

@@ -57,7 +57,7 @@ fn export(own: &Path, file: &Path) -> Result<(), Failure> {
     }
     let mut out = plain_stdout();
     if out.is_terminal() {
-        return refused("a key is not shown on a terminal: name a file, or a pipe's other end".into());
+        return refused("a key is not shown on a terminal: name a file, or write to a pipe".into());
     }
     writeln!(out, "{}", key_as_text(own).map_err(failed)?.as_str())?;
     Ok(out.flush()?)
@@ -87,7 +87,7 @@ fn take(own: &Path, fresh: &Path, replace: bool) -> Result<(), Failure> {
         if !replace {
             let has = fingerprint(&has);
             let message = format!(
-                "you have a key already, {has}: your nicks are its (--replace takes the other one all the same)"
+                "you have a key already, {has}, which holds your nicks (--replace puts the new one in its place)"
             );
             return Err(Failure::new(Exit::Failure, message));
         }
