@@ -80,6 +80,19 @@ pub fn closed_port() -> SocketAddr {
     UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap()
 }
 
+/// Binds a socket that poses as a server which the tests' home does not know.
+pub fn stranger() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    forget(socket.local_addr().unwrap());
+    socket
+}
+
+/// Removes this address from the tests' home: one of our servers may have had the port before, and a client that has a key
+/// pinned for an address does not speak text with it.
+fn forget(address: SocketAddr) {
+    let _ = std::fs::remove_file(home().join("udpchat/servers").join(address.to_string()));
+}
+
 /// The bytes so far, and whether that is the end.
 type Bytes = (Vec<u8>, bool);
 
@@ -314,6 +327,7 @@ pub fn original_server() -> Option<(Process, u16)> {
     let process = Process::start(original("server.py", 0)?.env("PYTHONUNBUFFERED", "1"));
     let shown = process.stderr.wait_for("\n");
     let port = shown.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    forget(SocketAddr::from(([127, 0, 0, 1], port)));
     Some((process, port))
 }
 

@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // tests are allowed to
 #![allow(clippy::disallowed_methods, clippy::cast_possible_truncation)]
 
-use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common::{Process, Server, closed_port, original_server, udpchat_with};
+use crate::common::{Process, Server, closed_port, original_server, stranger, udpchat_with};
 use serde_json::Value;
 
 fn bench(server: &str, args: &[&str]) -> Process {
@@ -63,7 +62,7 @@ fn the_original_is_measured_as_well() {
 /// The server loses, repeats and delays on purpose, and the report shows exactly that.
 #[test]
 fn losses_doubles_and_disorder_are_counted() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = stranger();
     socket.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
     let name = socket.local_addr().unwrap().to_string();
     let ended = AtomicBool::new(false);

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::process::Stdio;
 
-use crate::common::{Process, Server, closed_port, home, path_in, receive, udpchat, udpchat_with};
+use crate::common::{Process, Server, closed_port, home, path_in, receive, stranger, udpchat, udpchat_with};
 use nix::sys::signal::Signal;
 
 /// A server that does only what the test makes it do.
@@ -17,7 +17,7 @@ struct Puppet {
 
 impl Puppet {
     fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = stranger();
         socket.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
         Self { socket }
     }

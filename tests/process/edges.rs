@@ -8,7 +8,7 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::common::{PATIENCE, Process, Server, closed_port, new_home, path_in, receive, udpchat_with};
+use crate::common::{PATIENCE, Process, Server, closed_port, new_home, path_in, receive, stranger, udpchat_with};
 
 fn run(args: &[&str]) -> (i32, String, String) {
     let mut process = Process::start(&mut udpchat_with(args));
@@ -152,7 +152,7 @@ fn sigusr1_does_nothing_to_clients() {
 
 #[test]
 fn a_send_that_an_original_cannot_take_is_announced_there_once() {
-    let original = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let original = stranger();
     original.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = original.local_addr().unwrap().to_string();
     let mut process =

@@ -300,7 +300,7 @@ fn a_key_that_cannot_be_kept_is_said_loudly_and_a_named_one_is_an_error() {
 
 /// Starts an original server that answers `times` datagrams; returns its address, and a thread that returns the datagrams.
 fn original_answers(times: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = crate::common::stranger();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = socket.local_addr().unwrap().to_string();
     let thread = std::thread::spawn(move || {
@@ -502,7 +502,7 @@ fn a_stray_datagram_of_the_old_owner_of_a_port_does_not_make_a_server_an_origina
     let jack = server.socket();
     jack.send(b"SIGNUP_TAG:jack").unwrap();
     receive(&jack);
-    let puppet = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let puppet = crate::common::stranger();
     puppet.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = puppet.local_addr().unwrap().to_string();
     let script = send(&["-s", &name, "-t", "2s", "hello"]);
