@@ -57,7 +57,14 @@ fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallor
         }
     };
     let id = SessionId(postcard::from_bytes::<ServerHello>(&payload).ok()?.id);
-    let join = Join { instance: Instance(random()), nick, present: false, place: None, history: History::NONE };
+    let join = Join {
+        instance: Instance(random()),
+        nick,
+        present: false,
+        place: None,
+        history: History::NONE,
+        token: [0; 16],
+    };
     let mut payload = [0; 128];
     let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
     socket.send(&packet::finish(id, &noise)).ok()?;

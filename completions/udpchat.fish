@@ -33,6 +33,19 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send one 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Check that a server is up, and what it is'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Show, search, export or delete what a room on this machine has logged'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, take yours to another device, or forget a server\'s'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "invite" -d 'Invite somebody: prints a link to join with'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "members" -d 'Show who is known to a room and who has to stay out'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "access" -d 'Set who may come in: everybody, or only known keys'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "admit" -d 'Make a key known without an invitation'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "kick" -d 'Send somebody out for a minute'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "mute" -d 'Keep somebody from posting for a time'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "unmute" -d 'Let somebody post again'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ban" -d 'Keep somebody out, for a time or for ever'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "unban" -d 'Lift a ban'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "release" -d 'Give a nick back, for others to take'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "topic" -d 'Set the topic'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "op" -d 'Make somebody an operator; only the owner may'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "deop" -d 'Make an operator a member again; only the owner may'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "bench" -d 'Load a server and measure it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "sim" -d 'Run the protocols in a simulated network'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l bind -d 'Listen on this address and port; repeatable' -r
@@ -51,13 +64,18 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-idle -d 'Remove a text member after this much silence' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text-history -d 'Send each new text member the last N lines, at most 1000' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l announce-each -d 'With more members than this, announce joins and leaves in batches' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l access -d 'Who may come in [default: as the room was left; a new one is open]; \'known\' turns plain text off' -r -f -a "open\t'Everybody'
+known\t'Known keys, and who has an invitation; no plain text'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l nick-expiry -d 'How long the nick of a known key stays its own while it is away [default for a new room: 90d]' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l owner -d 'Make the key in FILE the room\'s owner [default for a new room: owner.key beside the server\'s key]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l name -d 'Where others reach the server, for invitations' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l key -d 'File with the server\'s key, created if missing [default: server.key in $XDG_STATE_HOME/udpchat]' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s q -l quiet -d 'Write no transcript to stdout'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'Your nick, 1 to 32 bytes; asked for on a terminal if missing' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l history -d 'On your first visit, show the last N messages, those of the last DURATION, or all' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'Server to talk to; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
@@ -66,7 +84,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name for this message: sent again under the same KEY, it is in the room once' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'Server to talk to; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l text -d 'Speak plain text only, as the original does'
@@ -106,6 +124,114 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_sub
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -l replace -d 'Replace your present key, which is kept in a file beside it'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l uses -d 'How often it can be used' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l expires -d 'How long it can be used [default: 24h, or 1h for an operator]' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l nick -d 'For this nick only' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l role -d 'What it makes of whoever uses it' -r -f -a "member\t'A known member'
+op\t'An operator; for one use and an hour at the most, and only the owner may'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l revoke -d 'Revoke the invitation with this id' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l list -d 'Show the invitations that can still be used'
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand invite" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -f -a "export" -d 'Write the known keys to a file, one a line: key, role, nick'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and not __fish_seen_subcommand_from export import" -f -a "import" -d 'Admit the keys in such a file'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand members; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand access" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand admit" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand kick" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand mute" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unmute" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand ban" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand unban" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand release" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand topic" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand op" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -l why -d 'Why; everybody sees it' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -l key -d 'Act with the key in FILE [default: on the server\'s machine the owner\'s, elsewhere yours]' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -l json -d 'Report as JSON'
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand deop" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s m -l members -d 'Number of members that listen' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l senders -d 'Number of members that talk, in turn' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l duration -d 'Stop after this time [default: 10s if --messages is not given]' -r
@@ -115,7 +241,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l window -d 'Clo
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l rate -d 'Open loop: N messages a second; latency counts from when each was due' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l repeat -d 'Run N times with the same members, and report medians' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l restart -d 'Once the crowd is in, run CMD to restart the server, and measure the return' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'Server to talk to; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand bench" -l dialect -d 'Protocol to speak' -r -f -a "text\t'The original\'s protocol'
 session\t'Sessions: encrypted and acknowledged'"

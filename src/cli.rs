@@ -5,12 +5,13 @@
 //! Must not know: what the commands do.
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
+mod acts;
 mod keys;
 mod manual;
+mod serve;
 mod values;
 
-use std::net::SocketAddr;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,17 +20,18 @@ use regex::Regex;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::bench::Sizes;
-use crate::net::HostPort;
+use crate::net::link::ServerName;
 use crate::net::rooms::RoomName;
 use crate::policy::names;
-use crate::server::ANNOUNCE_EACH;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
 use crate::wire::frame::History;
+pub use acts::{AccessArg, ActOn, Admin, Ban, Invite, Members, MembersAction, Mute, RoleArg, SetAccess, Topic};
 pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
+pub use serve::Serve;
 pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
-use values::{at_least_one, bind_address, clients, count, duration, history, rate, text_history};
+use values::{at_least_one, clients, count, duration, history};
 
 /// Headings of the options in help texts.
 const ROOM: &str = "Room";
@@ -101,6 +103,38 @@ pub enum Command {
     ///
     /// Shows the fingerprints of your own keys, where they are stored, and the key of each server you have met.
     Key(Key),
+    /// Invite somebody: prints a link to join with
+    ///
+    /// Whoever joins with the link is known to the room from then on, also if only known keys may come in.
+    Invite(Invite),
+    /// Show who is known to a room and who has to stay out
+    Members(Members),
+    /// Set who may come in: everybody, or only known keys
+    ///
+    /// 'known' admits those who are there; whoever is not known and has no invitation is told what to ask for.
+    Access(SetAccess),
+    /// Make a key known without an invitation
+    Admit(ActOn),
+    /// Send somebody out for a minute
+    Kick(ActOn),
+    /// Keep somebody from posting for a time
+    Mute(Mute),
+    /// Let somebody post again
+    Unmute(ActOn),
+    /// Keep somebody out, for a time or for ever
+    ///
+    /// Bans are of keys. In an open room, whoever was banned can come back with another key.
+    Ban(Ban),
+    /// Lift a ban
+    Unban(ActOn),
+    /// Give a nick back, for others to take
+    Release(ActOn),
+    /// Set the topic
+    Topic(Topic),
+    /// Make somebody an operator; only the owner may
+    Op(ActOn),
+    /// Make an operator a member again; only the owner may
+    Deop(ActOn),
     /// Load a server and measure it
     ///
     /// Joins members to any server, lets some of them talk, and reports which copies arrived and how late. Use it on a server of your own:
@@ -113,80 +147,20 @@ pub enum Command {
     Sim(Sim),
 }
 
-/// `udpchat serve`
-#[derive(Args, Debug)]
-pub struct Serve {
-    /// Listen on this address and port; repeatable
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9999", value_parser = bind_address, help_heading = ROOM)]
-    pub bind: Vec<SocketAddr>,
-
-    /// Name of the room: its log is NAME.db in $XDG_STATE_HOME/udpchat
-    #[arg(long, value_name = "NAME", default_value = crate::net::rooms::DEFAULT, help_heading = ROOM)]
-    pub room: RoomName,
-
-    /// Delete entries older than this [default: keep everything]
-    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = ROOM)]
-    pub keep: Option<Duration>,
-
-    /// Delete all but the last N entries [default: keep everything]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<NonZeroU64>, help_heading = ROOM)]
-    pub keep_entries: Option<NonZeroU64>,
-
-    /// Store the log in this file instead; ':memory:' stores nothing
-    #[arg(long, value_name = "FILE", conflicts_with = "room", help_heading = ROOM)]
-    pub db: Option<Db>,
-
-    /// When a confirmed message is on the disk
-    #[arg(long, value_enum, default_value_t = Sync::Normal, help_heading = ROOM)]
-    pub sync: Sync,
-
-    /// Which addresses may speak plain text, as the original does
-    #[arg(long, value_enum, default_value_t = Text::Private, help_heading = ACCESS)]
-    pub text: Text,
-
-    /// Most members at a time
-    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one::<NonZeroUsize>, help_heading = ACCESS)]
-    pub max_members: NonZeroUsize,
-
-    /// Messages per second from each key or address, ten seconds' worth at once
-    ///
-    /// Excess messages are delayed, then dropped; clients with sessions send dropped messages again. New keys from one neighbourhood (IPv4
-    /// /24, IPv6 /64) also share a budget: eight times this rate, or two a second for each session if that is more.
-    #[arg(long, value_name = "N/s|off", default_value = "100/s", value_parser = rate, help_heading = ACCESS)]
-    pub rate: RateArg,
-
-    /// New text members per second from each IPv4 /24 or IPv6 /64, 64 at once
-    #[arg(long, value_name = "N/s|off", default_value = "20/s", value_parser = rate, help_heading = ACCESS)]
-    pub signup_rate: RateArg,
-
-    /// Remove a text member after this much silence
-    #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = duration, help_heading = ACCESS)]
-    pub text_idle: Duration,
-
-    /// Send each new text member the last N lines, at most 1000
-    #[arg(long, value_name = "N", default_value = "0", value_parser = text_history, help_heading = ACCESS)]
-    pub text_history: usize,
-
-    /// With more members than this, announce joins and leaves in batches
-    #[arg(long, value_name = "N", default_value_t = ANNOUNCE_EACH, help_heading = ACCESS)]
-    pub announce_each: usize,
-
-    /// File with the server's key, created if missing [default: server.key in $XDG_STATE_HOME/udpchat]
-    #[arg(long, value_name = "FILE", help_heading = GENERAL)]
-    pub key: Option<PathBuf>,
-
-    /// Write no transcript to stdout
-    #[arg(short, long, help_heading = GENERAL)]
-    pub quiet: bool,
-}
-
 /// Which server, and how long to wait for it.
 #[derive(Args, Debug)]
 #[command(next_help_heading = SERVER)]
 pub struct Target {
-    /// Server to talk to; the port defaults to 9999
-    #[arg(short, long, value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
-    pub server: HostPort,
+    /// Server to talk to, or an invitation; the port defaults to 9999
+    #[arg(
+        short,
+        long,
+        value_name = "HOST:PORT",
+        env = "UDPCHAT_SERVER",
+        default_value = "127.0.0.1:9999",
+        hide_env_values = true
+    )]
+    pub server: ServerName,
 
     /// How long to wait for the server's answer, and for confirmations
     #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
@@ -210,8 +184,8 @@ pub struct Dialects {
 #[derive(Args, Debug)]
 pub struct Ping {
     /// Server to ping; the port defaults to 9999
-    #[arg(value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999")]
-    pub server: HostPort,
+    #[arg(value_name = "HOST:PORT", env = "UDPCHAT_SERVER", default_value = "127.0.0.1:9999", hide_env_values = true)]
+    pub server: ServerName,
 
     /// Number of pings
     #[arg(short, long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u64).range(1..=1_000_000), help_heading = GENERAL)]
@@ -292,6 +266,10 @@ pub struct Recorded {
 /// `udpchat join`
 #[derive(Args, Debug)]
 pub struct Join {
+    /// An invitation, udpchat://...; '-' reads it from the first line of stdin
+    #[arg(value_name = "INVITATION", conflicts_with_all = ["server", "text"], help_heading = SERVER)]
+    pub invitation: Option<String>,
+
     /// Your nick, 1 to 32 bytes; asked for on a terminal if missing
     #[arg(short, long, env = "UDPCHAT_NICK", value_parser = names::wanted, help_heading = ROOM)]
     pub nick: Option<Nick>,

@@ -20,8 +20,10 @@ use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Frame, History, Join, PostKind, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Frame, History, Join, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
+use crate::wire::order::Order;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use crate::wire::record::items;
 use crate::wire::text;
 use crate::wire::{Instance, LogId, Seq, SessionId};
 
@@ -45,6 +47,12 @@ pub fn datagram(bytes: &[u8]) {
             }
             Frame::People(people) => assert!(people.iter().count() <= DATAGRAM_MAX),
             Frame::Held(held) => assert!(held.nick.len() <= DATAGRAM_MAX),
+            Frame::Listed { items: list, .. } => assert!(items(list).count() <= DATAGRAM_MAX),
+            Frame::Post { kind: PostKind::Order, text, .. } => {
+                if let Some(order) = Order::decode(text) {
+                    assert_eq!(Order::decode(&order.encode()), Some(order));
+                }
+            }
             Frame::Ping { .. }
             | Frame::Pong { .. }
             | Frame::Challenge(_)
@@ -52,6 +60,8 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::Bye(_)
             | Frame::Welcome { .. }
             | Frame::Ask { .. }
+            | Frame::Barred(_)
+            | Frame::List { .. }
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}
@@ -208,7 +218,8 @@ impl Server {
         })?;
         let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
         let instance = Instance([9; 8]);
-        let join = Join { instance, nick: "mallory", present: true, place: None, history: History::NONE };
+        let join =
+            Join { instance, nick: "mallory", present: true, place: None, history: History::NONE, token: [0; 16] };
         let mut payload = [0; 64];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
         let id = SessionId(hello.id);
@@ -307,7 +318,7 @@ impl Client {
             Session::new(self.now, Role::Server, client, transport, address(2), Duration::from_millis(10));
         let mut writer = Writer::default();
         let welcome = Welcome { log: LogId([1; 16]), start: Seq(5), end: Seq(5), remembers: true };
-        writer.frame(&Frame::Welcome { welcome, nick: "jill", software: "fuzz" });
+        writer.frame(&Frame::Welcome { welcome, nick: "jill", software: "fuzz", room: RoomInfo::default() });
         let mut out = Vec::new();
         session.seal_raw(writer.plain(), &mut out);
         self.member.handle_datagram(self.now, address(1), &out);

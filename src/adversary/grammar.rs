@@ -7,10 +7,13 @@
 use arbitrary::{Result, Unstructured};
 use arrayvec::ArrayVec;
 
-use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, TEXT_MAX};
+use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, TEXT_MAX, Tail, Terms};
 use crate::wire::frame::{
-    Ack, Frame, GapReason, Have, HeldNick, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person,
+    Ack, Barred, Frame, GapReason, Have, HeldNick, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind,
+    RoomInfo, Welcome, Writer, encode_person,
 };
+use crate::wire::order::{Order, key_text};
+use crate::wire::record::{Name, Record, Settings, encode_item};
 use crate::wire::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Timestamp, Who};
 
 /// The session's current values, near which values are chosen.
@@ -106,6 +109,57 @@ fn have(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Have> {
     Ok(Have { next: Seq(number(u, bases.log)?), take, held })
 }
 
+/// Chooses an act, known or not.
+fn act(u: &mut Unstructured<'_>) -> Result<Act> {
+    Ok(Act::from(if u.ratio(7, 8)? { u.int_in_range(0..=16)? } else { u.arbitrary()? }))
+}
+
+/// Makes an order, which takes a right that nobody here has, or what is none.
+fn order(u: &mut Unstructured<'_>) -> Result<String> {
+    // Somebody who is away, honest members, itself, keys and addresses.
+    let whom = match u.int_in_range(0..=7)? {
+        0 => "absent".into(),
+        1 => format!("client{}", u.int_in_range(0..=3)?),
+        2 => "mallory".into(),
+        3 => key_text(&u.arbitrary()?),
+        4 => format!("#{:016x}", u.arbitrary::<u64>()?),
+        5 => "10.0.0.1".into(),
+        _ => text(u)?,
+    };
+    let order = Order {
+        act: act(u)?,
+        whom,
+        seconds: number(u, 60)?,
+        number: small(u)?,
+        token: vec![7; u.int_in_range(0..=17)?],
+        is_op: u.arbitrary()?,
+        why: if u.ratio(1, 2)? { String::new() } else { text(u)? },
+    };
+    Ok(order.encode())
+}
+
+/// Chooses the name of a record, there or not.
+fn name(u: &mut Unstructured<'_>) -> Result<Name> {
+    Ok(match u.int_in_range(0..=4)? {
+        0 => Name::Settings,
+        1 => Name::Known(Who(u.arbitrary()?)),
+        2 => Name::Key(Who(u.arbitrary()?)),
+        3 => Name::Address(text(u)?),
+        _ => Name::Token(u.arbitrary()?),
+    })
+}
+
+/// Makes a list of records, some under names that they do not fit.
+fn records(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let mut list = Vec::new();
+    for _ in 0..u.int_in_range(0..=3)? {
+        let settings = Settings { expiry: number(u, 0)?, ..Settings::default() };
+        encode_item(&mut list, PEOPLE_MAX, &name(u)?, &Record::Settings(settings));
+    }
+    list.extend(u.arbitrary::<[u8; 3]>()?);
+    Ok(list)
+}
+
 /// Makes up to four entries, each preceded by its length.
 fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut framed = Vec::new();
@@ -119,19 +173,21 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
             3 => Entry::Did { who, nick: &nick, text: &said },
             4 => Entry::Renamed { who, nick: &nick, to: &said },
             5 => {
-                let (act, until) = (Act::from(u.int_in_range(0..=300)?), Timestamp(u.arbitrary()?));
+                let (act, until) = (act(u)?, Timestamp(u.arbitrary()?));
                 Entry::Acted { who, nick: &nick, act, whom: Who(u.arbitrary()?), of: &said, until, why: &nick }
             }
             _ => Entry::Said { who, nick: &nick, text: &said },
         };
         let mut encoded = [0; ENTRY_MAX];
         let at = Timestamp(u.arbitrary()?);
-        // A claim belongs behind some of them only.
+        // A claim and the terms of an act belong behind some of them only.
         let claim = Claim { key: u.arbitrary()?, tables: u.arbitrary()?, first: &nick, second: &said };
-        let len = if u.ratio(1, 4)? {
-            entry.encode_with_claim(at, &claim, &mut encoded)
-        } else {
-            entry.encode(at, &mut encoded)
+        let number = number(u, 0)?;
+        let terms = Terms { key: u.arbitrary()?, token: u.arbitrary()?, number, is_op: u.arbitrary()? };
+        let len = match u.int_in_range(0..=5)? {
+            0 => entry.encode_with_tail(at, &Tail::Claim(claim), &mut encoded),
+            1 => entry.encode_with_tail(at, &Tail::Terms(terms), &mut encoded),
+            _ => entry.encode(at, &mut encoded),
         };
         let Some(len) = len else { continue };
         if u.ratio(1, 8)? {
@@ -154,27 +210,28 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The bytes are used up.
 pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let said = text(u)?;
-    Ok(match u.int_in_range(0..=24)? {
+    Ok(match u.int_in_range(0..=28)? {
         0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
         1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
         2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
         3 => writer.frame(&Frame::Challenge(u.arbitrary()?)),
         4 => writer.frame(&Frame::Response(u.arbitrary()?)),
-        5 if u.ratio(1, 4)? => writer.frame(&Frame::Bye(CloseReason::from(u.int_in_range(0..=13)?))),
+        5 if u.ratio(1, 4)? => writer.frame(&Frame::Bye(CloseReason::from(u.int_in_range(0..=18)?))),
         6 => {
             let (log, remembers) = (LogId([u.int_in_range(0..=1)?; 16]), u.arbitrary()?);
             let (start, end) = (Seq(number(u, bases.log)?), Seq(number(u, bases.log)?));
             let welcome = Welcome { log, start, end, remembers };
-            writer.frame(&Frame::Welcome { welcome, nick: &said, software: "mallory" })
+            let room = RoomInfo { role: u.arbitrary()?, access: u.arbitrary()?, topic: &said, name: &said };
+            writer.frame(&Frame::Welcome { welcome, nick: &said, software: "mallory", room })
         }
         7 => writer.entries(Seq(number(u, bases.log)?), &entries(u)?),
         8 => {
-            let why = GapReason::from(u.int_in_range(0..=6)?);
+            let why = GapReason::from(u.int_in_range(0..=7)?);
             writer.frame(&Frame::Gap { first: Seq(number(u, bases.log)?), count: number(u, 1)?, why })
         }
         9 | 10 => writer.frame(&Frame::Have(have(u, bases)?)),
         11 => {
-            let why = Refusal::from(u.int_in_range(0..=11)?);
+            let why = Refusal::from(u.int_in_range(0..=15)?);
             let accepted = Outcome::Accepted(Seq(number(u, bases.log)?));
             let outcome = if u.arbitrary()? { accepted } else { Outcome::Refused(why) };
             writer.frame(&Frame::Settled { counter: number(u, bases.counter)?, outcome })
@@ -194,6 +251,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
             let held = HeldNick { nick: &said, who: Who(u.arbitrary()?), since: Timestamp(u.arbitrary()?) };
             writer.frame(&Frame::Held(held))
         }
+        17..=21 => rights_frame(u, bases, &said, writer)?,
         15 => {
             // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
@@ -207,8 +265,31 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
                 2 => counter,
                 _ => number(u, counter)?,
             };
-            let kind = PostKind::from(u.int_in_range(0..=5)?);
+            let kind = PostKind::from(u.int_in_range(0..=6)?);
             writer.frame(&Frame::Post { counter, settled_below, kind, text: &said })
+        }
+    })
+}
+
+/// Adds one frame that is about who may do what; returns false if it does not fit.
+fn rights_frame(u: &mut Unstructured<'_>, bases: &Bases, said: &str, writer: &mut Writer) -> Result<bool> {
+    Ok(match u.int_in_range(0..=4)? {
+        0 => {
+            let barred = Barred { until: Timestamp(u.arbitrary()?), by: said, why: said };
+            writer.frame(&Frame::Barred(barred))
+        }
+        1 => {
+            let after = if u.arbitrary()? { Some(name(u)?) } else { None };
+            writer.frame(&Frame::List { after })
+        }
+        2 => {
+            let (after, state) = (if u.arbitrary()? { Some(name(u)?) } else { None }, u.int_in_range(0..=3)?);
+            writer.frame(&Frame::Listed { after, state: ListState::from(state), items: &records(u)? })
+        }
+        _ => {
+            let text = order(u)?;
+            let (counter, settled_below) = (bases.counter, bases.counter);
+            writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, text: &text })
         }
     })
 }
@@ -219,7 +300,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
 /// The bytes are used up.
 pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
     let mut writer = Writer::default();
-    match u.int_in_range(0..=9)? {
+    match u.int_in_range(0..=10)? {
         0 => while writer.frame(&Frame::Ask { after: None }) {},
         1 => {
             let ack = Frame::Ack(ack(u, bases)?);
@@ -254,6 +335,18 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
             }
         }
         5 => {
+            // Every act in one packet, none of which it has the right to.
+            let mut counter = bases.counter;
+            for act in Act::ALL {
+                let whom = *u.choose(&["absent", "mallory", "10.0.0.1", ""])?;
+                let order = Order { whom: whom.into(), seconds: 60, number: 1, token: vec![7; 16], ..Order::new(act) };
+                let text = order.encode();
+                let settled_below = bases.counter;
+                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, text: &text });
+                counter = counter.saturating_add(1);
+            }
+        }
+        6 => {
             // The nick of somebody who is away: to take it, and to give it back.
             let (counter, kind) = (bases.counter, *u.choose(&[PostKind::Rename, PostKind::Release])?);
             let text = u.choose(&["absent", "ABSENT", "abs\u{435}nt"])?;

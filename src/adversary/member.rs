@@ -87,6 +87,11 @@ impl Adversary {
         self.keys.iter().map(|key| key.public().who()).collect()
     }
 
+    /// Returns its public keys, and their short names.
+    pub fn whole_keys(&self) -> Vec<(Who, [u8; 32])> {
+        self.keys.iter().map(|key| (key.public().who(), key.public().0)).collect()
+    }
+
     /// Returns whether one of its places has this address.
     pub fn is_at(&self, address: SocketAddr) -> bool {
         self.places.iter().any(|place| place.address == address)
@@ -276,7 +281,9 @@ impl Adversary {
         let place_in_log = if index % 4 == 1 { Some((LogId([9; 16]), Seq(u64::MAX))) } else { None };
         let history = [History::NONE, History::ALL, History::Within(u64::MAX)][index % 3];
         let present = !index.is_multiple_of(2);
-        let join = Join { instance: place.instance, nick, present, place: place_in_log, history };
+        // Some come with an invitation that never was.
+        let token = if index % 5 == 4 { [7; 16] } else { [0; 16] };
+        let join = Join { instance: place.instance, nick, present, place: place_in_log, history, token };
         let mut payload = [0; 128];
         let Ok(payload) = postcard::to_slice(&join, &mut payload) else { return };
         let (noise, transport) = initiator.finish(payload);

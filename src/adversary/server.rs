@@ -16,7 +16,7 @@ use super::limits::{CLIENT_DATAGRAM, Limits};
 use crate::client::{Client, Config, Event, Identity};
 use crate::session::{Entropy, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
-use crate::wire::frame::{Ack, Frame, Outcome, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Ack, Frame, Outcome, RoomInfo, ServerHello, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
 
@@ -272,7 +272,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
         let mut session = Session::new(now, Role::Server, client, responder.into_transport(), address, 2 * DELAY);
         let log = LogId([1; 16]);
         let welcome = Welcome { log, start: Seq(self.bases.log), end: Seq(self.bases.log), remembers: true };
-        let welcome = Frame::Welcome { welcome, nick: "jill", software: "mallory" };
+        let welcome = Frame::Welcome { welcome, nick: "jill", software: "mallory", room: RoomInfo::default() };
         let frames: Vec<Frame<'_>> = match self.manner {
             Manner::WelcomeAndBye(why) => vec![welcome, Frame::Bye(why)],
             Manner::Knocks => vec![welcome, Frame::Bye(CloseReason::ServerEnds)],

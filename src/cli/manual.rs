@@ -32,7 +32,7 @@ const UNREACHABLE: (&str, &str) = (
 );
 const REFUSED: (&str, &str) = (
     "4",
-    "Refused: the nick is taken, the room is full, a message was not accepted, --id names another message, the server's key \
+    "Refused: the nick is taken, the room is full or closed, your key is banned, a message was not accepted, --id names another message, the server's key \
      has changed, or the server speaks only plain text and --secure forbids that.",
 );
 const NOT_CONFIRMED: (&str, &str) = ("5", "Not confirmed in time: the message may or may not have arrived.");
@@ -82,10 +82,11 @@ const SERVE: Manual = Manual {
         ("101", "The server crashed, told its members and wrote why to stderr: start it again."),
     ],
     environment: &[STATE, RUST_LOG],
-    files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, REFUSED_KEYS, LOG],
+    files: &[("stdout", "The transcript, unless --quiet is given."), SERVER_KEY, OWNER_KEY, REFUSED_KEYS, LOG],
     examples: &[
         ("Serve the local network, over IPv4 and IPv6:", "udpchat serve --bind 0.0.0.0:9999 --bind '[::]:9999'"),
         ("Delete entries older than a month:", "udpchat serve --keep 30d"),
+        ("Let known keys in only:", "udpchat serve --access known --name chat.example:9999"),
         ("Store nothing on disk but the transcript:", "udpchat serve --db :memory: >transcript.txt"),
         ("Log how many members there are:", "pkill -USR1 -f '^[^ ]*udpchat serve'"),
     ],
@@ -123,7 +124,7 @@ const SEND: Manual = Manual {
 
 const PING: Manual = Manual {
     exit_status: &[
-        ("0", "At least one ping came back."),
+        ("0", "At least one ping came back, or the server is up and lets only known keys in."),
         SYSTEM,
         USAGE,
         ("3", "Unreachable, or none came back."),
@@ -200,6 +201,55 @@ const SIM: Manual = Manual {
     ],
 };
 
+const OWNER_KEY: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/owner.key",
+    "The key of the owner of this machine's rooms, made by 'serve'. Used by itself if the server is that of this machine.",
+);
+
+const ACT_STATUS: &[(&str, &str)] = &[
+    DONE,
+    SYSTEM,
+    USAGE,
+    UNREACHABLE,
+    ("4", "Refused: you do not have the right, nobody is known by that name, or it would change nothing."),
+    ("5", "Not confirmed in time: it may or may not have been done."),
+    INTERRUPTED,
+];
+
+const ACT: Manual = Manual {
+    exit_status: ACT_STATUS,
+    environment: &[SERVER, STATE, RUST_LOG],
+    files: &[OWNER_KEY, CLIENT_KEY, PINS],
+    examples: &[
+        ("Make somebody an operator, on the server's machine:", "udpchat op ann"),
+        ("Give somebody ten minutes to think:", "udpchat mute ben 10m --why 'too loud'"),
+        ("Keep a key out, whatever nick it takes:", "udpchat ban 'ben#e9759025' --why spam"),
+        ("Keep a plain-text member out for an hour:", "udpchat ban 192.168.1.7 1h"),
+        ("Close the room to strangers:", "udpchat access known"),
+    ],
+};
+
+const INVITE: Manual = Manual {
+    examples: &[
+        ("Invite one person, until tomorrow:", "udpchat invite"),
+        ("Invite a class, for a week:", "udpchat invite --uses 30 --expires 7d"),
+        ("Show what can still be used, for a program:", "udpchat invite --list --json"),
+    ],
+    ..ACT
+};
+
+const MEMBERS: Manual = Manual {
+    files: &[("stdout", "The list, or the exported keys."), OWNER_KEY, CLIENT_KEY, PINS],
+    examples: &[
+        ("Show who is known and who has to stay out:", "udpchat members"),
+        (
+            "Take the known keys to another room:",
+            "udpchat members export - | udpchat members import - -s 127.0.0.1:9998",
+        ),
+    ],
+    ..ACT
+};
+
 /// Returns the manual of a subcommand, or for any other name that of the whole program.
 pub fn manual(subcommand: &str) -> Manual {
     match subcommand {
@@ -211,6 +261,9 @@ pub fn manual(subcommand: &str) -> Manual {
         "key" => KEY,
         "bench" => BENCH,
         "sim" => SIM,
+        "invite" => INVITE,
+        "members" => MEMBERS,
+        "access" | "admit" | "kick" | "mute" | "unmute" | "ban" | "unban" | "release" | "topic" | "op" | "deop" => ACT,
         _ => OVERVIEW,
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::session::{PublicKey, StaticKey};
 use crate::wire::frame::History;
+use crate::wire::order::InvitationToken;
 use crate::wire::{Instance, LogId, Nick, Seq};
 
 /// The settings a client begins with.
@@ -61,6 +62,8 @@ pub struct Identity {
     pub history: History,
     /// The server's key, if known: the client does not talk to a server with another one.
     pub pinned: Option<PublicKey>,
+    /// The token of its invitation, if it has one.
+    pub token: Option<InvitationToken>,
     /// The source of all its randomness.
     pub seed: [u8; 32],
 }
@@ -77,6 +80,7 @@ impl Identity {
             place: None,
             history: History::NONE,
             pinned: None,
+            token: None,
             seed,
         }
     }

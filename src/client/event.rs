@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::session::PublicKey;
 use crate::wire::frame::{GapReason, PersonId, PostKind};
+use crate::wire::record::{Name, Record, Role};
 use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq, Timestamp, Who};
 
 /// The dialect that the server speaks.
@@ -70,6 +71,19 @@ pub enum Over {
     OtherVersion(u8),
     /// The server ended the session.
     Closed(CloseReason),
+}
+
+/// What a room is like for a client. Its texts are the server's, and nobody has checked them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What the client may do.
+    pub role: Role,
+    /// Whether only known keys may come in.
+    pub is_closed: bool,
+    /// What the room is about; may be empty.
+    pub topic: Box<str>,
+    /// Where others reach the server; may be empty.
+    pub name: Box<str>,
 }
 
 /// An event, for the user or a layer in between.
@@ -146,6 +160,26 @@ pub enum Event {
         who: Who,
         /// Since when; 0 if only while the holder is there.
         since: Timestamp,
+    },
+    /// Why the server ends the session with its last word, or refuses it: the client has to stay out.
+    Barred {
+        /// Until when; [`Timestamp::NEVER`] if there is no end.
+        until: Timestamp,
+        /// The nick of whoever said so, at most [`crate::wire::NICK_MAX`] bytes that nobody has checked; empty for the owner.
+        by: Box<str>,
+        /// Why, at most [`crate::wire::entry::WHY_MAX`] bytes that nobody has checked.
+        why: Box<str>,
+    },
+    /// What the room is like, whenever a session has begun.
+    Room(Room),
+    /// Some of what the room knows of who may do what.
+    Records {
+        /// The records, in the order of their names.
+        records: Vec<(Name, Record)>,
+        /// Whether more will come.
+        more: bool,
+        /// Whether the client has the right to them.
+        may: bool,
     },
     /// The outcome of a line is unknown and will remain so.
     Lost {

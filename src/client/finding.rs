@@ -183,7 +183,7 @@ pub(super) fn text_post(
         PostKind::Say => text.say(line),
         PostKind::Act => text.act(line),
         PostKind::Other(_) => 0,
-        PostKind::Release => {
+        PostKind::Release | PostKind::Order => {
             events.push_back(Event::NotTaken { post: None, kind, line: line.to_owned(), why: Refusal::Unsupported });
             0
         }

@@ -82,10 +82,7 @@ impl Client {
                 self.lost += 1;
                 self.events.push_back(event);
             }
-            Event::People { more, .. } => {
-                self.awaits_people &= more;
-                self.events.push_back(event);
-            }
+            Event::People { .. } | Event::Records { .. } => self.answered(event),
             Event::Over(Over::Closed(_)) if self.is_leaving => {}
             Event::Over(why) if !self.is_text() => self.end(why),
             Event::Confirmed { post: None, .. }
@@ -94,12 +91,25 @@ impl Client {
             | Event::Begins { .. }
             | Event::Renamed(_)
             | Event::Held { .. }
+            | Event::Barred { .. }
+            | Event::Room(_)
             | Event::TextIgnored
             | Event::Pong { .. }
             | Event::NoPeople { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }
+    }
+
+    /// Takes a part of an answer.
+    fn answered(&mut self, event: Event) {
+        if let Event::People { more, .. } = event {
+            self.awaits_people &= more;
+        } else if let Event::Records { more, .. } = event {
+            self.progress = self.now;
+            self.awaits_records &= more;
+        }
+        self.events.push_back(event);
     }
 
     /// Ends the search: a server that speaks sessions is found.
@@ -143,6 +153,9 @@ impl Client {
             self.progress = self.now;
             if std::mem::take(&mut self.asks) {
                 self.ask_member();
+            }
+            if let (State::Session(member), true) = (&mut self.state, self.awaits_records) {
+                member.list(self.now);
             }
         }
         self.here_since = self.now;

@@ -32,11 +32,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use config::{Config, Identity};
-pub use event::{Away, Dialect, Event, Over, Unreachable};
+pub use event::{Away, Dialect, Event, Over, Room, Unreachable};
 
 use crate::time::Instant;
 use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
 use crate::wire::frame::PostKind;
+use crate::wire::order::Order;
 use crate::wire::text::lines;
 use crate::wire::{LogId, Nick, Seq};
 use finding::{Asking, Finding, text_post};
@@ -86,6 +87,8 @@ pub struct Client {
     /// Whether to ask who is here as soon as there is a server to ask; and whether the answer has yet to come.
     asks: bool,
     awaits_people: bool,
+    /// Whether an answer to [`Client::list`] is awaited.
+    awaits_records: bool,
     /// Whether no more lines will come.
     ends: bool,
     is_leaving: bool,
@@ -123,6 +126,7 @@ impl Client {
             away_since: None,
             asks: false,
             awaits_people: false,
+            awaits_records: false,
             ends: false,
             is_leaving: false,
             events: VecDeque::new(),
@@ -170,7 +174,11 @@ impl Client {
         match &self.state {
             State::Text(text) => text.is_done(),
             State::Session(_) => {
-                self.ends && self.outstanding() == 0 && !self.awaits_people && self.shown_to >= self.to_be_shown
+                self.ends
+                    && self.outstanding() == 0
+                    && !self.awaits_people
+                    && !self.awaits_records
+                    && self.shown_to >= self.to_be_shown
             }
             State::Finding(_) | State::Over => false,
         }
@@ -237,6 +245,23 @@ impl Client {
     /// Gives a nick of the user's back.
     pub fn release(&mut self, now: Instant, nick: &Nick) {
         self.post(now, PostKind::Release, nick.as_str());
+    }
+
+    /// Has something done that takes a right.
+    pub fn order(&mut self, now: Instant, order: &Order) {
+        self.post(now, PostKind::Order, &order.encode());
+    }
+
+    /// Asks what the room knows of who may do what, once there is a session; [`Event::Records`] has the answer.
+    pub fn list(&mut self, now: Instant) {
+        self.pass_time(now);
+        if self.outstanding() == 0 {
+            self.progress = now;
+        }
+        self.awaits_records = true;
+        if let State::Session(member) = &mut self.state {
+            member.list(now);
+        }
     }
 
     /// Asks who is here, once there is a server; [`Event::People`] has the answer, [`Event::NoPeople`] says there is none.
@@ -450,7 +475,7 @@ impl Client {
         let parts = match kind {
             PostKind::Say => texts(line, TEXT_MAX),
             PostKind::Act => texts(line, ACT_MAX),
-            PostKind::Rename | PostKind::Release | PostKind::Other(_) => vec![line.to_owned()],
+            PostKind::Rename | PostKind::Release | PostKind::Order | PostKind::Other(_) => vec![line.to_owned()],
         };
         let count = parts.len();
         self.held.extend(parts.into_iter().map(|part| (kind, part)));

@@ -15,7 +15,7 @@ impl Client {
         if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
             return None;
         }
-        let is_owed = self.outstanding() > 0 || self.awaits_people;
+        let is_owed = self.outstanding() > 0 || self.awaits_people || self.awaits_records;
         let waits_for_lines = (is_owed && (self.ends || !self.config.stays))
             || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
         let waits_for_server = self.is_away && !self.config.stays;
@@ -29,6 +29,7 @@ impl Client {
         if std::mem::take(&mut self.awaits_people) {
             self.events.push_back(Event::NoPeople { in_text: false });
         }
+        self.awaits_records = false;
         self.to_be_shown = Seq(0);
         if !self.ends {
             self.end(Over::GaveUp);

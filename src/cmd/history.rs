@@ -23,7 +23,7 @@ use crate::net::stdio::plain_stdout;
 use crate::net::{pause, wall};
 use crate::ui::when::Calendar;
 use crate::ui::{notice, room, sanitize};
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, is_silent};
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
 
@@ -157,7 +157,7 @@ fn cannot_write(err: io::Error) -> Stop {
 
 /// Returns whether the user asked for this entry.
 fn is_meant(record: &Record, args: &Recorded) -> bool {
-    let Some(entry) = Entry::decode(&record.entry) else { return false };
+    let Some(entry) = Entry::decode(&record.entry).filter(|_| !is_silent(&record.entry)) else { return false };
     let by_nick = args.from.as_ref().is_none_or(|nick| concerns(&entry, nick.as_str()));
     by_nick
         && args.grep.as_ref().is_none_or(|regex| {

@@ -4,13 +4,16 @@
 //! Must not know: when something happens.
 //! Driven by: `cmd::join`, `cmd::history`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
-use crate::client::{Away, Dialect, Event, Unreachable};
-use crate::ui::when;
+use crate::client::{Away, Dialect, Event, Room, Unreachable};
+use crate::ui::{orders, when};
 use crate::wire::entry::{Act, Entry};
-use crate::wire::frame::{GapReason, PersonId};
-use crate::wire::{CloseReason, Timestamp};
+use crate::wire::frame::{GapReason, PersonId, PostKind};
+use crate::wire::record::Role;
+use crate::wire::{CloseReason, Timestamp, Who};
 
 /// An event, as an object.
 #[derive(Debug, Serialize)]
@@ -22,7 +25,7 @@ pub(super) enum Told<'a> {
     Line(Line<'a>),
     Gap { first: u64, count: u64, why: &'static str },
     Confirmed { seq: Option<u64> },
-    Refused { text: &'a str, why: String },
+    Refused { text: Cow<'a, str>, why: String },
     Lost { text: &'a str },
     Renamed { nick: &'a str },
     Quiet { seconds: u64 },
@@ -32,6 +35,9 @@ pub(super) enum Told<'a> {
     TextIgnored,
     People { people: Vec<Person<'a>>, more: bool },
     Held { nick: &'a str, who: String, since: Option<String> },
+    Barred { until: Option<String>, by: &'a str, why: &'a str },
+    Invitation { link: String },
+    Room { role: &'static str, closed: bool, topic: &'a str },
     Unreachable { address: String, why: &'static str },
     Wrong { why: &'a str },
 }
@@ -50,6 +56,10 @@ pub(super) struct Line<'a> {
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    whom: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -83,12 +93,16 @@ impl<'a> Told<'a> {
                     GapReason::Joined => "joined",
                     GapReason::Left => "left",
                     GapReason::CameAndWent => "came-and-went",
+                    GapReason::Void => return None,
                     GapReason::Other(_) => "not-sent",
                 };
                 Self::Gap { first: first.0, count: *count, why }
             }
             Event::Confirmed { seq, .. } => Self::Confirmed { seq: seq.map(|seq| seq.0) },
-            Event::NotTaken { line, why, .. } => Self::Refused { text: line, why: why.to_string() },
+            Event::NotTaken { kind: PostKind::Order, line, why, .. } => {
+                Self::Refused { text: orders::describe(line).into(), why: why.to_string() }
+            }
+            Event::NotTaken { line, why, .. } => Self::Refused { text: line.into(), why: why.to_string() },
             Event::Lost { line, .. } => Self::Lost { text: line },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
@@ -105,8 +119,20 @@ impl<'a> Told<'a> {
                 let since = Some(*since).filter(|&since| since != Timestamp::default()).map(when::in_utc);
                 Self::Held { nick, who: who.to_string(), since }
             }
+            Event::Barred { until, by, why } => {
+                let until = (*until != Timestamp::NEVER).then(|| when::in_utc(*until));
+                Self::Barred { until, by, why }
+            }
+            // Most rooms have nothing to tell.
+            Event::Room(Room { role: Role::Stranger | Role::Member, is_closed: false, topic, .. })
+                if topic.is_empty() =>
+            {
+                return None;
+            }
+            Event::Room(room) => Self::Room { role: room.role.name(), closed: room.is_closed, topic: &room.topic },
             Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
             Event::Here { .. }
+            | Event::Records { .. }
             | Event::Begins { .. }
             | Event::Pong { .. }
             | Event::NoPeople { .. }
@@ -127,6 +153,8 @@ impl<'a> Line<'a> {
             text: None,
             to: None,
             of: None,
+            whom: None,
+            until: None,
             why: None,
         }
     }
@@ -136,7 +164,7 @@ impl<'a> Line<'a> {
 pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
     let (entry, at) = Entry::decode_with_time(encoded)?;
     let of = |kind| Line { time: at.map(when::in_utc), ..Line::of_kind(Some(seq), kind) };
-    let by = |kind, who: crate::wire::Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
+    let by = |kind, who: Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
     Some(match entry {
         Entry::Line { text } => Line { text: Some(text), ..of("text") },
         Entry::Said { who, nick, text } => Line { text: Some(text), ..by("said", who, Some(nick)) },
@@ -144,11 +172,23 @@ pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
         Entry::Joined { who, nick } => by("joined", who, Some(nick)),
         Entry::Left { who, nick, why } => Line { why: Some(why.to_string()), ..by("left", who, Some(nick)) },
         Entry::Renamed { who, nick, to } => Line { to: Some(to), ..by("renamed", who, Some(nick)) },
-        Entry::Acted { who, nick, act: Act::Release, of, .. } => {
-            Line { of: Some(of), ..by("released", who, Some(nick)) }
-        }
         Entry::Acted { act: Act::Other(_), .. } => return None,
+        Entry::Acted { who, nick, act: Act::Topic, why, .. } => {
+            Line { text: Some(why), ..by(Act::Topic.word(), who, nick_of(nick)) }
+        }
+        Entry::Acted { who, nick, act, whom, of, until, why } => Line {
+            of: nick_of(of),
+            whom: (whom != Who::SERVER && act != Act::Release).then(|| whom.to_string()),
+            until: (until != Timestamp::default()).then(|| when::in_utc(until)),
+            why: nick_of(why).map(str::to_owned),
+            ..by(act.word(), who, nick_of(nick))
+        },
     })
+}
+
+/// Returns what there is; the owner and the server have no nick.
+fn nick_of(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn person(id: PersonId, nick: &str) -> Person<'_> {

@@ -107,7 +107,8 @@ fn show(state: &State, pins: &[Pin]) -> io::Result<()> {
     let own = |path: &Path| {
         if path.exists() { fingerprint(&load_key(path).map(|key| key.public())) } else { "not made yet".into() }
     };
-    for (whose, path) in [("client", state.client_key()), ("server", state.server_key())] {
+    let keys = [("client", state.client_key()), ("server", state.server_key()), ("owner ", state.owner_key())];
+    for (whose, path) in keys {
         writeln!(out, "{whose}  {}  {}", own(&path), path.display())?;
     }
     for (server, key) in pins {

@@ -4,11 +4,13 @@
 //! Must not know: how datagrams are received or what they mean.
 //! Driven by: `main`.
 
+mod act;
 mod bench;
 mod history;
 mod join;
 mod json;
 mod key;
+mod members;
 mod ping;
 mod send;
 mod serve;
@@ -19,8 +21,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, Target};
+use crate::cli::{ActOn, Cli, Command, Target};
 use crate::net::survive_sigusr1;
+use crate::ui::orders::{self, about};
+use crate::wire::entry::Act;
 
 /// The meaning of each exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +97,24 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ping(args) => ping::run(args),
         Command::History(args) => history::run(args),
         Command::Key(args) => key::run(args),
+        Command::Invite(args) => act::invite(&args),
+        Command::Members(args) => act::members(args),
+        Command::Access(args) => act::run(Ok(orders::access(args.mode.into())), &args.admin),
+        Command::Topic(args) => act::run(orders::topic(&args.topic), &args.admin),
+        Command::Mute(args) => act::run(about(Act::Mute, &args.whom, Some(args.lasts), &args.why), &args.admin),
+        Command::Ban(args) => act::run(about(Act::Ban, &args.whom, args.lasts, &args.why), &args.admin),
+        Command::Admit(args) => act_on(Act::Admit, &args),
+        Command::Kick(args) => act_on(Act::Kick, &args),
+        Command::Unmute(args) => act_on(Act::Unmute, &args),
+        Command::Unban(args) => act_on(Act::Unban, &args),
+        Command::Release(args) => act_on(Act::Release, &args),
+        Command::Op(args) => act_on(Act::Op, &args),
+        Command::Deop(args) => act_on(Act::Deop, &args),
     }
+}
+
+fn act_on(act: Act, args: &ActOn) -> Result<(), Failure> {
+    act::run(about(act, &args.whom, None, &args.why), &args.admin)
 }
 
 /// Returns the addresses of the server, in the order in which to try them.

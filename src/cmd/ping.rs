@@ -13,11 +13,12 @@ use serde::Serialize;
 use super::talk::{Known, Wanted, over, prepare};
 use super::{Exit, Failure};
 use crate::cli::{Ping, Target};
-use crate::client::{Client, Dialect, Event, Unreachable};
+use crate::client::{Client, Dialect, Event, Over, Unreachable};
 use crate::net::client::{ClientLoop, Driver, End, Source, Ticked};
 use crate::net::state::make_key;
 use crate::time::Instant;
 use crate::ui::{notice, sanitize};
+use crate::wire::CloseReason;
 use crate::wire::packet::{PROBE, VERSION};
 use crate::wire::text::JOINED;
 
@@ -27,6 +28,8 @@ struct Report {
     server: String,
     /// Null if nothing answered.
     dialect: Option<&'static str>,
+    /// Whether only known keys may come in, so that nothing more is known.
+    closed: bool,
     version: Option<u8>,
     software: Option<String>,
     key: Option<String>,
@@ -48,12 +51,13 @@ struct RoundTrips {
 }
 
 pub(super) fn run(args: Ping) -> Result<(), Failure> {
-    let target = Target { server: args.server, timeout: args.timeout };
+    let target = Target { server: args.server.without_token(), timeout: args.timeout };
     // Each run has a key of its own: a ping needs no identity.
     let key = make_key();
     let nick =
         format!("ping {}", key.public().who()).parse().map_err(|why: String| Failure::new(Exit::Failure, why))?;
-    let wanted = Wanted { nick, stays: false, present: false, unnamed: true, instance: None, key: Some(key) };
+    let wanted =
+        Wanted { nick, stays: false, present: false, unnamed: true, instance: None, key: Some(key), server: None };
     let (config, known) = prepare(&target, args.dialects, wanted)?;
     let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
     let mut ui = Pinger {
@@ -69,6 +73,10 @@ pub(super) fn run(args: Ping) -> Result<(), Failure> {
         failed: Vec::new(),
     };
     let end = client.run(&mut ui)?;
+    if end == End::Over(Over::Closed(CloseReason::NotInvited)) {
+        // It is up, and has proven who it is: that is what a health check asks.
+        return Ok(ui.conclude_closed(client.port.client.server())?);
+    }
     if ui.dialect.is_some() || ui.json {
         ui.conclude(client.port.client.server())?;
     }
@@ -128,6 +136,31 @@ impl Pinger {
         }
     }
 
+    /// Reports a server that lets only known keys in.
+    fn conclude_closed(&self, server: SocketAddr) -> io::Result<()> {
+        if !self.json {
+            self.show(format_args!(
+                "{server} is up: it speaks sessions, version {VERSION}, and lets only known keys in"
+            ));
+            return Ok(());
+        }
+        let report = Report {
+            server: server.to_string(),
+            dialect: Some("session"),
+            closed: true,
+            version: Some(VERSION),
+            software: None,
+            key: None,
+            known: self.known.pinned().is_some(),
+            sent: 0,
+            received: 0,
+            lost_percent: None,
+            rtt_ms: None,
+        };
+        self.show(String::from_utf8_lossy(&crate::ui::json::line(&report)?));
+        Ok(())
+    }
+
     fn conclude(&self, server: SocketAddr) -> io::Result<()> {
         let (sent, received) = (self.sent.len() as u64, self.answered.len() as u64);
         let mut times: Vec<_> = self.answered.iter().map(|&(_, time)| time.as_secs_f64() * 1000.0).collect();
@@ -144,6 +177,7 @@ impl Pinger {
         };
         let report = Report {
             server: server.to_string(),
+            closed: false,
             dialect: match &self.dialect {
                 Some(Dialect::Session { .. }) => Some("session"),
                 Some(Dialect::Text) => Some("text"),
@@ -215,6 +249,9 @@ impl Driver for Pinger {
             | Event::NoPeople { .. }
             | Event::Here { .. }
             | Event::Held { .. }
+            | Event::Barred { .. }
+            | Event::Room(_)
+            | Event::Records { .. }
             | Event::Over(_) => {}
         }
         Ok(())

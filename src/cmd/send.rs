@@ -116,7 +116,7 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
 
 /// Describes a client that only posts, without being present in the room.
 fn wanted(args: &Send, instance: Option<Instance>) -> Wanted {
-    Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None }
+    Wanted { nick: args.nick.clone(), stays: false, present: false, unnamed: false, instance, key: None, server: None }
 }
 
 /// Returns whether a session had begun that ended for this reason: something may have been posted in it.
@@ -130,6 +130,12 @@ const fn has_begun(why: Over) -> bool {
                 | CloseReason::Refused
                 | CloseReason::BadNick
                 | CloseReason::Collides
+                | CloseReason::Kicked
+                | CloseReason::Banned
+                | CloseReason::NotInvited
+                | CloseReason::UsedUp
+                | CloseReason::InvitedAs
+                | CloseReason::Muted
         ),
         Over::Unreachable | Over::GaveUp | Over::KeyChanged(_) | Over::OtherVersion(_) => false,
     }
@@ -217,6 +223,7 @@ impl Driver for Script {
         match event {
             Event::Failed(address, why) => self.failed.push((address, why)),
             Event::Held { nick, who, since } => self.known.held(&nick, who, since),
+            Event::Barred { until, by, why } => self.known.barred(until, &by, &why),
             Event::Lost { line, .. } => log::info!("not confirmed: {}", sanitize::escaped(&line)),
             Event::NotTaken { line, why, .. } => {
                 log::info!("refused, {why}: {}", sanitize::escaped(&line));
@@ -249,6 +256,8 @@ impl Driver for Script {
             | Event::People { .. }
             | Event::NoPeople { .. }
             | Event::Here { .. }
+            | Event::Room(_)
+            | Event::Records { .. }
             | Event::Over(_) => {}
         }
         Ok(())

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, entries};
 use crate::cli::{self, Db, Serve, Text};
@@ -17,12 +17,12 @@ use crate::net::members::MembersFile;
 use crate::net::refused::RefusedFile;
 use crate::net::rooms::{self, Kept, RoomName};
 use crate::net::server::ServerLoop;
-use crate::net::state::{State, load_or_make_key, make_key, random};
+use crate::net::state::{OWNER_KEY, State, load_key, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
 use crate::net::udp::ServerSocket;
 use crate::net::{DEFAULT_PORT, lan_addresses};
 use crate::server::{self, is_private};
-use crate::session::StaticKey;
+use crate::session::{PublicKey, StaticKey};
 use crate::wire::LogId;
 
 /// The bytes of the log kept in memory for lagging members. Chosen: a busy room's last hours if there is nothing else; its last
@@ -44,6 +44,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         Some(db) => db,
         None => Db::File(log_of(&args.room, &bound)?),
     };
+    let owner = owner(args.owner.as_deref(), args.key.as_deref())?;
     let (key, refused) = key(args.key)?;
     let config = server::Config {
         key,
@@ -56,7 +57,15 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
         text_idle: args.text_idle,
         rate: args.rate.0,
         signup_rate: args.signup_rate.0,
+        name: args.name.map_or_else(String::new, |name| name.to_string()),
+        owner,
+        is_owner_replaced: args.owner.is_some(),
+        access: args.access.map(Into::into),
+        expiry: args.nick_expiry,
     };
+    if args.access == Some(cli::AccessArg::Known) && args.text != Text::Private {
+        log::warn!("--access known turns plain text off: --text has no effect until the room is open");
+    }
     let output = if args.quiet { None } else { Some(Output::stdout()?) };
     match args.text {
         Text::Any if args.bind.iter().any(|address| address.ip().is_unspecified() || !is_private(address.ip())) => {
@@ -67,7 +76,8 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     match db {
         Db::Memory => {
             log::info!(
-                "nothing is stored on disk: with the server the room forgets its messages, and whose each nick is"
+                "nothing is stored on disk: with the server the room forgets its messages, whose each nick is, who was invited, \
+                 and who is banned"
             );
             if args.keep.is_some() || args.keep_entries.is_some() || args.sync == cli::Sync::Full {
                 log::warn!("--keep, --keep-entries and --sync have no effect without a log file");
@@ -175,6 +185,28 @@ fn log_of(room: &RoomName, bound: &[SocketAddr]) -> Result<PathBuf, Failure> {
         }
     }
     Ok(path)
+}
+
+/// Returns the public half of the owner's key: that in the named file, or in the one beside the server's key, which is made if
+/// it is missing. `None` if there is no place for one, with a warning.
+fn owner(file: Option<&Path>, server: Option<&Path>) -> Result<Option<PublicKey>, Failure> {
+    if let Some(file) = file {
+        let key = load_key(file).map_err(|err| Failure::new(Exit::Failure, err.to_string()))?;
+        log::info!("the owner's key is {}, in {}", key.public().fingerprint(), file.display());
+        return Ok(Some(key.public()));
+    }
+    let beside = server.map(|server| server.with_file_name(OWNER_KEY));
+    let Some(path) = beside.or_else(|| State::find().map(|state| state.owner_key())) else { return Ok(None) };
+    match load_or_make_key(&path) {
+        Ok((key, _)) => {
+            log::info!("the owner's key is {}, in {}", key.public().fingerprint(), path.display());
+            Ok(Some(key.public()))
+        }
+        Err(err) => {
+            log::warn!("{err}: without an owner's key nobody can act on others here (--owner FILE takes another file)");
+            Ok(None)
+        }
+    }
 }
 
 /// Returns the server's key, from the named file or the usual one, and the file beside it with the keys that the server

@@ -13,11 +13,13 @@ use super::{Exit, Failure, resolve};
 use crate::cli::{Dialects, Target};
 use crate::client::{Away, Config, Identity, Over, Unreachable};
 use crate::net::HostPort;
+use crate::net::link::Link;
 use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::when::Calendar;
 use crate::ui::{notice, sanitize};
+use crate::wire::order::key_text;
 use crate::wire::{CloseReason, Instance, Nick, Timestamp, Who};
 
 /// A server as its user named it, and the key it is known by.
@@ -27,6 +29,12 @@ pub(super) struct Known {
     pinned: Option<PublicKey>,
     /// Who holds the nick that it refused last, for its user.
     held: Option<String>,
+    /// By whom, until when and why its user has to stay out.
+    barred: Option<String>,
+    /// The key in the invitation to it, or the one that it has to have for another reason.
+    invited: Option<PublicKey>,
+    /// The client's own key.
+    own: Option<PublicKey>,
 }
 
 impl Known {
@@ -35,12 +43,44 @@ impl Known {
         let state = State::find();
         let pinned = state.as_ref().map_or(Ok(None), |state| state.pin(server));
         let pinned = pinned.map_err(|err| Failure::new(Exit::Failure, format!("{err}; {}", forget(server))))?;
-        Ok(Self { server: server.clone(), state, pinned, held: None })
+        Ok(Self { server: server.clone(), state, pinned, held: None, barred: None, invited: None, own: None })
+    }
+
+    /// Takes the key in an invitation for the server's.
+    ///
+    /// # Errors
+    /// The server is known by another one.
+    fn expect(&mut self, link: &Link) -> Result<(), Failure> {
+        if let Some(pinned) = self.pinned.filter(|&pinned| pinned != link.key) {
+            return Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "the invitation is to a server with the key {}, but {} is known by its key {}: either the server was reinstalled, \
+                     or the invitation is to an impostor. Ask its owner for the fingerprint; {}",
+                    link.key.fingerprint(),
+                    self.server,
+                    pinned.fingerprint(),
+                    forget(&self.server)
+                ),
+            ));
+        }
+        self.invited = Some(link.key);
+        Ok(())
     }
 
     /// Returns this client's place in the room, if it was here before; no other client uses that file meanwhile.
     pub(super) fn place(&self, nick: &Nick) -> Option<PlaceFile> {
         self.state.as_ref()?.place(&self.server, nick)
+    }
+
+    /// Returns the key that the server has to have: the one that it is known by, or the one in the invitation.
+    fn expected(&self) -> Option<PublicKey> {
+        self.pinned.or(self.invited)
+    }
+
+    /// Returns the server, as its user named it.
+    pub(super) const fn server(&self) -> &HostPort {
+        &self.server
     }
 
     /// Returns the key that the server is known by.
@@ -79,6 +119,18 @@ impl Known {
         });
     }
 
+    /// Notes why the client has to stay out, for the end that follows.
+    pub(super) fn barred(&mut self, until: Timestamp, by: &str, why: &str) {
+        let by = if by.is_empty() { "the owner".to_owned() } else { sanitize::escaped(by) };
+        let until = if until == Timestamp::NEVER {
+            String::new()
+        } else {
+            format!(" until {}", Calendar::local().minute(until))
+        };
+        let why = if why.is_empty() { String::new() } else { format!(": {}", sanitize::escaped(why)) };
+        self.barred = Some(format!(" by {by}{until}{why}"));
+    }
+
     /// Returns a refusal of a nick together with who holds it, if the server said so.
     pub(super) fn refused(&mut self, why: impl fmt::Display) -> String {
         self.held.take().map_or_else(|| why.to_string(), |held| format!("{why}: {held}"))
@@ -111,21 +163,36 @@ pub(super) struct Wanted {
     pub(super) instance: Option<Instance>,
     /// The client's key, if it is not the user's.
     pub(super) key: Option<StaticKey>,
+    /// The key that the server has to have, if the client's own key is meant for that server only.
+    pub(super) server: Option<PublicKey>,
 }
 
 /// Returns the configuration of a client, and what is known of its server.
 pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Result<(Config, Known), Failure> {
     let servers = resolve(target)?;
-    let known = Known::look_up(&target.server)?;
-    let Wanted { nick, stays, present, unnamed, instance, key } = wanted;
+    let mut known = Known::look_up(&target.server)?;
+    let link = target.server.link.as_ref();
+    if let Some(link) = link {
+        if dialects.text {
+            return Err(Failure::new(
+                Exit::Usage,
+                "--text cannot be used with an invitation: plain text knows neither keys nor tokens",
+            ));
+        }
+        known.expect(link)?;
+    }
+    let Wanted { nick, stays, present, unnamed, instance, key, server } = wanted;
+    known.invited = known.invited.or(server);
     let identity = if dialects.text {
         None
     } else {
         let key = key.map_or_else(|| known.own_key(), Ok)?;
+        known.own = Some(key.public());
         let repeats = instance.is_some();
         let instance = instance.unwrap_or_else(|| Instance(random()));
         let identity = Identity::new(key, instance, random());
-        Some(Identity { repeats, present, unnamed, pinned: known.pinned(), ..identity })
+        let (pinned, token) = (known.expected(), link.map(|link| link.token));
+        Some(Identity { repeats, present, unnamed, pinned, token, ..identity })
     };
     let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
     Ok((config, known))
@@ -145,6 +212,11 @@ pub(super) fn over(
 ) -> Failure {
     let server = &known.server;
     let refused = |message: String| Failure::new(Exit::Refused, message);
+    if let Over::Closed(why) = why
+        && let Some(message) = not_let_in(why, known, nick)
+    {
+        return refused(message);
+    }
     match why {
         Over::Unreachable => {
             let addresses = u32::try_from(failed.len()).unwrap_or(u32::MAX).max(1);
@@ -158,6 +230,13 @@ pub(super) fn over(
             Failure::new(Exit::NotConfirmed, format!("{server} went away and did not come back within {within}"))
         }
         Over::KeyChanged(key) => {
+            if let Some(invited) = known.invited {
+                return refused(format!(
+                    "{server} is not the server of the invitation: its key is {}, and that of the invitation is {}",
+                    key.fingerprint(),
+                    invited.fingerprint()
+                ));
+            }
             let was = known.pinned.map_or_else(String::new, |pinned| format!(", and was {}", pinned.fingerprint()));
             refused(format!(
                 "the key of {server} has changed: it is {}{was}. Either the server was reinstalled or lost its key, or an attacker \
@@ -171,24 +250,6 @@ pub(super) fn over(
              --text speaks plain text with it)",
             crate::wire::packet::VERSION
         )),
-        Over::Closed(CloseReason::NickTaken) => {
-            let held = known.held.as_ref().map_or_else(String::new, |held| format!(": {held}"));
-            refused(format!("the nick {nick} is taken at {server}{held} (--nick takes another nick)"))
-        }
-        Over::Closed(CloseReason::BadNick) => {
-            let why = names::check(nick).map_or_else(|why| why.to_string(), |()| "it has newer rules for nicks".into());
-            refused(format!("{server} does not accept the nick {nick}: {why} (--nick takes another nick)"))
-        }
-        Over::Closed(why @ CloseReason::Collides) => {
-            refused(format!("{server} does not let you in: {why} (with another key you could come in)"))
-        }
-        Over::Closed(why @ (CloseReason::RoomFull | CloseReason::TooManySessions)) => {
-            refused(format!("{server} does not let you in: {why} (try again later)"))
-        }
-        Over::Closed(CloseReason::Refused) => refused(format!(
-            "{server} refuses your key for some minutes: it crashed while handling a datagram of this key (try again later; the \
-             server's stderr says more)"
-        )),
         Over::Closed(CloseReason::Replaced) => {
             Failure::new(Exit::Failure, format!("{server} has a newer session of this client (is it running twice?)"))
         }
@@ -196,6 +257,56 @@ pub(super) fn over(
             Failure::new(Exit::Failure, format!("{server} ended the session: {why} (are both of the same version?)"))
         }
     }
+}
+
+/// Returns the message for a client that was not let in, or was sent out; `None` if that is not the reason.
+fn not_let_in(why: CloseReason, known: &Known, nick: &Nick) -> Option<String> {
+    let server = &known.server;
+    Some(match why {
+        CloseReason::NickTaken => {
+            let held = known.held.as_ref().map_or_else(String::new, |held| format!(": {held}"));
+            format!("the nick {nick} is taken at {server}{held} (--nick takes another nick)")
+        }
+        CloseReason::BadNick => {
+            let why = names::check(nick).map_or_else(|why| why.to_string(), |()| "it has newer rules for nicks".into());
+            format!("{server} does not accept the nick {nick}: {why} (--nick takes another nick)")
+        }
+        why @ CloseReason::Collides => {
+            format!("{server} does not let you in: {why} (with another key you could come in)")
+        }
+        why @ (CloseReason::Kicked | CloseReason::Banned) => {
+            let by = known.barred.as_deref().unwrap_or_default();
+            format!("you are {why} at {server}{by}")
+        }
+        CloseReason::NotInvited => {
+            let key = known
+                .own
+                .map_or_else(String::new, |key| format!(", or to let your key in: udpchat admit {}", key_text(&key.0)));
+            format!("only known keys may come in at {server}: ask its owner for an invitation{key}")
+        }
+        CloseReason::UsedUp => format!(
+            "{server} does not accept the invitation: it is used up, has ended or was revoked (ask for another one)"
+        ),
+        CloseReason::InvitedAs => {
+            format!("{server} does not accept the invitation for the nick {nick}: it is for another one")
+        }
+        CloseReason::Muted => {
+            format!("you are muted at {server}: meanwhile you can come in only under a nick that is yours already")
+        }
+        why @ (CloseReason::RoomFull | CloseReason::TooManySessions) => {
+            format!("{server} does not let you in: {why} (try again later)")
+        }
+        CloseReason::Refused => format!(
+            "{server} refuses your key for some minutes: it crashed while handling a datagram of this key (try again later; the \
+             server's stderr says more)"
+        ),
+        CloseReason::Left
+        | CloseReason::TimedOut
+        | CloseReason::Replaced
+        | CloseReason::ServerEnds
+        | CloseReason::Broken
+        | CloseReason::Other(_) => return None,
+    })
 }
 
 /// Returns the message about an address that does not answer.
@@ -236,6 +347,9 @@ pub(super) fn unreachable(address: SocketAddr, why: Unreachable, within: Duratio
                 pinned.fingerprint(),
                 forget(&known.server)
             ),
+            None if known.invited.is_some() => {
+                format!("{address} answers in plain text only, and is not the server of the invitation")
+            }
             None => format!("{address} answers in plain text only, and --secure does not speak that"),
         },
     }

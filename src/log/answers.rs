@@ -34,7 +34,7 @@ enum Told {
     Known(RequestId, Seq, Known),
     Rewritten(Seq, Seq),
     Truncated(Seq),
-    NewLog(Opening),
+    NewLog(Box<Opening>),
     State(State),
 }
 
@@ -44,6 +44,8 @@ pub(crate) struct Answers {
     arena: Vec<u8>,
     /// The entries of this turn, which may not be appended yet.
     turn: Vec<Written>,
+    /// Entries that are appended, and not to be reported yet.
+    held: Vec<Written>,
     told: VecDeque<Told>,
 }
 
@@ -60,16 +62,14 @@ impl Answers {
         at: Timestamp,
         mut keep: impl FnMut(Seq, &Entry<'_>, &[u8]) -> Result<(), E>,
     ) -> Result<Seq, E> {
-        if self.told.is_empty() && self.turn.is_empty() {
-            self.arena.clear();
-        }
+        self.reuse_arena();
         let (arena, turn) = (&mut self.arena, &mut self.turn);
         let mut kept = Ok(());
         draft.for_each(|entry, is_last| {
             let start = arena.len();
             arena.resize(start + ENTRY_MAX, 0);
-            let len = match &draft.claim {
-                Some(claim) => entry.encode_with_claim(at, claim, &mut arena[start..]),
+            let len = match &draft.tail {
+                Some(tail) => entry.encode_with_tail(at, tail, &mut arena[start..]),
                 None => entry.encode(at, &mut arena[start..]),
             };
             let len = len.expect("an entry is as long as it may be");
@@ -85,10 +85,26 @@ impl Answers {
         kept.map(|()| next)
     }
 
+    fn reuse_arena(&mut self) {
+        if self.told.is_empty() && self.turn.is_empty() && self.held.is_empty() {
+            self.arena.clear();
+        }
+    }
+
     /// Adds a draft to a turn that has failed and will be rejected.
     pub(crate) fn write_nothing(&mut self, draft: DraftId) {
         let (seq, at) = (Seq(0), Timestamp(0));
         self.turn.push(Written { seq, at, post: None, draft: Some(draft), is_last: true, bytes: 0..0 });
+    }
+
+    /// Sets the entries of the turn aside: they are appended, and not to be reported yet.
+    pub(crate) fn hold_turn(&mut self) {
+        self.held.append(&mut self.turn);
+    }
+
+    /// Reports the entries that were set aside.
+    pub(crate) fn release_held(&mut self) {
+        self.told.extend(self.held.drain(..).map(Told::Appended));
     }
 
     /// Reports the entries of the turn as appended.
@@ -108,9 +124,7 @@ impl Answers {
 
     /// Reports an entry as appended whose bytes were kept elsewhere.
     pub(crate) fn push_appended(&mut self, written: &Appended<'_>) {
-        if self.told.is_empty() && self.turn.is_empty() {
-            self.arena.clear();
-        }
+        self.reuse_arena();
         let start = self.arena.len();
         self.arena.extend_from_slice(written.bytes);
         let Appended { seq, at, post, draft, is_last, .. } = *written;
@@ -140,8 +154,9 @@ impl Answers {
     /// Reports another log, and forgets what was still to be reported of the one before.
     pub(crate) fn push_new_log(&mut self, opening: Opening) {
         self.turn.clear();
+        self.held.clear();
         self.told.clear();
-        self.told.push_back(Told::NewLog(opening));
+        self.told.push_back(Told::NewLog(Box::new(opening)));
     }
 
     pub(crate) fn push_state(&mut self, state: State) {

@@ -4,7 +4,7 @@
 //! Must not know: who wants them in the log, where a log is stored.
 //! Driven by: the server (which submits drafts) and the backends (which append them).
 
-use crate::wire::entry::{Claim, Entry};
+use crate::wire::entry::{Entry, Tail};
 use crate::wire::{PostId, Refusal, Timestamp, Who, text};
 
 /// The id of a draft, until the backend has answered it.
@@ -22,8 +22,8 @@ pub struct Draft<'a> {
     pub entry: Entry<'a>,
     /// How many bytes from the beginning of a text line are repeated at the beginning of each further part.
     pub prefix_len: usize,
-    /// The claim of a `joined` or `renamed` to its nick, stored behind the entry.
-    pub claim: Option<Claim<'a>>,
+    /// What is stored behind the time of the entry.
+    pub tail: Option<Tail<'a>>,
     /// Its author and post, if it is one; stored with the entry, so that the post is never appended twice (PROTOCOL 2.8).
     pub post: Option<(Who, PostId)>,
     /// When it was requested. A backend appends it with this time, or with that of the newest entry if that is later.

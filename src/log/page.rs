@@ -6,7 +6,7 @@
 //! Driven by: `window`, backends (which fill pages that are read back) and the server (which sends from them).
 
 use crate::wire::Seq;
-use crate::wire::entry::{ENTRY_MAX, Entry};
+use crate::wire::entry::{ENTRY_MAX, Entry, is_silent};
 use crate::wire::frame::{GapReason, Writer};
 
 /// The numbers on a page. Chosen: reading it holds the room up for a fraction of a millisecond, and it fills several packets.
@@ -65,8 +65,11 @@ impl Page {
         self.places.is_empty()
     }
 
-    /// Adds an encoded entry. One that is longer than an entry can be is none, and counts as unreadable.
+    /// Adds an encoded entry; of a silent one only that there is nothing to be shown. One that is longer than an entry can be is none, and counts as unreadable.
     pub fn push(&mut self, encoded: &[u8]) {
+        if is_silent(encoded) {
+            return self.places.push(Place::Missing(GapReason::Void));
+        }
         let offset = self.framed.len();
         if encoded.len() <= ENTRY_MAX {
             frame(encoded, &mut self.framed);

@@ -163,7 +163,7 @@ pub enum Outcome<'a> {
         oldest: Seq,
     },
     /// It is another log from now on. Drafts and requests that were not answered never will be.
-    NewLog(Opening),
+    NewLog(Box<Opening>),
     /// From now on the backend takes drafts, or no longer does.
     State(State),
 }

@@ -223,6 +223,15 @@ impl Window {
         (low > self.first()).then_some(low)
     }
 
+    /// Returns the first entry from `from` on that is to be shown, as far as that is in memory.
+    pub fn skip_silent(&self, from: Seq) -> Seq {
+        let hole = self.page(from).and_then(|page| page.missing(from, page.end()));
+        match hole {
+            Some((behind, GapReason::Void)) => behind,
+            Some(_) | None => from,
+        }
+    }
+
     /// Returns the next readable entry from `seq` on, and its time.
     fn time_from(&self, seq: Seq) -> Option<(Seq, Timestamp)> {
         (seq.0..self.end.0).map(Seq).find_map(|seq| {

@@ -308,6 +308,9 @@ impl Coming {
                 | Event::Away(_)
                 | Event::Back
                 | Event::Quiet(_)
+                | Event::Barred { .. }
+                | Event::Room(_)
+                | Event::Records { .. }
                 | Event::AnotherLog
                 | Event::TextIgnored
                 | Event::Pong { .. }

@@ -9,6 +9,7 @@
 pub mod client;
 mod crowd;
 pub mod hall;
+pub mod link;
 pub mod load;
 pub mod members;
 mod port;
@@ -114,6 +115,9 @@ impl FromStr for HostPort {
         if host.is_empty() {
             return Err("the host is missing: expected HOST:PORT".into());
         }
+        if host.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return Err("a host has no blanks in it: expected HOST:PORT".into());
+        }
         Ok(Self { host: host.into(), port })
     }
 }
@@ -181,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_is_refused_with_what_is_wrong() {
-        for name in ["", ":9999", "[]:9", "host:", "host:0", "host:65536", "host:nine", "[::1", "[::1]9"] {
+        for name in ["", "a b:1", ":9999", "[]:9", "host:", "host:0", "host:65536", "host:nine", "[::1", "[::1]9"] {
             assert!(parse(name).is_err(), "{name}");
         }
     }

@@ -82,6 +82,9 @@ impl PlaceFile {
 /// Length of a place, in bytes: the log in hexadecimal, the number.
 const PLACE_LEN: usize = 32 + 1 + 20 + 1;
 
+/// The name of the owner's key, which is kept beside the server's.
+pub const OWNER_KEY: &str = "owner.key";
+
 /// The user's folder that holds our state.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -143,6 +146,11 @@ impl State {
     /// Returns the default path of the server's key.
     pub fn server_key(&self) -> PathBuf {
         self.folder.join("server.key")
+    }
+
+    /// Returns the default path of the owner's key.
+    pub fn owner_key(&self) -> PathBuf {
+        self.folder.join(OWNER_KEY)
     }
 
     /// Returns the folder itself.

@@ -48,12 +48,14 @@ pub struct Held {
     pub seen: Timestamp,
     /// Whether its key is in the room under it.
     pub is_present: bool,
+    /// When it lapses if its key is not seen again. It follows from `seen` and from what is known of the key, and is not stored.
+    pub ends: Timestamp,
 }
 
 impl Held {
     /// Returns whether it has lapsed by then.
     fn has_lapsed(&self, at: Timestamp) -> bool {
-        !self.is_present && elapsed(self.seen, at) >= LAPSE
+        !self.is_present && self.ends <= at
     }
 }
 
@@ -68,8 +70,11 @@ pub(super) struct Claims {
     held: BTreeMap<Seq, Held>,
     by_skeleton: BTreeMap<Box<str>, Seq>,
     by_who: BTreeMap<Who, ArrayVec<Seq, NICKS_OF_A_KEY>>,
-    /// Those whose key is not present under them, the least recently seen first.
+    /// Those whose key is not present under them, by when they lapse.
     away: BTreeSet<(Timestamp, Seq)>,
+    /// The keys whose nicks lapse later than others', and after how long.
+    known: BTreeSet<Who>,
+    expiry: Duration,
     /// What was there before the first change since the last settling.
     before: BTreeMap<Seq, Option<Held>>,
 }
@@ -118,8 +123,8 @@ impl Claims {
                 }
             }
             Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } => self.see(at, who, nick),
-            Entry::Acted { who, act: Act::Release, whom, of, .. } if who == whom => {
-                if let Some(id) = self.id_of(who, of) {
+            Entry::Acted { act: Act::Release, whom, of, .. } => {
+                if let Some(id) = self.id_of(whom, of) {
                     self.remove(id);
                 }
             }
@@ -136,9 +141,42 @@ impl Claims {
         self.id_of(who, nick).is_some()
     }
 
-    pub(super) fn has_other_key(&self, who: Who, key: &[u8; 32]) -> bool {
-        let first = self.by_who.get(&who).and_then(|nicks| self.held.get(nicks.first()?));
-        first.is_some_and(|held| held.key != *key)
+    /// Returns the whole key behind a short name, if it holds a nick.
+    pub(super) fn key_of(&self, who: Who) -> Option<[u8; 32]> {
+        Some(self.held.get(self.by_who.get(&who)?.first()?)?.key)
+    }
+
+    /// Returns the nick that the key took last, of those that it holds.
+    pub(super) fn nick_of(&self, who: Who) -> Option<&str> {
+        Some(&*self.held.get(self.by_who.get(&who)?.last()?)?.nick)
+    }
+
+    /// Records whether a key is known, so that its nicks stay its own for longer.
+    pub(super) fn set_known(&mut self, who: Who, is_known: bool) {
+        let is_change = if is_known { self.known.insert(who) } else { self.known.remove(&who) };
+        if is_change {
+            let ids: Vec<_> = self.by_who.get(&who).into_iter().flatten().copied().collect();
+            ids.into_iter().for_each(|id| self.line_up(id));
+        }
+    }
+
+    /// Sets for how long nicks of known keys stay their own, and which keys these are.
+    pub(super) fn set_expiry(&mut self, expiry: Duration, known: impl Iterator<Item = Who>) {
+        self.expiry = expiry;
+        self.known = known.collect();
+        let ids: Vec<_> = self.held.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.line_up(id));
+    }
+
+    /// Puts a claim where it belongs among those that lapse.
+    fn line_up(&mut self, id: Seq) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        self.away.remove(&(held.ends, id));
+        let lapse = if self.known.contains(&held.who) { self.expiry } else { LAPSE };
+        held.ends = held.seen.after(lapse);
+        if !held.is_present {
+            self.away.insert((held.ends, id));
+        }
     }
 
     pub(super) fn changes(&self) -> impl Iterator<Item = (Seq, Option<&Held>)> {
@@ -180,7 +218,7 @@ impl Claims {
         let alike: ArrayVec<Seq, 2> =
             skeletons.iter().filter_map(|skeleton| self.by_skeleton.get(skeleton).copied()).collect();
         let is_own = |id: &Seq| self.held.get(id).is_some_and(|held| held.key == claim.key);
-        if !alike.iter().all(is_own) || self.has_other_key(who, &claim.key) {
+        if !alike.iter().all(is_own) || self.key_of(who).is_some_and(|key| key != claim.key) {
             return;
         }
         // The same nick, written in another way: its claim goes on.
@@ -193,7 +231,8 @@ impl Claims {
             let Some(&(_, least)) = self.away.first() else { return };
             self.remove(least);
         }
-        let held = Held { key: claim.key, who, nick: nick.into(), skeletons, since, seen: at, is_present: false };
+        let (key, nick, ends) = (claim.key, nick.into(), at);
+        let held = Held { key, who, nick, skeletons, since, seen: at, is_present: false, ends };
         self.before.entry(seq).or_insert(None);
         self.insert(seq, held);
     }
@@ -230,11 +269,8 @@ impl Claims {
     fn change(&mut self, id: Seq, change: impl FnOnce(&mut Held)) {
         let Some(held) = self.held.get_mut(&id) else { return };
         self.before.entry(id).or_insert_with(|| Some(held.clone()));
-        self.away.remove(&(held.seen, id));
         change(held);
-        if !held.is_present {
-            self.away.insert((held.seen, id));
-        }
+        self.line_up(id);
     }
 
     fn insert(&mut self, id: Seq, held: Held) {
@@ -242,10 +278,8 @@ impl Claims {
             self.by_skeleton.insert(skeleton.into(), id);
         }
         self.by_who.entry(held.who).or_default().push(id);
-        if !held.is_present {
-            self.away.insert((held.seen, id));
-        }
         self.held.insert(id, held);
+        self.line_up(id);
     }
 
     fn remove(&mut self, id: Seq) {
@@ -259,7 +293,7 @@ impl Claims {
         for skeleton in held.skeletons.iter() {
             self.by_skeleton.remove(skeleton);
         }
-        self.away.remove(&(held.seen, id));
+        self.away.remove(&(held.ends, id));
         if let Some(nicks) = self.by_who.get_mut(&held.who) {
             nicks.retain(|other| *other != id);
             if nicks.is_empty() {

@@ -100,7 +100,7 @@ pub enum Objection {
     Hash,
     /// It mixes scripts, or uses letters of none in common use.
     Scripts,
-    /// It looks like the program's own name.
+    /// It looks like the program's own name, or like how the owner or the server is called.
     Reserved,
     /// One of its skeletons is longer than [`SKELETON_MAX`].
     Long,
@@ -122,7 +122,7 @@ impl fmt::Display for Objection {
                 "the letters of a nick must be of one script in common use (Latin may be mixed with Chinese, Japanese or \
                  Korean)",
             ),
-            Self::Reserved => f.write_str("a nick must not look like 'udpchat', the program's own name"),
+            Self::Reserved => f.write_str("a nick must not look like 'udpchat', the program's own name, nor like 'The owner' or 'The server'"),
             Self::Long => f.write_str("this nick is too long in the form in which nicks are compared"),
         }
     }
@@ -167,13 +167,22 @@ pub fn check(nick: &Nick) -> Result<(), Objection> {
     if !letters.check_restriction_level(RestrictionLevel::HighlyRestrictive) {
         return Err(Objection::Scripts);
     }
-    if skeletons.iter().any(is_program) {
+    if skeletons.iter().any(is_program) || is_title(&letters, &skeletons) {
         return Err(Objection::Reserved);
     }
     if skeletons.iter().any(|skeleton| skeleton.len() > SKELETON_MAX) {
         return Err(Objection::Long);
     }
     Ok(())
+}
+
+/// Returns whether a nick with these letters looks like how the owner or a server is called, who have no nicks.
+fn is_title(letters: &str, skeletons: &Skeletons) -> bool {
+    let looks_like = |title: &str| {
+        letters.chars().count() + 1 >= title.len()
+            && Skeletons::of(title).iter().any(|title| skeletons.iter().any(|skeleton| skeleton == title))
+    };
+    letters.len() <= 2 * "The server".len() && (looks_like("The owner") || looks_like("The server"))
 }
 
 /// Returns whether a skeleton begins with the program's name, whatever is between its letters.
@@ -284,6 +293,8 @@ mod tests {
             ("udpchat bot", Objection::Reserved),
             ("udp chat", Objection::Reserved),
             ("udpchat2", Objection::Reserved),
+            ("The owner", Objection::Reserved),
+            ("THE SERVER", Objection::Reserved),
             ("jill\u{2800}", Objection::Blank),
             ("\u{2800}udpchat", Objection::Blank),
             ("jill\u{ff1a} I quit", Objection::Colon),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::admission::TextPolicy;
 use super::admission::rate::Rate;
-use crate::session::StaticKey;
+use crate::session::{PublicKey, StaticKey};
+use crate::wire::record::Access;
 
 /// With more members than this, joins and leaves are announced several at a time. Chosen: people read a screen of names, but
 /// not a thousand; and 100 members that come at once cost as much as 100 messages.
@@ -37,6 +38,16 @@ pub struct Config {
     pub announce_each: usize,
     /// How many of the last entries a new text member is sent.
     pub text_history: usize,
+    /// Where others reach the server, for invitations; empty if nobody has said.
+    pub name: String,
+    /// The key of the owner of a log that has none.
+    pub owner: Option<PublicKey>,
+    /// Whether it replaces the owner of a log that has one.
+    pub is_owner_replaced: bool,
+    /// Who may come in; `None` leaves that as it is in the log.
+    pub access: Option<Access>,
+    /// How long nicks of known keys stay theirs; `None` leaves that as it is in the log.
+    pub expiry: Option<Duration>,
 }
 
 impl Config {
@@ -53,6 +64,11 @@ impl Config {
             signup_rate: Rate::per_second(20),
             announce_each: ANNOUNCE_EACH,
             text_history: 0,
+            name: String::new(),
+            owner: None,
+            is_owner_replaced: false,
+            access: None,
+            expiry: None,
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum DropReason {
     TextOff,
     /// From an address with which the server does not speak the text dialect.
     NotPrivate,
+    /// From an address that is muted, kicked or banned.
+    Barred,
     /// The room is full, and no member of the newcomer's own prefix can be replaced.
     RoomFull,
     /// From port 0, which cannot be answered.
@@ -59,12 +61,13 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Empty,
         Self::NotUtf8,
         Self::TooLong,
         Self::TextOff,
         Self::NotPrivate,
+        Self::Barred,
         Self::RoomFull,
         Self::NoReturn,
         Self::Signups,
@@ -90,6 +93,7 @@ impl fmt::Display for DropReason {
             Self::TooLong => "too long",
             Self::TextOff => "text is off",
             Self::NotPrivate => "address not private",
+            Self::Barred => "address muted or barred",
             Self::RoomFull => "room full",
             Self::NoReturn => "no return port",
             Self::Signups => "too many signups",

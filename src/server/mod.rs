@@ -21,15 +21,17 @@ mod config;
 mod counters;
 mod drive;
 mod ids;
+mod outcomes;
 mod outgoing;
 mod queue;
 mod room;
 mod sessions;
+mod settings;
 mod text;
 mod timers;
 mod transmit;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use admission::allowance::SESSIONS_OF_A_KEY;
 pub use admission::rate::Rate;
@@ -43,19 +45,21 @@ pub use outgoing::{TransmitToken, Transmits};
 pub use sessions::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 pub use text::ring::SEGMENTS_MAX;
 
-use crate::log::{Appended, Draft, DraftId, Opening, Outcome as Told, Rejection, Request, State};
+use crate::log::{Draft, Opening, Outcome as Told, Request, State};
 use crate::policy::names::Skeletons;
 use crate::session::Transport;
 use crate::time::Instant;
-use crate::wire::entry::Entry;
 use crate::wire::frame::Outcome;
+use crate::wire::order::address_name;
+use crate::wire::record::Name;
 use crate::wire::text as dialect;
-use crate::wire::{Refusal, Seq, SessionId, Timestamp, Who, packet};
+use crate::wire::{Instance, Refusal, Seq, SessionId, Timestamp, Who, packet};
 use admission::rate::Meters;
 use ids::Source;
-use queue::{ItemKind, Queue, Slot};
+use queue::{Item, ItemKind, Queue, Slot};
 use room::Room;
 use sessions::{Context, Sessions};
+use settings::Settings;
 use text::fanout::Fanout;
 use text::{Intake, Text};
 
@@ -103,6 +107,7 @@ pub struct Server {
     rendered: String,
     /// Those of the nick that the last draft claims.
     skeletons: Skeletons,
+    settings: Settings,
 }
 
 impl Server {
@@ -125,9 +130,11 @@ impl Server {
             in_hand: None,
             rendered: String::new(),
             skeletons: Skeletons::default(),
+            settings: Settings::new(now, &config, &opening.policy),
             config,
         };
         server.recall_present(opening);
+        server.write_settings();
         server
     }
 
@@ -135,6 +142,20 @@ impl Server {
         let (_, mut cx) = self.split();
         for (who, nick) in opening.present {
             Sessions::recall_present(&mut cx, who, nick);
+        }
+    }
+
+    /// Has the settings that the server was started with written to the log, if they are due.
+    fn write_settings(&mut self) {
+        self.room.closes = self.settings.closes();
+        let (now, who) = (self.now, Who::SERVER);
+        for deed in self.settings.take_due(now).to_vec() {
+            let author = self.room.posts.find_or_insert(who, Instance::default());
+            let (source, kind) = (Source::Session(author), ItemKind::Acted);
+            let item = Item { source, kind, who, due: now, deed: Some(&deed), ..Item::default() };
+            if !self.queue.push(item) {
+                self.settings.told(now, deed.act, false);
+            }
         }
     }
 
@@ -227,9 +248,12 @@ impl Server {
             self.sessions.probed(self.now, path);
             return Ok(());
         }
+        if self.is_sanctioned(path.peer.ip()) {
+            return Err(DropReason::Barred);
+        }
         let mut intake = Intake {
             now: self.now,
-            policy: self.config.text,
+            policy: if self.room.is_closed() { TextPolicy::Off } else { self.config.text },
             rate: self.config.rate,
             signup_rate: self.config.signup_rate,
             signups: &mut self.signups,
@@ -244,7 +268,7 @@ impl Server {
     fn refuse_lost(&mut self) {
         while let Some(slot) = self.queue.poll_lost() {
             self.counters.drop_for(self.now, DropReason::QueueFull);
-            self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Refused(Refusal::Busy));
+            self.settled(&slot, Outcome::Refused(Refusal::Busy));
             self.done_with(slot);
         }
     }
@@ -278,6 +302,7 @@ impl Server {
         if self.room.announcements.handle_timeout(self.now, end) {
             self.sessions.log_grew(self.now);
         }
+        self.write_settings();
         let (sessions, mut cx) = self.split();
         sessions.handle_timeout(&mut cx);
         self.refuse_lost();
@@ -290,7 +315,8 @@ impl Server {
         let text = self.text.members.expiry(self.config.text_idle);
         let room = self.room.presence.expiry();
         let announcements = self.room.announcements.poll_timeout();
-        let all = [text, self.queue.next_wake(), room, announcements, self.sessions.poll_timeout(self.now)];
+        let settings = self.settings.poll_timeout();
+        let all = [text, self.queue.next_wake(), room, announcements, settings, self.sessions.poll_timeout(self.now)];
         all.into_iter().flatten().min()
     }
 
@@ -301,6 +327,7 @@ impl Server {
         if self.log_state == State::Away || behind >= BACKLOG_MAX {
             return None;
         }
+        self.drop_silenced();
         let slot = self.queue.peek()?;
         slot.render(&mut self.rendered);
         let author = match slot.source {
@@ -326,8 +353,31 @@ impl Server {
         let source = slot.source.key() as u64;
         let is_known = slot.kind == ItemKind::Joined && self.room.policy.holds(slot.who, &slot.nick);
         self.skeletons = if is_known { Skeletons::default() } else { slot.skeletons() };
-        let claim = slot.claim(&self.skeletons);
-        Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, claim, post, at: self.wall })
+        let tail = slot.tail(&self.skeletons);
+        Some(Draft { id, source, entry: slot.entry(&self.rendered), prefix_len, tail, post, at: self.wall })
+    }
+
+    /// Drops the next items if they are of text members that may not speak any more.
+    fn drop_silenced(&mut self) {
+        while let Some(Source::Text(author)) = self.queue.peek().map(|slot| slot.source) {
+            let ip = self.text.members.get(author).map(|member| member.path.peer.ip());
+            let may_speak = !self.room.is_closed() && ip.is_some_and(|ip| !self.is_sanctioned(ip));
+            if may_speak {
+                return;
+            }
+            let Some(id) = self.queue.pop(0) else { return };
+            if let Some(slot) = self.queue.take(id) {
+                self.counters.drop_for(self.now, DropReason::Barred);
+                self.done_with(slot);
+            }
+        }
+    }
+
+    /// Returns whether text members at that address may not speak, or have to stay out.
+    fn is_sanctioned(&self, ip: IpAddr) -> bool {
+        // In most rooms there are none, and each datagram asks.
+        let policy = &self.room.policy;
+        policy.has_addresses() && policy.sanction(&Name::Address(address_name(ip)), self.wall).is_some()
     }
 
     /// Returns the next request to the log. The more requests the driver takes at once, the longer everybody else waits.
@@ -370,97 +420,11 @@ impl Server {
             }
             Told::Rewritten { from, to } => self.room.window.forget(from, to),
             Told::Truncated { oldest } => self.room.window.truncate(oldest),
-            Told::NewLog(opening) => self.begin_anew(opening),
+            Told::NewLog(opening) => self.begin_anew(*opening),
             Told::State(state) => self.log_state = state,
         }
         self.refuse_lost();
         self.check();
-    }
-
-    /// Handles one more entry of the log.
-    fn appended(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
-        let Appended { seq, bytes, .. } = *appended;
-        assert_eq!(seq, self.room.window.end(), "entries are appended in the order of their numbers");
-        self.in_hand = appended.post.map(|(who, _)| who);
-        self.unsent += 1;
-        self.room.window.append(bytes);
-        self.room.policy.apply(seq, bytes);
-        self.room.policy.settle();
-        self.text.append(seq, bytes);
-        let is_presence = bytes.first().is_some_and(|&first| Entry::begins_presence(first).is_some());
-        let waits = is_presence && self.sessions.len() > self.config.announce_each;
-        let end = self.room.window.end();
-        if self.room.announcements.append(self.now, end, waits) {
-            self.sessions.log_grew(self.now);
-        }
-        let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
-            self.appended_elsewhere(appended, transcript);
-            self.in_hand = None;
-            return;
-        };
-        slot.entries -= 1;
-        self.reserved -= 1;
-        if slot.first.is_none()
-            && let Source::Text(author) = slot.source
-        {
-            self.text.place(author, seq, self.config.text_history, &self.room.window);
-        }
-        let first = *slot.first.get_or_insert(seq);
-        if appended.is_last
-            && let Some(slot) = appended.draft.and_then(|draft| self.queue.take(draft))
-        {
-            self.reserved -= slot.entries;
-            self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Accepted(first));
-            let (tag, text) = slot.in_transcript(&mut self.rendered);
-            transcript(tag, text);
-            self.done_with(slot);
-        }
-        self.in_hand = None;
-    }
-
-    /// Handles an entry that is of none of our drafts: somebody else writes to the same log.
-    fn appended_elsewhere(&mut self, appended: &Appended<'_>, mut transcript: impl FnMut(&str, &str)) {
-        if let Some((who, post)) = appended.post {
-            self.room.posts.append(who, post, appended.seq);
-        }
-        let Some(entry) = Entry::decode(appended.bytes) else { return };
-        if let Some(notice) = self.room.presence.append(&entry) {
-            let (sessions, mut cx) = self.split();
-            sessions.tell(&mut cx, &notice, None, None);
-        }
-        if let Entry::Joined { nick, .. } = entry {
-            // As in an original's transcript, whichever dialect the client speaks.
-            return transcript(dialect::SIGNUP_TAG, nick);
-        }
-        entry.render(&mut self.rendered);
-        transcript("", &self.rendered);
-    }
-
-    /// Handles the log's refusal of a draft: counts it, and tells a session's author; the text dialect has no message for it.
-    fn rejected(&mut self, draft: DraftId, why: Rejection) {
-        let Some(slot) = self.queue.take(draft) else { return };
-        self.reserved -= slot.entries;
-        self.sessions.settled(self.now, &mut self.room, &slot, Outcome::Refused(why.into()));
-        log::debug!("a draft was rejected: {why:?}");
-        self.counters.drop_for(self.now, DropReason::Rejected);
-        self.done_with(slot);
-    }
-
-    /// Begins with another log: sessions end and begin anew in it; drafts submitted to the old log will get no outcome.
-    fn begin_anew(&mut self, opening: Opening) {
-        log::warn!("the log was replaced: all sessions end, and clients reconnect");
-        self.log_state = State::Ready;
-        self.sessions.close_all(self.now);
-        for draft in self.queue.under_way() {
-            if let Some(slot) = self.queue.take(draft) {
-                self.reserved -= slot.entries;
-                self.done_with(slot);
-            }
-        }
-        self.room = Room::new(&opening, self.config.recent_bytes, self.config.text_history);
-        self.queue.retain_text();
-        self.text.begin_anew(opening.next);
-        self.recall_present(opening);
     }
 
     fn done_with(&mut self, slot: Slot) {
@@ -487,6 +451,7 @@ impl Server {
             members_max: self.config.members_max,
             announce_each: self.config.announce_each,
             texts: &self.text.members,
+            name: &self.config.name,
         };
         (&mut self.sessions, cx)
     }

@@ -17,7 +17,7 @@ use crate::log::DraftId;
 use crate::policy::names::{self, Skeletons};
 use crate::server::ids::Source;
 use crate::time::Instant;
-use crate::wire::entry::{Act, Claim, Entry};
+use crate::wire::entry::{Act, Claim, Entry, Tail, Terms};
 use crate::wire::text::{JOINED, LINE_MAX, SIGNUP_TAG};
 use crate::wire::{CloseReason, PostId, Seq, Timestamp, Who};
 use crate::work::{self, Work};
@@ -56,8 +56,22 @@ pub(crate) enum ItemKind {
     Did,
     /// A member changed its nick.
     Renamed,
-    /// A member gave a nick back.
-    Released,
+    /// Somebody used a right.
+    Acted,
+}
+
+/// What somebody does with a right, ready for the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deed {
+    pub(crate) act: Act,
+    /// The key that it concerns; [`Who::SERVER`] if that is none.
+    pub(crate) whom: Who,
+    /// The nick, the address or the setting that it concerns.
+    pub(crate) of: String,
+    pub(crate) until: Timestamp,
+    pub(crate) terms: Terms,
+    /// Which registration waits for it; 0 if none does.
+    pub(crate) ticket: u64,
 }
 
 /// Something that is to become an entry.
@@ -74,6 +88,8 @@ pub(super) struct Item<'a> {
     /// Its whole key, if the entry is to claim a nick for it.
     pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
+    /// What is done with a right; the text is why.
+    pub(super) deed: Option<&'a Deed>,
     /// Its turn does not come before this.
     pub(super) due: Instant,
 }
@@ -87,6 +103,7 @@ pub(super) struct Slot {
     pub(super) who: Who,
     pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
+    pub(super) deed: Deed,
     pub(super) source: Source,
     pub(super) kind: ItemKind,
     /// How many of its entries are not appended yet. Known once it is taken out.
@@ -118,7 +135,7 @@ impl Slot {
             ItemKind::Line => ("", &self.text),
             // As in an original server's transcript, whichever dialect the client speaks.
             ItemKind::Joined => (SIGNUP_TAG, &self.nick),
-            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed | ItemKind::Released => {
+            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed | ItemKind::Acted => {
                 self.render(rendered);
                 ("", rendered)
             }
@@ -135,9 +152,9 @@ impl Slot {
             ItemKind::Left(why) => Entry::Left { who, nick, why },
             ItemKind::Did => Entry::Did { who, nick, text: &self.text },
             ItemKind::Renamed => Entry::Renamed { who, nick, to: &self.text },
-            ItemKind::Released => {
-                let (act, of, until) = (Act::Release, &*self.text, Timestamp::default());
-                Entry::Acted { who, nick, act, whom: who, of, until, why: "" }
+            ItemKind::Acted => {
+                let Deed { act, whom, ref of, until, .. } = self.deed;
+                Entry::Acted { who, nick, act, whom, of, until, why: &self.text }
             }
         }
     }
@@ -152,11 +169,14 @@ impl Slot {
         self.key.map_or_else(Skeletons::default, |_| Skeletons::of(self.nick_afterwards()))
     }
 
-    /// Returns the entry's claim to a nick with these skeletons.
-    pub(super) fn claim<'a>(&self, skeletons: &'a Skeletons) -> Option<Claim<'a>> {
+    /// Returns what follows the entry's time: the terms of an act, or a claim to a nick with these skeletons.
+    pub(super) fn tail<'a>(&self, skeletons: &'a Skeletons) -> Option<Tail<'a>> {
+        if self.kind == ItemKind::Acted {
+            return (self.deed.act != Act::Release).then_some(Tail::Terms(self.deed.terms));
+        }
         let mut skeletons = skeletons.iter();
         let (first, second) = (skeletons.next()?, skeletons.next().unwrap_or_default());
-        Some(Claim { key: self.key?, tables: names::TABLES, first, second })
+        Some(Tail::Claim(Claim { key: self.key?, tables: names::TABLES, first, second }))
     }
 }
 
@@ -249,7 +269,7 @@ impl Queue {
     /// Puts an item behind the others of its source; its turn does not come before it is due. Items that lose their place for
     /// it are returned by [`Queue::poll_lost`]. False if the item itself has no place.
     pub(super) fn push(&mut self, item: Item<'_>) -> bool {
-        let Item { source, kind, nick, text, who, key, post, due } = item;
+        let Item { source, kind, nick, text, who, key, post, deed, due } = item;
         while !self.has_place(1, text.len()) {
             let Some(lost) = self.drop_from_heaviest(source) else { return false };
             let slot = self.slots.remove(lost as usize);
@@ -264,6 +284,7 @@ impl Queue {
         slot.who = who;
         slot.key = key;
         slot.post = post;
+        slot.deed = deed.cloned().unwrap_or_default();
         slot.due = due;
         slot.generation = self.pushed;
         let index = u32::try_from(self.slots.insert(slot)).expect("the queue is short");

@@ -270,7 +270,10 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Settled { .. }
             | Frame::Ask { .. }
             | Frame::People(_)
-            | Frame::Held(_) => return Ok(false),
+            | Frame::Held(_)
+            | Frame::Barred(_)
+            | Frame::List { .. }
+            | Frame::Listed { .. } => return Ok(false),
         }
         Ok(true)
     }

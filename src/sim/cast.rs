@@ -6,14 +6,14 @@
 
 use std::net::SocketAddr;
 
-use super::store::{Backend, Kept};
+use super::store::{Backend, Kept, OWNER};
 use super::{Restart, Scenario};
 use crate::client::{member, text};
 use crate::log::Store;
 use crate::server::{self, Server, SocketId};
 use crate::session::{DEAD_AFTER, Entropy, StaticKey};
 use crate::time::Instant;
-use crate::wire::entry::{Claim, ENTRY_MAX, Entry};
+use crate::wire::entry::{Act, Claim, ENTRY_MAX, Entry, Tail, Terms};
 use crate::wire::{CloseReason, Instance, Timestamp, Who};
 
 /// The number of the server's sockets. Clients see all of them at one address: something on the path decides which socket a
@@ -116,13 +116,19 @@ pub(super) fn message_in(line: &str) -> Option<u64> {
     text.strip_prefix('m')?.split(' ').next()?.parse().ok()
 }
 
-/// Returns the entries of a member who came, took the nick that the adversary is after, and went before the run.
-pub(super) fn absent() -> [Kept; 2] {
+/// Returns the entries of a room with an owner, and of a member who came, took the nick that the adversary is after, and went
+/// before the run.
+pub(super) fn absent() -> [Kept; 3] {
+    let (owner, key) = OWNER;
+    let terms = Tail::Terms(Terms { key, ..Terms::default() });
+    let (act, until) = (Act::Owner, Timestamp(0));
+    let owned = Entry::Acted { who: Who::SERVER, nick: "", act, whom: owner, of: "", until, why: "" };
     let (who, nick) = (Who([0xab; 8]), "absent");
     let claim = Claim { key: [0xab; 32], tables: 0, first: nick, second: "" };
     let left = Entry::Left { who, nick, why: CloseReason::Left };
     [
-        kept(|into| Entry::Joined { who, nick }.encode_with_claim(EPOCH, &claim, into)),
+        kept(|into| owned.encode_with_tail(EPOCH, &terms, into)),
+        kept(|into| Entry::Joined { who, nick }.encode_with_tail(EPOCH, &Tail::Claim(claim), into)),
         kept(|into| left.encode(EPOCH, into)),
     ]
 }
@@ -130,7 +136,7 @@ pub(super) fn absent() -> [Kept; 2] {
 /// Returns an entry from before the run; its author is none of the clients.
 pub(super) fn old_entry(number: u64, size: usize) -> Kept {
     let text = format!("old {number:0>width$}", width = size.saturating_sub(4));
-    let entry = Entry::Said { who: Who::default(), nick: "history", text: &text };
+    let entry = Entry::Said { who: Who([0xdd; 8]), nick: "history", text: &text };
     kept(|into| entry.encode(EPOCH, into))
 }
 
@@ -139,5 +145,5 @@ fn kept(encode: impl FnOnce(&mut [u8]) -> Option<usize>) -> Kept {
     let mut encoded = vec![0; ENTRY_MAX];
     let len = encode(&mut encoded).expect("an old entry is as long as it may be");
     encoded.truncate(len);
-    Kept { entry: encoded.into(), post: None, at: EPOCH }
+    Kept { entry: encoded.into(), post: None, at: EPOCH, has_effect: true }
 }

@@ -55,6 +55,11 @@ mod with {
             Self { adversary, entropy }
         }
 
+        /// Returns its whole keys.
+        pub(in crate::sim) fn keys(&self) -> Vec<(Who, [u8; 32])> {
+            self.adversary.as_ref().map_or_else(Vec::new, Adversary::whole_keys)
+        }
+
         /// Returns its keys.
         pub(in crate::sim) fn whos(&self) -> BTreeSet<Who> {
             self.adversary.as_ref().map_or_else(BTreeSet::new, Adversary::whos)
@@ -113,6 +118,10 @@ mod without {
 
         pub(in crate::sim) const fn whos(&self) -> BTreeSet<Who> {
             BTreeSet::new()
+        }
+
+        pub(in crate::sim) const fn keys(&self) -> Vec<(Who, [u8; 32])> {
+            Vec::new()
         }
 
         pub(in crate::sim) const fn is_at(&self, _: SocketAddr) -> bool {

@@ -15,6 +15,7 @@ mod hostile;
 mod network;
 mod nicks;
 mod oracle;
+mod rights;
 mod rival;
 mod store;
 mod tally;

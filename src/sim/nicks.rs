@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::encoded::{number, string};
 
-/// How long a nick stays its key's after that was last seen under it, in milliseconds.
+/// How long a stranger's nick stays its key's after that was last seen under it, in milliseconds.
 const LAPSE: u64 = 24 * 3600 * 1000;
 
 /// How much later it has to be seen again for that to count, in milliseconds.
@@ -19,24 +19,24 @@ const NICKS_OF_A_KEY: usize = 3;
 
 /// A nick that belongs to a key.
 #[derive(Clone, Debug)]
-struct Held<'a> {
-    who: &'a [u8],
-    key: &'a [u8],
-    nick: &'a str,
-    forms: BTreeSet<&'a str>,
+struct Held {
+    who: Vec<u8>,
+    key: Vec<u8>,
+    nick: String,
+    forms: BTreeSet<String>,
     seen: u64,
     is_present: bool,
 }
 
 /// The claims of a log; see the module.
 #[derive(Debug, Default)]
-pub(super) struct Nicks<'a> {
-    held: Vec<Held<'a>>,
+pub(super) struct Nicks {
+    held: Vec<Held>,
 }
 
-impl<'a> Nicks<'a> {
+impl Nicks {
     /// Applies an entry. Returns what is wrong with it.
-    pub(super) fn apply(&mut self, entry: &'a [u8], strangers: &BTreeSet<[u8; 8]>) -> Option<String> {
+    pub(super) fn apply(&mut self, entry: &[u8], strangers: &BTreeSet<[u8; 8]>) -> Option<String> {
         let (&variant, rest) = entry.split_first()?;
         if variant == 0 {
             return None;
@@ -80,20 +80,28 @@ impl<'a> Nicks<'a> {
                 let (act, rest) = number(rest)?;
                 let (whom, rest) = rest.split_at_checked(8)?;
                 let (of, _) = string(rest)?;
-                if act != 0 {
-                    return Some(format!("an act that nobody may do: {act}"));
+                // Whether it may, is for the rights to say.
+                if act == 0 {
+                    self.held.retain(|held| held.who != whom || held.nick != of);
                 }
-                if self.find(whom, of).is_none() || whom != who {
-                    return Some(format!("{who:02x?} gave back {of}, which is not its own"));
-                }
-                self.held.retain(|held| held.who != who || held.nick != of);
                 None
             }
             _ => Some(format!("an entry of variant {variant}")),
         }
     }
 
-    fn find(&mut self, who: &[u8], nick: &str) -> Option<&mut Held<'a>> {
+    /// Returns the keys that are in the room under nicks of theirs.
+    pub(super) fn present(&self) -> BTreeSet<[u8; 8]> {
+        let present = self.held.iter().filter(|held| held.is_present);
+        present.filter_map(|held| held.who.first_chunk().copied()).collect()
+    }
+
+    /// Returns whether the key holds that nick.
+    pub(super) fn holds(&self, who: &[u8], nick: &str) -> bool {
+        self.held.iter().any(|held| held.who == who && held.nick == nick)
+    }
+
+    fn find(&mut self, who: &[u8], nick: &str) -> Option<&mut Held> {
         self.held.iter_mut().find(|held| held.who == who && held.nick == nick)
     }
 
@@ -106,13 +114,13 @@ impl<'a> Nicks<'a> {
     /// Says so if a nick is used that belongs to another key, which is none of the strangers: what these do to each other is
     /// their affair.
     fn forged(&self, who: &[u8], nick: &str, at: u64, strangers: &BTreeSet<[u8; 8]>) -> Option<String> {
-        let is_honest = |held: &&Held<'_>| !strangers.iter().any(|stranger| stranger == held.who);
+        let is_honest = |held: &&Held| !strangers.iter().any(|stranger| held.who == stranger);
         let mut others = self.held.iter().filter(|held| held.nick == nick && held.who != who && !held.has_lapsed(at));
         others.find(is_honest).map(|held| format!("{who:02x?} is {nick}, as {:02x?} is", held.who))
     }
 
     /// Applies what follows the time of an entry: a claim, or nothing.
-    fn claim(&mut self, who: &'a [u8], nick: &'a str, at: u64, rest: &'a [u8]) -> Option<String> {
+    fn claim(&mut self, who: &[u8], nick: &str, at: u64, rest: &[u8]) -> Option<String> {
         if rest.is_empty() {
             return None;
         }
@@ -120,7 +128,8 @@ impl<'a> Nicks<'a> {
         let (_, rest) = number(rest)?;
         let (first, rest) = string(rest)?;
         let (second, _) = string(rest)?;
-        let forms: BTreeSet<_> = [first, second].into_iter().filter(|form| !form.is_empty()).collect();
+        let forms = [first, second].into_iter().filter(|form| !form.is_empty());
+        let forms: BTreeSet<_> = forms.map(str::to_owned).collect();
         self.held.retain(|held| !held.has_lapsed(at));
         let (own, others): (Vec<_>, Vec<_>) =
             self.held.drain(..).partition(|held| held.key == key && !held.forms.is_disjoint(&forms));
@@ -134,12 +143,13 @@ impl<'a> Nicks<'a> {
             let least = of_key.min_by_key(|(index, held)| (held.is_present, held.seen, *index)).map(|(index, _)| index);
             least.map(|least| self.held.remove(least));
         }
+        let (who, key, nick) = (who.to_vec(), key.to_vec(), nick.to_owned());
         self.held.push(Held { who, key, nick, forms, seen: at, is_present: false });
         None
     }
 }
 
-impl Held<'_> {
+impl Held {
     const fn has_lapsed(&self, at: u64) -> bool {
         !self.is_present && at.saturating_sub(self.seen) >= LAPSE
     }

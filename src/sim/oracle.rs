@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::encoded::string;
 use super::nicks::Nicks;
+use super::rights::Rights;
 use crate::time::Instant;
 
 /// The number of violations that are recorded; one is enough to fail.
@@ -47,6 +48,16 @@ pub(super) enum Told {
 struct Committed {
     entry: Box<[u8]>,
     post: Option<Post>,
+    /// Whether the oracle's own fold lets it have effect.
+    has_effect: bool,
+}
+
+/// A log, and what it comes to.
+#[derive(Debug, Default)]
+struct Record {
+    entries: Vec<Committed>,
+    nicks: Nicks,
+    rights: Rights,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -74,7 +85,7 @@ struct Address {
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     server: Option<SocketAddr>,
-    logs: BTreeMap<Log, Vec<Committed>>,
+    logs: BTreeMap<Log, Record>,
     current: Log,
     readers: BTreeMap<usize, Reader>,
     /// Every post, with the client that made it, which may be gone by now, and its text.
@@ -126,34 +137,47 @@ impl Oracle {
     /// Records that the server has begun with this log, of which `len` entries are kept.
     pub(super) fn log_is(&mut self, log: Log, len: usize) {
         self.current = log;
-        let kept = self.logs.entry(log).or_default().len();
+        let kept = self.logs.entry(log).or_default().entries.len();
         if kept != len {
             self.violation(format!("the log had {kept} entries and came back with {len}"));
         }
     }
 
     /// Checks an entry that the backend committed, and records it.
-    pub(super) fn committed(&mut self, entry: &[u8], post: Option<Post>) {
+    pub(super) fn committed(&mut self, entry: &[u8], post: Option<Post>, has_effect: bool) {
+        let log = self.logs.entry(self.current).or_default();
+        let (present, nicks) = (log.nicks.present(), &log.nicks);
+        let may = log.rights.apply(entry, &present, |who, nick| nicks.holds(who, nick));
+        let wrong = if may { log.nicks.apply(entry, &self.strangers) } else { None };
+        if may != has_effect {
+            let what = if has_effect { "has effect, without a right to it" } else { "has no effect" };
+            self.violation(format!("entry {:02x?}... {what}", &entry[..entry.len().min(24)]));
+        }
+        wrong.into_iter().for_each(|what| self.violation(what));
+        self.record(entry, post, may);
+    }
+
+    fn record(&mut self, entry: &[u8], post: Option<Post>, has_effect: bool) {
         if let Some(post) = post {
             if !self.posted.contains_key(&post) {
                 self.violation(format!("an entry of a post that nobody made: {post:?}"));
             }
             for (log, entries) in &self.logs {
-                if entries.iter().any(|other| other.post == Some(post)) {
+                if entries.entries.iter().any(|other| other.post == Some(post)) {
                     let which = if *log == self.current { "this log" } else { "an earlier log" };
                     let what = format!("{} of {:02x?} is in {which} already", post.1, post.0);
                     return self.violation(what);
                 }
             }
-            let before = self.logs[&self.current].iter().rev().filter_map(|entry| entry.post);
+            let before = self.logs[&self.current].entries.iter().rev().filter_map(|entry| entry.post);
             if let Some((_, counter)) = before.into_iter().find(|&(instance, _)| instance == post.0)
                 && counter > post.1
             {
                 self.violation(format!("post {} of {:02x?} comes after {counter}", post.1, post.0));
             }
         }
-        let entry = Committed { entry: entry.into(), post };
-        self.logs.entry(self.current).or_default().push(entry);
+        let entry = Committed { entry: entry.into(), post, has_effect };
+        self.logs.entry(self.current).or_default().entries.push(entry);
     }
 
     /// Records a client's post.
@@ -171,7 +195,7 @@ impl Oracle {
         }
         if let Told::Accepted(seq) = told {
             let log = self.readers.get(&client).and_then(|reader| reader.log).unwrap_or_default();
-            let entry = self.logs.get(&log).and_then(|log| log.get(usize::try_from(seq).ok()?));
+            let entry = self.logs.get(&log).and_then(|log| log.entries.get(usize::try_from(seq).ok()?));
             match entry {
                 Some(entry) if said(&entry.entry).is_some_and(|said| said == text) && entry.post == Some(post) => {}
                 Some(_) => self.violation(format!("client {client}: entry {seq} is not its post {post:?}")),
@@ -213,8 +237,11 @@ impl Oracle {
         if expected.is_some_and(|expected| expected != seq) {
             self.violation(format!("client {client} shows {seq} where {expected:?} comes next"));
         }
-        let entry = log.and_then(|log| self.logs.get(&log)?.get(usize::try_from(seq).ok()?));
+        let entry = log.and_then(|log| self.logs.get(&log)?.entries.get(usize::try_from(seq).ok()?));
         match entry {
+            Some(entry) if !entry.has_effect => {
+                self.violation(format!("client {client} shows {seq}, which has no effect"))
+            }
             Some(entry) if *entry.entry == *encoded => {}
             Some(_) => self.violation(format!("client {client} shows something else as {seq}")),
             None => self.violation(format!("client {client} shows {seq}, which is not committed")),
@@ -229,8 +256,11 @@ impl Oracle {
             self.violation(format!("client {client} is told of a gap at {first} where {expected:?} comes next"));
         }
         // PROTOCOL 2.7: joined and left are variants 2 and 3; 2.10: as a counted gap they have reason 2, 3 or, mixed, 4.
+        if why == 5 {
+            return self.silent(client, log, first, count);
+        }
         if matches!(why, 2..=4) {
-            let entries = log.and_then(|log| self.logs.get(&log));
+            let entries = log.and_then(|log| self.logs.get(&log)).map(|log| &log.entries);
             let is_true = (first..first + count).all(|seq| {
                 let entry = entries.and_then(|entries| entries.get(usize::try_from(seq).ok()?));
                 match entry.and_then(|committed| committed.entry.first()) {
@@ -248,6 +278,19 @@ impl Oracle {
         }
         if !self.gaps_allowed {
             self.violation(format!("client {client} misses {count} from {first} on"));
+        }
+    }
+
+    /// Checks the report to a client that there is nothing to be shown: PROTOCOL 2.18.
+    fn silent(&mut self, client: usize, log: Option<Log>, first: u64, count: u64) {
+        let entries = log.and_then(|log| self.logs.get(&log)).map(|log| &log.entries);
+        let is_true = (first..first + count).all(|seq| {
+            let entry = entries.and_then(|entries| entries.get(usize::try_from(seq).ok()?));
+            // Or it is the one that says whose the log is: variant 6 of the server, without a nick, act 9.
+            entry.is_some_and(|entry| !entry.has_effect || entry.entry.starts_with(&[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]))
+        });
+        if !is_true {
+            self.violation(format!("client {client} is not shown {count} from {first} on, which have effect"));
         }
     }
 
@@ -313,7 +356,7 @@ impl Oracle {
 
     /// Returns what is missing; `None` if every reader has everything and every post is settled.
     pub(super) fn missing(&self, readers: &[usize]) -> Option<String> {
-        let end = self.logs.get(&self.current).map_or(0, Vec::len) as u64;
+        let end = self.logs.get(&self.current).map_or(0, |log| log.entries.len()) as u64;
         for client in readers {
             let reader = self.readers.get(client).cloned().unwrap_or_default();
             if reader.log != Some(self.current) || reader.next != Some(end) {
@@ -337,23 +380,12 @@ impl Oracle {
             self.violation(format!("{quiet} datagrams in a quiet room, of {allowed} that keepalives need"));
         }
         for (post, told) in self.told.clone() {
-            let is_there = self.logs.values().flatten().any(|entry| entry.post == Some(post));
+            let is_there = self.logs.values().flat_map(|log| &log.entries).any(|entry| entry.post == Some(post));
             if told == Told::Refused && is_there {
                 self.violation(format!("{post:?} was refused, and is in the log"));
             }
         }
         self.check_presence();
-        self.check_nicks();
-    }
-
-    /// Checks that nobody uses a nick that belongs to another, and nobody gives one back but its holder.
-    fn check_nicks(&mut self) {
-        let mut violations = Vec::new();
-        for log in self.logs.values() {
-            let mut nicks = Nicks::default();
-            violations.extend(log.iter().filter_map(|entry| nicks.apply(&entry.entry, &self.strangers)));
-        }
-        violations.into_iter().for_each(|what| self.violation(what));
     }
 
     /// Checks that `joined` and `left` of each key take turns.
@@ -364,7 +396,7 @@ impl Oracle {
         let mut violations = Vec::new();
         for log in self.logs.values() {
             let mut present: BTreeSet<&[u8]> = BTreeSet::new();
-            for entry in log {
+            for entry in log.entries.iter().filter(|entry| entry.has_effect) {
                 if entry.entry.get(1..9).is_some_and(|who| self.strangers.iter().any(|stranger| stranger == who)) {
                     continue;
                 }

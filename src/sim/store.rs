@@ -15,13 +15,19 @@ use crate::log::{Appended, Draft, DraftId, Known, Opening, Outcome, Page, Reject
 use crate::policy::Policy;
 use crate::session::Entropy;
 use crate::time::Instant;
-use crate::wire::entry::{ENTRY_MAX, Entry};
+use crate::wire::entry::{Act, ENTRY_MAX, Entry, Tail, Terms, VOID};
 use crate::wire::frame::GapReason;
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{CloseReason, Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 
 /// The author of entries that come another way than through the server.
 const ELSEWHERE: Who = Who([0xee; 8]);
+
+/// The key of the room's owner, who acts on the adversary's keys through another server.
+pub(super) const OWNER: (Who, [u8; 32]) = (Who([0xcc; 8]), [0xcc; 32]);
+
+/// The part of the entries that is preceded by an act from elsewhere, if there is an owner.
+const ACTS: f64 = 0.05;
 
 /// An entry as the backend stores it.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub(super) struct Kept {
     pub(super) post: Option<(Who, PostId)>,
     /// When it was committed.
     pub(super) at: Timestamp,
+    /// Whether the policy lets it have effect.
+    pub(super) has_effect: bool,
 }
 
 #[derive(Debug)]
@@ -39,8 +47,8 @@ struct Pending {
     draft: Option<DraftId>,
     at: Timestamp,
     parts: Vec<Vec<u8>>,
-    /// The encoded claim that follows the entry and its time, if there is one.
-    claim: Vec<u8>,
+    /// What follows the entry and its time, encoded.
+    tail: Vec<u8>,
     post: Option<(Who, PostId)>,
     rejected: bool,
 }
@@ -79,6 +87,8 @@ pub(super) struct Backend {
     foreign_is_present: bool,
     answers: Answers,
     policy: Policy,
+    /// The keys that the owner acts on through another server, if there is one.
+    acted_on: Vec<(Who, [u8; 32])>,
 }
 
 impl Backend {
@@ -101,14 +111,39 @@ impl Backend {
             foreign_is_present: false,
             answers: Answers::default(),
             policy: Policy::default(),
+            acted_on: Vec::new(),
         }
     }
 
     /// Adds an entry from before the run.
     pub(super) fn preload(&mut self, kept: Kept) {
-        self.policy.apply(Seq(self.log.len() as u64), &kept.entry);
+        let applied = self.policy.apply(Seq(self.log.len() as u64), &kept.entry);
+        assert_eq!(applied, Ok(()), "a scenario begins with entries that have effect");
         self.policy.settle();
         self.log.push(kept);
+    }
+
+    /// Has the room's owner act on these keys from time to time, through another server; and these keys act there too, without
+    /// a right.
+    pub(super) fn has_owner(&mut self, keys: Vec<(Who, [u8; 32])>) {
+        self.acted_on = keys;
+    }
+
+    /// Appends an act from elsewhere: one of the owner's on one of those keys, or one of such a key, which has no effect.
+    fn append_act(&mut self) {
+        let pick = |entropy: &mut Entropy, keys: &[(Who, [u8; 32])]| keys[entropy.next_u32() as usize % keys.len()];
+        let (whom, key) = pick(&mut self.entropy, &self.acted_on);
+        let is_owners = !self.entropy.next_u32().is_multiple_of(3);
+        let who = if is_owners { OWNER.0 } else { pick(&mut self.entropy, &self.acted_on).0 };
+        let at = self.log.last().map_or_else(Timestamp::default, |newest| newest.at);
+        let lasts = Duration::from_millis(u64::from(self.entropy.next_u32() % 3_000));
+        let all =
+            [Act::Mute, Act::Mute, Act::Unmute, Act::Kick, Act::Ban, Act::Unban, Act::Admit, Act::Topic, Act::Deop];
+        let act = all[self.entropy.next_u32() as usize % all.len()];
+        let why = format!("because {}", self.entropy.next_u32() % 4);
+        let entry = Entry::Acted { who, nick: "", act, whom, of: "mallory", until: at.after(lasts), why: &why };
+        let (parts, tail) = (vec![encoded(&entry)], encoded(&Terms { key, ..Terms::default() }));
+        self.keep(Pending { draft: None, at, parts, tail, post: None, rejected: false });
     }
 
     /// Returns the key that writes to the log another way.
@@ -174,7 +209,7 @@ impl Backend {
         self.foreign_posts += u64::from(post.is_some());
         self.foreign_is_present ^= matches!(entry, Entry::Joined { .. } | Entry::Left { .. });
         let parts = vec![encoded(&entry)];
-        self.keep(Pending { draft: None, at: Timestamp::default(), parts, claim: Vec::new(), post, rejected: false });
+        self.keep(Pending { draft: None, at: Timestamp::default(), parts, tail: Vec::new(), post, rejected: false });
     }
 
     fn keep(&mut self, pending: Pending) {
@@ -183,20 +218,21 @@ impl Backend {
         for (number, mut entry) in pending.parts.into_iter().enumerate() {
             let mut time = [0; 10];
             entry.extend_from_slice(postcard::to_slice(&at, &mut time).expect("a time has at most ten bytes"));
-            entry.extend_from_slice(&pending.claim);
+            entry.extend_from_slice(&pending.tail);
             let seq = Seq(self.log.len() as u64);
             let (post, draft, is_last) = (pending.post, pending.draft, number + 1 == count);
-            self.policy.apply(seq, &entry);
+            let has_effect = self.policy.apply(seq, &entry).is_ok();
             self.policy.settle();
             self.answers.push_appended(&Appended { seq, at, bytes: &entry, post, draft, is_last });
-            self.log.push(Kept { entry: entry.into(), post, at });
+            let post = post.filter(|_| has_effect);
+            self.log.push(Kept { entry: entry.into(), post, at, has_effect });
         }
     }
 
     /// Returns the keys and nicks that are present according to the log.
     pub(super) fn present(&self) -> BTreeSet<(Who, Nick)> {
         let mut present = BTreeSet::new();
-        for entry in self.log.iter().filter_map(|kept| Entry::decode(&kept.entry)) {
+        for entry in self.log.iter().filter(|kept| kept.has_effect).filter_map(|kept| Entry::decode(&kept.entry)) {
             match entry {
                 Entry::Joined { who, nick } => drop(nick.parse().map(|nick| present.insert((who, nick)))),
                 Entry::Left { who, nick, .. } => drop(nick.parse().map(|nick| present.remove(&(who, nick)))),
@@ -266,6 +302,9 @@ impl Backend {
                     if self.manner.foreign > 0.0 && self.chance() < self.manner.foreign {
                         self.append_foreign();
                     }
+                    if !self.acted_on.is_empty() && self.chance() < ACTS {
+                        self.append_act();
+                    }
                     self.keep(pending);
                 }
             }
@@ -285,7 +324,9 @@ impl Backend {
         let mut page = Page::new(from);
         page.skip_to(self.oldest.min(to), GapReason::Gone);
         let range = usize::try_from(page.end().0).unwrap_or_default()..usize::try_from(to.0).unwrap_or_default();
-        self.log.get(range).into_iter().flatten().for_each(|kept| page.push(&kept.entry));
+        for kept in self.log.get(range).into_iter().flatten() {
+            page.push(if kept.has_effect { &kept.entry } else { VOID });
+        }
         page
     }
 
@@ -336,8 +377,12 @@ impl Store for Backend {
         let rejected = self.manner.reject > 0.0 && self.chance() < self.manner.reject;
         let busy = self.busy.entry(draft.source).or_default();
         *busy = (*busy).max(at);
-        let claim = draft.claim.map_or_else(Vec::new, |claim| encoded(&claim));
-        let pending = Pending { draft: Some(draft.id), at: draft.at, parts, claim, post: draft.post, rejected };
+        let tail = match &draft.tail {
+            Some(Tail::Claim(claim)) => encoded(claim),
+            Some(Tail::Terms(terms)) => encoded(terms),
+            None => Vec::new(),
+        };
+        let pending = Pending { draft: Some(draft.id), at: draft.at, parts, tail, post: draft.post, rejected };
         self.pending.insert((*busy, self.asked), pending);
         self.asked += 1;
     }

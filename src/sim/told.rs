@@ -71,6 +71,7 @@ impl World<'_> {
                 self.oracle.told(index, (instance, counter), Told::Unconfirmed);
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
+            Event::Room(_) => {}
             Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
             Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
             Event::Back => self.trace.tell(self.now, &nick, || "hears the server again".into()),
@@ -78,6 +79,8 @@ impl World<'_> {
             odd @ (Event::Pong { .. }
             | Event::People { .. }
             | Event::Held { .. }
+            | Event::Barred { .. }
+            | Event::Records { .. }
             | Event::Over(_)
             | Event::Joined(_)
             | Event::Received(_)

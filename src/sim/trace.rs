@@ -16,6 +16,7 @@ use crate::wire::SessionId;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Ack, Frame, GapReason, Outcome, PostKind, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use crate::wire::record::items;
 
 /// The story; see the module.
 #[derive(Debug)]
@@ -145,6 +146,7 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
             let why = match why {
                 GapReason::Unreadable => ", unreadable",
                 GapReason::Joined | GapReason::Left | GapReason::CameAndWent => ", who joined or left",
+                GapReason::Void => ", without effect",
                 GapReason::Gone | GapReason::Other(_) => "",
             };
             format!("gap of {count} at {}{why}", first.0)
@@ -157,6 +159,9 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Post { counter, text, kind: PostKind::Say, .. } => format!("post {counter} {:?}", short(text)),
         Frame::Post { counter, text, kind, .. } => format!("post {counter} {kind:?} {:?}", short(text)),
         Frame::Ask { .. } => "who is here?".into(),
+        Frame::Barred(_) => "who has to stay out".into(),
+        Frame::List { .. } => "who may do what?".into(),
+        Frame::Listed { items: list, .. } => format!("{} records", items(list).count()),
         Frame::Held(held) => format!("{:?} is held", short(held.nick)),
         Frame::People(people) => format!("{} are here", people.iter().count()),
         Frame::Settled { counter, outcome: Outcome::Accepted(seq) } => format!("post {counter} is entry {}", seq.0),

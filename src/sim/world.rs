@@ -122,8 +122,9 @@ impl<'a> World<'a> {
         }
         if scenario.adversary {
             absent().into_iter().for_each(|kept| backend.preload(kept));
+            backend.has_owner(hostile.keys());
         }
-        backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None));
+        backend.log.iter().for_each(|kept| oracle.committed(&kept.entry, None, kept.has_effect));
         let server = open_server(scenario, &server_key, &mut backend, &mut entropy, Instant::ZERO);
         let told = backend.log.len();
         let mut world = Self {
@@ -295,9 +296,13 @@ impl<'a> World<'a> {
     pub(super) fn show_committed(&mut self) -> bool {
         let before = self.told;
         while self.told < self.backend.log.len() {
-            let Kept { entry, post, .. } = &self.backend.log[self.told];
+            let Kept { entry, post, has_effect, .. } = &self.backend.log[self.told];
             let post = post.filter(|(Who(who), _)| !self.oracle.is_stranger(*who));
-            self.oracle.committed(entry, post.map(|(_, PostId { instance, counter })| (instance.0, counter)));
+            self.oracle.committed(
+                entry,
+                post.map(|(_, PostId { instance, counter })| (instance.0, counter)),
+                *has_effect,
+            );
             self.told += 1;
         }
         self.told > before

@@ -4,8 +4,10 @@
 //! Must not know: how they are carried out.
 //! Driven by: `cmd::join::visit`.
 
+use super::orders::{self, Invite};
 use crate::policy::names;
 use crate::wire::Nick;
+use crate::wire::order::Order;
 
 /// The original's command for leaving.
 const QUIT: &str = "!q";
@@ -16,9 +18,23 @@ pub const HELP: &str = "\
 /me TEXT     show an action: * jack waves
 /nick NAME   take another nick
 /release     give your nick back, for others once you have left; or /release NICK
-/help        show this list
+/help        show this list; operators have more: /help op
 //TEXT       say /TEXT
 !q           leave";
+
+/// The text of `/help op`.
+pub const HELP_FOR_OPERATORS: &str = "\
+/kick NICK [WHY]               send somebody out for a minute
+/mute NICK DURATION [WHY]      keep somebody from posting: /mute ann 10m; /unmute NICK
+/ban NICK [DURATION] [WHY]     keep somebody out; /unban NICK
+/invite [NICK] [x5] [7d]       make a link to join with, for a nick, five uses, a week
+/admit NICK                    make somebody known without one
+/release NICK                  give somebody's nick back
+/topic TEXT                    set the topic; /topic - removes it
+/members                       who is known, and who has to stay out
+/access open|known             who may come in: everybody, or only those who are known
+/op NICK, /deop NICK           make an operator, or a member again: the owner may
+NICK can be NICK#FINGERPRINT, as /members shows it, a whole key, or the address of a plain-text member";
 
 /// A line that the user entered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +49,16 @@ pub enum Command<'a> {
     Nick(Nick),
     /// Give this nick back, or the present one.
     Release(Option<Nick>),
+    /// Have something done that takes a right.
+    Order(Order),
+    /// Make an invitation.
+    Invite(Invite),
+    /// Show who is known, and who has to stay out.
+    Members,
     /// Show the commands.
     Help,
+    /// Show those that take a right.
+    HelpForOperators,
     /// Leave.
     Quit,
 }
@@ -53,8 +77,14 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
     }
     let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
     let rest = rest.trim();
+    if let Some(order) = orders::parse(word, rest) {
+        return order.map(Command::Order);
+    }
     match word {
         "who" => Ok(Command::Who),
+        "members" => Ok(Command::Members),
+        "invite" => orders::parse_invite(rest).map(Command::Invite),
+        "help" if rest == "op" => Ok(Command::HelpForOperators),
         "help" => Ok(Command::Help),
         "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
         "me" => Ok(Command::Act(rest)),

@@ -8,6 +8,7 @@
 pub mod command;
 pub mod json;
 pub mod lines;
+pub mod orders;
 pub mod room;
 pub mod sanitize;
 pub mod when;
@@ -24,6 +25,11 @@ pub fn notice(what: impl fmt::Display) {
     }
     line.push(b'\n');
     let _ = stderr.lock().write_all(&line);
+}
+
+/// Prints a link for the user to copy on stderr: whole, on a line of its own. No line of the room begins like it.
+pub fn link(link: impl fmt::Display) {
+    let _ = std::io::stderr().lock().write_all(format!("{link}\n").as_bytes());
 }
 
 /// Shows a prompt, on stderr: it is for the user, not for a program that reads stdout.

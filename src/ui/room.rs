@@ -42,8 +42,11 @@ pub fn mark(entry: &Entry<'_>) -> &'static str {
         Entry::Said { nick, .. } | Entry::Did { nick, .. } | Entry::Joined { nick, .. } | Entry::Left { nick, .. } => {
             is_allowed(nick)
         }
-        Entry::Renamed { nick, to: other, .. } | Entry::Acted { nick, of: other, .. } => {
-            is_allowed(nick) && is_allowed(other)
+        Entry::Renamed { nick, to: other, .. } => is_allowed(nick) && is_allowed(other),
+        // The owner has no nick; what is acted on may be an address or a setting.
+        Entry::Acted { nick, of, .. } => {
+            let is_harmless = of.chars().all(|character| character.is_ascii_graphic() || character == ' ');
+            (nick.is_empty() || is_allowed(nick)) && (of.is_empty() || is_harmless || is_allowed(of))
         }
     };
     if is_clear { "" } else { UNVERIFIED }
@@ -127,6 +130,10 @@ impl Keys {
             | Entry::Acted { who, nick, .. } => (who, nick),
             Entry::Renamed { who, to, .. } => (who, to),
         };
+        if nick.is_empty() {
+            // The owner and the servers have none.
+            return None;
+        }
         if let Some(known) = self.0.get_mut(nick) {
             let before = std::mem::replace(known, who);
             return (before != who).then(|| Seam { nick: nick.into(), before, who });

@@ -26,7 +26,7 @@ pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10;
 
 const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
 const _: () = assert!(1 + 2 + text::LINE_MAX + 10 <= ENTRY_MAX);
-const _: () = assert!(1 + 2 * (8 + 1 + NICK_MAX) + 5 + 10 + 2 + WHY_MAX + 10 <= ENTRY_MAX);
+const _: () = assert!(1 + 2 * (8 + 1 + NICK_MAX) + 5 + 10 + 2 + WHY_MAX + 10 + 32 + 16 + 10 < ENTRY_MAX);
 const _: () = assert!(1 + 8 + 2 * (1 + NICK_MAX) + 10 + 32 + 10 + 2 * (2 + SKELETON_MAX) <= ENTRY_MAX);
 
 /// Something that happened in the room.
@@ -99,22 +99,73 @@ pub enum Entry<'a> {
     },
 }
 
-/// What a member did with a right; a code on the wire, and new codes may be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What somebody did with a right (PROTOCOL 2.18); a code on the wire, and new codes may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
 pub enum Act {
-    /// It gave a nick back, which anybody may take from now on.
+    #[default]
+    /// A nick was given back, which anybody may take from now on.
     Release,
+    /// A key, or an address, has to stay out for a minute.
+    Kick,
+    /// A key, or an address, may not post.
+    Mute,
+    /// It may post again.
+    Unmute,
+    /// A key, or an address, has to stay out.
+    Ban,
+    /// It may come back.
+    Unban,
+    /// A key is known from now on.
+    Admit,
+    /// A key is an operator from now on.
+    Op,
+    /// An operator is one no longer.
+    Deop,
+    /// A key is the owner from now on.
+    Owner,
+    /// Whether strangers may come in.
+    Access,
+    /// How long nicks of known keys stay theirs.
+    Expiry,
+    /// An invitation was made.
+    Invite,
+    /// An invitation was revoked.
+    Revoke,
+    /// A key used an invitation, and is known from now on.
+    Register,
+    /// The room has another topic.
+    Topic,
     /// A code that this program does not know.
     Other(u32),
 }
 
+impl Act {
+    /// All acts that this program knows, in the order of their codes.
+    pub const ALL: [Self; 16] = [
+        Self::Release,
+        Self::Kick,
+        Self::Mute,
+        Self::Unmute,
+        Self::Ban,
+        Self::Unban,
+        Self::Admit,
+        Self::Op,
+        Self::Deop,
+        Self::Owner,
+        Self::Access,
+        Self::Expiry,
+        Self::Invite,
+        Self::Revoke,
+        Self::Register,
+        Self::Topic,
+    ];
+}
+
 impl From<u32> for Act {
     fn from(code: u32) -> Self {
-        match code {
-            0 => Self::Release,
-            code => Self::Other(code),
-        }
+        let known = usize::try_from(code).ok().and_then(|code| Self::ALL.get(code));
+        known.copied().unwrap_or(Self::Other(code))
     }
 }
 
@@ -122,9 +173,46 @@ impl From<Act> for u32 {
     fn from(act: Act) -> Self {
         match act {
             Act::Release => 0,
+            Act::Kick => 1,
+            Act::Mute => 2,
+            Act::Unmute => 3,
+            Act::Ban => 4,
+            Act::Unban => 5,
+            Act::Admit => 6,
+            Act::Op => 7,
+            Act::Deop => 8,
+            Act::Owner => 9,
+            Act::Access => 10,
+            Act::Expiry => 11,
+            Act::Invite => 12,
+            Act::Revoke => 13,
+            Act::Register => 14,
+            Act::Topic => 15,
             Act::Other(code) => code,
         }
     }
+}
+
+/// What an *acted* needs beside its fields, behind its time (PROTOCOL 2.18). What an act has no use for is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Terms {
+    /// The whole key that it concerns.
+    pub key: [u8; 32],
+    /// The hash of an invitation's token.
+    pub token: [u8; 16],
+    /// How often an invitation may be used; the access mode; the expiry in milliseconds.
+    pub number: u64,
+    /// Whether an invitation is for an operator.
+    pub is_op: bool,
+}
+
+/// What may follow the time of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail<'a> {
+    /// Behind a *joined* or *renamed*.
+    Claim(Claim<'a>),
+    /// Behind an *acted*.
+    Terms(Terms),
 }
 
 /// A claim to the nick of the *joined* or *renamed* that it follows (PROTOCOL 2.17).
@@ -140,6 +228,18 @@ pub struct Claim<'a> {
     pub second: &'a str,
 }
 
+/// What a log has in place of an entry without effect (PROTOCOL 2.18): no entry begins with it.
+pub const VOID: &[u8] = &[0xff];
+
+/// How the entry begins with which a server sets the owner: variant, [`Who::SERVER`], no nick, the act.
+const OWNER_IS_SET: [u8; 11] = [6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+
+/// Returns whether nobody is shown what a log has there: an entry without effect, or the one with which each log begins, which
+/// says whose it is.
+pub fn is_silent(encoded: &[u8]) -> bool {
+    encoded == VOID || encoded.starts_with(&OWNER_IS_SET)
+}
+
 impl<'a> Entry<'a> {
     /// Reads one entry; `None` if the bytes are not an entry.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
@@ -152,14 +252,15 @@ impl<'a> Entry<'a> {
         Some((entry, postcard::from_bytes(rest).ok()))
     }
 
-    /// Reads one entry, the time of its commit, and the claim that follows it if there is one; `None` if there is no time.
-    pub fn decode_with_claim(bytes: &'a [u8]) -> Option<(Self, Timestamp, Option<Claim<'a>>)> {
+    /// Reads one entry, the time of its commit, and what follows that if there is something; `None` if there is no time.
+    pub fn decode_with_tail(bytes: &'a [u8]) -> Option<(Self, Timestamp, Option<Tail<'a>>)> {
         let ((entry, at), rest) = postcard::take_from_bytes::<(Self, Timestamp)>(bytes).ok()?;
-        let claim = match entry {
-            Self::Joined { .. } | Self::Renamed { .. } => postcard::from_bytes(rest).ok(),
-            Self::Line { .. } | Self::Said { .. } | Self::Left { .. } | Self::Did { .. } | Self::Acted { .. } => None,
+        let tail = match entry {
+            Self::Joined { .. } | Self::Renamed { .. } => postcard::from_bytes(rest).ok().map(Tail::Claim),
+            Self::Acted { .. } => postcard::from_bytes(rest).ok().map(Tail::Terms),
+            Self::Line { .. } | Self::Said { .. } | Self::Left { .. } | Self::Did { .. } => None,
         };
-        Some((entry, at, claim))
+        Some((entry, at, tail))
     }
 
     /// Writes the entry, committed at `at`, to `into`, and returns its length in bytes; `None` if it does not fit.
@@ -167,9 +268,13 @@ impl<'a> Entry<'a> {
         postcard::to_slice(&(self, at), into).ok().map(|bytes| bytes.len())
     }
 
-    /// As [`Entry::encode`], with a claim behind it.
-    pub fn encode_with_claim(&self, at: Timestamp, claim: &Claim<'_>, into: &mut [u8]) -> Option<usize> {
-        postcard::to_slice(&(self, at, claim), into).ok().map(|bytes| bytes.len())
+    /// As [`Entry::encode`], with what is to follow the time.
+    pub fn encode_with_tail(&self, at: Timestamp, tail: &Tail<'_>, into: &mut [u8]) -> Option<usize> {
+        let encoded = match tail {
+            Tail::Claim(claim) => postcard::to_slice(&(self, at, claim), into),
+            Tail::Terms(terms) => postcard::to_slice(&(self, at, terms), into),
+        };
+        encoded.ok().map(|bytes| bytes.len())
     }
 
     /// Returns whether the entry is a message rather than about presence or nicks: a number of messages counts only these.
@@ -206,10 +311,74 @@ impl<'a> Entry<'a> {
             }
             Self::Did { nick, text, .. } => into.extend(["* ", nick, " ", text]),
             Self::Renamed { nick, to, .. } => into.extend([nick, " is now ", to]),
-            Self::Acted { nick, act: Act::Release, of, .. } => into.extend([nick, " released the nick ", of]),
-            Self::Acted { nick, act: Act::Other(_), .. } => {
-                into.extend([nick, " did what only a newer program can show"])
+            Self::Acted { who, nick, act, of, why, .. } => {
+                into.push_str(actor(who, nick));
+                let (did, object, more) = act.phrase(of, why);
+                into.extend([" ", did, object, more]);
+                if !why.is_empty() && act != Act::Topic {
+                    into.extend([" (", why, ")"]);
+                }
             }
+        }
+    }
+}
+
+/// Returns how text peers are told who acted: the owner and the server have no nick.
+fn actor(who: Who, nick: &str) -> &str {
+    match nick {
+        "" if who == Who::SERVER => "The server",
+        "" => "The owner",
+        nick => nick,
+    }
+}
+
+impl Act {
+    /// Returns one word for what was done.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Release => "released",
+            Self::Kick => "kicked",
+            Self::Mute => "muted",
+            Self::Unmute => "unmuted",
+            Self::Ban => "banned",
+            Self::Unban => "unbanned",
+            Self::Admit => "admitted",
+            Self::Op => "opped",
+            Self::Deop => "deopped",
+            Self::Owner => "owner",
+            Self::Access => "access",
+            Self::Expiry => "expiry",
+            Self::Invite => "invited",
+            Self::Revoke => "revoked",
+            Self::Register => "registered",
+            Self::Topic => "topic",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// Returns what was done, to what or whom, and what follows; together they end a sentence.
+    fn phrase<'a>(self, of: &'a str, why: &'a str) -> (&'static str, &'a str, &'static str) {
+        match self {
+            Self::Release => ("released the nick ", of, ""),
+            Self::Kick => ("kicked ", of, ""),
+            Self::Mute => ("muted ", of, ""),
+            Self::Unmute => ("unmuted ", of, ""),
+            Self::Ban => ("banned ", of, ""),
+            Self::Unban => ("lifted the ban of ", of, ""),
+            Self::Admit => ("admitted ", of, ""),
+            Self::Op => ("made ", of, " an operator"),
+            Self::Deop => ("made ", of, " a member again"),
+            Self::Owner => ("set the owner of this room", "", ""),
+            Self::Access if of == "known" => ("closed the room to strangers", "", ""),
+            Self::Access => ("opened the room to everybody", "", ""),
+            Self::Expiry => ("set how long a nick stays its key's: ", of, ""),
+            Self::Invite if of.is_empty() => ("made an invitation", "", ""),
+            Self::Invite => ("made an invitation for ", of, ""),
+            Self::Revoke => ("revoked an invitation", "", ""),
+            Self::Register => ("came in with an invitation", "", ""),
+            Self::Topic if why.is_empty() => ("removed the topic", "", ""),
+            Self::Topic => ("set the topic: ", why, ""),
+            Self::Other(_) => ("did what only a newer program can show", "", ""),
         }
     }
 }
@@ -247,30 +416,69 @@ mod tests {
     use super::*;
 
     fn acted(who: Who, act: Act, why: &str) -> Entry<'_> {
-        Entry::Acted { who, nick: "jill", act, whom: who, of: "jane", until: Timestamp(0), why }
+        let nick = if who == Who::SERVER { "" } else { "jill" };
+        Entry::Acted { who, nick, act, whom: who, of: "jane", until: Timestamp(0), why }
     }
 
     #[test]
     fn a_claim_follows_the_entry_that_it_belongs_to_and_who_does_not_know_it_reads_the_entry_all_the_same() {
         let who = Who([7; 8]);
         let skeleton = "s".repeat(SKELETON_MAX);
-        let claim = Claim { key: [9; 32], tables: u64::MAX, first: &skeleton, second: &skeleton };
+        let tail = Tail::Claim(Claim { key: [9; 32], tables: u64::MAX, first: &skeleton, second: &skeleton });
         let nick = "n".repeat(NICK_MAX);
         for entry in [Entry::Joined { who, nick: &nick }, Entry::Renamed { who, nick: &nick, to: &nick }] {
             let mut bytes = [0; ENTRY_MAX];
-            let len = entry.encode_with_claim(Timestamp(u64::MAX), &claim, &mut bytes).unwrap();
-            assert_eq!(Entry::decode_with_claim(&bytes[..len]), Some((entry, Timestamp(u64::MAX), Some(claim))));
+            let len = entry.encode_with_tail(Timestamp(u64::MAX), &tail, &mut bytes).unwrap();
+            assert_eq!(Entry::decode_with_tail(&bytes[..len]), Some((entry, Timestamp(u64::MAX), Some(tail))));
             assert_eq!(Entry::decode_with_time(&bytes[..len]), Some((entry, Some(Timestamp(u64::MAX)))));
-            assert_eq!(Entry::decode_with_claim(&bytes[..len - 1]), Some((entry, Timestamp(u64::MAX), None)));
+            assert_eq!(Entry::decode_with_tail(&bytes[..len - 1]), Some((entry, Timestamp(u64::MAX), None)));
         }
         let mut bytes = [0; ENTRY_MAX];
         let said = Entry::Said { who, nick: "jill", text: "hey" };
-        let len = said.encode_with_claim(Timestamp(7), &claim, &mut bytes).unwrap();
+        let len = said.encode_with_tail(Timestamp(7), &tail, &mut bytes).unwrap();
         assert_eq!(
-            Entry::decode_with_claim(&bytes[..len]),
+            Entry::decode_with_tail(&bytes[..len]),
             Some((said, Timestamp(7), None)),
             "claims belong to presence"
         );
+    }
+
+    #[test]
+    fn the_terms_of_an_act_follow_it_and_the_longest_act_fits() {
+        let (who, nick, why) = (Who([7; 8]), "n".repeat(NICK_MAX), "w".repeat(WHY_MAX));
+        let (act, until) = (Act::Other(u32::MAX), Timestamp(u64::MAX));
+        let entry = Entry::Acted { who, nick: &nick, act, whom: who, of: &nick, until, why: &why };
+        let tail = Tail::Terms(Terms { key: [9; 32], token: [9; 16], number: u64::MAX, is_op: true });
+        let mut bytes = [0; ENTRY_MAX];
+        let len = entry.encode_with_tail(until, &tail, &mut bytes).unwrap();
+        assert_eq!(Entry::decode_with_tail(&bytes[..len]), Some((entry, until, Some(tail))));
+        assert_eq!(Entry::decode_with_tail(&bytes[..len - 1]), Some((entry, until, None)));
+    }
+
+    #[test]
+    fn nobody_is_shown_what_has_no_effect_and_how_a_log_begins() {
+        let mut bytes = [0; ENTRY_MAX];
+        let owner = |who| Entry::Acted {
+            who,
+            nick: "",
+            act: Act::Owner,
+            whom: Who([9; 8]),
+            of: "",
+            until: Timestamp(0),
+            why: "",
+        };
+        let len = owner(Who::SERVER).encode(Timestamp(7), &mut bytes).unwrap();
+        assert!(is_silent(&bytes[..len]) && is_silent(VOID));
+        let len = owner(Who([1; 8])).encode(Timestamp(7), &mut bytes).unwrap();
+        assert!(!is_silent(&bytes[..len]) && !is_silent(&[6]) && !is_silent(&[]));
+    }
+
+    #[test]
+    fn every_act_has_its_code() {
+        for (code, act) in (0..).zip(Act::ALL) {
+            assert_eq!((u32::from(act), Act::from(code)), (code, act));
+        }
+        assert_eq!(Act::from(16), Act::Other(16));
     }
 
     #[test]
@@ -285,9 +493,12 @@ mod tests {
             (Entry::Did { who, nick: "jill", text: "waves" }, "* jill waves"),
             (Entry::Renamed { who, nick: "jill", to: "jane" }, "jill is now jane"),
             (acted(who, Act::Release, ""), "jill released the nick jane"),
-            (acted(who, Act::Other(300), "why"), "jill did what only a newer program can show"),
+            (acted(who, Act::Ban, "spam"), "jill banned jane (spam)"),
+            (acted(who, Act::Topic, "tea"), "jill set the topic: tea"),
+            (acted(Who::SERVER, Act::Owner, ""), "The server set the owner of this room"),
+            (acted(who, Act::Other(300), ""), "jill did what only a newer program can show"),
         ];
-        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5, 6, 6].into_iter().zip(cases) {
+        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5, 6, 6, 6, 6, 6].into_iter().zip(cases) {
             let mut bytes = [0; ENTRY_MAX];
             let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
             assert_eq!(bytes[0], variant);

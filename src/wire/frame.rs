@@ -12,11 +12,12 @@ mod values;
 use serde::{Deserialize, Serialize};
 
 use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
+use super::record::Name;
 use super::{CloseReason, NICK_MAX, Seq, is_plain};
 use crate::work::{self, Work};
 pub use values::{
-    ACK_RANGES_MAX, Ack, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Outcome, PersonId, PostKind,
-    ServerHello, Welcome,
+    ACK_RANGES_MAX, Ack, Barred, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, ListState, Outcome, PersonId,
+    PostKind, RoomInfo, ServerHello, Welcome,
 };
 
 /// Length of a frame's head: type and length.
@@ -38,6 +39,9 @@ const SETTLED: u8 = 0x15;
 const ASK: u8 = 0x16;
 const PEOPLE: u8 = 0x17;
 const HELD: u8 = 0x18;
+const BARRED: u8 = 0x19;
+const LIST: u8 = 0x1a;
+const LISTED: u8 = 0x1b;
 
 /// Longest person in a list, in bytes: the nick with its length, the form and its value.
 const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
@@ -81,6 +85,8 @@ pub enum Frame<'a> {
         nick: &'a str,
         /// The server's program and version, for people.
         software: &'a str,
+        /// What the room is like for this client.
+        room: RoomInfo<'a>,
     },
     /// Consecutive entries.
     Entries(Entries<'a>),
@@ -122,6 +128,22 @@ pub enum Frame<'a> {
     People(People<'a>),
     /// Who holds the nick that the *bye* or *settled* behind it refuses.
     Held(HeldNick<'a>),
+    /// Why the client has to stay out, as the *bye* behind it says.
+    Barred(Barred<'a>),
+    /// A request for what the room knows of who may do what; for operators.
+    List {
+        /// The record after which the answer begins; `None` for the beginning.
+        after: Option<Name>,
+    },
+    /// The answer to a *list*.
+    Listed {
+        /// The record of the *list*.
+        after: Option<Name>,
+        /// Whether there are more, or why there are none.
+        state: ListState,
+        /// The records, still encoded: see [`super::record::items`].
+        items: &'a [u8],
+    },
 }
 
 impl Frame<'_> {
@@ -260,8 +282,10 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         RESPONSE => Frame::Response(take(body)?),
         BYE => Frame::Bye(take(body)?),
         WELCOME => {
-            let (welcome, nick, software) = take(body)?;
-            Frame::Welcome { welcome, nick, software }
+            let ((welcome, nick, software), rest) = postcard::take_from_bytes(body)?;
+            // Older servers end here.
+            let room = take(rest).unwrap_or_default();
+            Frame::Welcome { welcome, nick, software, room }
         }
         ENTRIES => {
             let (first, rest) = postcard::take_from_bytes(body)?;
@@ -287,6 +311,12 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
             Frame::People(People { after, more, rest })
         }
         HELD => Frame::Held(take(body)?),
+        BARRED => Frame::Barred(take(body)?),
+        LIST => Frame::List { after: take(body)? },
+        LISTED => {
+            let ((after, state), items) = postcard::take_from_bytes(body)?;
+            Frame::Listed { after, state, items }
+        }
         _ => return Ok(None),
     }))
 }
@@ -361,11 +391,14 @@ impl Writer {
             Frame::Challenge(data) => self.body(CHALLENGE, data),
             Frame::Response(data) => self.body(RESPONSE, data),
             Frame::Bye(why) => self.body(BYE, why),
-            Frame::Welcome { welcome, nick, software } => self.body(WELCOME, &(welcome, nick, software)),
+            Frame::Welcome { welcome, nick, software, room } => self.body(WELCOME, &(welcome, nick, software, room)),
             Frame::Entries(entries) => self.entries(entries.first, entries.rest),
             Frame::People(people) => self.list(PEOPLE, &(people.after, people.more), people.rest),
             Frame::Ask { after } => self.body(ASK, after),
             Frame::Held(held) => self.body(HELD, held),
+            Frame::Barred(barred) => self.body(BARRED, barred),
+            Frame::List { after } => self.body(LIST, after),
+            Frame::Listed { after, state, items } => self.list(LISTED, &(after, state), items),
             Frame::Gap { first, count, why } => self.body(GAP, &(first, count, why)),
             Frame::Have(have) => self.body(HAVE, have),
             Frame::Post { counter, settled_below, kind, text } => {
@@ -373,6 +406,12 @@ impl Writer {
             }
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
         }
+    }
+
+    /// Returns whether a list of records of any length fits.
+    pub const fn has_place_for_records(&self) -> bool {
+        // Before the list: the record of the *list*, which is a name or an address at the most, and the state.
+        PLAIN_MAX - self.len >= HEAD + 3 + NICK_MAX + 5 + PEOPLE_MAX
     }
 
     /// Returns whether a list of people of any length fits.
@@ -451,7 +490,11 @@ mod tests {
                 welcome: Welcome { log: LogId([3; 16]), start: Seq(1), end: Seq(2), remembers: true },
                 nick: "jill",
                 software: "udpchat 9.9",
+                room: RoomInfo { role: 2, access: 1, topic: "tea", name: "chat.example:9999" },
             },
+            Frame::Barred(Barred { until: crate::wire::Timestamp(300), by: "ann", why: "spam" }),
+            Frame::List { after: Some(Name::Token([7; 16])) },
+            Frame::Listed { after: None, state: ListState::More, items: &[2, 0, 0] },
             Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
             Frame::Gap { first: Seq(4), count: 5, why: GapReason::Gone },
             Frame::Have(have),

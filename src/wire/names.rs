@@ -34,9 +34,17 @@ impl Seq {
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// Later than anything: the end of what has no end.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// Returns the time `ago` before this one, at the earliest 1970.
     pub fn before(self, ago: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// Returns the time that much later than this one.
+    pub fn after(self, pause: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -60,6 +68,11 @@ pub struct PostId {
 /// The short name of a key in entries: the first 8 bytes of its BLAKE2s-256 (PROTOCOL 2.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Who(pub [u8; 8]);
+
+impl Who {
+    /// Nobody's key: in *acted* it stands for the room's servers, which write the settings that they are started with.
+    pub const SERVER: Self = Self([0; 8]);
+}
 
 impl fmt::Display for Who {
     /// Writes it in hexadecimal: the beginning of the key's fingerprint.
@@ -98,6 +111,18 @@ pub enum CloseReason {
     BadNick,
     /// Another key has the same short name.
     Collides,
+    /// The key was kicked: it has to stay out for a minute.
+    Kicked,
+    /// The key is banned.
+    Banned,
+    /// Only known keys may come in, and this one is not.
+    NotInvited,
+    /// The invitation is used up, has ended, was revoked, or never was.
+    UsedUp,
+    /// The invitation is for another nick.
+    InvitedAs,
+    /// The key is muted, and may come in under a nick of its own only.
+    Muted,
     /// A code that this program does not know: the session ends all the same.
     Other(u32),
 }
@@ -116,6 +141,12 @@ impl From<u32> for CloseReason {
             8 => Self::Refused,
             9 => Self::BadNick,
             10 => Self::Collides,
+            11 => Self::Kicked,
+            12 => Self::Banned,
+            13 => Self::NotInvited,
+            14 => Self::UsedUp,
+            15 => Self::InvitedAs,
+            16 => Self::Muted,
             code => Self::Other(code),
         }
     }
@@ -135,6 +166,12 @@ impl From<CloseReason> for u32 {
             CloseReason::Refused => 8,
             CloseReason::BadNick => 9,
             CloseReason::Collides => 10,
+            CloseReason::Kicked => 11,
+            CloseReason::Banned => 12,
+            CloseReason::NotInvited => 13,
+            CloseReason::UsedUp => 14,
+            CloseReason::InvitedAs => 15,
+            CloseReason::Muted => 16,
             CloseReason::Other(code) => code,
         }
     }
@@ -154,6 +191,12 @@ impl fmt::Display for CloseReason {
             Self::Refused => "this key is refused for some minutes",
             Self::BadNick => "nobody may have this nick",
             Self::Collides => "another key has the same short name",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
+            Self::NotInvited => "not invited",
+            Self::UsedUp => "the invitation is used up or has ended",
+            Self::InvitedAs => "the invitation is for another nick",
+            Self::Muted => "muted",
             Self::Other(code) => return write!(f, "reason {code}, which this version does not know"),
         })
     }
@@ -183,8 +226,25 @@ pub enum Refusal {
     BadNick,
     /// The author does not hold the nick that it gives back.
     NotHeld,
+    /// This takes a right that the author does not have (PROTOCOL 2.18).
+    NoRight,
+    /// The author is muted.
+    Muted,
+    /// Nobody, or no invitation, is known by that name.
+    NoSuch,
+    /// It would change nothing, or is out of its range.
+    NoEffect,
+    /// Several are known by that name.
+    Ambiguous,
     /// A code that this program does not know: refused for good.
     Other(u32),
+}
+
+impl Refusal {
+    /// Returns whether the log did not take it, so that it may take it another time.
+    pub const fn is_of_the_log(self) -> bool {
+        matches!(self, Self::Full | Self::Busy | Self::Unwritable | Self::Damaged | Self::Gone)
+    }
 }
 
 impl From<u32> for Refusal {
@@ -200,6 +260,11 @@ impl From<u32> for Refusal {
             7 => Self::Unsupported,
             8 => Self::BadNick,
             9 => Self::NotHeld,
+            10 => Self::NoRight,
+            11 => Self::Muted,
+            12 => Self::NoSuch,
+            13 => Self::NoEffect,
+            14 => Self::Ambiguous,
             code => Self::Other(code),
         }
     }
@@ -218,6 +283,11 @@ impl From<Refusal> for u32 {
             Refusal::Unsupported => 7,
             Refusal::BadNick => 8,
             Refusal::NotHeld => 9,
+            Refusal::NoRight => 10,
+            Refusal::Muted => 11,
+            Refusal::NoSuch => 12,
+            Refusal::NoEffect => 13,
+            Refusal::Ambiguous => 14,
             Refusal::Other(code) => code,
         }
     }
@@ -236,6 +306,11 @@ impl fmt::Display for Refusal {
             Self::Unsupported => "the server does not know this kind of message",
             Self::BadNick => "nobody may have this nick",
             Self::NotHeld => "it is not yours",
+            Self::NoRight => "you do not have the right",
+            Self::Muted => "you are muted",
+            Self::NoSuch => "nobody and nothing is known by that name",
+            Self::NoEffect => "that would change nothing, or is out of range",
+            Self::Ambiguous => "several are known by that name (NICK#FINGERPRINT or an address says which)",
             Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })
     }

@@ -12,7 +12,7 @@ use udpchat::log::{Appended, Draft, DraftId, Memory, Opening, Outcome, Rejection
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey};
 use udpchat::time::Instant;
-use udpchat::wire::entry::{ENTRY_MAX, Entry};
+use udpchat::wire::entry::{ENTRY_MAX, Entry, Tail};
 use udpchat::wire::{LogId, PostId, Seq, Timestamp, Who};
 
 /// The only socket of the server, and its address as the clients know it.
@@ -97,7 +97,18 @@ impl Slow {
 
     /// Appends an entry that did not come from this server.
     pub fn append_foreign(&mut self, entry: &Entry<'_>, post: Option<(Who, PostId)>) {
-        let (seq, entry) = (self.next, encoded(entry));
+        self.append_with(entry, Timestamp::default(), None, post);
+    }
+
+    /// The same, with its time and what follows that.
+    pub fn append_with(
+        &mut self,
+        entry: &Entry<'_>,
+        at: Timestamp,
+        tail: Option<Tail<'_>>,
+        post: Option<(Who, PostId)>,
+    ) {
+        let (seq, entry) = (self.next, encoded(entry, at, tail));
         self.answers.push_back(Answer::Appended { seq, entry, post, draft: None, is_last: true });
         self.next = self.next + 1;
     }
@@ -112,9 +123,13 @@ impl Slow {
     }
 }
 
-fn encoded(entry: &Entry<'_>) -> Vec<u8> {
+fn encoded(entry: &Entry<'_>, at: Timestamp, tail: Option<Tail<'_>>) -> Vec<u8> {
     let mut encoded = [0; ENTRY_MAX];
-    let len = entry.encode(Timestamp::default(), &mut encoded).unwrap();
+    let len = match tail {
+        Some(tail) => entry.encode_with_tail(at, &tail, &mut encoded),
+        None => entry.encode(at, &mut encoded),
+    };
+    let len = len.unwrap();
     encoded[..len].to_vec()
 }
 
@@ -125,7 +140,7 @@ impl Store for Slow {
 
     fn submit(&mut self, draft: &Draft<'_>) {
         let mut entries = Vec::new();
-        draft.for_each(|entry, _| entries.push(encoded(entry)));
+        draft.for_each(|entry, _| entries.push(encoded(entry, draft.at, draft.tail)));
         self.asked.push(Asked { id: draft.id, post: draft.post, entries });
     }
 

@@ -12,7 +12,7 @@ use udpchat::log::sqlite::{Keep, Sqlite, Sync};
 use udpchat::log::{Draft, DraftId, Outcome, Store};
 use udpchat::policy::names::{self, Skeletons};
 use udpchat::session::StaticKey;
-use udpchat::wire::entry::{Act, Claim, Entry};
+use udpchat::wire::entry::{Act, Claim, Entry, Tail, Terms};
 use udpchat::wire::{CloseReason, LogId, Timestamp, Who};
 use zeroize::Zeroizing;
 
@@ -22,8 +22,12 @@ fn key(number: u8) -> ([u8; 32], Who) {
 }
 
 fn submit(store: &mut Sqlite, entry: Entry<'_>, claim: Option<Claim<'_>>) {
+    submit_with(store, entry, claim.map(Tail::Claim));
+}
+
+fn submit_with(store: &mut Sqlite, entry: Entry<'_>, tail: Option<Tail<'_>>) {
     let (id, source, prefix_len, post, at) = (DraftId(0), 0, 0, None, Timestamp(1_700_000_000_000));
-    store.submit(&Draft { id, source, entry, prefix_len, claim, post, at });
+    store.submit(&Draft { id, source, entry, prefix_len, tail, post, at });
 }
 
 /// Has the key become present under the nick, and claim it.
@@ -112,24 +116,36 @@ fn who_used_a_right_is_known_when_the_entry_is_long_gone_and_in_a_file_made_anew
     let path = folder.path().join("room.db");
     let mut store = open_log(&path, Keep { age: None, entries: Some(1) });
     join(&mut store, 1, "jill");
-    let (who, until) = (key(1).1, Timestamp(0));
-    let act = Act::Release;
-    submit(&mut store, Entry::Acted { who, nick: "jill", act, whom: who, of: "jill", until, why: "" }, None);
+    let ((owners, owner), who, until) = (key(9), key(1).1, Timestamp(0));
+    let owned = Entry::Acted { who: Who::SERVER, nick: "", act: Act::Owner, whom: owner, of: "", until, why: "" };
+    submit_with(&mut store, owned, Some(Tail::Terms(Terms { key: owners, ..Terms::default() })));
+    submit(
+        &mut store,
+        Entry::Acted { who: owner, nick: "", act: Act::Release, whom: who, of: "jill", until, why: "" },
+        None,
+    );
+    // Everybody gives their own nicks back, as often as they like: no right is used.
+    join(&mut store, 1, "jane");
+    submit(
+        &mut store,
+        Entry::Acted { who, nick: "jane", act: Act::Release, whom: who, of: "jane", until, why: "" },
+        None,
+    );
     leave(&mut store, 1, "jill");
-    assert_eq!(flush(&mut store), 3);
+    assert_eq!(flush(&mut store), 6);
     while store.maintain(Timestamp(1_700_000_100_000)) == Some(Duration::ZERO) {}
     assert_eq!(store.len(), 1);
-    assert_eq!(acts(&path), ["jill released the nick jill"]);
+    assert_eq!(acts(&path), ["The server set the owner of this room", "The owner released the nick jill"]);
     fs::rename(&path, folder.path().join("elsewhere")).unwrap();
     join(&mut store, 2, "jack");
     assert_eq!(flush(&mut store), 0, "its file is gone");
     while store.maintain(Timestamp(1_700_000_200_000)) == Some(Duration::ZERO) {}
-    assert_eq!(acts(&path), ["jill released the nick jill"]);
+    assert_eq!(acts(&path), ["The server set the owner of this room", "The owner released the nick jill"]);
     assert_eq!(holder(&mut store, "jill"), None);
     drop(store);
     // Who has a key's entries overwritten means these too.
-    erase(&path, |entry| matches!(entry, Entry::Acted { who, .. } if *who == key(1).1)).unwrap();
-    assert!(acts(&path).is_empty());
+    erase(&path, |entry| matches!(entry, Entry::Acted { who, .. } if *who == owner)).unwrap();
+    assert_eq!(acts(&path), ["The server set the owner of this room"]);
 }
 
 #[test]
@@ -158,7 +174,7 @@ fn twenty_thousand_nicks_are_read_back_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("room.db");
     let mut store = open_log(&path, Keep::default());
-    for number in 0..20_000_u32 {
+    for number in 1..=20_000_u32 {
         let (nick, key) = (format!("member{number}"), [number.to_be_bytes(); 8].concat());
         let (who, skeletons) = (Who(key[..8].try_into().unwrap()), Skeletons::of(&nick));
         let first = skeletons.iter().next().unwrap();

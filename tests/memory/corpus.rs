@@ -8,11 +8,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use udpchat::fuzzing;
-use udpchat::wire::entry::Entry;
+use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
-    Ack, Frame, GapReason, Have, Outcome, People, PersonId, PostKind, Welcome, Writer, encode_person, frames,
+    Ack, Barred, Frame, GapReason, Have, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind, RoomInfo, Welcome,
+    Writer, encode_person, frames,
 };
+use udpchat::wire::order::Order;
 use udpchat::wire::packet;
+use udpchat::wire::record::{Name, Record, Settings, encode_item};
 use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Timestamp, Who};
 
 fn folder(target: &str) -> PathBuf {
@@ -59,6 +62,8 @@ fn entries_from(first: Seq) -> Vec<u8> {
 /// Returns at least one plaintext for each kind of frame.
 fn plains() -> Vec<(&'static str, Vec<u8>)> {
     let ack = Ack { largest: 9, delay_us: 5, run: 1, ranges: [(2, 3)].into_iter().collect() };
+    let mut records = Vec::new();
+    assert!(encode_item(&mut records, PEOPLE_MAX, &Name::Settings, &Record::Settings(Settings::default())));
     let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
     let mut people = Vec::new();
     assert!(encode_person(&mut people, PersonId::Key(Who([5; 8])), "jill"));
@@ -76,6 +81,7 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
                 nick: "jill",
                 welcome: Welcome { log: LogId([1; 16]), start: Seq(0), end: Seq(5), remembers: true },
                 software: "udpchat",
+                room: RoomInfo { role: 2, access: 1, topic: "tea", name: "chat.example:9999" },
             }]),
         ),
         ("entries", entries()),
@@ -87,6 +93,18 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
             plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, kind: PostKind::Say, text: "hey" }]),
         ),
         ("rename", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Rename, text: "jane" }])),
+        (
+            "order",
+            plain(&[Frame::Post {
+                counter: 0,
+                settled_below: 0,
+                kind: PostKind::Order,
+                text: &Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }.encode(),
+            }]),
+        ),
+        ("barred", plain(&[Frame::Barred(Barred { until: Timestamp::NEVER, by: "ann", why: "spam" })])),
+        ("list", plain(&[Frame::List { after: Some(Name::Token([7; 16])) }])),
+        ("listed", plain(&[Frame::Listed { after: None, state: ListState::More, items: &records }])),
         ("ask", plain(&[Frame::Ask { after: Some(PersonId::Key(Who([5; 8]))) }])),
         ("ask-text", plain(&[Frame::Ask { after: Some(PersonId::Text(u32::MAX)) }])),
         ("people", plain(&[Frame::People(People::new(None, true, &people))])),
@@ -210,11 +228,14 @@ fn every_frames_decoder_is_reached() {
     let all = [
         "Ack",
         "Ask",
+        "Barred",
         "Bye",
         "Challenge",
         "Entries",
         "Gap",
         "Have",
+        "List",
+        "Listed",
         "People",
         "Ping",
         "Pong",

@@ -111,7 +111,14 @@ impl Raw {
             _ => None,
         });
         let hello: ServerHello = postcard::from_bytes(&answer.unwrap().0).unwrap();
-        let join = Join { instance: Instance([instance; 8]), nick, present: true, place: None, history: History::NONE };
+        let join = Join {
+            instance: Instance([instance; 8]),
+            nick,
+            present: true,
+            place: None,
+            history: History::NONE,
+            token: [0; 16],
+        };
         let mut payload = [0; 128];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap());
         let id = SessionId(hello.id);

@@ -13,6 +13,7 @@ mod cost;
 mod generated;
 mod hostile;
 mod log;
+mod rights;
 mod room;
 mod sessions;
 mod simulation;

@@ -23,45 +23,45 @@ fn server() -> SocketAddr {
     "10.0.0.1:9999".parse().unwrap()
 }
 
-fn key(seed: u8) -> StaticKey {
+pub(crate) fn key(seed: u8) -> StaticKey {
     StaticKey::generate(&mut Entropy::new([seed; 32]))
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config { rate: None, signup_rate: None, recent_bytes: 1 << 20, ..crate::common::world::config() }
 }
 
-struct World<S> {
-    now: Instant,
-    server: Server,
-    store: S,
+pub(crate) struct World<S> {
+    pub(crate) now: Instant,
+    pub(crate) server: Server,
+    pub(crate) store: S,
     /// Datagrams that the server sent to addresses without a member of ours.
     elsewhere: Vec<(SocketAddr, Vec<u8>)>,
 }
 
-struct Peer {
-    member: Member,
-    address: SocketAddr,
-    events: Vec<Event>,
+pub(crate) struct Peer {
+    pub(crate) member: Member,
+    pub(crate) address: SocketAddr,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Peer {
-    fn identity(seed: u8) -> Identity {
+    pub(crate) fn identity(seed: u8) -> Identity {
         Identity::new(key(seed), Instance([seed; 8]), [seed; 32])
     }
 
-    fn new(nick: &str, seed: u8) -> Self {
+    pub(crate) fn new(nick: &str, seed: u8) -> Self {
         Self::with(nick, Self::identity(seed), seed)
     }
 
-    fn with(nick: &str, identity: Identity, port: u8) -> Self {
+    pub(crate) fn with(nick: &str, identity: Identity, port: u8) -> Self {
         let address = SocketAddr::from(([10, 0, 1, 1], 1000 + u16::from(port)));
         let member = Member::new(Instant::ZERO, server(), nick.parse().unwrap(), identity);
         Self { member, address, events: Vec::new() }
     }
 
     /// Returns the lines that it was shown.
-    fn shown(&self) -> Vec<String> {
+    pub(crate) fn shown(&self) -> Vec<String> {
         let line = |event: &Event| match event {
             Event::Entry { encoded, .. } => {
                 let mut line = String::new();
@@ -73,7 +73,7 @@ impl Peer {
         self.events.iter().filter_map(line).collect()
     }
 
-    fn settled(&self) -> Vec<(u64, Outcome)> {
+    pub(crate) fn settled(&self) -> Vec<(u64, Outcome)> {
         let settled = |event: &Event| match event {
             Event::Confirmed { post: Some(counter), seq: Some(seq) } => Some((*counter, Outcome::Accepted(*seq))),
             Event::NotTaken { post: Some(counter), why, .. } => Some((*counter, Outcome::Refused(*why))),
@@ -82,7 +82,7 @@ impl Peer {
         self.events.iter().filter_map(settled).collect()
     }
 
-    fn over(&self) -> Option<CloseReason> {
+    pub(crate) fn over(&self) -> Option<CloseReason> {
         self.events.iter().find_map(|event| if let Event::Over(Over::Closed(why)) = event { Some(*why) } else { None })
     }
 }
@@ -94,7 +94,7 @@ impl World<Memory> {
 }
 
 impl<S: Store> World<S> {
-    fn with(config: Config, mut store: S) -> Self {
+    pub(crate) fn with(config: Config, mut store: S) -> Self {
         let server = Server::new(Instant::ZERO, config, 1, store.open());
         Self { now: Instant::ZERO, server, store, elsewhere: Vec::new() }
     }
@@ -122,7 +122,7 @@ impl<S: Store> World<S> {
     }
 
     /// Carries datagrams until nobody sends anything more.
-    fn run(&mut self, peers: &mut [&mut Peer]) {
+    pub(crate) fn run(&mut self, peers: &mut [&mut Peer]) {
         loop {
             let mut quiet = true;
             for peer in peers.iter_mut() {
@@ -151,7 +151,7 @@ impl<S: Store> World<S> {
     }
 
     /// Lets time pass, from deadline to deadline.
-    fn wait(&mut self, time: Duration, peers: &mut [&mut Peer]) {
+    pub(crate) fn wait(&mut self, time: Duration, peers: &mut [&mut Peer]) {
         let end = self.now + time;
         self.run(peers);
         loop {
@@ -167,7 +167,7 @@ impl<S: Store> World<S> {
         self.now = end;
     }
 
-    fn say(&mut self, peer: usize, text: &str, peers: &mut [&mut Peer]) {
+    pub(crate) fn say(&mut self, peer: usize, text: &str, peers: &mut [&mut Peer]) {
         peers[peer].member.post(self.now, PostKind::Say, text);
         self.run(peers);
     }
@@ -313,7 +313,7 @@ fn another_log_is_another_room_and_the_server_goes_on() {
     world.store.commit(0);
     world.say(0, "lost with the log", &mut [&mut jill]);
     let id = LogId([7; 16]);
-    world.store.tell(Committing::NewLog(Opening { id, ..Opening::default() }));
+    world.store.tell(Committing::NewLog(Box::new(Opening { id, ..Opening::default() })));
     world.run(&mut [&mut jill]);
     assert!(!jill.member.is_here(), "its session ended with the log");
     world.wait(Duration::from_secs(1), &mut [&mut jill]);

@@ -23,11 +23,14 @@ use udpchat::policy::names::TABLES;
 use udpchat::server::{Config, Path, Server, SocketId};
 use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
+use udpchat::wire::entry::Act;
 use udpchat::wire::frame::{
-    Ack, Frame, GapReason, Have, HeldNick, History, Join, Outcome, People, PersonId, PostKind, Welcome, Writer,
-    encode_person,
+    Ack, Barred, Frame, GapReason, Have, HeldNick, History, Join, ListState, Outcome, PEOPLE_MAX, People, PersonId,
+    PostKind, RoomInfo, Welcome, Writer, encode_person,
 };
+use udpchat::wire::order::Order;
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use udpchat::wire::record::{Invitation, Known, Name, Record, Role, encode_item};
 use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp, Who};
 use zeroize::Zeroizing;
 
@@ -219,6 +222,15 @@ fn every_frame() -> Vec<Named> {
     assert!(
         encode_person(&mut list, PersonId::Key(who), "jane") && encode_person(&mut list, PersonId::Text(300), "al")
     );
+    let mut items = Vec::new();
+    let known = Known { key: [9; 32], role: Role::Operator, nick: "ann".into(), since: AT };
+    assert!(encode_item(&mut items, PEOPLE_MAX, &Name::Known(who), &Record::Known(known)));
+    let invitation =
+        Invitation { by: "ann".into(), by_who: who, uses: 5, until: AT, nick: String::new(), is_op: false };
+    assert!(encode_item(&mut items, PEOPLE_MAX, &Name::Token([8; 16]), &Record::Invitation(invitation)));
+    let listed = |items| Frame::Listed { after: None, state: ListState::End, items };
+    let mute = Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }.encode();
+    let room = RoomInfo { role: 2, access: 1, topic: "tea", name: "chat.example:9999" };
     let welcome = Welcome { log: LogId(LOG), start: Seq(7), end: Seq(300), remembers: false };
     let all = [
         ("ack, nothing missing", ack(&[])),
@@ -229,7 +241,10 @@ fn every_frame() -> Vec<Named> {
         ("response", Frame::Response([1, 2, 3, 4, 5, 6, 7, 8])),
         ("bye, the server ends", Frame::Bye(CloseReason::ServerEnds)),
         ("bye, a reason that nobody knows", Frame::Bye(CloseReason::Other(200))),
-        ("welcome, of a log that may have forgotten posts", Frame::Welcome { welcome, nick: "jane", software: "x" }),
+        (
+            "welcome, of a log that may have forgotten posts",
+            Frame::Welcome { welcome, nick: "jane", software: "x", room },
+        ),
         ("gap, gone", Frame::Gap { first: Seq(300), count: 128, why: GapReason::Gone }),
         ("gap, cannot be read", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Unreadable }),
         ("have, nothing held", have(&[])),
@@ -238,6 +253,7 @@ fn every_frame() -> Vec<Named> {
         ("post, done", post(PostKind::Act, "waves")),
         ("post, rename", post(PostKind::Rename, "jane")),
         ("post, release", post(PostKind::Release, "jane")),
+        ("post, order to mute ann for ten minutes", post(PostKind::Order, &mute)),
         ("settled, entry 300", settled(Outcome::Accepted(Seq(300)))),
         ("settled, refused: full", settled(Outcome::Refused(Refusal::Full))),
         ("settled, refused: the kind is not known", settled(Outcome::Refused(Refusal::Unsupported))),
@@ -247,6 +263,12 @@ fn every_frame() -> Vec<Named> {
         ("ask, behind a text member", Frame::Ask { after: Some(PersonId::Text(300)) }),
         ("settled, refused: the nick is not the author's", settled(Outcome::Refused(Refusal::NotHeld))),
         ("held, since a time", Frame::Held(HeldNick { nick: "jane", who, since: AT })),
+        ("barred, by ann until a time", Frame::Barred(Barred { until: AT, by: "ann", why: "spam" })),
+        ("list, from the beginning", Frame::List { after: None }),
+        ("list, behind a known key", Frame::List { after: Some(Name::Known(who)) }),
+        ("listed, a known key and an invitation", listed(&items)),
+        ("settled, refused: no right", settled(Outcome::Refused(Refusal::NoRight))),
+        ("gap, without effect", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Void }),
         ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
     ];
     all.iter().map(|(what, frame)| named(what, frame)).collect()
@@ -260,7 +282,8 @@ fn named(what: &str, frame: &Frame<'_>) -> Named {
 
 fn every_join() -> Vec<Named> {
     let join = |what: &str, place, history| {
-        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history };
+        let token = if what == "with an invitation" { [7; 16] } else { [0; 16] };
+        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history, token };
         let mut payload = [0; 128];
         Named { what: what.into(), bytes: hex(postcard::to_slice(&join, &mut payload).unwrap()) }
     };
@@ -269,6 +292,7 @@ fn every_join() -> Vec<Named> {
         join("without a place, the last 50 messages", None, History::Last(50)),
         join("without a place, all of it", None, History::ALL),
         join("without a place, of the last hour", None, History::Within(3600)),
+        join("with an invitation", None, History::NONE),
         join("with a place, next wanted 300", Some((LogId(LOG), Seq(300))), History::Last(50)),
     ]
 }
@@ -562,13 +586,20 @@ fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
     assert_eq!(frame("response"), (5, (1..=8).collect()));
     numbers("bye, the server ends", 6, &[6]);
     numbers("bye, a reason that nobody knows", 6, &[200]);
-    let welcome = [&LOG[..], &[7, 0xac, 0x02, 0], b"\x04jane\x01x"].concat();
+    // Then what the client may do, whether the room is closed, its topic, and where it is.
+    let room = [&[2, 1], &b"\x03tea\x11chat.example:9999"[..]].concat();
+    let welcome = [&LOG[..], &[7, 0xac, 0x02, 0], b"\x04jane\x01x", &room].concat();
     assert_eq!(frame("welcome, of a log that may have forgotten posts"), (0x10, welcome));
     numbers("gap, gone", 0x12, &[300, 128, 0]);
     numbers("gap, cannot be read", 0x12, &[300, 1, 1]);
     numbers("have, nothing held", 0x13, &[128, 4096, 0]);
     numbers("have, 1 missing, 2 held, 3 missing, 4 held", 0x13, &[128, 4096, 2, 1, 2, 3, 4]);
-    for (what, kind, text) in [("post, said", 0, "hey"), ("post, done", 1, "waves"), ("post, rename", 2, "jane")] {
+    numbers("gap, without effect", 0x12, &[300, 1, 5]);
+    numbers("settled, refused: no right", 0x15, &[5, 1, 10]);
+    // An order: the act, whom, seconds, number, token, whether for an operator, why; with tabs between them.
+    let mute = ("post, order to mute ann for ten minutes", 4, "2\tann\t600\t0\t\t0\tloud");
+    for (what, kind, text) in [("post, said", 0, "hey"), ("post, done", 1, "waves"), ("post, rename", 2, "jane"), mute]
+    {
         let (of_kind, body) = frame(what);
         let (numbers, rest) = varints(&body, 4);
         assert_eq!((of_kind, numbers, rest), (0x14, vec![200, 190, kind, text.len() as u64], text.as_bytes()));
@@ -584,12 +615,25 @@ fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
     let people = [&[1, 0][..], &[0x77; 8], &[1, 14], &jane, &[6], &al].concat();
     assert_eq!(frame("people, behind a key, with more"), (0x17, people));
 
+    let at = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];
+    assert_eq!(frame("barred, by ann until a time"), (0x19, [&at[..], b"\x03ann\x04spam"].concat()));
+    numbers("list, from the beginning", 0x1a, &[0]);
+    assert_eq!(frame("list, behind a known key"), (0x1a, [&[1, 1][..], &[0x77; 8]].concat()));
+    // From the beginning, nothing more to come; then each item with its length: variant of the name, variant of the record.
+    let known = [&[1][..], &[0x77; 8], &[1], &[9; 32], &[2], b"\x03ann", &at].concat();
+    let invitation = [&[4][..], &[8; 16], &[3], b"\x03ann", &[0x77; 8], &[5], &at, &[0, 0]].concat();
+    let len = |item: &[u8]| vec![u8::try_from(item.len()).unwrap()];
+    let listed = [vec![0, 0], len(&known), known, len(&invitation), invitation].concat();
+    assert_eq!(frame("listed, a known key and an invitation"), (0x1b, listed));
+
     let head = [&INSTANCE[..], b"\x04jill\x01"].concat();
     let place = [&[1][..], &LOG, &[0xac, 0x02]].concat();
     let all = [&[0, 0][..], &[0xff; 9], &[1]].concat();
-    let joins: [&[u8]; 5] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[&place[..], &[0, 50]].concat()];
+    let place = [&place[..], &[0, 50]].concat();
+    let joins: [&[u8]; 6] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[0, 0, 0], &place];
     assert_eq!(vectors.joins.len(), joins.len());
     for (join, expected) in vectors.joins.iter().zip(joins) {
-        assert_eq!(unhex(&join.bytes), [&head[..], expected].concat(), "{}", join.what);
+        let token = if join.what == "with an invitation" { [7; 16] } else { [0; 16] };
+        assert_eq!(unhex(&join.bytes), [&head[..], expected, &token].concat(), "{}", join.what);
     }
 }

@@ -56,6 +56,10 @@ pub enum Fault {
     GiveAwayNick,
     /// The server lets anybody give back anybody's nick.
     ReleaseAnybodys,
+    /// Anybody has every right.
+    ActWithoutRight,
+    /// A muted key may post.
+    LetMutedSpeak,
     /// The server's core panics at a post of [`PANIC`].
     Panic,
 }
@@ -85,7 +89,7 @@ impl Fault {
     ];
 
     /// The faults that harm honest members only when an adversary exploits them.
-    pub const HOSTILE: [Self; 8] = [
+    pub const HOSTILE: [Self; 10] = [
         Self::TrustSettledBelow,
         Self::PublicKeyAtOnce,
         Self::FixedShare,
@@ -94,6 +98,8 @@ impl Fault {
         Self::ReconnectAtOnce,
         Self::GiveAwayNick,
         Self::ReleaseAnybodys,
+        Self::ActWithoutRight,
+        Self::LetMutedSpeak,
     ];
 }
 

@@ -6,6 +6,7 @@
 mod common;
 
 mod abuse;
+mod access;
 mod bench;
 mod clients;
 mod edges;

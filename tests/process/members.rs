@@ -428,9 +428,9 @@ fn json_tells_every_event_on_a_line_of_its_own() {
     let of = |event: &str| told.iter().filter(|told| told["event"] == event).collect::<Vec<_>>();
     assert_eq!((&of("joined")[0]["dialect"], &of("joined")[0]["nick"]), (&"session".into(), &"jill".into()));
     let lines: Vec<_> = of("line").iter().map(|line| (line["seq"].as_u64(), line["kind"].clone())).collect();
-    assert_eq!(lines, [(Some(0), "joined".into()), (Some(1), "said".into())]);
+    assert_eq!(lines, [(Some(1), "joined".into()), (Some(2), "said".into())]);
     assert_eq!(of("line")[1]["text"], "a \"quoted\" line");
-    assert_eq!(of("confirmed")[0]["seq"], 1);
+    assert_eq!(of("confirmed")[0]["seq"], 2);
     assert_eq!(of("people")[0]["people"][0]["nick"], "jill");
     assert_eq!(told.len(), 6);
 }

@@ -203,6 +203,7 @@ impl Attempt {
             present: ends.identity.present,
             place,
             history: ends.identity.history,
+            token: ends.identity.token.map_or([0; 16], |token| token.0),
         };
         let mut payload = [0; JOIN_MAX];
         let payload = postcard::to_slice(&join, &mut payload).expect("a nick is short");

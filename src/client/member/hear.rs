@@ -8,10 +8,12 @@ use std::net::SocketAddr;
 
 use super::attempt::{self, Attempt};
 use super::{Cargo, Link, Member};
-use crate::client::event::{Event, Over};
+use crate::client::event::{Event, Over, Room};
 use crate::session::{PACKETS_MAX, Session};
-use crate::wire::frame::{Frame, Outcome, People, Welcome, frames};
+use crate::wire::entry::WHY_MAX;
+use crate::wire::frame::{Barred, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
+use crate::wire::record::{Name, Role, items};
 use crate::wire::{CloseReason, NICK_MAX, Nick, SessionId};
 
 impl Member {
@@ -113,7 +115,7 @@ impl Member {
             Err(_) => return self.end(Over::Closed(CloseReason::Broken)),
         }
         match *frame {
-            Frame::Welcome { welcome, nick, software } => self.handle_welcome(&welcome, nick, software),
+            Frame::Welcome { welcome, nick, software, room } => self.handle_welcome(&welcome, nick, software, room),
             Frame::Entries(entries) => {
                 for (offset, encoded) in entries.iter().enumerate() {
                     let Ok(encoded) = encoded else { return self.end(Over::Closed(CloseReason::Broken)) };
@@ -129,8 +131,16 @@ impl Member {
                     self.events.push_back(Event::Held { nick: held.nick.into(), who: held.who, since: held.since });
                 }
             }
-            // Only clients may send the first three; the session has handled the others.
-            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } => self.end(Over::Closed(CloseReason::Broken)),
+            Frame::Barred(Barred { until, by, why }) => {
+                if by.len() <= NICK_MAX && why.len() <= WHY_MAX {
+                    self.events.push_back(Event::Barred { until, by: by.into(), why: why.into() });
+                }
+            }
+            Frame::Listed { ref after, state, items: list } => self.handle_listed(after.as_ref(), state, list),
+            // Only clients may send the first four; the session has handled the others.
+            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } | Frame::List { .. } => {
+                self.end(Over::Closed(CloseReason::Broken))
+            }
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
@@ -163,7 +173,19 @@ impl Member {
         self.events.push_back(Event::People { people: list, more: last.is_some() });
     }
 
-    fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str) {
+    fn handle_listed(&mut self, after: Option<&Name>, state: ListState, list: &[u8]) {
+        if self.list.as_ref().is_none_or(|(asked, _)| asked.as_ref() != after) {
+            return;
+        }
+        let records: Vec<_> = items(list).collect();
+        // As with people: only forwards.
+        let last = records.last().map(|(name, _)| name).filter(|&last| state == ListState::More && Some(last) > after);
+        self.list = last.map(|last| (Some(last.clone()), self.now));
+        let may = state != ListState::NoRight;
+        self.events.push_back(Event::Records { records, more: self.list.is_some(), may });
+    }
+
+    fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str, room: RoomInfo<'_>) {
         let Some(link) = self.link.as_mut().filter(|link| !link.welcomed) else { return };
         let Ok(nick) = nick.parse() else { return self.end(Over::Closed(CloseReason::Broken)) };
         link.welcomed = true;
@@ -182,7 +204,10 @@ impl Member {
         }
         if let Some(key) = self.server {
             let Welcome { log, start: from, end: to, .. } = *welcome;
+            let RoomInfo { role, access, topic, name } = room;
+            let room = Room { role: Role::of(role), is_closed: access != 0, topic: topic.into(), name: name.into() };
             self.events.push_back(Event::Here { key, software: software.into(), log, from, to });
+            self.events.push_back(Event::Room(room));
         }
     }
 
@@ -202,6 +227,12 @@ impl Member {
             | CloseReason::TooManySessions
             | CloseReason::BadNick
             | CloseReason::Collides
+            | CloseReason::Kicked
+            | CloseReason::Banned
+            | CloseReason::NotInvited
+            | CloseReason::UsedUp
+            | CloseReason::InvitedAs
+            | CloseReason::Muted
             | CloseReason::Broken => self.end(Over::Closed(why)),
         }
     }

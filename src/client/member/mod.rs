@@ -32,6 +32,7 @@ use crate::session::{Again, Entropy, PublicKey, Session, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, PersonId, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
+use crate::wire::record::Name;
 use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
 use posts::{Carried, Posts};
@@ -113,6 +114,8 @@ pub struct Member {
     takes: bool,
     /// The outstanding *ask*: behind which person it continues, and when to send it next.
     ask: Option<(Option<PersonId>, Instant)>,
+    /// The outstanding *list*: behind which record it continues, and when to send it next.
+    list: Option<(Option<Name>, Instant)>,
     events: VecDeque<Event>,
     /// The datagram that was built and that the socket has not accepted yet, and whether it is the attempt's.
     out: Vec<u8>,
@@ -139,6 +142,7 @@ impl Member {
             posts: Posts::new(ends.identity.repeats),
             takes: false,
             ask: None,
+            list: None,
             events: VecDeque::new(),
             out: Vec::new(),
             out_is_attempts: false,
@@ -219,6 +223,12 @@ impl Member {
     pub fn ask(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.ask = Some((None, now));
+    }
+
+    /// Asks what the room knows of who may do what; [`Event::Records`] has the answer.
+    pub fn list(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.list = Some((None, now));
     }
 
     /// Pings the server; [`Event::Pong`] reports the answer. The stamp is not 0. Does nothing if there is no session.
@@ -341,7 +351,8 @@ impl Member {
         let repeat = self.posts.poll_timeout().filter(|_| self.link.is_some());
         let quiet = self.link.as_ref().and_then(Link::quiet_at);
         let ask = self.ask.map(|(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
-        [attempt, session, paced, leaving, repeat, quiet, ask].into_iter().flatten().min()
+        let list = self.list.as_ref().map(|&(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
+        [attempt, session, paced, leaving, repeat, quiet, ask, list].into_iter().flatten().min()
     }
 
     fn go_away(&mut self, why: Option<CloseReason>) {
@@ -438,6 +449,7 @@ impl Member {
         }
         let has_welcome = link.welcomed;
         let (view, posts, takes, ask) = (&self.view, &mut self.posts, &mut self.takes, &mut self.ask);
+        let list = &mut self.list;
         link.session.poll_packet(now, &mut self.out, |writer, allowed| {
             let tells = *takes && allowed.cargo;
             if allowed.ack || tells {
@@ -453,7 +465,14 @@ impl Member {
             if let Some((_, again)) = ask.as_mut().filter(|_| asks) {
                 *again = now + ASK_AGAIN;
             }
-            (takes || asks || posts.count > 0).then_some(Cargo { posts, takes })
+            let mut lists = false;
+            if let Some((after, at)) = list.as_mut().filter(|(_, at)| *at <= now && allowed.cargo && has_welcome) {
+                lists = writer.frame(&Frame::List { after: after.clone() });
+                if lists {
+                    *at = now + ASK_AGAIN;
+                }
+            }
+            (takes || asks || lists || posts.count > 0).then_some(Cargo { posts, takes })
         });
     }
 }

@@ -6,13 +6,17 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use super::super::json::Told;
+use super::super::members::Listed;
 use super::visit::Visit;
 use crate::client::{Client, Event};
 use crate::net::client::{Driver, Next, Ticked};
 use crate::time::Instant;
 use crate::ui;
 use crate::wire::Seq;
+use crate::wire::record::{Name, Record};
 
 /// See the module.
 pub(super) struct JsonMode {
@@ -21,9 +25,27 @@ pub(super) struct JsonMode {
     seam: Option<Seq>,
 }
 
+/// A part of the answer to `/members`.
+#[derive(Debug, Serialize)]
+struct Records<T> {
+    event: &'static str,
+    members: T,
+    more: bool,
+    may: bool,
+}
+
 impl JsonMode {
     pub(super) const fn new(visit: Visit) -> Self {
         Self { visit, seam: None }
+    }
+
+    fn tell_records(&mut self, records: Vec<(Name, Record)>, more: bool, may: bool) {
+        let mut listed = Listed::default();
+        listed.add(records);
+        let told = Records { event: "members", members: listed.objects(), more, may };
+        if let Ok(line) = ui::json::line(&told) {
+            self.visit.output.push_plain_line(&line);
+        }
     }
 
     fn tell(&mut self, told: &Told<'_>) {
@@ -49,6 +71,15 @@ impl Driver for JsonMode {
         }
         if let Some(told) = Told::of(&event, client.server(), client.nick().as_str()) {
             self.tell(&told);
+        }
+        if let Event::Entry { encoded, .. } = &event
+            && let Some(link) = self.visit.link(encoded)
+        {
+            self.tell(&Told::Invitation { link: link.to_string() });
+        }
+        if let Event::Records { records, more, may } = event {
+            self.tell_records(records, more, may);
+            return Ok(());
         }
         if self.seam.take_if(|seam| event.end().is_some_and(|to| to >= *seam)).is_some() {
             self.tell(&Told::Now);

@@ -8,16 +8,19 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::super::act;
+use super::super::members::Listed;
 use super::super::talk::{away, quiet};
 use super::visit::Visit;
-use crate::client::{Client, Dialect, Event};
+use crate::client::{Client, Dialect, Event, Room};
 use crate::net::client::{Driver, Next, Ticked};
 use crate::time::Instant;
 use crate::ui::when::Calendar;
-use crate::ui::{notice, prompt, room, sanitize};
-use crate::wire::entry::Entry;
+use crate::ui::{self, notice, orders, prompt, room, sanitize};
+use crate::wire::entry::{Act, Entry};
 use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
+use crate::wire::record::{Name, Record, Role};
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp, Who};
 
@@ -38,6 +41,10 @@ pub(super) struct LineMode {
     rendered: String,
     /// The people who are here, as far as the server has told.
     people: Vec<String>,
+    /// What the user was told of the room.
+    room: Option<Room>,
+    /// The members, likewise.
+    members: Listed,
     calendar: Calendar,
     seam: Option<Seam>,
     keys: room::Keys,
@@ -66,6 +73,8 @@ impl LineMode {
             is_forced,
             rendered: String::new(),
             people: Vec::new(),
+            room: None,
+            members: Listed::default(),
             calendar,
             seam: None,
             keys: room::Keys::default(),
@@ -92,6 +101,9 @@ impl LineMode {
                 return false;
             }
             self.tell_seam(entry.and_then(|(_, at)| at));
+        } else if let Event::Gap { count, why: GapReason::Void, .. } = *event {
+            self.count_out(count);
+            return false;
         } else if let Event::Gap { .. } = *event {
             self.tell_seam(None);
         }
@@ -100,17 +112,24 @@ impl LineMode {
 
     /// Returns whether the entry is the user's own leaving of the last visit, which is no news. It can only come first.
     fn is_own_leaving(&mut self, entry: &Entry<'_>) -> bool {
-        let Some(seam) = self.seam.as_mut().filter(|seam| seam.resumed && !seam.is_told) else {
+        if !self.seam.as_ref().is_some_and(|seam| seam.resumed && !seam.is_told) {
             return false;
-        };
+        }
         let is_own = matches!(entry, Entry::Left { who, .. } if Some(*who) == self.own);
         if is_own {
-            seam.count -= 1;
+            self.count_out(1);
+        }
+        is_own
+    }
+
+    /// Notes that so many of the earlier entries are not shown.
+    fn count_out(&mut self, count: u64) {
+        if let Some(seam) = &mut self.seam {
+            seam.count = seam.count.saturating_sub(count);
             if seam.count == 0 {
                 self.seam = None;
             }
         }
-        is_own
     }
 
     /// Announces the earlier entries, before the first of them.
@@ -149,6 +168,7 @@ impl LineMode {
                     GapReason::Joined => self.notice(format_args!("{count} joined")),
                     GapReason::Left => self.notice(format_args!("{count} left")),
                     GapReason::CameAndWent => self.notice(format_args!("{count} came or went")),
+                    GapReason::Void => {}
                     GapReason::Other(_) => {
                         self.notice(format_args!("the server does not send {count} earlier {messages}"));
                     }
@@ -165,6 +185,7 @@ impl LineMode {
             | Event::Pong { .. }
             | Event::Here { .. }
             | Event::Held { .. }
+            | Event::Barred { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
@@ -174,6 +195,9 @@ impl LineMode {
             Event::NotTaken { kind: PostKind::Release, line, why, .. } => {
                 notice(format_args!("the nick {} was not released: {why}", sanitize::escaped(&line)));
             }
+            Event::NotTaken { kind: PostKind::Order, line, why, .. } => {
+                notice(format_args!("{}: {why}", orders::describe(&line)));
+            }
             Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
             Event::Lost { line, .. } => {
                 // With a server that never returns lines this would appear for each of them.
@@ -181,6 +205,8 @@ impl LineMode {
                     notice(format_args!("not confirmed: {}", sanitize::escaped(&line)));
                 }
             }
+            Event::Room(room) => self.show_room(&room),
+            Event::Records { records, more, may } => self.show_members(records, more, may),
             Event::Renamed(nick) => notice(format_args!("you are {nick} now")),
             Event::Away(why) => notice(away(server, why, self.visit.timeout, &self.visit.known)),
             Event::Back => notice(format_args!("{server} is back")),
@@ -201,7 +227,40 @@ impl LineMode {
             self.notice(seam);
         }
         entry.render(&mut self.rendered);
+        if let Entry::Acted { act: Act::Mute | Act::Ban, until, .. } = entry
+            && until != Timestamp::default()
+        {
+            self.rendered.push_str(&format!(" until {}", self.calendar.minute(until)));
+        }
         self.visit.output.push_line(&[room::mark(&entry), &self.rendered]);
+        if let Some(link) = self.visit.link(encoded) {
+            self.notice("the invitation, to be passed on:");
+            ui::link(&link);
+            act::caution(&link.server).into_iter().for_each(notice);
+        }
+    }
+
+    fn show_members(&mut self, records: Vec<(Name, Record)>, more: bool, may: bool) {
+        if !may {
+            return notice("this list is for operators");
+        }
+        self.members.add(records);
+        if !more {
+            std::mem::take(&mut self.members).lines().for_each(notice);
+        }
+    }
+
+    fn show_room(&mut self, room: &Room) {
+        if self.room.as_ref() == Some(room) {
+            return;
+        }
+        self.room = Some(room.clone());
+        if !room.topic.is_empty() {
+            self.notice(format_args!("topic: {}", sanitize::escaped(&room.topic)));
+        }
+        if room.role >= Role::Operator {
+            self.notice(format_args!("you are {} here (/help op shows what you may do)", orders::a_role(room.role)));
+        }
     }
 
     fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {

@@ -15,6 +15,7 @@ use super::{Exit, Failure};
 use crate::cli::Join;
 use crate::client::Config;
 use crate::net::client::{ClientLoop, Driver, Source};
+use crate::net::link::Link;
 use crate::net::state::PlaceFile;
 use crate::net::stdio::{Input, Output};
 use crate::policy::names;
@@ -25,10 +26,21 @@ use json::JsonMode;
 use lines::LineMode;
 use visit::Visit;
 
+/// The argument that stands for the first line of stdin.
+const STDIN: &str = "-";
+
+/// The longest line with an invitation.
+const LINK_MAX: usize = 1024;
+
 /// The original's question for the nick.
 const ASK_NICK: &str = "NICKNAME:";
 
-pub(super) fn run(args: Join) -> Result<(), Failure> {
+pub(super) fn run(mut args: Join) -> Result<(), Failure> {
+    if let Some(invitation) = args.invitation.take() {
+        let text = if invitation == STDIN { first_line()? } else { invitation };
+        let link: Link = text.parse().map_err(|wrong: String| Failure::new(Exit::Usage, wrong))?;
+        args.target.server = link.into();
+    }
     let mut input = Input::stdin()?;
     let mut entered = Lines::default();
     let interactive = input.is_terminal();
@@ -42,7 +54,8 @@ pub(super) fn run(args: Join) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, "no nick: give --nick NICK, or set UDPCHAT_NICK"));
         }
     };
-    let wanted = Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None };
+    let wanted =
+        Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None, server: None };
     let (mut config, known) = prepare(&args.target, args.dialects, wanted)?;
     let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
     if let Some(identity) = &mut config.identity {
@@ -63,6 +76,17 @@ fn attend(mut driver: impl Driver + AsMut<Visit>, config: Config, source: Source
     let mut client = ClientLoop::new(config, source)?;
     let end = client.run(&mut driver)?;
     driver.as_mut().conclude(&client.port.client, end, client.input_has_ended())
+}
+
+/// Reads the first line of stdin, and not a byte beyond it: the rest is to be said.
+#[allow(clippy::disallowed_methods)] // before the loop has it
+fn first_line() -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < LINK_MAX && nix::unistd::read(io::stdin(), &mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 fn ask_nick(input: &mut Input, entered: &mut Lines) -> io::Result<Option<Nick>> {

@@ -8,16 +8,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::super::act;
 use super::super::talk::{Known, over};
 use super::super::{Exit, Failure, lines};
-use crate::client::{Client, Dialect, Event, Over, Unreachable};
+use crate::client::{Client, Dialect, Event, Over, Room, Unreachable};
 use crate::net::client::{DRIVER, End, Next};
-use crate::net::state::PlaceFile;
+use crate::net::link::Link;
+use crate::net::state::{PlaceFile, random};
 use crate::net::stdio::Output;
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::lines::{Line, Lines};
-use crate::ui::{notice, prompt};
+use crate::ui::{notice, orders, prompt};
+use crate::wire::entry::{Act, Entry, Tail};
+use crate::wire::order::InvitationToken;
 use crate::wire::{LogId, Seq};
 
 /// See the module.
@@ -36,6 +40,10 @@ pub(super) struct Visit {
     /// The file for the user's place, and the place up to which entries were handed to stdout.
     place: Option<PlaceFile>,
     seen: Option<(LogId, Seq)>,
+    /// What the room is like.
+    room: Option<Room>,
+    /// The tokens of the invitations that the user has made.
+    invitations: Vec<InvitationToken>,
 }
 
 impl Visit {
@@ -48,7 +56,20 @@ impl Visit {
         place: Option<PlaceFile>,
     ) -> Self {
         let failed = Vec::new();
-        Self { interactive, timeout, known, output, entered, failed, joined: false, not_sent: 0, place, seen: None }
+        Self {
+            interactive,
+            timeout,
+            known,
+            output,
+            entered,
+            failed,
+            joined: false,
+            not_sent: 0,
+            place,
+            seen: None,
+            room: None,
+            invitations: Vec::new(),
+        }
     }
 
     /// Records what the final message needs. Returns what failed with this event, if the user is to be told.
@@ -58,6 +79,12 @@ impl Visit {
         }
         if let Event::Held { nick, who, since } = event {
             self.known.held(nick, *who, *since);
+        }
+        if let Event::Barred { until, by, why } = event {
+            self.known.barred(*until, by, why);
+        }
+        if let Event::Room(room) = event {
+            self.room = Some(room.clone());
         }
         self.joined |= matches!(event, Event::Joined(_));
         if let Event::Joined(Dialect::Session { key, .. }) = *event {
@@ -70,6 +97,15 @@ impl Visit {
         } else {
             format!("{} did not say in time who is here", client.server())
         })
+    }
+
+    /// Returns the link of an invitation that the user has made, once the log has it.
+    pub(super) fn link(&mut self, encoded: &[u8]) -> Option<Link> {
+        let (entry, _, tail) = Entry::decode_with_tail(encoded)?;
+        let (Entry::Acted { act: Act::Invite, .. }, Some(Tail::Terms(terms))) = (entry, tail) else { return None };
+        let made = self.invitations.iter().position(|token| token.hash() == terms.token)?;
+        let token = self.invitations.swap_remove(made);
+        Some(act::link(self.known.server(), self.room.as_ref()?, self.known.pinned()?, token))
     }
 
     /// Returns whether the client has been in the room.
@@ -98,13 +134,24 @@ impl Visit {
         Some(done)
     }
 
-    fn carry_out(&self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
+    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
         let command = command::parse(line)?;
         let parts = match command {
             Command::Quit if self.interactive => return Ok(Next::Leave),
             Command::Quit => return Ok(Next::EndInput),
             Command::Help => {
                 command::HELP.lines().for_each(notice);
+                return Ok(Next::Continue);
+            }
+            Command::HelpForOperators => {
+                command::HELP_FOR_OPERATORS.lines().for_each(notice);
+                return Ok(Next::Continue);
+            }
+            Command::Order(_) | Command::Invite(_) | Command::Members if client.is_text() => {
+                return Err("not sent: in plain text nobody has rights".into());
+            }
+            Command::Members => {
+                client.list(now);
                 return Ok(Next::Continue);
             }
             Command::Who => {
@@ -117,6 +164,19 @@ impl Visit {
             Command::Nick(nick) if nick == *client.nick() => return Err(format!("you are {nick} already")),
             Command::Nick(nick) => {
                 client.rename(now, &nick);
+                return Ok(Next::Continue);
+            }
+            Command::Order(order) => {
+                client.order(now, &order);
+                if order.act == Act::Ban && self.room.as_ref().is_some_and(|room| !room.is_closed) {
+                    notice(orders::IN_AN_OPEN_ROOM);
+                }
+                return Ok(Next::Continue);
+            }
+            Command::Invite(invite) => {
+                let token = InvitationToken(random());
+                client.order(now, &invite.order(token.hash()));
+                self.invitations.push(token);
                 return Ok(Next::Continue);
             }
             Command::Release(nick) => {

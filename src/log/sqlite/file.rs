@@ -53,6 +53,9 @@ const MIGRATIONS: &[&str] = &["
     );
     -- Who used a right: copies of such entries, which outlive them.
     CREATE TABLE acts (seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+", "
+    -- Who may do what (PROTOCOL 2.18), as `claims`: names and records in the encoding that they have on the wire.
+    CREATE TABLE rules (name BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 "];
 
 /// How long to wait for somebody else's lock. Chosen: `history --forget` holds one for a millisecond at a time, and at its end
@@ -402,10 +405,10 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("room.db");
         let mut place = Place::take(&path, Sync::Normal).unwrap();
-        place.open(LOG).unwrap().pragma_update(None, "user_version", 3).unwrap();
+        place.open(LOG).unwrap().pragma_update(None, "user_version", MIGRATIONS.len() as i64 + 1).unwrap();
         let before = fs::read(&path).unwrap();
         let err = place.open(LOG).unwrap_err().to_string();
-        assert!(err.contains("written by a newer udpchat (its schema is 3, this program knows 2)"), "{err}");
+        assert!(err.contains("written by a newer udpchat (its schema is 4, this program knows 3)"), "{err}");
         assert!(open_existing(&path, false).is_err());
         assert_eq!(fs::read(&path).unwrap(), before);
     }

@@ -18,6 +18,7 @@
 
 mod file;
 pub mod history;
+mod keep;
 mod mend;
 mod query;
 mod rescue;
@@ -28,21 +29,19 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 pub use file::{OpenError, Sync};
+pub use keep::Keep;
 
 use super::answers::Answers;
 use super::draft::{Draft, Rejection};
 use super::page::Page;
 use super::store::{Known, Opening, Outcome, Request, Start, State, Store};
 use crate::policy::Policy;
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Act, Entry, VOID};
 use crate::wire::frame::GapReason;
 use crate::wire::{Instance, LogId, Nick, PostId, Seq, Timestamp, Who};
 use file::{Place, Whereabouts};
 use query::{Rising, Stored};
 use rescue::Rescue;
-
-/// Entries deleted at once. Chosen: this takes about a millisecond, and a busy turn adds as many.
-const PRUNED: u64 = 128;
 
 /// The estimated number of pages in the WAL at which they are moved into the file, between two turns. Chosen: SQLite's own
 /// default; but SQLite would do it in a commit that somebody waits for.
@@ -57,15 +56,6 @@ const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 
 /// How soon to look for entries that have become too old if nothing else happens.
 const LOOK_IDLE: Duration = Duration::from_secs(60);
-
-/// Which entries are deleted, and when.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Keep {
-    /// Entries older than this.
-    pub age: Option<Duration>,
-    /// All but this many of the newest entries, at least 1.
-    pub entries: Option<u64>,
-}
 
 /// The state of the log behind an entry that was or is to be committed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +81,8 @@ impl End {
 struct Turn {
     end: End,
     failed: Option<Rejection>,
+    /// It has to be on the disk before anybody is told.
+    waits_for_disk: bool,
 }
 
 /// The backend; see the module.
@@ -111,6 +103,8 @@ pub struct Sqlite {
     /// What the entries come to, those of the turn included.
     policy: Policy,
     failing: Option<Rejection>,
+    /// Appended entries wait for the disk, which failed to take them.
+    awaits_disk: bool,
     rescue: Option<Box<Rescue>>,
     looked: Timestamp,
     looked_for_others: Timestamp,
@@ -146,6 +140,7 @@ impl Sqlite {
             answers: Answers::default(),
             policy: Policy::default(),
             failing: None,
+            awaits_disk: false,
             rescue: None,
             looked: Timestamp::default(),
             looked_for_others: Timestamp::default(),
@@ -196,21 +191,32 @@ impl Sqlite {
             self.oldest = oldest.seq;
             self.end = End::behind(&newest);
         }
-        // Without it nobody could tell whose nick is whose: an error here is final.
-        self.policy = Policy::load(query::claims(connection)?, self.end.at);
+        // Without it nobody could tell whose nick is whose, and who may do what: an error here is final.
+        let policy = Policy::load(query::claims(connection)?, query::rules(connection)?, self.end.at);
+        self.policy = policy.ok_or_else(query::bad_rules)?;
         self.version = query::data_version(connection)?;
         Ok(())
     }
 
     /// Begins the transaction of a turn.
-    fn begin_turn(&self) -> Turn {
+    fn begin_turn(&mut self) -> Turn {
         let mending = self.failing.filter(|why| matches!(why, Rejection::Damaged | Rejection::Gone));
+        let mending = if self.is_on_disk() { mending } else { mending.or(Some(Rejection::Unwritable)) };
         let begun = match (&self.connection, mending) {
             (Some(connection), None) => query::execute(connection, "BEGIN IMMEDIATE").map_err(|err| self.why(&err)),
             (_, Some(why)) => Err(why),
             (None, None) => Err(Rejection::Unwritable),
         };
-        Turn { end: self.end, failed: begun.err() }
+        Turn { end: self.end, failed: begun.err(), waits_for_disk: false }
+    }
+
+    /// Returns whether nothing that was appended waits for the disk any more; then it is reported.
+    fn is_on_disk(&mut self) -> bool {
+        if self.awaits_disk && self.place.sync_wal().is_ok() {
+            self.awaits_disk = false;
+            self.answers.release_held();
+        }
+        !self.awaits_disk
     }
 
     /// Writes a draft's entries into the transaction of the turn.
@@ -227,15 +233,21 @@ impl Sqlite {
         let mut messages = turn.end.messages;
         let at = query::number(turn.end.at.0);
         turn.end.next = answers.write(draft, turn.end.next, turn.end.at, |seq, entry, encoded| {
+            if policy.apply(seq, encoded).is_err() {
+                // Nobody will see it, and its author may try again.
+                return query::insert(connection, seq, (at, query::number(messages)), None, VOID);
+            }
             messages += u64::from(entry.is_message());
-            policy.apply(seq, encoded);
-            if let Entry::Acted { .. } = entry {
+            // Giving one's own nick back takes no right: everybody may do it all the time.
+            if matches!(entry, Entry::Acted { who, act, whom, .. } if *act != Act::Release || who != whom) {
+                turn.waits_for_disk = true;
                 query::insert_act(connection, seq, encoded)?;
             }
-            query::insert(connection, seq, (at, query::number(messages)), post, encoded)
+            query::insert(connection, seq, (at, query::number(messages)), post, encoded)?;
+            query::note_presence(connection, entry)
         })?;
         turn.end.messages = messages;
-        query::note_presence(connection, &draft.entry)
+        Ok(())
     }
 
     /// Commits the transaction of the turn, or rolls it back.
@@ -249,6 +261,9 @@ impl Sqlite {
         if let (None, Some(connection)) = (failed, &self.connection) {
             let mut changes = self.policy.changes();
             let stored = changes.try_for_each(|(seq, held)| query::store_claim(connection, seq, held));
+            let mut rules = self.policy.changed_records();
+            let stored =
+                stored.and_then(|()| rules.try_for_each(|(name, rule)| query::store_rule(connection, name, rule)));
             failed = stored.and_then(|()| query::execute(connection, "COMMIT")).err().map(|err| self.why(&err));
         }
         match failed {
@@ -257,7 +272,17 @@ impl Sqlite {
                 self.end = turn.end;
                 self.policy.settle();
                 self.become_well();
-                self.answers.append_turn();
+                // Whoever acts has to be able to rely on it: a lost ban is worse than a slow one.
+                let synced = if turn.waits_for_disk { self.place.sync_wal() } else { Ok(()) };
+                match synced {
+                    Ok(()) => self.answers.append_turn(),
+                    Err(err) => {
+                        log::error!("{}: the disk did not take what was written: {err}", self.place.path().display());
+                        self.awaits_disk = true;
+                        self.answers.hold_turn();
+                        self.fail(Rejection::Unwritable);
+                    }
+                }
             }
             Some(why) => {
                 if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
@@ -308,17 +333,6 @@ impl Sqlite {
         }
     }
 
-    /// Deletes some of the entries that are too old.
-    fn prune(&mut self) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        let to = self.prune_to.min(self.oldest + PRUNED);
-        connection.prepare_cached("DELETE FROM entries WHERE seq < ?1")?.execute([query::number(to.0)])?;
-        self.touched(to.since(self.oldest));
-        self.oldest = to;
-        self.answers.push_truncated(to);
-        Ok(())
-    }
-
     /// Checks whether others have written.
     fn look_for_others(&mut self) -> rusqlite::Result<()> {
         let Some(connection) = &self.connection else { return Ok(()) };
@@ -327,23 +341,6 @@ impl Sqlite {
             // SQLite does not say what: it may be anything.
             self.answers.push_rewritten(Seq(0), self.end.next);
         }
-        Ok(())
-    }
-
-    /// Determines which entries have become too old.
-    fn look(&mut self, now: Timestamp) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        // The newest stays, because the numbers go on from it.
-        let newest = Seq(self.end.next.0.saturating_sub(1));
-        let by_number = self.keep.entries.map_or(Seq(0), |entries| Seq(self.end.next.0.saturating_sub(entries.max(1))));
-        let by_age = match self.keep.age {
-            Some(age) => {
-                let since = query::number(now.before(age).0);
-                query::first_with(connection, (self.oldest, self.end.next), Rising::At, since)?.unwrap_or(newest)
-            }
-            None => Seq(0),
-        };
-        self.prune_to = by_number.max(by_age).min(newest);
         Ok(())
     }
 }
@@ -465,6 +462,9 @@ impl Store for Sqlite {
         }
         if has_passed(&mut self.looked_for_others, now, LOOK_FOR_OTHERS) {
             looked = looked.and_then(|()| self.look_for_others());
+        }
+        if self.awaits_disk && !self.is_on_disk() {
+            log::debug!("the disk still does not take what was written");
         }
         if self.in_wal >= CHECKPOINT {
             self.in_wal = 0;

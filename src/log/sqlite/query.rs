@@ -10,6 +10,7 @@ use crate::policy::Held;
 use crate::policy::names::Skeletons;
 use crate::wire::entry::Entry;
 use crate::wire::limits::POSTS_MAX;
+use crate::wire::record::{ITEM_MAX, Name, Record};
 use crate::wire::{Instance, LogId, Seq, Timestamp, Who};
 
 /// Returns the bits of 8 bytes as one of SQLite's integers, which are signed.
@@ -250,10 +251,47 @@ pub(super) fn claims(connection: &Connection) -> rusqlite::Result<Vec<(Seq, Held
             since: Timestamp(row.get::<_, i64>(6)?.cast_unsigned()),
             seen: Timestamp(row.get::<_, i64>(7)?.cast_unsigned()),
             is_present: row.get(8)?,
+            ends: Timestamp(0),
         };
         claims.push((seq(row, 0)?, held));
     }
     Ok(claims)
+}
+
+/// Stores a record of who may do what, or that there is none any more.
+pub(super) fn store_rule(connection: &Connection, name: &Name, record: Option<&Record>) -> rusqlite::Result<()> {
+    let failed = |err: postcard::Error| rusqlite::Error::ToSqlConversionFailure(err.to_string().into());
+    let mut buffers = [[0; ITEM_MAX]; 2];
+    let [for_name, for_record] = &mut buffers;
+    let name: &[u8] = postcard::to_slice(name, for_name).map_err(failed)?;
+    let Some(record) = record else {
+        return connection.prepare_cached("DELETE FROM rules WHERE name = ?1")?.execute([name]).map(drop);
+    };
+    let record: &[u8] = postcard::to_slice(record, for_record).map_err(failed)?;
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO rules (name, record) VALUES (?1, ?2)")?;
+    insert.execute(params![name, record]).map(drop)
+}
+
+/// Returns the records of who may do what.
+///
+/// # Errors
+/// One of them cannot be read: then nobody can tell who may do what.
+pub(super) fn rules(connection: &Connection) -> rusqlite::Result<Vec<(Name, Record)>> {
+    let mut statement = connection.prepare("SELECT name, record FROM rules")?;
+    let mut rows = statement.query([])?;
+    let mut rules = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, record) = (row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
+        let decoded = postcard::from_bytes(name).ok().zip(postcard::from_bytes(record).ok());
+        rules.push(decoded.ok_or_else(bad_rules)?);
+    }
+    Ok(rules)
+}
+
+/// Returns the error of a file whose records cannot be right.
+pub(super) fn bad_rules() -> rusqlite::Error {
+    let what = "who may do what cannot be read: its table 'rules' is damaged";
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(what.into()))
 }
 
 /// Keeps a copy of an act.

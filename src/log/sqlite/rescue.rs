@@ -58,6 +58,9 @@ impl Rescue {
         for (seq, held) in policy.held() {
             query::store_claim(&into, seq, Some(held)).map_err(|err| place.error(err))?;
         }
+        for (name, record) in policy.records() {
+            query::store_rule(&into, name, Some(record)).map_err(|err| place.error(err))?;
+        }
         if let Err(err) = query::acts(from, |seq, entry| query::insert_act(&into, seq, entry)) {
             log::warn!("some of the copies of who used which right cannot be read: {err}");
         }

@@ -15,12 +15,16 @@ use crate::policy::Policy;
 use crate::policy::names::{self, Skeletons};
 use crate::server::ids::AuthorId;
 use crate::server::queue::ItemKind;
-use crate::wire::entry::{ACT_MAX, is_text};
+use crate::wire::entry::{ACT_MAX, Entry, is_text};
 use crate::wire::frame::{HeldNick, PostKind};
-use crate::wire::{LogId, Nick, Refusal, Timestamp, Who};
+use crate::wire::record::{Access, Name, Sanction};
+use crate::wire::{LogId, Nick, Refusal, Seq, Timestamp, Who};
 use announcements::Announcements;
 use posts::Posts;
 use presence::Presence;
+
+/// Among how many entries an author without presence is looked for. Chosen: a millisecond's work.
+const SPOKE_AMONG: u64 = 4096;
 
 /// See the module.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Room {
     pub(crate) log: LogId,
     pub(crate) window: Window,
     pub(crate) policy: Policy,
+    /// Whether the room is to be closed to strangers before the log says so.
+    pub(crate) closes: bool,
     pub(crate) posts: Posts,
     pub(crate) presence: Presence,
     pub(crate) announcements: Announcements,
@@ -43,10 +49,38 @@ impl Room {
             log: opening.id,
             window,
             policy: opening.policy.clone(),
+            closes: false,
             posts,
             presence: Presence::default(),
             announcements: Announcements::new(opening.next),
         }
+    }
+
+    /// Returns whether strangers have to stay out.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closes || self.policy.access() == Access::Known
+    }
+
+    /// Returns what keeps the key out of the room, if something does.
+    pub(crate) fn barred(&self, who: Who, wall: Timestamp) -> Option<&Sanction> {
+        let sanction = self.policy.sanction(&Name::Key(who), wall)?;
+        Some(sanction).filter(|sanction| sanction.barred > wall.max(self.policy.at()))
+    }
+
+    /// Returns who said something under that nick, of the newest entries that are in memory; nobody if it is empty.
+    pub(crate) fn spoke_as<'a>(&'a self, nick: &'a str) -> impl Iterator<Item = (Who, &'a str)> {
+        let from = Seq(self.window.end().0.saturating_sub(SPOKE_AMONG));
+        let entries = self.window.entries(from).filter_map(|(_, encoded)| Entry::decode(encoded));
+        entries.filter_map(move |entry| match entry {
+            Entry::Said { who, nick: other, .. } | Entry::Did { who, nick: other, .. } => {
+                (!nick.is_empty() && other == nick).then_some((who, other))
+            }
+            Entry::Line { .. }
+            | Entry::Joined { .. }
+            | Entry::Left { .. }
+            | Entry::Renamed { .. }
+            | Entry::Acted { .. } => None,
+        })
     }
 
     /// Returns the key other than `who` to which a nick belongs, or one that looks like it.
@@ -77,6 +111,9 @@ impl Room {
         text: &str,
         wall: Timestamp,
     ) -> Result<ItemKind, Refusal> {
+        if let PostKind::Say | PostKind::Act | PostKind::Rename = kind {
+            self.policy.may_speak(who, wall)?;
+        }
         match kind {
             PostKind::Say if is_text(text) => Ok(ItemKind::Said),
             PostKind::Act if is_text(text) && text.len() <= ACT_MAX => Ok(ItemKind::Did),
@@ -92,8 +129,8 @@ impl Room {
                 }
                 if self.holder(who, &to, wall).is_none() { Ok(ItemKind::Renamed) } else { Err(Refusal::NickTaken) }
             }
-            PostKind::Release if self.own_nick(who, text, wall).is_some() => Ok(ItemKind::Released),
-            PostKind::Release => Err(Refusal::NotHeld),
+            // Who may do what, is for the policy to say, and whom it is about, for the sessions.
+            PostKind::Release | PostKind::Order => Ok(ItemKind::Acted),
             PostKind::Other(_) => Err(Refusal::Unsupported),
         }
     }

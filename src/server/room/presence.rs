@@ -178,7 +178,15 @@ impl Presence {
         if presence.sessions > 0 || presence.joined == Some(Teller::Other) {
             return None;
         }
-        if matches!(why, CloseReason::Left | CloseReason::TimedOut) {
+        let is_final = matches!(
+            why,
+            CloseReason::Left
+                | CloseReason::TimedOut
+                | CloseReason::Kicked
+                | CloseReason::Banned
+                | CloseReason::NotInvited
+        );
+        if is_final {
             return self.left(name, why);
         }
         self.leave_later(&name, now + GRACE, why);

@@ -12,14 +12,21 @@ use crate::server::admission::Prefix;
 use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
 use crate::server::counters::DropReason;
 use crate::server::ids::{Path, PeerId, Source};
+use crate::server::queue::{Deed, Item, ItemKind};
 use crate::session::{PublicKey, Responder, Role, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, History, Join, ServerHello, Welcome};
+use crate::wire::entry::{Act, Terms};
+use crate::wire::frame::{Barred, Frame, History, Join, Outcome, ServerHello, Welcome};
+use crate::wire::order::InvitationToken;
 use crate::wire::packet;
-use crate::wire::{CloseReason, Nick, Seq, SessionId};
+use crate::wire::record;
+use crate::wire::{CloseReason, Instance, LogId, Nick, Seq, SessionId, Who};
 
 /// Nicks under which a key is, or just was, present. Chosen: twice its sessions, for users who come back under other nicks.
 const NICKS_OF_A_KEY: usize = 2 * SESSIONS_OF_A_KEY;
+
+/// The nick of the owner: others cannot have one that begins like this.
+const OWNER: &str = "udpchat owner";
 
 /// Authors remembered: this many for each member that the room may have, and at least this many in all.
 const AUTHORS_OF_A_MEMBER: usize = 4;
@@ -33,6 +40,47 @@ enum Place {
     /// This far back, which has to be looked up.
     Before(History),
 }
+
+/// What a client asks for in its finish.
+#[derive(Clone, Debug)]
+struct Asked {
+    instance: Instance,
+    nick: Nick,
+    present: bool,
+    place: Option<(LogId, Seq)>,
+    history: History,
+    /// The hash of its invitation's token, if it has one.
+    token: Option<[u8; 16]>,
+}
+
+impl Asked {
+    fn decode(payload: &[u8]) -> Option<Self> {
+        let Join { instance, nick, present, place, history, token } = Join::decode(payload)?;
+        let token = (token != [0; 16]).then(|| InvitationToken(token).hash());
+        Some(Self { instance, nick: nick.parse().ok()?, present, place, history, token })
+    }
+}
+
+/// Whether a client may join.
+#[derive(Debug)]
+enum Admitted {
+    /// As this member, from there on.
+    Now(Identity, Place),
+    /// Once the log has the entry that makes its key known, with the invitation of this hash.
+    Registered([u8; 16]),
+}
+
+/// A client that waits for the log to take the entry that makes its key known.
+#[derive(Debug)]
+pub(super) struct Registering {
+    id: SessionId,
+    session: Session<Path, peer::Cargo>,
+    key: PublicKey,
+    asked: Asked,
+}
+
+/// The most clients that wait for that. Chosen: as many as a turn's handshakes, many times.
+const REGISTERING_MAX: usize = 256;
 
 /// Why a client may not join.
 #[derive(Debug)]
@@ -120,46 +168,140 @@ impl Sessions {
         self.in_hand = Some(key.who());
         let Finishing { half_open, responder, round_trip, .. } = finishing;
         let (path, client) = (half_open.path, half_open.client);
-        let admitted = self.admit(cx, key, &payload);
-        let mut session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
-        match admitted {
-            Ok((identity, start)) => self.join(cx, id, session, identity, &start),
-            Err(Refused { why, nick }) => {
-                let mut bye = Vec::new();
-                let held = nick.and_then(|nick| cx.room.holder(key.who(), &nick, cx.wall)).map(Frame::Held);
-                session.bye_behind(held.as_ref(), why, &mut bye);
-                self.reply(path, &bye);
-                self.lobby.refuse(id, path, bye.into_boxed_slice());
-            }
+        let session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
+        match Asked::decode(&payload) {
+            Some(asked) => self.take_in(cx, Registering { id, session, key, asked }),
+            None => self.turn_away(cx, id, session, key, CloseReason::Broken.into()),
         }
         self.in_hand = None;
         Ok(())
     }
 
-    /// Decides whether the client may join, and as whom. Nothing is remembered of a refused client.
-    fn admit(&mut self, cx: &mut Context<'_>, key: PublicKey, payload: &[u8]) -> Result<(Identity, Place), Refused> {
-        let join: Join<'_> = postcard::take_from_bytes(payload).map_err(|_| CloseReason::Broken)?.0;
-        let nick: Nick = join.nick.parse().map_err(|_| CloseReason::Broken)?;
+    /// Begins the session of a client, has its key registered first, or refuses it.
+    fn take_in(&mut self, cx: &mut Context<'_>, coming: Registering) {
+        match self.admit(cx, coming.key, &coming.asked) {
+            Ok(Admitted::Now(identity, start)) => self.join(cx, coming.id, coming.session, identity, &start),
+            Ok(Admitted::Registered(token)) => self.register(cx, token, coming),
+            Err(why) => self.turn_away(cx, coming.id, coming.session, coming.key, why),
+        }
+    }
+
+    fn turn_away(
+        &mut self,
+        cx: &Context<'_>,
+        id: SessionId,
+        mut session: Session<Path, peer::Cargo>,
+        key: PublicKey,
+        Refused { why, nick }: Refused,
+    ) {
+        let mut bye = Vec::new();
+        let held = nick.and_then(|nick| cx.room.holder(key.who(), &nick, cx.wall)).map(Frame::Held);
+        let first = held.or_else(|| barred(cx, key.who(), why));
+        let path = session.bye_behind(first.as_ref(), why, &mut bye);
+        self.reply(path, &bye);
+        self.lobby.refuse(id, path, bye.into_boxed_slice());
+    }
+
+    /// Drafts the entry that makes the key known. A client that finds no place repeats its handshake.
+    fn register(&mut self, cx: &mut Context<'_>, token: [u8; 16], coming: Registering) {
+        if self.registering.len() >= REGISTERING_MAX {
+            return;
+        }
+        let who = coming.key.who();
+        make_place_for_an_author(cx);
+        let author = cx.room.posts.find_or_insert(who, coming.asked.instance);
+        cx.room.posts.set_gone(author, Some(cx.now));
+        self.tickets += 1;
+        let terms = Terms { key: coming.key.0, token, ..Terms::default() };
+        let nick = coming.asked.nick.as_str();
+        let deed =
+            Deed { act: Act::Register, whom: who, of: nick.to_owned(), terms, ticket: self.tickets, ..Deed::default() };
+        let (source, kind) = (Source::Session(author), ItemKind::Acted);
+        if cx.queue.push(Item { source, kind, nick, who, due: cx.now, deed: Some(&deed), ..Item::default() }) {
+            self.registering.insert(self.tickets, Box::new(coming));
+        }
+    }
+
+    /// Goes on with a client whose registration the log has taken or refused.
+    pub(super) fn registered(&mut self, cx: &mut Context<'_>, ticket: u64, outcome: Outcome) {
+        let Some(coming) = self.registering.remove(&ticket) else { return };
+        // By now the key is known, or the invitation is used up.
+        let is_over = cx.room.policy.role(coming.key.who()) == record::Role::Stranger;
+        match outcome {
+            Outcome::Refused(why) if is_over && why.is_of_the_log() => {
+                // It may come again.
+                self.turn_away(cx, coming.id, coming.session, coming.key, CloseReason::ServerEnds.into());
+            }
+            Outcome::Accepted(_) | Outcome::Refused(_) => {
+                self.in_hand = Some(coming.key.who());
+                match self.admit(cx, coming.key, &coming.asked) {
+                    Ok(Admitted::Now(identity, start)) => self.join(cx, coming.id, coming.session, identity, &start),
+                    // It was not taken, and another time it would not be either.
+                    Ok(Admitted::Registered(_)) => {
+                        let why = CloseReason::UsedUp.into();
+                        self.turn_away(cx, coming.id, coming.session, coming.key, why);
+                    }
+                    Err(why) => self.turn_away(cx, coming.id, coming.session, coming.key, why),
+                }
+                self.in_hand = None;
+            }
+        }
+    }
+
+    /// Decides whether a key may come in at all. Returns what it may do there.
+    fn may_come(&self, cx: &Context<'_>, key: PublicKey, token: Option<[u8; 16]>) -> Result<record::Role, CloseReason> {
         let who = key.who();
         if self.suspects.refuses(cx.now, who) {
-            return Err(CloseReason::Refused.into());
-        }
-        let known = cx.room.posts.find(who, join.instance);
-        let nick = match known.and_then(|id| cx.room.posts.get(id)) {
-            Some(author) => author.renamed(&nick),
-            None => nick,
-        };
-        if names::check(&nick).is_err() {
-            return Err(CloseReason::BadNick.into());
+            return Err(CloseReason::Refused);
         }
         if cx.room.policy.has_other_key(who, &key.0) {
-            return Err(CloseReason::Collides.into());
+            return Err(CloseReason::Collides);
+        }
+        if let Some(sanction) = cx.room.barred(who, cx.wall) {
+            return Err(if sanction.is_ban { CloseReason::Banned } else { CloseReason::Kicked });
+        }
+        let role = cx.room.policy.role(who);
+        let is_stranger = role == record::Role::Stranger;
+        match token {
+            Some(token) if is_stranger && cx.room.policy.invitation(&token, cx.wall).is_none() => {
+                Err(CloseReason::UsedUp)
+            }
+            None if is_stranger && cx.room.is_closed() => Err(CloseReason::NotInvited),
+            Some(_) | None => Ok(role),
+        }
+    }
+
+    /// Decides whether the client may join, and as whom. Nothing is remembered of a refused client.
+    fn admit(&mut self, cx: &mut Context<'_>, key: PublicKey, join: &Asked) -> Result<Admitted, Refused> {
+        let who = key.who();
+        let role = self.may_come(cx, key, join.token)?;
+        let known = cx.room.posts.find(who, join.instance);
+        let nick = match known.and_then(|id| cx.room.posts.get(id)) {
+            _ if role == record::Role::Owner => OWNER.parse().map_err(|_| CloseReason::BadNick)?,
+            Some(author) => author.renamed(&join.nick),
+            None => join.nick.clone(),
+        };
+        // The owner has a nick that nobody else can have, and is not seen.
+        let present = join.present && role != record::Role::Owner;
+        if role != record::Role::Owner && names::check(&nick).is_err() {
+            return Err(CloseReason::BadNick.into());
         }
         if cx.room.holder(who, &nick, cx.wall).is_some() {
             return Err(Refused { why: CloseReason::NickTaken, nick: Some(nick) });
         }
-        if join.present && cx.room.presence.nicks_of(who) >= NICKS_OF_A_KEY {
+        if present && cx.room.presence.nicks_of(who) >= NICKS_OF_A_KEY {
             return Err(CloseReason::TooManySessions.into());
+        }
+        if cx.room.policy.may_join(who, nick.as_str(), cx.wall).is_err() && present {
+            return Err(CloseReason::Muted.into());
+        }
+        if let Some(token) = join.token.filter(|_| role == record::Role::Stranger)
+            && let Some(invitation) = cx.room.policy.invitation(&token, cx.wall)
+        {
+            if !invitation.nick.is_empty() && invitation.nick != nick.as_str() {
+                return Err(CloseReason::InvitedAs.into());
+            }
+            return Ok(Admitted::Registered(token));
         }
         let older = known.and_then(|id| self.by_author.get(&id)).copied();
         let others = self.allowance.sessions_of(who).saturating_sub(usize::from(older.is_some()));
@@ -168,7 +310,10 @@ impl Sessions {
         }
         match older {
             Some(older) => self.close(cx, older, CloseReason::Replaced),
-            None if self.by_id.len() + cx.texts.len() >= cx.members_max => return Err(CloseReason::RoomFull.into()),
+            // However full it is, whoever can make place comes in.
+            None if self.by_id.len() + cx.texts.len() >= cx.members_max && role < record::Role::Operator => {
+                return Err(CloseReason::RoomFull.into());
+            }
             None => {}
         }
         make_place_for_an_author(cx);
@@ -178,12 +323,12 @@ impl Sessions {
         let start = match join.place {
             Some((log, next)) if log == cx.room.log && next <= end => Place::At(next),
             _ => match window.start(join.history, cx.wall) {
-                Some(start) => Place::At(start.max(window.oldest())),
+                Some(start) => Place::At(window.skip_silent(start.max(window.oldest()))),
                 None if window.reads_back() => Place::Before(join.history),
-                None => Place::At(window.first()),
+                None => Place::At(window.skip_silent(window.first())),
             },
         };
-        Ok((Identity { key, who, instance: join.instance, nick, present: join.present, author }, start))
+        Ok(Admitted::Now(Identity { key, who, instance: join.instance, nick, present, author }, start))
     }
 
     fn join(
@@ -228,6 +373,12 @@ impl Sessions {
         self.knocks.is_back(path);
         self.knock(cx.now);
     }
+}
+
+/// Returns what to tell a client that has to stay out.
+pub(super) fn barred<'a>(cx: &'a Context<'_>, who: Who, why: CloseReason) -> Option<Frame<'a>> {
+    let sanction = cx.room.barred(who, cx.wall).filter(|_| matches!(why, CloseReason::Kicked | CloseReason::Banned))?;
+    Some(Frame::Barred(Barred { until: sanction.barred, by: &sanction.by, why: &sanction.why }))
 }
 
 /// Forgets an author without a session if there are too many authors.

@@ -12,16 +12,19 @@ use crate::server::admission::Prefix;
 use crate::server::admission::allowance::Allowance;
 use crate::server::counters::DropReason;
 use crate::server::ids::{AuthorId, MemberId, Path, PeerId, Source};
-use crate::server::queue::{Item, ItemKind};
+use crate::server::queue::{Deed, Item, ItemKind};
 use crate::server::room::posts::{Offer, Offered, Plan};
 use crate::server::room::presence::Presence;
 use crate::server::text::members::Members;
 use crate::session::Broken;
 use crate::time::Instant;
-use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, encode_person, frames};
+use crate::wire::entry::Act;
+use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, PostKind, encode_person, frames};
 use crate::wire::limits::POSTS_MAX;
+use crate::wire::order::Order;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
-use crate::wire::{CloseReason, Nick, PostId, Refusal, SessionId};
+use crate::wire::record::Role;
+use crate::wire::{CloseReason, Nick, PostId, Refusal, SessionId, Who};
 use crate::work::{self, Work};
 
 /// How many *unknown* each prefix is sent a second (PROTOCOL 2.5).
@@ -203,6 +206,10 @@ impl Sessions {
                 peer.asked = Some(after);
                 Ok(())
             }
+            Frame::List { ref after } => {
+                peer.listing = Some(after.clone());
+                Ok(())
+            }
             Frame::Bye(_) => Err(CloseReason::Left),
             // Only servers send these.
             Frame::Welcome { .. }
@@ -210,6 +217,8 @@ impl Sessions {
             | Frame::Gap { .. }
             | Frame::Settled { .. }
             | Frame::Held(_)
+            | Frame::Barred(_)
+            | Frame::Listed { .. }
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)
@@ -247,8 +256,36 @@ impl Sessions {
         let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
         let (author, who) = (peer.author, peer.who);
         cx.room.posts.draft(author, counter)?;
-        let kind = match cx.room.permits((who, author), post.kind, text, cx.wall) {
-            Ok(kind) => kind,
+        let nick = match post.kind {
+            // The owner has no nick.
+            _ if cx.room.policy.role(who) == Role::Owner => String::new(),
+            // Whoever acts and is not in the room is shown under its own nick all the same.
+            PostKind::Order if !peer.present => self.name_of(cx, who),
+            PostKind::Order
+            | PostKind::Say
+            | PostKind::Act
+            | PostKind::Rename
+            | PostKind::Release
+            | PostKind::Other(_) => peer.nick.as_str().to_owned(),
+        };
+        let permitted = cx.room.permits((who, author), post.kind, text, cx.wall);
+        let permitted = permitted.and_then(|kind| match post.kind {
+            PostKind::Order => self.order(cx, (who, &nick), text).map(|(deed, why)| (kind, deed, Some(why))),
+            PostKind::Release if cx.room.own_nick(who, text, cx.wall).is_some() => {
+                Ok((kind, release(cx, who, text), Some(String::new())))
+            }
+            // An operator may give others' back.
+            PostKind::Release => {
+                let order = Order { whom: text.to_owned(), ..Order::new(Act::Release) };
+                let ordered = self.order(cx, (who, &nick), &order.encode());
+                let ordered = ordered.map_err(|why| if why == Refusal::NoRight { Refusal::NotHeld } else { why });
+                ordered.map(|(deed, why)| (kind, deed, Some(why)))
+            }
+            PostKind::Say | PostKind::Act | PostKind::Rename | PostKind::Other(_) => Ok((kind, Deed::default(), None)),
+        });
+        let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
+        let (kind, deed, why) = match permitted {
+            Ok(permitted) => permitted,
             Err(why) => {
                 if let (Refusal::NickTaken, Ok(nick)) = (why, text.parse()) {
                     let held = cx.room.holder(who, &nick, cx.wall);
@@ -259,11 +296,12 @@ impl Sessions {
             }
         };
         let key = (kind == ItemKind::Renamed && peer.present).then_some(peer.key.0);
-        let text = if kind == ItemKind::Released { cx.room.own_nick(who, text, cx.wall).unwrap_or(text) } else { text };
+        let text = why.as_deref().unwrap_or(text);
         let due = self.allowance.take(cx.now, &mut peer.allowed, cx.rate);
         let source = Source::Session(author);
         let post = Some(PostId { instance: peer.instance, counter });
-        if !cx.queue.push(Item { source, kind, nick: peer.nick.as_str(), text, who, key, post, due }) {
+        let deed = Some(&deed);
+        if !cx.queue.push(Item { source, kind, nick: &nick, text, who, key, post, deed, due }) {
             cx.room.posts.settle(author, counter, Outcome::Refused(Refusal::Busy));
         } else if let (ItemKind::Renamed, Ok(to)) = (kind, text.parse()) {
             self.rename(cx, id, (author, counter), to);
@@ -299,6 +337,12 @@ impl Sessions {
         }
         Err(DropReason::UnknownSession)
     }
+}
+
+/// Returns what the release of a nick of the author's is to the log: the nick as it is written in its claim.
+fn release(cx: &Context<'_>, who: Who, nick: &str) -> Deed {
+    let of = cx.room.own_nick(who, nick, cx.wall).unwrap_or(nick).to_owned();
+    Deed { act: Act::Release, whom: who, of, ..Deed::default() }
 }
 
 /// Returns who is present after `after`, as many as fit one answer: first the present keys, then the text members. The result

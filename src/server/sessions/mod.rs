@@ -19,6 +19,7 @@ mod handshakes;
 mod intake;
 mod knocks;
 mod lobby;
+mod orders;
 mod peer;
 mod rounds;
 mod turns;
@@ -43,9 +44,11 @@ use crate::server::text::members::Members;
 use crate::server::timers::Timers;
 use crate::session::{DEAD_AFTER, Entropy, PublicKey, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
+use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, Nick, SessionId, Timestamp, Who, packet};
 use archive::Archive;
+use handshakes::Registering;
 use knocks::Knocks;
 use lobby::Lobby;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
@@ -77,6 +80,8 @@ pub(super) struct Context<'a> {
     pub(super) announce_each: usize,
     /// The text members.
     pub(super) texts: &'a Members,
+    /// Where others reach the server.
+    pub(super) name: &'a str,
 }
 
 /// The members with sessions; see the module.
@@ -107,6 +112,9 @@ pub(super) struct Sessions {
     knocks: Knocks,
     /// How often a session began or ended.
     moves: u64,
+    /// Clients that wait for the log to take the entry that makes their keys known, by ticket; and the newest ticket.
+    registering: BTreeMap<u64, Box<Registering>>,
+    tickets: u64,
     /// The key whose packet or finish is being handled.
     in_hand: Option<Who>,
 }
@@ -135,6 +143,8 @@ impl Sessions {
             unknowns_of_others: Meter::default(),
             knocks: Knocks::default(),
             moves: 0,
+            registering: BTreeMap::new(),
+            tickets: 0,
             in_hand: None,
         }
     }
@@ -296,7 +306,14 @@ impl Sessions {
     }
 
     /// Settles an author's item with this outcome.
-    pub(super) fn settled(&mut self, now: Instant, room: &mut Room, slot: &Slot, outcome: Outcome) {
+    pub(in crate::server) fn settled(&mut self, cx: &mut Context<'_>, slot: &Slot, outcome: Outcome) {
+        if slot.deed.ticket != 0 {
+            return self.registered(cx, slot.deed.ticket, outcome);
+        }
+        self.settle(cx.now, cx.room, slot, outcome);
+    }
+
+    fn settle(&mut self, now: Instant, room: &mut Room, slot: &Slot, outcome: Outcome) {
         let Source::Session(author) = slot.source else { return };
         if let Some(news) = News::of(slot.kind)
             && let Ok(nick) = slot.nick.parse()
@@ -360,6 +377,8 @@ impl Sessions {
         self.timers = Timers::default();
         self.at_end.clear();
         self.archive = Archive::default();
+        // They come again.
+        self.registering.clear();
     }
 
     /// Challenges a new address of the session, through the socket of that address. A challenge that finds no place among the
@@ -386,7 +405,8 @@ impl Sessions {
         let Some(mut peer) = self.peers.try_remove(id.key()) else { return };
         if !matches!(why, CloseReason::Left | CloseReason::TimedOut) {
             let socket = peer.session.path().socket;
-            self.outgoing[socket.0].push(|out| Some(peer.session.bye(why, out)));
+            let first = handshakes::barred(cx, peer.who, why);
+            self.outgoing[socket.0].push(|out| Some(peer.session.bye_behind(first.as_ref(), why, out)));
         }
         self.timers.disarm(id);
         self.archive.forget(id, &mut cx.room.window);
@@ -411,6 +431,11 @@ impl Sessions {
     ) {
         if !cx.room.presence.submit(cx.now, notice) {
             return;
+        }
+        let joined = Entry::Joined { who: notice.who, nick: notice.nick.as_str() };
+        if notice.news.is_joined() && cx.room.policy.judge(&joined, None, cx.wall).is_err() {
+            // Nobody would be shown it; it may be another matter later.
+            return cx.room.presence.told(cx.now, notice.clone(), false);
         }
         let peer = self.by_author.get(&notice.author).and_then(|&id| self.peer(id));
         let young = peer.and_then(|peer| peer.allowed.young()).or(young);
@@ -453,7 +478,7 @@ impl News {
             | ItemKind::Said
             | ItemKind::Did
             | ItemKind::Renamed
-            | ItemKind::Released => None,
+            | ItemKind::Acted => None,
         }
     }
 

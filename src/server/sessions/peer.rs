@@ -6,12 +6,14 @@
 
 use super::cursor::{Cursor, Run};
 use crate::log::{PAGE, Window};
+use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
 use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
 use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, HeldNick, History, People, PersonId, Welcome};
+use crate::wire::frame::{Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome};
+use crate::wire::record::Name;
 use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
 /// How many entries a client accepts before its first *have* (PROTOCOL 2.8).
@@ -51,6 +53,10 @@ pub(crate) struct Told<'a> {
     pub(crate) end: Seq,
     /// Consecutive joins and leaves are sent as a number.
     pub(crate) is_large: bool,
+    /// What the room is like: who may do what, whether it is closed, and where it is.
+    pub(crate) policy: &'a Policy,
+    pub(crate) is_closed: bool,
+    pub(crate) name: &'a str,
 }
 
 /// Entries in a packet.
@@ -87,6 +93,8 @@ pub(crate) struct Peer {
     pub(crate) turn: Turn,
     /// The newest unanswered *ask*, as the person it begins after; a lost answer is not repeated: the client asks again.
     pub(crate) asked: Option<Option<PersonId>>,
+    /// The outstanding request for records: behind which it continues.
+    pub(crate) listing: Option<Option<Name>>,
     /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
     pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
@@ -132,6 +140,7 @@ impl Peer {
             owes_welcome: true,
             turn: Turn::Waiting,
             asked: None,
+            listing: None,
             held: None,
             allowed,
             paced: None,
@@ -165,7 +174,11 @@ impl Peer {
 
     /// Whether there is cargo to send.
     pub(crate) fn wants(&self, author: &Author, end: Seq) -> bool {
-        self.owes_welcome || self.asked.is_some() || author.has_news() || !self.cursor.is_at(end)
+        self.owes_welcome
+            || self.asked.is_some()
+            || self.listing.is_some()
+            || author.has_news()
+            || !self.cursor.is_at(end)
     }
 
     /// Builds the next packet, if there is one: adds it to `out` and returns where it goes.
@@ -175,15 +188,22 @@ impl Peer {
         author: &mut Author,
         told: Told<'_>,
         people: impl FnOnce(Option<PersonId>) -> (bool, Vec<u8>),
+        records: impl FnOnce(Who, Option<&Name>) -> (ListState, Vec<u8>),
         out: &mut Vec<u8>,
     ) -> Option<Path> {
-        let Self { session, cursor, owes_welcome, welcome, asked, nick, held, .. } = self;
+        let Self { session, cursor, owes_welcome, welcome, asked, listing, nick, held, who, .. } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
             }
             let mut carried = Cargo::default();
-            let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE };
+            let room = RoomInfo {
+                role: told.policy.role(*who) as u32,
+                access: told.is_closed.into(),
+                topic: told.policy.topic(),
+                name: told.name,
+            };
+            let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE, room };
             if *owes_welcome && writer.frame(&frame) {
                 *owes_welcome = false;
                 carried.welcome = true;
@@ -197,6 +217,10 @@ impl Peer {
             if let Some(after) = asked.take_if(|_| writer.has_place_for_people()) {
                 let (more, encoded) = people(after);
                 is_answered = writer.frame(&Frame::People(People::new(after, more, &encoded)));
+            }
+            if let Some(after) = listing.take_if(|_| writer.has_place_for_records()) {
+                let (state, items) = records(*who, after.as_ref());
+                is_answered |= writer.frame(&Frame::Listed { after, state, items: &items });
             }
             for piece in &mut carried.pieces {
                 let Some(next) = cursor.next_run(told.end) else { break };

@@ -7,13 +7,13 @@
 
 use arrayvec::ArrayVec;
 
-use super::intake;
 use super::peer::{Told, Turn};
-use super::{BUILT_MAX, Context, PACKETS_OF_A_TURN, Sessions};
+use super::{BUILT_MAX, Context, PACKETS_OF_A_TURN, Sessions, intake, orders};
 use crate::server::ids::{PeerId, SocketId};
 use crate::server::room::Room;
 use crate::time::Instant;
 use crate::wire::Seq;
+use crate::wire::record::Name;
 use crate::work::{self, Work};
 
 impl Sessions {
@@ -42,16 +42,21 @@ impl Sessions {
     fn build_for(&mut self, cx: &mut Context<'_>, socket: SocketId, id: PeerId) {
         let now = cx.now;
         let is_large = self.by_id.len() > cx.announce_each;
-        let Room { window, posts, presence, announcements, .. } = &mut *cx.room;
-        self.archive.serve(id, window);
+        self.archive.serve(id, &mut cx.room.window);
+        let is_closed = cx.room.is_closed();
+        let Room { window, posts, presence, announcements, policy, .. } = &mut *cx.room;
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
         let Some(author) = posts.get_mut(peer.author) else { return };
         let outgoing = &mut self.outgoing[socket.0];
         let (presence, texts, window) = (&*presence, cx.texts, &*window);
         let people = |after| intake::people(presence, after, texts);
-        let told = Told { window, end: announcements.told(), is_large };
+        let (policy, wall) = (&*policy, cx.wall);
+        let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
+        let told = Told { window, end: announcements.told(), is_large, policy, is_closed, name: cx.name };
         let mut packets = 0;
-        while packets < PACKETS_OF_A_TURN && outgoing.push(|out| peer.poll_packet(now, author, told, people, out)) {
+        while packets < PACKETS_OF_A_TURN
+            && outgoing.push(|out| peer.poll_packet(now, author, told, people, records, out))
+        {
             packets += 1;
         }
         let wants_more = peer.wants(author, told.end);

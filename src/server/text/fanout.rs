@@ -136,6 +136,9 @@ impl Fanout {
             if self.run.len() > 1 {
                 self.refused = 0;
             }
+            while !self.peers.is_empty() && ring.is_void(self.run.end) {
+                self.skip_void();
+            }
             self.run = if self.peers.is_empty() {
                 Run { start: ring.end(), end: ring.end(), segment: 0 }
             } else {
@@ -169,6 +172,15 @@ impl Fanout {
             self.next += 1;
         }
         datagrams
+    }
+
+    /// Passes over the next entry, which nobody is sent.
+    fn skip_void(&mut self) {
+        let end = self.run.end + 1;
+        self.run = Run { start: end, end, segment: 0 };
+        for peer in &mut self.peers {
+            peer.cursor = peer.cursor.max(end);
+        }
     }
 
     fn skip_served(&mut self) {

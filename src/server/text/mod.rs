@@ -19,7 +19,8 @@ use crate::server::outgoing::Outgoing;
 use crate::server::queue::Queue;
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, is_silent};
+use crate::wire::order::address_name;
 use fanout::{Fanout, Peer};
 pub(crate) use intake::Intake;
 use members::Members;
@@ -63,12 +64,14 @@ impl Text {
             return self.skip_to(seq + 1);
         }
         match Entry::decode(encoded) {
+            // It keeps its number, and nobody is sent anything.
+            _ if is_silent(encoded) => self.ring.append(""),
             Some(Entry::Line { text }) => self.ring.append(text),
             Some(entry) => {
                 entry.render(&mut self.rendered);
                 self.ring.append(&self.rendered)
             }
-            // Every number is sent, and there is no empty datagram.
+            // Every other number is sent, and there is no empty datagram.
             None => self.ring.append("* an entry that only a newer server can show"),
         };
     }
@@ -109,7 +112,7 @@ impl Text {
         }
         let from = Seq(first.0.saturating_sub(history as u64));
         for (_, encoded) in window.entries(from).take_while(|&(seq, _)| seq < first) {
-            let Some(entry) = Entry::decode(encoded) else { continue };
+            let Some(entry) = Entry::decode(encoded).filter(|_| !is_silent(encoded)) else { continue };
             entry.render(&mut self.rendered);
             outgoing.push(|out| {
                 out.extend_from_slice(self.rendered.as_bytes());
@@ -136,6 +139,18 @@ impl Text {
             if let Some(member) = self.members.get(id) {
                 log::debug!("{} is gone: silent for {idle:?}", member.path.peer);
             }
+            self.remove(id, queue);
+        }
+    }
+
+    /// Removes the members at this address ([`address_name`]); all of them if there is none.
+    pub(crate) fn remove_from(&mut self, address: Option<&str>, queue: &Queue) {
+        let is_there = |id: &MemberId| {
+            let Some(member) = self.members.get(*id) else { return false };
+            address.is_none_or(|address| address_name(member.path.peer.ip()) == address)
+        };
+        let there: Vec<_> = self.members.after(None).map(|(id, _)| id).filter(is_there).collect();
+        for id in there {
             self.remove(id, queue);
         }
     }

@@ -145,8 +145,8 @@ impl Ring {
         while count < entries_max.min(SEGMENTS_MAX) {
             let Some(span) = self.span(end) else { break };
             let len = usize::from(span.len);
-            // Equal lengths, contiguous in memory, and together no longer than a datagram may be before it is segmented.
-            if len > segment || span.offset as usize != at || bytes + len > RUN_BYTES_MAX {
+            // One without anything to send ends the run. Equal lengths, contiguous in memory, and together no longer than a datagram may be before it is segmented.
+            if len == 0 || len > segment || span.offset as usize != at || bytes + len > RUN_BYTES_MAX {
                 break;
             }
             end = end + 1;
@@ -158,6 +158,11 @@ impl Ring {
             }
         }
         Run { start: from, end, segment }
+    }
+
+    /// Returns whether that entry is there and has nothing to be sent.
+    pub(crate) fn is_void(&self, seq: Seq) -> bool {
+        self.span(seq).is_some_and(|span| span.len == 0)
     }
 
     /// Returns the bytes of the run's entries from `from` on, one behind the other. Empty if `from` is not in the run.

@@ -95,6 +95,8 @@ pub enum PostKind {
     Rename,
     /// The author gives a nick back: the text.
     Release,
+    /// The author uses a right: the text is an [`crate::wire::order::Order`].
+    Order,
     /// A kind that this program does not know; the text is not read.
     Other(u32),
 }
@@ -106,6 +108,7 @@ impl From<u32> for PostKind {
             1 => Self::Act,
             2 => Self::Rename,
             3 => Self::Release,
+            4 => Self::Order,
             code => Self::Other(code),
         }
     }
@@ -118,6 +121,7 @@ impl From<PostKind> for u32 {
             PostKind::Act => 1,
             PostKind::Rename => 2,
             PostKind::Release => 3,
+            PostKind::Order => 4,
             PostKind::Other(code) => code,
         }
     }
@@ -132,6 +136,66 @@ pub struct HeldNick<'a> {
     pub who: Who,
     /// Since when; 0 if it is held only while its holder is here.
     pub since: Timestamp,
+}
+
+/// Why a client has to stay out (PROTOCOL 2.18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barred<'a> {
+    /// Until when; [`Timestamp::NEVER`] if there is no end.
+    pub until: Timestamp,
+    /// The nick of whoever said so; empty for the owner.
+    pub by: &'a str,
+    /// Why; may be empty.
+    pub why: &'a str,
+}
+
+/// What a room is like for a client, at the start of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RoomInfo<'a> {
+    /// What the client may do: 0 as a stranger, 1 as a member, 2 as an operator, 3 as the owner.
+    pub role: u32,
+    /// Whether strangers may come in: 0, or only known keys: 1.
+    pub access: u32,
+    /// What the room is about; may be empty.
+    pub topic: &'a str,
+    /// The address at which others reach the server, for invitations; may be empty.
+    pub name: &'a str,
+}
+
+/// The state of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub enum ListState {
+    /// These were the last records.
+    End,
+    /// There are more.
+    More,
+    /// The client has no right to the list.
+    NoRight,
+    /// A code that this program does not know: nothing more will come.
+    Other(u32),
+}
+
+impl From<u32> for ListState {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::End,
+            1 => Self::More,
+            2 => Self::NoRight,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<ListState> for u32 {
+    fn from(state: ListState) -> Self {
+        match state {
+            ListState::End => 0,
+            ListState::More => 1,
+            ListState::NoRight => 2,
+            ListState::Other(code) => code,
+        }
+    }
 }
 
 /// A person in the room.
@@ -204,6 +268,8 @@ pub enum GapReason {
     Left,
     /// In a large room: N members joined or left.
     CameAndWent,
+    /// They had no effect, for their authors had no right to them (PROTOCOL 2.18): nobody is shown anything.
+    Void,
     /// A code that this program does not know: the entries will not come.
     Other(u32),
 }
@@ -216,6 +282,7 @@ impl From<u32> for GapReason {
             2 => Self::Joined,
             3 => Self::Left,
             4 => Self::CameAndWent,
+            5 => Self::Void,
             code => Self::Other(code),
         }
     }
@@ -229,6 +296,7 @@ impl From<GapReason> for u32 {
             GapReason::Joined => 2,
             GapReason::Left => 3,
             GapReason::CameAndWent => 4,
+            GapReason::Void => 5,
             GapReason::Other(code) => code,
         }
     }
@@ -317,6 +385,19 @@ pub struct Join<'a> {
     pub place: Option<(LogId, Seq)>,
     /// How far back it wants to begin if it has no place.
     pub history: History,
+    /// The token of an invitation; zeros if it has none. Older clients end before it.
+    pub token: [u8; 16],
+}
+
+impl<'a> Join<'a> {
+    /// Reads the payload, and that of an older client; `None` if it is malformed.
+    pub fn decode(payload: &'a [u8]) -> Option<Self> {
+        if let Ok((join, _)) = postcard::take_from_bytes(payload) {
+            return Some(join);
+        }
+        let ((instance, nick, present, place, history), _) = postcard::take_from_bytes(payload).ok()?;
+        Some(Self { instance, nick, present, place, history, token: [0; 16] })
+    }
 }
 
 /// The server's payload in its half of the handshake (PROTOCOL 2.4).
