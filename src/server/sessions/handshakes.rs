@@ -210,7 +210,9 @@ impl Sessions {
         let who = coming.key.who();
         make_place_for_an_author(cx);
         let author = cx.room.posts.find_or_insert(who, coming.asked.instance);
-        cx.room.posts.set_gone(author, Some(cx.now));
+        if !self.by_author.contains_key(&author) {
+            cx.room.posts.set_gone(author, Some(cx.now));
+        }
         self.tickets += 1;
         let terms = Terms { key: coming.key.0, token, ..Terms::default() };
         let nick = coming.asked.nick.as_str();
