@@ -228,6 +228,7 @@ fn invitations_are_listed_and_revoked_and_one_is_for_its_nick_only() {
     assert_eq!(room.owner(&["invite", "--list"]).1, "");
     assert_eq!(room.run(&room.ann, &["invite", "--role", "op"]).0, 4, "for the owner alone");
     let op = room.invitation_of_op();
+    assert!(room.history().contains("The owner made an invitation (for an operator)"));
     let mut process = at_home(&home, &["send", "--nick", "dan", "--server", &op, "hey"]);
     assert_eq!(process.code(), 0);
     assert_eq!(room.run(&home, &["topic", "tea"]).0, 0, "an operator from the first moment");

@@ -106,9 +106,14 @@ impl Sessions {
         }
         let deed = self.deed(cx, &order, at)?;
         let Deed { act, whom, ref of, until, terms, .. } = deed;
-        let entry = Entry::Acted { who, nick, act, whom, of, until, why: &order.why };
+        let mut why = order.why;
+        if terms.is_op && why.is_empty() {
+            // Everybody is to see that it is no invitation like others.
+            why.push_str("for an operator");
+        }
+        let entry = Entry::Acted { who, nick, act, whom, of, until, why: &why };
         cx.room.policy.judge(&entry, Some(&terms), at)?;
-        Ok((deed, order.why))
+        Ok((deed, why))
     }
 
     fn deed(&self, cx: &Context<'_>, order: &Order, at: Timestamp) -> Result<Deed, Refusal> {
