@@ -116,7 +116,9 @@ pub(super) fn invite(args: &Invite) -> Result<(), Failure> {
 
 /// Returns the link of an invitation: to where the server says that it is, or else to where its user found it.
 pub(super) fn link(server: &HostPort, room: &Room, key: PublicKey, token: InvitationToken) -> Link {
-    let server = room.name.parse().unwrap_or_else(|_| server.clone());
+    // It comes from the server, and is shown as it is.
+    let name = Some(&room.name).filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    let server = name.and_then(|name| name.parse().ok()).unwrap_or_else(|| server.clone());
     Link { server, key, token }
 }
 

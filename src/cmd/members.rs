@@ -224,8 +224,8 @@ fn of_sanction(name: &Name, sanction: &Sanction, calendar: &Calendar) -> String 
     let whom = match name {
         Name::Key(who) if *key == [0; 32] => named(nick, *who),
         Name::Key(who) => format!("{}  {}", named(nick, *who), key_text(key)),
-        Name::Address(address) if address == nick => address.clone(),
-        Name::Address(address) => format!("{}  {address}", sanitize::escaped(nick)),
+        Name::Address(address) if address == nick => sanitize::escaped(address),
+        Name::Address(address) => format!("{}  {}", sanitize::escaped(nick), sanitize::escaped(address)),
         Name::Settings | Name::Known(_) | Name::Token(_) | Name::Here(_) => String::new(),
     };
     let by = if by.is_empty() { "the owner".to_owned() } else { sanitize::escaped(by) };
@@ -305,6 +305,42 @@ mod tests {
         let (one, two, three) = (key_text(&[1; 32]), key_text(&[2; 32]), key_text(&[3; 32]));
         let expected = [(Act::Op, format!("ann#{one}")), (Act::Admit, format!("big bob#{two}")), (Act::Admit, three)];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn nothing_that_a_server_says_of_its_members_acts_on_a_terminal() {
+        let evil = "\u{1b}[2J\u{202e}evil".to_owned();
+        let sanction = Sanction {
+            nick: evil.clone(),
+            muted: Timestamp::NEVER,
+            by: evil.clone(),
+            why: evil.clone(),
+            ..Sanction::default()
+        };
+        let settings = Settings { topic: evil.clone(), ..Settings::default() };
+        let invitation = Invitation {
+            by: evil.clone(),
+            by_who: Who::SERVER,
+            uses: 1,
+            until: Timestamp(0),
+            nick: evil.clone(),
+            is_op: false,
+        };
+        let mut listed = Listed::default();
+        listed.add(vec![
+            known(1, Role::Member, &evil),
+            (Name::Settings, Record::Settings(settings)),
+            (Name::Key(Who([7; 8])), Record::Sanction(sanction.clone())),
+            (Name::Address(evil.clone()), Record::Sanction(sanction.clone())),
+            (Name::Address(evil.clone()), Record::Sanction(Sanction { nick: "other".into(), ..sanction })),
+            (Name::Token([7; 16]), Record::Invitation(invitation)),
+            (Name::Here(evil.clone()), Record::Here(evil)),
+        ]);
+        let all = [listed.members(false), listed.members(true), listed.invitations(false), listed.invitations(true)];
+        for told in all.map(Result::unwrap) {
+            let told = String::from_utf8(told).unwrap() + &listed.as_file();
+            assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
+        }
     }
 
     #[test]
