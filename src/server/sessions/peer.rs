@@ -197,16 +197,16 @@ impl Peer {
                 return None;
             }
             let mut carried = Cargo::default();
-            let room = RoomInfo {
-                role: told.policy.role(*who) as u32,
-                access: told.is_closed.into(),
-                topic: told.policy.topic(),
-                name: told.name,
-            };
-            let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE, room };
-            if *owes_welcome && writer.frame(&frame) {
-                *owes_welcome = false;
-                carried.welcome = true;
+            if *owes_welcome {
+                let room = RoomInfo {
+                    role: told.policy.role(*who) as u32,
+                    access: told.is_closed.into(),
+                    topic: told.policy.topic(),
+                    name: told.name,
+                };
+                let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE, room };
+                carried.welcome = writer.frame(&frame);
+                *owes_welcome = !carried.welcome;
             }
             if let Some((nick, who, since)) = held.take() {
                 writer.frame(&Frame::Held(HeldNick { nick: &nick, who, since }));
