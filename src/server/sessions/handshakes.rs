@@ -228,9 +228,9 @@ impl Sessions {
     pub(super) fn registered(&mut self, cx: &mut Context<'_>, ticket: u64, outcome: Outcome) {
         let Some(coming) = self.registering.remove(&ticket) else { return };
         // By now the key is known, or the invitation is used up.
-        let is_over = cx.room.policy.role(coming.key.who()) == record::Role::Stranger;
+        let is_stranger = cx.room.policy.role(coming.key.who()) == record::Role::Stranger;
         match outcome {
-            Outcome::Refused(why) if is_over && why.is_of_the_log() => {
+            Outcome::Refused(why) if is_stranger && why.is_of_the_log() => {
                 // It may come again.
                 self.turn_away(cx, coming.id, coming.session, coming.key, CloseReason::ServerEnds.into());
             }

@@ -28,8 +28,8 @@ const PLACES_KEPT: usize = 64;
 pub(crate) struct Member {
     /// How it is reached.
     pub(crate) path: Path,
-    /// The nick it signed up with, or that it began its last line with if it never did; empty before that, and if it is too long
-    /// to be of use ([`crate::wire::text::PREFIX_MAX`]).
+    /// The nick it signed up with; empty before that, and if it is too long to be of use
+    /// ([`crate::wire::text::PREFIX_MAX`]).
     pub(crate) nick: Box<str>,
     /// When its last datagram came.
     pub(crate) heard: Instant,

@@ -145,7 +145,8 @@ impl Ring {
         while count < entries_max.min(SEGMENTS_MAX) {
             let Some(span) = self.span(end) else { break };
             let len = usize::from(span.len);
-            // One without anything to send ends the run. Equal lengths, contiguous in memory, and together no longer than a datagram may be before it is segmented.
+            // One without anything to send ends the run. Equal lengths, contiguous in memory, and together no longer than a
+            // datagram may be before it is segmented.
             if len == 0 || len > segment || span.offset as usize != at || bytes + len > RUN_BYTES_MAX {
                 break;
             }
