@@ -29,7 +29,7 @@ use crate::ui::{json, notice, sanitize, when};
 use crate::wire::entry::Act;
 use crate::wire::order::{InvitationToken, Order, Whom};
 use crate::wire::record::{Access, Role};
-use crate::wire::{Nick, Refusal, Who};
+use crate::wire::{Nick, Refusal, Who, hex};
 
 /// The name of stdin and stdout in place of a file's.
 const STDIO: &str = "-";
@@ -44,7 +44,7 @@ pub(super) fn run(order: Result<Order, String>, admin: &Admin) -> Result<(), Fai
     } else if order.act == Act::Access {
         access_name(order.number).to_owned()
     } else if order.act == Act::Revoke {
-        order.token.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&order.token)
     } else {
         order.whom.clone()
     };

@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use crate::net::wall;
 use crate::session::PublicKey;
+use crate::ui::orders::{self, by_whom};
 use crate::ui::when::Calendar;
-use crate::ui::{json, orders, sanitize, when};
+use crate::ui::{json, sanitize, when};
 use crate::wire::entry::Act;
 use crate::wire::order::{Order, Whom, key_text};
 use crate::wire::record::{Access, Invitation, Known, Name, Record, Role, Sanction, Settings};
-use crate::wire::{Timestamp, Who};
+use crate::wire::{Timestamp, Who, hex};
 
 /// What a room knows of who may do what.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ enum Line<'a> {
 
 /// Returns the id of an invitation: the beginning of its token's hash.
 pub(super) fn id_of(hash: &[u8; 16]) -> String {
-    hash[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..4])
 }
 
 impl Listed {
@@ -228,7 +229,7 @@ fn of_sanction(name: &Name, sanction: &Sanction, calendar: &Calendar) -> String 
         Name::Address(address) => format!("{}  {}", sanitize::escaped(nick), sanitize::escaped(address)),
         Name::Settings | Name::Known(_) | Name::Token(_) | Name::Here(_) => String::new(),
     };
-    let by = if by.is_empty() { "the owner".to_owned() } else { sanitize::escaped(by) };
+    let by = by_whom(by);
     let why = if why.is_empty() { String::new() } else { format!(": {}", sanitize::escaped(why)) };
     format!("{whom}  {} by {by}{why}", all.join(", "))
 }
@@ -238,7 +239,7 @@ fn of_invitation(hash: &[u8; 16], invitation: &Invitation, calendar: &Calendar) 
     let times = if *uses == 1 { "once".to_owned() } else { format!("{uses} times") };
     let nick = if nick.is_empty() { String::new() } else { format!(" for {}", sanitize::escaped(nick)) };
     let role = if *is_op { " as an operator" } else { "" };
-    let by = if by.is_empty() { "the owner".to_owned() } else { sanitize::escaped(by) };
+    let by = by_whom(by);
     format!("{}  {times}{nick}{role}, until {}, by {by}", id_of(hash), calendar.minute(*until))
 }
 

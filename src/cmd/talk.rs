@@ -17,6 +17,7 @@ use crate::net::link::Link;
 use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
+use crate::ui::orders::by_whom;
 use crate::ui::when::Calendar;
 use crate::ui::{notice, sanitize};
 use crate::wire::order::key_text;
@@ -121,7 +122,7 @@ impl Known {
 
     /// Notes why the client has to stay out, for the end that follows.
     pub(super) fn barred(&mut self, until: Timestamp, by: &str, why: &str) {
-        let by = if by.is_empty() { "the owner".to_owned() } else { sanitize::escaped(by) };
+        let by = by_whom(by);
         let until = if until == Timestamp::NEVER {
             String::new()
         } else {

@@ -249,6 +249,11 @@ pub const fn name(act: Act) -> &'static str {
     }
 }
 
+/// Returns who acted, as a terminal may show it: the owner's key is the one that acts without a nick.
+pub fn by_whom(nick: &str) -> String {
+    if nick.is_empty() { a_role(Role::Owner).to_owned() } else { sanitize::escaped(nick) }
+}
+
 /// Returns how somebody with this role is called.
 pub const fn a_role(role: Role) -> &'static str {
     match role {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::record::Name;
-use super::{CloseReason, NICK_MAX, Seq, is_plain};
+use super::{CloseReason, NICK_MAX, Seq, cut, is_plain};
 use crate::work::{self, Work};
 pub use values::{
     ACK_RANGES_MAX, Ack, Barred, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, ListState, Outcome, PersonId,
@@ -185,8 +185,7 @@ impl<'a> People<'a> {
 /// Adds a person to a list of at most [`PEOPLE_MAX`] bytes; returns false if it does not fit. Cuts a name longer than
 /// [`NICK_MAX`], and leaves a name with control characters empty.
 pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
-    let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
-    let name = if is_plain(name) { &name[..end] } else { "" };
+    let name = if is_plain(name) { cut(name) } else { "" };
     let mut buffer = [0; PERSON_MAX];
     let Ok(encoded) = postcard::to_slice(&(name, person), &mut buffer) else { return false };
     let Ok(len) = u8::try_from(encoded.len()) else { return false };

@@ -65,6 +65,11 @@ pub struct PostId {
     pub counter: u64,
 }
 
+/// Writes bytes in hexadecimal, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The short name of a key in entries: the first 8 bytes of its BLAKE2s-256 (PROTOCOL 2.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Who(pub [u8; 8]);

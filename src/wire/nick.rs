@@ -52,6 +52,12 @@ pub fn is_plain(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
+/// Returns the beginning of `name`: as many whole characters as [`NICK_MAX`] bytes hold.
+pub fn cut(name: &str) -> &str {
+    let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
+    &name[..end]
+}
+
 impl fmt::Display for Nick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -70,5 +76,13 @@ mod tests {
         for nick in ["", "a\nb", "\t", "\x1b[1m", &"x".repeat(NICK_MAX + 1), "jill: yes"] {
             assert!(nick.parse::<Nick>().is_err(), "{nick:?}");
         }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        assert_eq!(cut(""), "");
+        assert_eq!(cut(&"x".repeat(NICK_MAX)), "x".repeat(NICK_MAX));
+        assert_eq!(cut(&"x".repeat(NICK_MAX + 1)), "x".repeat(NICK_MAX));
+        assert_eq!(cut("xжжжжжжжжжжжжжжжж"), "xжжжжжжжжжжжжжжж");
     }
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use blake2::{Blake2s256, Digest};
 
 use super::entry::{Act, TEXT_MAX, WHY_MAX};
-use super::{NICK_MAX, is_plain};
+use super::{NICK_MAX, hex, is_plain};
 
 /// The secret of an invitation: 128 random bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,8 +69,8 @@ impl Order {
     /// Writes it as the text of a post: its fields, with tabs between them.
     pub fn encode(&self) -> String {
         let Self { act, whom, seconds, number, token, is_op, why } = self;
-        let hex: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}\t{whom}\t{seconds}\t{number}\t{hex}\t{}\t{why}", u32::from(*act), u8::from(*is_op))
+        let token = hex(token);
+        format!("{}\t{whom}\t{seconds}\t{number}\t{token}\t{}\t{why}", u32::from(*act), u8::from(*is_op))
     }
 
     /// Reads it; `None` if the text is no order.

@@ -19,7 +19,7 @@ use crate::wire::entry::{Act, Entry, Terms};
 use crate::wire::frame::{ListState, PEOPLE_MAX};
 use crate::wire::order::{Order, Whom, address_key, address_name};
 use crate::wire::record::{Access, Name, Record, Role, encode_item};
-use crate::wire::{CloseReason, NICK_MAX, Nick, Refusal, Timestamp, Who, is_plain};
+use crate::wire::{CloseReason, Nick, Refusal, Timestamp, Who, cut, is_plain};
 use crate::work::{self, Work};
 
 /// How long a kick lasts, in seconds.
@@ -37,13 +37,12 @@ struct Found {
 
 impl Found {
     fn address(ip: IpAddr, name: &str) -> Self {
-        let end = (0..=NICK_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or_default();
-        let name = if is_plain(name) { name[..end].to_owned() } else { address_name(ip) };
+        let name = if is_plain(name) { cut(name).to_owned() } else { address_name(ip) };
         Self { who: Who::SERVER, key: address_key(ip), name }
     }
 }
 
-/// Returns the text members who signed up with that nick, or began their last line with it, one for each address.
+/// Returns the text members who signed up with that nick, one for each address.
 fn addresses_of(cx: &Context<'_>, nick: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for (id, called) in cx.texts.after(None).filter(|(_, called)| !nick.is_empty() && *called == nick) {
@@ -82,8 +81,9 @@ impl Keys<'_> {
                     self.add(*who, sanction.key, &sanction.nick);
                 }
                 (Name::Address(address), Record::Sanction(sanction)) if !nick.is_empty() && sanction.nick == nick => {
-                    let ip = address.split('/').next().and_then(|ip| ip.parse().ok());
-                    self.found.extend(ip.map(|ip| Found::address(ip, nick)));
+                    if let Some(Whom::Address(ip)) = Whom::parse(address) {
+                        self.found.push(Found::address(ip, nick));
+                    }
                 }
                 _ => {}
             }
@@ -309,11 +309,7 @@ pub(super) fn records(
     let here = texts.after(None).filter_map(|(id, nick)| Some((texts.get(id)?.path.peer.ip(), nick)));
     let here: BTreeMap<Name, &str> = here.map(|(ip, nick)| (Name::Here(address_name(ip)), nick)).collect();
     let mut rest = here.into_iter().filter(|(name, _)| after.is_none_or(|after| name > after));
-    let has_all = has_all
-        && rest.all(|(name, nick)| {
-            let end = (0..=NICK_MAX).rev().find(|&end| nick.is_char_boundary(end)).unwrap_or_default();
-            take(&name, &Record::Here(nick[..end].to_owned()))
-        });
+    let has_all = has_all && rest.all(|(name, nick)| take(&name, &Record::Here(cut(nick).to_owned())));
     work::did(Work::Encoded, encoded.len());
     (if has_all { ListState::End } else { ListState::More }, encoded)
 }
