@@ -108,7 +108,7 @@ impl Mallory {
         writer.frame(&Frame::Ack(Ack { largest: self.largest, delay_us: 0, run, ranges: [].into_iter().collect() }));
         writer.frame(&Frame::Have(Have { next: Seq(self.log), take: 4096, held: [].into_iter().collect() }));
         let mut posts = 0;
-        let post = |counter| Frame::Post { counter, settled_below: self.base, kind: PostKind::Say, text: "flood" };
+        let post = |counter| Frame::Post { counter, settled_below: self.base, kind: PostKind::Say, body: b"flood" };
         while posts < 60 && writer.frame(&post(self.base + posts)) {
             posts += 1;
         }

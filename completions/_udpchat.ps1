@@ -97,6 +97,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
         'udpchat;send' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Your nick, 1 to 32 bytes')
             [CompletionResult]::new('--nick', '--nick', [CompletionResultType]::ParameterName, 'Your nick, 1 to 32 bytes')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key')
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Name for this message: sent again under the same KEY, it is in the room once')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server to talk to, or an invitation; the port defaults to 9999')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server to talk to, or an invitation; the port defaults to 9999')
@@ -152,7 +153,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget a server''s key; the next connection trusts whatever key the server presents')
+            [CompletionResult]::new('forget', 'forget', [CompletionResultType]::ParameterValue, 'Forget a server''s key, or that of somebody there whom you have written to')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write your key to FILE, to use it on another device; ''-'' is stdout')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the key in FILE as your own; ''-'' is stdin')
             break

@@ -839,7 +839,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__send)
-            opts="-n -s -t -v -h --nick --id --server --timeout --secure --text --verbose --help"
+            opts="-n -s -t -v -h --nick --to --id --server --timeout --secure --text --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -850,6 +850,10 @@ _udpchat() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -91,6 +91,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
         &'udpchat;send'= {
             cand -n 'Your nick, 1 to 32 bytes'
             cand --nick 'Your nick, 1 to 32 bytes'
+            cand --to 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key'
             cand --id 'Name for this message: sent again under the same KEY, it is in the room once'
             cand -s 'Server to talk to, or an invitation; the port defaults to 9999'
             cand --server 'Server to talk to, or an invitation; the port defaults to 9999'
@@ -143,7 +144,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand forget 'Forget a server''s key; the next connection trusts whatever key the server presents'
+            cand forget 'Forget a server''s key, or that of somebody there whom you have written to'
             cand export 'Write your key to FILE, to use it on another device; ''-'' is stdout'
             cand import 'Take the key in FILE as your own; ''-'' is stdin'
         }

@@ -83,6 +83,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write 
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l to -d 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name for this message: sent again under the same KEY, it is in the room once' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
@@ -114,7 +115,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s v -l verbose
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -s h -l help -d 'Print help'
-complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "forget" -d 'Forget a server\'s key; the next connection trusts whatever key the server presents'
+complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "forget" -d 'Forget a server\'s key, or that of somebody there whom you have written to'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "export" -d 'Write your key to FILE, to use it on another device; \'-\' is stdout'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and not __fish_seen_subcommand_from forget export import" -f -a "import" -d 'Take the key in FILE as your own; \'-\' is stdin'
 complete -c udpchat -n "__fish_udpchat_using_subcommand key; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'

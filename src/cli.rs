@@ -301,6 +301,10 @@ pub struct Send {
     #[arg(short, long, env = "UDPCHAT_NICK", value_parser = names::wanted, help_heading = ROOM)]
     pub nick: Nick,
 
+    /// Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key
+    #[arg(long, value_name = "NICK", conflicts_with = "text", help_heading = ROOM)]
+    pub to: Option<String>,
+
     /// Name for this message: sent again under the same KEY, it is in the room once
     #[arg(long, value_name = "KEY", help_heading = ROOM)]
     pub id: Option<String>,

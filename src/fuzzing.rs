@@ -20,7 +20,7 @@ use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Frame, History, Join, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Frame, History, Join, Letter, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
 use crate::wire::order::Order;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::items;
@@ -48,8 +48,13 @@ pub fn datagram(bytes: &[u8]) {
             Frame::People(people) => assert!(people.iter().count() <= DATAGRAM_MAX),
             Frame::Held(held) => assert!(held.nick.len() <= DATAGRAM_MAX),
             Frame::Listed { items: list, .. } => assert!(items(list).count() <= DATAGRAM_MAX),
-            Frame::Post { kind: PostKind::Order, text, .. } => {
-                if let Some(order) = Order::decode(text) {
+            Frame::Post { kind: PostKind::Private, body, .. } => {
+                if let Some(letter) = Letter::decode(body) {
+                    assert_eq!(Letter::decode(&letter.encode()), Some(letter));
+                }
+            }
+            Frame::Post { kind: PostKind::Order, body, .. } => {
+                if let Some(order) = std::str::from_utf8(body).ok().and_then(Order::decode) {
                     assert_eq!(Order::decode(&order.encode()), Some(order));
                 }
             }
@@ -62,6 +67,8 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::Ask { .. }
             | Frame::Barred(_)
             | Frame::List { .. }
+            | Frame::Find { .. }
+            | Frame::Found(_)
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}

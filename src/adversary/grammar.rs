@@ -7,14 +7,14 @@
 use arbitrary::{Result, Unstructured};
 use arrayvec::ArrayVec;
 
-use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, TEXT_MAX, Tail, Terms};
+use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, SEALED_MAX, TEXT_MAX, Tail, Terms};
 use crate::wire::frame::{
-    Ack, Barred, Frame, GapReason, Have, HeldNick, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind,
-    RoomInfo, Welcome, Writer, encode_person,
+    Ack, Barred, Found, Frame, GapReason, Have, HeldNick, Letter, ListState, Outcome, PEOPLE_MAX, People, PersonId,
+    PostKind, RoomInfo, Welcome, Whose, Writer, encode_person,
 };
 use crate::wire::order::{Order, key_text};
 use crate::wire::record::{Name, Record, Settings, encode_item};
-use crate::wire::{CloseReason, LogId, NICK_MAX, Refusal, Seq, Timestamp, Who};
+use crate::wire::{CloseReason, Instance, LogId, NICK_MAX, PostId, Refusal, Seq, Timestamp, Who};
 
 /// The session's current values, near which values are chosen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Bases {
     pub log: u64,
     /// The number of the next packet of the other end.
     pub packet: u64,
+    /// The key of an honest member.
+    pub target: [u8; 32],
 }
 
 /// Numbers at which arithmetic is easily wrong.
@@ -111,7 +113,7 @@ fn have(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Have> {
 
 /// Chooses an act, known or not.
 fn act(u: &mut Unstructured<'_>) -> Result<Act> {
-    Ok(Act::from(if u.ratio(7, 8)? { u.int_in_range(0..=16)? } else { u.arbitrary()? }))
+    Ok(Act::from(if u.ratio(7, 8)? { u.int_in_range(0..=18)? } else { u.arbitrary()? }))
 }
 
 /// Makes an order, which takes a right that nobody here has, or what is none.
@@ -140,11 +142,12 @@ fn order(u: &mut Unstructured<'_>) -> Result<String> {
 
 /// Chooses the name of a record, there or not.
 fn name(u: &mut Unstructured<'_>) -> Result<Name> {
-    Ok(match u.int_in_range(0..=4)? {
+    Ok(match u.int_in_range(0..=5)? {
         0 => Name::Settings,
         1 => Name::Known(Who(u.arbitrary()?)),
         2 => Name::Key(Who(u.arbitrary()?)),
         3 => Name::Address(text(u)?),
+        4 => Name::Block(Who(u.arbitrary()?), Who(u.arbitrary()?)),
         _ => Name::Token(u.arbitrary()?),
     })
 }
@@ -164,9 +167,9 @@ fn records(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut framed = Vec::new();
     for _ in 0..u.int_in_range(0..=4)? {
-        let (who, nick, said) = (Who(u.arbitrary()?), text(u)?, text(u)?);
+        let (who, nick, said, sealed) = (Who(u.arbitrary()?), text(u)?, text(u)?, sealed(u)?);
         let why = CloseReason::from(u.int_in_range(0..=300)?);
-        let entry = match u.int_in_range(0..=7)? {
+        let entry = match u.int_in_range(0..=8)? {
             0 => Entry::Line { text: &said },
             1 => Entry::Joined { who, nick: &nick },
             2 => Entry::Left { who, nick: &nick, why },
@@ -176,6 +179,10 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                 let (act, until) = (act(u)?, Timestamp(u.arbitrary()?));
                 Entry::Acted { who, nick: &nick, act, whom: Who(u.arbitrary()?), of: &said, until, why: &nick }
             }
+            6 => {
+                let post = PostId { instance: Instance(u.arbitrary()?), counter: number(u, 0)? };
+                Entry::Private { who, to: Who(u.arbitrary()?), nick: &nick, of: &said, post, sealed: &sealed }
+            }
             _ => Entry::Said { who, nick: &nick, text: &said },
         };
         let mut encoded = [0; ENTRY_MAX];
@@ -184,7 +191,8 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         let claim = Claim { key: u.arbitrary()?, tables: u.arbitrary()?, first: &nick, second: &said };
         let number = number(u, 0)?;
         let terms = Terms { key: u.arbitrary()?, token: u.arbitrary()?, number, is_op: u.arbitrary()? };
-        let len = match u.int_in_range(0..=5)? {
+        let len = match u.int_in_range(0..=6)? {
+            6 => entry.encode_with_tail(at, &Tail::Author(claim.key), &mut encoded),
             0 => entry.encode_with_tail(at, &Tail::Claim(claim), &mut encoded),
             1 => entry.encode_with_tail(at, &Tail::Terms(terms), &mut encoded),
             _ => entry.encode(at, &mut encoded),
@@ -192,7 +200,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         let Some(len) = len else { continue };
         if u.ratio(1, 8)? {
             // An unknown variant.
-            encoded[0] = u.int_in_range(7..=127)?;
+            encoded[0] = u.int_in_range(8..=127)?;
         }
         let len_low = u8::try_from(len & 0x7f).unwrap_or_default();
         match u8::try_from(len >> 7).unwrap_or_default() {
@@ -210,7 +218,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The bytes are used up.
 pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let said = text(u)?;
-    Ok(match u.int_in_range(0..=28)? {
+    Ok(match u.int_in_range(0..=32)? {
         0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
         1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
         2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
@@ -231,7 +239,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         }
         9 | 10 => writer.frame(&Frame::Have(have(u, bases)?)),
         11 => {
-            let why = Refusal::from(u.int_in_range(0..=15)?);
+            let why = Refusal::from(u.int_in_range(0..=17)?);
             let accepted = Outcome::Accepted(Seq(number(u, bases.log)?));
             let outcome = if u.arbitrary()? { accepted } else { Outcome::Refused(why) };
             writer.frame(&Frame::Settled { counter: number(u, bases.counter)?, outcome })
@@ -252,6 +260,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
             writer.frame(&Frame::Held(held))
         }
         17..=21 => rights_frame(u, bases, &said, writer)?,
+        22..=25 => letter_frame(u, bases, &said, writer)?,
         15 => {
             // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
@@ -265,8 +274,57 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
                 2 => counter,
                 _ => number(u, counter)?,
             };
-            let kind = PostKind::from(u.int_in_range(0..=6)?);
-            writer.frame(&Frame::Post { counter, settled_below, kind, text: &said })
+            let kind = PostKind::from(u.int_in_range(0..=7)?);
+            writer.frame(&Frame::Post { counter, settled_below, kind, body: said.as_bytes() })
+        }
+    })
+}
+
+/// Makes what could be a sealed message, but is none.
+fn sealed(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let len = *u.choose(&[0, 1, 47, 48, 112, SEALED_MAX, SEALED_MAX + 1])?;
+    Ok(vec![u.arbitrary()?; len])
+}
+
+/// Makes the body of a private message, to somebody who is there or not, or what is none.
+fn letter(u: &mut Unstructured<'_>, bases: &Bases, said: &str) -> Result<Vec<u8>> {
+    let sealed = sealed(u)?;
+    let to = if u.ratio(3, 4)? { bases.target } else { u.arbitrary()? };
+    let nick = if u.ratio(3, 4)? { "mallory" } else { said };
+    let of = if u.ratio(1, 2)? { "jill" } else { said };
+    let mut body = Letter { to, nick, of, sealed: &sealed }.encode();
+    if u.ratio(1, 8)? {
+        body.truncate(u.int_in_range(0..=body.len())?);
+    }
+    Ok(body)
+}
+
+/// Adds one frame that is about private messages; returns false if it does not fit.
+fn letter_frame(u: &mut Unstructured<'_>, bases: &Bases, said: &str, writer: &mut Writer) -> Result<bool> {
+    let name = match u.int_in_range(0..=4)? {
+        0 => format!("client{}", u.int_in_range(0..=3)?),
+        1 => key_text(&bases.target),
+        2 => format!("#{:016x}", u.arbitrary::<u64>()?),
+        3 => format!("absent#{:02x}", u.arbitrary::<u8>()?),
+        _ => said.to_owned(),
+    };
+    Ok(match u.int_in_range(0..=3)? {
+        0 => writer.frame(&Frame::Find { name: &name }),
+        1 => {
+            let whom = Whose::from(u.int_in_range(0..=4)?);
+            writer.frame(&Frame::Found(Found { name: &name, whom, nick: said, key: u.arbitrary()? }))
+        }
+        2 => {
+            // A setting of its own, about anybody.
+            let act = if u.arbitrary()? { Act::Block } else { Act::Unblock };
+            let text = Order { whom: name, ..Order::new(act) }.encode();
+            let (counter, settled_below) = (bases.counter, bases.counter);
+            writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, body: text.as_bytes() })
+        }
+        _ => {
+            let body = letter(u, bases, said)?;
+            let (counter, settled_below) = (bases.counter, bases.counter);
+            writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Private, body: &body })
         }
     })
 }
@@ -289,7 +347,7 @@ fn rights_frame(u: &mut Unstructured<'_>, bases: &Bases, said: &str, writer: &mu
         _ => {
             let text = order(u)?;
             let (counter, settled_below) = (bases.counter, bases.counter);
-            writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, text: &text })
+            writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, body: text.as_bytes() })
         }
     })
 }
@@ -316,7 +374,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
             let step = u.int_in_range(0..=2)?;
             let mut counter = first;
             let mut settled_below = below;
-            let post = |counter, settled_below| Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" };
+            let post = |counter, settled_below| Frame::Post { counter, settled_below, kind: PostKind::Say, body: b"x" };
             while writer.frame(&post(counter, settled_below)) {
                 counter = counter.saturating_add(1);
                 settled_below = settled_below.saturating_add(step);
@@ -331,7 +389,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
                 posts.reverse();
             }
             for (counter, settled_below) in posts {
-                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" });
+                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Say, body: b"x" });
             }
         }
         5 => {
@@ -342,7 +400,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
                 let order = Order { whom: whom.into(), seconds: 60, number: 1, token: vec![7; 16], ..Order::new(act) };
                 let text = order.encode();
                 let settled_below = bases.counter;
-                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, text: &text });
+                writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Order, body: text.as_bytes() });
                 counter = counter.saturating_add(1);
             }
         }
@@ -350,7 +408,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
             // The nick of somebody who is away: to take it, and to give it back.
             let (counter, kind) = (bases.counter, *u.choose(&[PostKind::Rename, PostKind::Release])?);
             let text = u.choose(&["absent", "ABSENT", "abs\u{435}nt"])?;
-            writer.frame(&Frame::Post { counter, settled_below: counter, kind, text });
+            writer.frame(&Frame::Post { counter, settled_below: counter, kind, body: text.as_bytes() });
         }
         _ => {
             for _ in 0..*u.choose(&[1, 1, 2, 3, 8])? {

@@ -14,6 +14,7 @@ use super::grammar::{self, Bases};
 use crate::server::SocketId;
 use crate::session::{Entropy, Initiator, Role, Session, StaticKey};
 use crate::time::Instant;
+use crate::wire::entry;
 use crate::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId, Who, text};
@@ -47,6 +48,8 @@ struct Place {
     bases: Bases,
     /// Its last datagram, for repeats.
     last: Vec<u8>,
+    /// How many private entries of others it was sent.
+    leaked: usize,
 }
 
 /// The adversary; see the module.
@@ -75,6 +78,7 @@ impl Adversary {
                 token: None,
                 session: None,
                 bases: Bases::default(),
+                leaked: 0,
                 last: Vec::new(),
             }
         });
@@ -95,6 +99,16 @@ impl Adversary {
     /// Returns whether one of its places has this address.
     pub fn is_at(&self, address: SocketAddr) -> bool {
         self.places.iter().any(|place| place.address == address)
+    }
+
+    /// Sets the key of an honest member, to which it writes.
+    pub fn set_target(&mut self, key: [u8; 32]) {
+        self.places.iter_mut().for_each(|place| place.bases.target = key);
+    }
+
+    /// Returns how many private entries of others it was sent.
+    pub fn leaked(&self) -> usize {
+        self.places.iter().map(|place| place.leaked).sum()
     }
 
     /// Sets the number after the last entry of the log, near which it chooses numbers.
@@ -196,7 +210,7 @@ impl Adversary {
         }
         writer.frame(&Frame::Have(Have { next: Seq(bases.log), take: 4096, held: [].into_iter().collect() }));
         let counter = bases.counter;
-        writer.frame(&Frame::Post { counter, settled_below: counter, kind: PostKind::Say, text: "hello" });
+        writer.frame(&Frame::Post { counter, settled_below: counter, kind: PostKind::Say, body: b"hello" });
         bases.counter += 1;
         let mut out = Vec::new();
         session.seal_raw(writer.plain(), &mut out);
@@ -243,7 +257,10 @@ impl Adversary {
         }
         match packet::parse(bytes) {
             Some(Datagram::Answer { client, noise }) => self.answered(now, index, client, noise, &mut sent),
-            Some(Datagram::Packet { number, sealed, .. }) => place.take(number, sealed),
+            Some(Datagram::Packet { number, sealed, .. }) => {
+                let who = self.keys[place.key].public().who();
+                place.take(who, number, sealed);
+            }
             Some(
                 Datagram::Hello { .. }
                 | Datagram::Finish { .. }
@@ -290,7 +307,7 @@ impl Adversary {
         let server = SessionId(hello.id);
         let (log, counter) = (place.bases.log, place.bases.counter);
         place.session = Some(Session::new(now, Role::Client, server, transport, self.server, Duration::from_millis(2)));
-        place.bases = Bases { log, counter, packet: 0 };
+        place.bases = Bases { log, counter, packet: 0, target: place.bases.target };
         let finish = packet::finish(server, &noise).into_vec();
         place.state = State::Finishing;
         // For every third place a forged one first; then the right one, twice.
@@ -328,7 +345,7 @@ impl Adversary {
 
 impl Place {
     /// Opens a packet, to learn its number and which posts are settled.
-    fn take(&mut self, number: u64, sealed: &[u8]) {
+    fn take(&mut self, who: Who, number: u64, sealed: &[u8]) {
         let Some(session) = &mut self.session else { return };
         let mut plain = [0; DATAGRAM_MAX];
         let Ok(plain) = session.open(number, sealed, &mut plain) else { return };
@@ -337,6 +354,11 @@ impl Place {
             self.state = State::Standing;
         }
         for frame in frames(plain).flatten() {
+            if let Frame::Entries(entries) = &frame {
+                let others =
+                    entries.iter().flatten().filter_map(entry::parties).filter(|parties| !parties.contains(&who));
+                self.leaked += others.count();
+            }
             if let Frame::Settled { counter, .. } = frame {
                 self.bases.counter = self.bases.counter.max(counter.saturating_add(1).min(1 << 40));
             }

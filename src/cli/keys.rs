@@ -21,11 +21,17 @@ pub struct Key {
 /// `udpchat key ...`
 #[derive(Debug, Subcommand)]
 pub enum KeyAction {
-    /// Forget a server's key; the next connection trusts whatever key the server presents
+    /// Forget a server's key, or that of somebody there whom you have written to
+    ///
+    /// The next connection trusts whatever key the server presents, and the next private message goes to whatever key has the nick.
     Forget {
         /// The server, as you named it when you met it
         #[arg(value_name = "HOST:PORT")]
         server: HostPort,
+
+        /// Somebody there: forget the key of this nick, and not the server's
+        #[arg(value_name = "NICK")]
+        nick: Option<String>,
     },
     /// Write your key to FILE, to use it on another device; '-' is stdout
     ///

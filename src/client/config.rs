@@ -4,9 +4,11 @@
 //! Must not know: how they are used.
 //! Driven by: whatever creates a client.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::seen::Seen;
 use crate::session::{PublicKey, StaticKey};
 use crate::wire::frame::History;
 use crate::wire::order::InvitationToken;
@@ -64,6 +66,10 @@ pub struct Identity {
     pub pinned: Option<PublicKey>,
     /// The token of its invitation, if it has one.
     pub token: Option<InvitationToken>,
+    /// The keys of those whom the user has written to in private, by their nicks.
+    pub contacts: BTreeMap<Box<str>, PublicKey>,
+    /// Which private messages it has seen.
+    pub seen: Seen,
     /// The source of all its randomness.
     pub seed: [u8; 32],
 }
@@ -81,6 +87,8 @@ impl Identity {
             history: History::NONE,
             pinned: None,
             token: None,
+            contacts: BTreeMap::new(),
+            seen: Seen::EMPTY,
             seed,
         }
     }

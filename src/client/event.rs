@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::session::PublicKey;
-use crate::wire::frame::{GapReason, PersonId, PostKind};
+use crate::wire::frame::{GapReason, PersonId, PostKind, Whose};
 use crate::wire::record::{Name, Record, Role};
 use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq, Timestamp, Who};
 
@@ -86,6 +86,86 @@ pub struct Room {
     pub name: Box<str>,
 }
 
+/// A private message, as this client sees it (PROTOCOL 2.19). Its nicks are the server's, and nobody has checked them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Private {
+    /// The number of its entry.
+    pub seq: Seq,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// The author's key.
+    pub who: Who,
+    /// The author's whole key, if the entry has it and it is that one.
+    pub from: Option<PublicKey>,
+    /// The author's nick.
+    pub nick: String,
+    /// The recipient's key.
+    pub to: Who,
+    /// The recipient's nick, as the author knew it.
+    pub of: String,
+    /// What it says.
+    pub said: Said,
+    /// What the client knows of the author.
+    pub trust: Trust,
+}
+
+/// What a private message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It is for the user.
+    Text {
+        /// The text.
+        text: String,
+        /// Whether it is an action.
+        is_act: bool,
+        /// How many messages before it never came.
+        missing: u64,
+    },
+    /// The user wrote it: the text, if this client did, and whether it is an action. It cannot be opened.
+    Own(Option<(String, bool)>),
+    /// It is a copy of an earlier one: the server, or whoever writes to its log, has put it there again.
+    Repeated,
+    /// It is damaged, was sealed for somebody else or something else, or is not its author's.
+    Unreadable,
+}
+
+/// What a client knows of a key that has that nick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is the key that the nick is known by.
+    Known,
+    /// The nick is not known.
+    New,
+    /// The nick is known by another key.
+    Changed(PublicKey),
+}
+
+/// Why a private message was not even posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWritten {
+    /// Nobody is known by that name who could be written to.
+    Nobody,
+    /// Several are.
+    Several,
+    /// It is a text member, which has no key.
+    TextMember,
+    /// It is the user's own key.
+    Oneself,
+    /// The nick is known by another key than it has now.
+    KeyChanged {
+        /// The nick.
+        nick: Box<str>,
+        /// The key that it is known by.
+        known: PublicKey,
+        /// The key that it has now.
+        now: PublicKey,
+    },
+    /// The server speaks the text dialect: everybody would be sent it.
+    InText,
+    /// The server did not say in time whose the name is.
+    NoAnswer,
+}
+
 /// An event, for the user or a layer in between.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -113,6 +193,35 @@ pub enum Event {
         seq: Seq,
         /// The entry.
         encoded: Box<[u8]>,
+    },
+    /// A private message.
+    Private(Box<Private>),
+    /// Somebody is written to for the first time: the client knows this nick by this key from now on.
+    Contact {
+        /// The nick.
+        nick: Box<str>,
+        /// The key.
+        key: PublicKey,
+    },
+    /// A private message was not posted.
+    NotWritten {
+        /// The name that it is for.
+        to: Box<str>,
+        /// The message.
+        line: String,
+        /// Why.
+        why: NotWritten,
+    },
+    /// Whose a name is ([`super::Client::find`]).
+    Found {
+        /// The name.
+        name: Box<str>,
+        /// Who has it.
+        whom: Whose,
+        /// The nick as its owner writes it, at most [`crate::wire::NICK_MAX`] bytes that nobody has checked.
+        nick: Box<str>,
+        /// The key; zeros if nobody was found.
+        key: PublicKey,
     },
     /// The entries from here on belong to this log.
     Begins {
@@ -228,6 +337,8 @@ impl Event {
     pub fn end(&self) -> Option<Seq> {
         if let Self::Entry { seq, .. } = self {
             Some(*seq + 1)
+        } else if let Self::Private(private) = self {
+            Some(private.seq + 1)
         } else if let Self::Gap { first, count, .. } = self {
             Some(*first + *count)
         } else {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::event::{Event, Over, Unreachable};
 use super::member::Member;
-use super::{Client, State, text};
+use super::{Client, NotWritten, State, text};
 use crate::time::Instant;
 use crate::wire::frame::PostKind;
 use crate::wire::packet::PROBE;
@@ -114,7 +114,7 @@ pub(super) fn text_config(config: &Config, server: SocketAddr) -> text::Config {
 
 impl Client {
     /// Acts on the deadlines of the search: speaks text, or tries the next address.
-    pub(super) fn find(&mut self, now: Instant) {
+    pub(super) fn search(&mut self, now: Instant) {
         let (State::Finding(finding), may_speak_text) = (&mut self.state, self.config.may_speak_text()) else { return };
         if finding.token_wait.take_if(|at| *at <= now).is_some() {
             if may_speak_text {
@@ -147,8 +147,12 @@ impl Client {
         if std::mem::take(&mut self.asks) {
             self.events.push_back(Event::NoPeople { in_text: true });
         }
-        for (kind, line) in std::mem::take(&mut self.held) {
-            text_post(&mut text, &mut self.config.nick, kind, &line, &mut self.events);
+        for line in std::mem::take(&mut self.held) {
+            if line.to.is_some() {
+                self.not_written(line, NotWritten::InText);
+                continue;
+            }
+            text_post(&mut text, &mut self.config.nick, line.kind, &line.text, &mut self.events);
         }
         if self.ends {
             text.finish(now);
@@ -182,7 +186,8 @@ pub(super) fn text_post(
     match kind {
         PostKind::Say => text.say(line),
         PostKind::Act => text.act(line),
-        PostKind::Other(_) => 0,
+        // Private messages do not come here.
+        PostKind::Private | PostKind::Other(_) => 0,
         PostKind::Release | PostKind::Order => {
             events.push_back(Event::NotTaken { post: None, kind, line: line.to_owned(), why: Refusal::Unsupported });
             0

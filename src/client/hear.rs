@@ -62,12 +62,8 @@ impl Client {
                 self.to_be_shown = Seq(0);
                 self.entries.push_back(event);
             }
-            Event::Entry { .. } => {
-                if self.outstanding() == 0 && self.is_present() {
-                    self.progress = self.now;
-                }
-                self.entries.push_back(event);
-            }
+            Event::Found { .. } => self.found(event),
+            Event::Entry { .. } | Event::Private(_) => self.came(event),
             Event::Received(_) | Event::Gap { .. } => self.entries.push_back(event),
             Event::Confirmed { post: Some(_), seq } => {
                 self.progress = self.now;
@@ -96,9 +92,24 @@ impl Client {
             | Event::TextIgnored
             | Event::Pong { .. }
             | Event::NoPeople { .. }
+            | Event::Contact { .. }
+            | Event::NotWritten { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }
+    }
+
+    /// Takes an entry.
+    fn came(&mut self, mut event: Event) {
+        if self.outstanding() == 0 && self.is_present() {
+            self.progress = self.now;
+        }
+        if let Event::Private(private) = &mut event
+            && let Some(key) = private.from
+        {
+            private.trust = self.trust(&private.nick, key);
+        }
+        self.entries.push_back(event);
     }
 
     /// Takes a part of an answer.
@@ -187,7 +198,9 @@ impl Client {
             // Otherwise they would be in the log before the refused one when it is sent again.
             let rest = std::mem::take(&mut self.held);
             self.not_taken += rest.len() as u64;
-            self.events.extend(rest.into_iter().map(|(kind, line)| Event::NotTaken { post: None, kind, line, why }));
+            let refused =
+                |line: super::lines::Line| Event::NotTaken { post: None, kind: line.kind, line: line.text, why };
+            self.events.extend(rest.into_iter().map(refused));
         }
     }
 }

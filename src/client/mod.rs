@@ -23,8 +23,11 @@ mod config;
 mod event;
 mod finding;
 mod hear;
+mod letters;
+mod lines;
 pub mod member;
 mod patience;
+pub mod seen;
 pub mod text;
 
 use std::collections::VecDeque;
@@ -32,15 +35,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use config::{Config, Identity};
-pub use event::{Away, Dialect, Event, Over, Room, Unreachable};
+pub use event::{Away, Dialect, Event, NotWritten, Over, Private, Room, Said, Trust, Unreachable};
+pub use lines::Recipient;
 
 use crate::time::Instant;
-use crate::wire::entry::{ACT_MAX, TEXT_MAX, texts};
 use crate::wire::frame::PostKind;
 use crate::wire::order::Order;
-use crate::wire::text::lines;
 use crate::wire::{LogId, Nick, Seq};
-use finding::{Asking, Finding, text_post};
+use finding::{Asking, Finding};
+use letters::Questions;
+use lines::Line;
 use member::Member;
 
 /// The number of queued and unsettled lines from which on the client wants no more: a window in flight, and another one.
@@ -63,7 +67,8 @@ pub struct Client {
     /// The index of the server's address.
     server: usize,
     /// Lines that wait until the dialect is known, or for their turn.
-    held: VecDeque<(PostKind, String)>,
+    held: VecDeque<Line>,
+    questions: Questions,
     confirmed: u64,
     not_taken: u64,
     lost: u64,
@@ -111,6 +116,7 @@ impl Client {
             state,
             server: 0,
             held: VecDeque::new(),
+            questions: Questions::default(),
             confirmed: 0,
             not_taken: 0,
             lost: 0,
@@ -178,6 +184,7 @@ impl Client {
                     && self.outstanding() == 0
                     && !self.awaits_people
                     && !self.awaits_records
+                    && !self.questions.are_open()
                     && self.shown_to >= self.to_be_shown
             }
             State::Finding(_) | State::Over => false,
@@ -360,7 +367,7 @@ impl Client {
                     Asking::Session(member) => member.handle_timeout(now),
                     Asking::Text(text) => text.handle_timeout(now),
                 }
-                self.find(now);
+                self.search(now);
             }
             State::Over => {}
         }
@@ -381,7 +388,9 @@ impl Client {
     #[must_use]
     pub fn poll_entry(&mut self) -> Option<Event> {
         let entry = self.entries.pop_front()?;
-        if let (Event::Entry { .. } | Event::Gap { .. }, State::Session(member)) = (&entry, &mut self.state) {
+        if let (Event::Entry { .. } | Event::Private(_) | Event::Gap { .. }, State::Session(member)) =
+            (&entry, &mut self.state)
+        {
             member.taken();
         }
         if let Some(end) = entry.end() {
@@ -456,41 +465,6 @@ impl Client {
 
     fn pass_time(&mut self, now: Instant) {
         self.now = self.now.max(now);
-    }
-
-    fn post(&mut self, now: Instant, kind: PostKind, line: &str) -> usize {
-        self.pass_time(now);
-        if self.outstanding() == 0 {
-            self.progress = now;
-        }
-        if let State::Text(text) = &mut self.state {
-            return text_post(text, &mut self.config.nick, kind, line, &mut self.events);
-        }
-        if self.config.identity.is_none() {
-            // The line is cut when it is sent.
-            let count = if kind == PostKind::Say { lines(&self.config.nick, line).len() } else { 1 };
-            self.held.push_back((kind, line.to_owned()));
-            return count;
-        }
-        let parts = match kind {
-            PostKind::Say => texts(line, TEXT_MAX),
-            PostKind::Act => texts(line, ACT_MAX),
-            PostKind::Rename | PostKind::Release | PostKind::Order | PostKind::Other(_) => vec![line.to_owned()],
-        };
-        let count = parts.len();
-        self.held.extend(parts.into_iter().map(|part| (kind, part)));
-        self.feed();
-        count
-    }
-
-    /// Gives the member the posts that it may send now.
-    fn feed(&mut self) {
-        let State::Session(member) = &mut self.state else { return };
-        let one_by_one = self.config.identity.as_ref().is_some_and(|identity| identity.repeats);
-        while !one_by_one || member.outstanding() == 0 {
-            let Some((kind, line)) = self.held.pop_front() else { return };
-            member.post(self.now, kind, &line);
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Must not know: what the client waits for, beyond that it does.
 //! Driven by: `client`.
 
-use super::{Client, Event, Over, State};
+use super::{Client, Event, NotWritten, Over, Recipient, State};
 use crate::time::Instant;
 use crate::wire::Seq;
 
@@ -15,7 +15,7 @@ impl Client {
         if !matches!(self.state, State::Session(_)) || self.is_leaving || self.is_done() {
             return None;
         }
-        let is_owed = self.outstanding() > 0 || self.awaits_people || self.awaits_records;
+        let is_owed = self.outstanding() > 0 || self.awaits_people || self.awaits_records || self.questions.are_open();
         let waits_for_lines = (is_owed && (self.ends || !self.config.stays))
             || (self.ends && self.shown_to < self.to_be_shown && self.entries.is_empty());
         let waits_for_server = self.is_away && !self.config.stays;
@@ -30,6 +30,7 @@ impl Client {
             self.events.push_back(Event::NoPeople { in_text: false });
         }
         self.awaits_records = false;
+        self.give_up_names();
         self.to_be_shown = Seq(0);
         if !self.ends {
             self.end(Over::GaveUp);
@@ -42,8 +43,15 @@ impl Client {
             member.give_up();
             self.absorb();
         }
-        self.lost += held.len() as u64;
-        self.events.extend(held.into_iter().map(|(_, line)| Event::Lost { post: None, line }));
+        for line in held {
+            // Nothing of it was sent: the server did not say whose the name is.
+            if matches!(line.to, Some((Recipient::Name(_), _))) {
+                self.not_written(line, NotWritten::NoAnswer);
+                continue;
+            }
+            self.lost += 1;
+            self.events.push_back(Event::Lost { post: None, line: line.text });
+        }
     }
 
     pub(super) fn end(&mut self, why: Over) {

@@ -6,6 +6,7 @@ use crate::log::{Memory, Store};
 use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::wire::entry::Entry;
+use crate::wire::entry::TEXT_MAX;
 use crate::wire::{Instance, LogId, Seq};
 
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -363,6 +363,10 @@ impl Driver for Acting {
             | Event::Held { .. }
             | Event::Received(_)
             | Event::Entry { .. }
+            | Event::Private(_)
+            | Event::Contact { .. }
+            | Event::NotWritten { .. }
+            | Event::Found { .. }
             | Event::Gap { .. }
             | Event::Lost { .. }
             | Event::Renamed(_)

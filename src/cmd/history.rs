@@ -23,7 +23,7 @@ use crate::net::stdio::plain_stdout;
 use crate::net::{pause, wall};
 use crate::ui::when::Calendar;
 use crate::ui::{notice, room, sanitize};
-use crate::wire::entry::{Entry, is_silent};
+use crate::wire::entry::{Act, Entry, is_silent};
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
 
@@ -158,6 +158,10 @@ fn cannot_write(err: io::Error) -> Stop {
 /// Returns whether the user asked for this entry.
 fn is_meant(record: &Record, args: &Recorded) -> bool {
     let Some(entry) = Entry::decode(&record.entry).filter(|_| !is_silent(&record.entry)) else { return false };
+    // What somebody has set for itself is nobody else's business.
+    if matches!(entry, Entry::Acted { act: Act::Block | Act::Unblock, .. }) {
+        return false;
+    }
     let by_nick = args.from.as_ref().is_none_or(|nick| concerns(&entry, nick.as_str()));
     by_nick
         && args.grep.as_ref().is_none_or(|regex| {
@@ -180,7 +184,7 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
             nick == name
         }
         Entry::Renamed { nick, to, .. } => nick == name || to == name,
-        Entry::Acted { nick, of, .. } => nick == name || of == name,
+        Entry::Acted { nick, of, .. } | Entry::Private { nick, of, .. } => nick == name || of == name,
     }
 }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::client::{Away, Dialect, Event, Room, Unreachable};
+use crate::client::{Away, Dialect, Event, Private, Room, Said, Trust, Unreachable};
 use crate::ui::{orders, when};
 use crate::wire::entry::{Act, Entry};
 use crate::wire::frame::{GapReason, PersonId, PostKind};
@@ -25,6 +25,7 @@ pub(super) enum Told<'a> {
     Line(Line<'a>),
     Gap { first: u64, count: u64, why: &'static str },
     Confirmed { seq: Option<u64> },
+    Contact { nick: &'a str, key: String },
     Refused { text: Cow<'a, str>, why: String },
     Lost { text: &'a str },
     Renamed { nick: &'a str },
@@ -62,6 +63,12 @@ pub(super) struct Line<'a> {
     until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
 }
 
 /// A person who is here.
@@ -85,6 +92,8 @@ impl<'a> Told<'a> {
             }
             Event::Received(text) => Self::Line(Line { text: Some(text), ..Line::of_kind(None, "text") }),
             Event::Entry { seq, encoded } => Self::Line(line(seq.0, encoded)?),
+            Event::Private(private) => Self::Line(of_private(private)),
+            Event::Contact { nick, key } => Self::Contact { nick, key: key.fingerprint().replace(' ', "") },
             Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
             Event::Gap { first, count, why } => {
                 let why = match why {
@@ -136,6 +145,8 @@ impl<'a> Told<'a> {
             | Event::Begins { .. }
             | Event::Pong { .. }
             | Event::NoPeople { .. }
+            | Event::NotWritten { .. }
+            | Event::Found { .. }
             | Event::Over(_) => return None,
         })
     }
@@ -156,7 +167,40 @@ impl<'a> Line<'a> {
             whom: None,
             until: None,
             why: None,
+            act: None,
+            trust: None,
+            missing: None,
         }
+    }
+}
+
+/// Returns the object for a private message.
+fn of_private(private: &Private) -> Line<'_> {
+    let Private { seq, at, who, nick, to, of, said, trust, .. } = private;
+    let head = Line {
+        time: Some(when::in_utc(*at)),
+        verified: true,
+        who: Some(who.to_string()),
+        nick: Some(nick),
+        to: Some(of),
+        whom: Some(to.to_string()),
+        ..Line::of_kind(Some(seq.0), "private")
+    };
+    let why = |why: &str| Some(why.to_owned());
+    match said {
+        Said::Text { text, is_act, missing } => {
+            let trust = match trust {
+                Trust::Known => "known",
+                Trust::New => "new",
+                Trust::Changed(_) => "changed",
+            };
+            let missing = Some(*missing).filter(|&missing| missing > 0);
+            Line { text: Some(text), act: Some(*is_act), trust: Some(trust), missing, ..head }
+        }
+        Said::Own(Some((text, is_act))) => Line { text: Some(text), act: Some(*is_act), ..head },
+        Said::Own(None) => Line { why: why("elsewhere"), ..head },
+        Said::Repeated => Line { why: why("repeated"), ..head },
+        Said::Unreadable => Line { why: why("unreadable"), ..head },
     }
 }
 
@@ -172,6 +216,9 @@ pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
         Entry::Joined { who, nick } => by("joined", who, Some(nick)),
         Entry::Left { who, nick, why } => Line { why: Some(why.to_string()), ..by("left", who, Some(nick)) },
         Entry::Renamed { who, nick, to } => Line { to: Some(to), ..by("renamed", who, Some(nick)) },
+        Entry::Private { who, to, nick, of, .. } => {
+            Line { to: Some(of), whom: Some(to.to_string()), ..by("private", who, Some(nick)) }
+        }
         Entry::Acted { act: Act::Other(_), .. } => return None,
         Entry::Acted { who, nick, act: Act::Topic, why, .. } => {
             Line { text: Some(why), ..by(Act::Topic.word(), who, nick_of(nick)) }

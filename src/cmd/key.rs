@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::cli::{Key, KeyAction};
+use crate::net::people::Contact;
 use crate::net::state::{
     KeyError, Pin, State, copy_key, copy_key_from_stdin, key_as_text, load_key, load_or_make_key, put_key_aside,
 };
@@ -25,8 +26,16 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Failure, message));
     };
     match args.action {
-        None => Ok(show(&state, &state.pins().map_err(failed)?)?),
-        Some(KeyAction::Forget { server }) => {
+        None => Ok(show(&state, &state.pins().map_err(failed)?, &state.all_contacts().map_err(failed)?)?),
+        Some(KeyAction::Forget { server, nick: Some(nick) }) => {
+            if state.forget_contact(&server, &nick).map_err(failed)? {
+                return Ok(());
+            }
+            let message =
+                format!("no key of {} at {server} is known (udpchat key shows which are)", sanitize::escaped(&nick));
+            Err(Failure::new(Exit::Failure, message))
+        }
+        Some(KeyAction::Forget { server, nick: None }) => {
             if state.forget(&server).map_err(failed)? {
                 return Ok(());
             }
@@ -101,7 +110,7 @@ fn take(own: &Path, fresh: &Path, replace: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(state: &State, pins: &[Pin]) -> io::Result<()> {
+fn show(state: &State, pins: &[Pin], contacts: &[Contact]) -> io::Result<()> {
     #[allow(clippy::disallowed_methods)] // a result, written once at the end
     let mut out = io::stdout().lock();
     let own = |path: &Path| {
@@ -113,6 +122,10 @@ fn show(state: &State, pins: &[Pin]) -> io::Result<()> {
     }
     for (server, key) in pins {
         writeln!(out, "known   {}  {}", fingerprint(key), sanitize::escaped(server))?;
+    }
+    for (server, nick, key) in contacts {
+        let (nick, server) = (sanitize::escaped(nick), sanitize::escaped(server));
+        writeln!(out, "member  {}  {nick} at {server}", fingerprint(key))?;
     }
     Ok(())
 }

@@ -54,6 +54,10 @@ enum Line<'a> {
         nick: &'a str,
         address: &'a str,
     },
+    Block {
+        nick: &'a str,
+        who: String,
+    },
     Invitation {
         id: String,
         uses: u64,
@@ -94,6 +98,7 @@ impl Listed {
             Record::Known(known) => Some(of_known(known, &calendar)),
             Record::Sanction(sanction) => Some(of_sanction(name, sanction, &calendar)),
             Record::Here(nick) => Some(of_text_member(name, nick)),
+            Record::Block(nick) => Some(of_block(name, nick)),
             Record::Invitation(_) => None,
         })
     }
@@ -227,11 +232,16 @@ fn of_sanction(name: &Name, sanction: &Sanction, calendar: &Calendar) -> String 
         Name::Key(who) => format!("{}  {}", named(nick, *who), key_text(key)),
         Name::Address(address) if address == nick => sanitize::escaped(address),
         Name::Address(address) => format!("{}  {}", sanitize::escaped(nick), sanitize::escaped(address)),
-        Name::Settings | Name::Known(_) | Name::Token(_) | Name::Here(_) => String::new(),
+        Name::Settings | Name::Known(_) | Name::Token(_) | Name::Here(_) | Name::Block(..) => String::new(),
     };
     let by = by_whom(by);
     let why = if why.is_empty() { String::new() } else { format!(": {}", sanitize::escaped(why)) };
     format!("{whom}  {} by {by}{why}", all.join(", "))
+}
+
+fn of_block(name: &Name, nick: &str) -> String {
+    let whom = if let Name::Block(_, of) = name { named(nick, *of) } else { sanitize::escaped(nick) };
+    format!("{whom}  cannot write to you in private")
 }
 
 fn of_invitation(hash: &[u8; 16], invitation: &Invitation, calendar: &Calendar) -> String {
@@ -270,6 +280,9 @@ fn line<'a>(name: &'a Name, record: &'a Record) -> Line<'a> {
             by,
             why,
         },
+        Record::Block(nick) => {
+            Line::Block { nick, who: if let Name::Block(_, of) = name { of.to_string() } else { String::new() } }
+        }
         Record::Here(nick) => Line::Text { nick, address: if let Name::Here(address) = name { address } else { "" } },
         Record::Invitation(Invitation { by, uses, until, nick, is_op, .. }) => Line::Invitation {
             id: if let Name::Token(hash) = name { id_of(hash) } else { String::new() },

@@ -235,6 +235,10 @@ impl Driver for Pinger {
             Event::TextIgnored => notice(format_args!("{} answers in plain text: ignored", client.server())),
             Event::Received(_)
             | Event::Entry { .. }
+            | Event::Private(_)
+            | Event::Contact { .. }
+            | Event::NotWritten { .. }
+            | Event::Found { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::NotTaken { .. }

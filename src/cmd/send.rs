@@ -14,15 +14,15 @@ use blake2::{Blake2s256, Digest};
 
 use super::talk::{Known, Wanted, over, prepare};
 use super::{Exit, Failure, lines};
-use crate::cli::Send;
-use crate::client::{Client, Dialect, Event, Over, Unreachable};
+use crate::cli::{Dialects, Send};
+use crate::client::{Client, Dialect, Event, NotWritten, Over, Recipient, Unreachable};
 use crate::net::client::{ClientLoop, Driver, End, Next, Source};
 use crate::net::stdio::Input;
 use crate::time::Instant;
 use crate::ui::command::{self, Command};
 use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, sanitize};
-use crate::wire::entry::{TEXT_MAX, texts};
+use crate::wire::entry::{PRIVATE_MAX, TEXT_MAX, texts};
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{CloseReason, Instance};
 use again::{Found, Retry};
@@ -50,9 +50,10 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         return post(&args, Some(&lines)).map(drop);
     }
     // Cut as they will be in the log, to be compared with its entries.
-    let lines: Vec<_> = lines.iter().flat_map(|line| texts(line, TEXT_MAX)).collect();
+    let longest = if args.to.is_some() { PRIVATE_MAX } else { TEXT_MAX };
+    let lines: Vec<_> = lines.iter().flat_map(|line| texts(line, longest)).collect();
     if lines.len() as u64 > POSTS_MAX {
-        let message = format!("--id is for one message of at most {POSTS_MAX} lines of {TEXT_MAX} bytes");
+        let message = format!("--id is for one message of at most {POSTS_MAX} lines of {longest} bytes");
         return Err(Failure::new(Exit::Usage, message));
     }
     // The first line alone shows whether the id was used for another message; then the other lines must not follow.
@@ -82,12 +83,16 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     let timeout = args.target.timeout;
     let instance = args.id.as_deref().map(instance);
     let needs_session = instance.is_some();
-    let (config, known) = prepare(&args.target, args.dialects, wanted(args, instance))?;
+    // Nobody else is to see it.
+    let is_secure = args.dialects.secure || args.to.is_some();
+    let dialects = Dialects { secure: is_secure, ..args.dialects };
+    let (config, known) = prepare(&args.target, dialects, wanted(args, instance))?;
+    let to = args.to.as_deref().map(|to| Recipient::Name(to.into()));
     let input = if message.is_none() { Some(Input::stdin()?) } else { None };
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
     if let Some(lines) = message {
         let now = client.now();
-        let parts: usize = lines.iter().map(|line| client.port.client.say(now, line)).sum();
+        let parts: usize = lines.iter().map(|line| say(&mut client.port.client, now, to.as_ref(), line)).sum();
         if parts > 1 {
             notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
         }
@@ -98,7 +103,9 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
         known,
         needs_session,
         is_forced: args.dialects.text,
+        to,
         refusal: None,
+        not_written: None,
         failed: Vec::new(),
         not_sent: 0,
         found: Found::default(),
@@ -112,6 +119,14 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     }
     ui.conclude(client, end, timeout)?;
     Ok(ui.found)
+}
+
+/// Posts a line, in private if there is a recipient. Returns into how many pieces it is cut.
+fn say(client: &mut Client, now: Instant, to: Option<&Recipient>, line: &str) -> usize {
+    match to {
+        Some(to) => client.write_to(now, to, false, line),
+        None => client.say(now, line),
+    }
 }
 
 /// Describes a client that only posts, without being present in the room.
@@ -165,7 +180,11 @@ struct Script {
     /// Whether there is an id: only in a session does the server know earlier posts.
     needs_session: bool,
     is_forced: bool,
+    /// Whom the lines are for, if they are private.
+    to: Option<Recipient>,
     refusal: Option<crate::wire::Refusal>,
+    /// Why the lines could not be posted at all, and the exit code for that.
+    not_written: Option<(Exit, String)>,
     failed: Vec<(SocketAddr, Unreachable)>,
     /// The number of input lines that could not be sent.
     not_sent: u64,
@@ -206,6 +225,10 @@ impl Script {
                 },
             )),
             End::Done | End::Quit => match self.refusal {
+                None if self.not_written.is_some() => {
+                    let (exit, why) = self.not_written.as_ref().map_or((Exit::Refused, ""), |(exit, why)| (*exit, why));
+                    Err(Failure::new(exit, format!("not sent: {why}")))
+                }
                 Some(why) => Err(Failure::new(
                     Exit::Refused,
                     format!("{} refused {}: {why}", client.server(), lines(client.not_taken())),
@@ -229,6 +252,11 @@ impl Driver for Script {
                 log::info!("refused, {why}: {}", sanitize::escaped(&line));
                 self.refusal = Some(why);
             }
+            Event::Contact { nick, key } => notice(self.known.met_person(&nick, key)),
+            Event::NotWritten { to, why, .. } => {
+                let exit = if why == NotWritten::NoAnswer { Exit::Unreachable } else { Exit::Refused };
+                self.not_written = Some((exit, self.known.not_written(&to, &why)));
+            }
             Event::Joined(Dialect::Session { key, .. }) => {
                 self.known.met(key).iter().for_each(|what| log::info!("{what}"));
             }
@@ -244,6 +272,8 @@ impl Driver for Script {
             Event::Joined(Dialect::Text)
             | Event::Received(_)
             | Event::Entry { .. }
+            | Event::Private(_)
+            | Event::Found { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::Renamed(_)
@@ -275,7 +305,7 @@ impl Driver for Script {
         match self.entered.pop()? {
             Line::Text(line) if line.is_empty() => {}
             Line::Text(line) => {
-                let parts = client.say(now, &line);
+                let parts = say(client, now, self.to.as_ref(), &line);
                 if parts > 1 {
                     notice(format_args!("the line was long: sent as {parts} lines"));
                 }

@@ -5,16 +5,20 @@
 //! Must not know: what each of them does once it is in the room.
 //! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Exit, Failure, resolve};
 use crate::cli::{Dialects, Target};
-use crate::client::{Away, Config, Identity, Over, Unreachable};
+use crate::client::{Away, Config, Identity, NotWritten, Over, Unreachable};
 use crate::net::HostPort;
 use crate::net::link::Link;
-use crate::net::state::{PlaceFile, State, load_or_make_key, make_key, random};
+use crate::net::people::Ignored;
+use crate::net::places::PlaceFile;
+use crate::net::state::{State, load_or_make_key, make_key, random};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::orders::by_whom;
@@ -67,6 +71,66 @@ impl Known {
         }
         self.invited = Some(link.key);
         Ok(())
+    }
+
+    /// Returns the keys of those whom the user has written to in private.
+    fn contacts(&self) -> Result<BTreeMap<Box<str>, PublicKey>, Failure> {
+        let contacts = self.state.as_ref().map_or_else(|| Ok(BTreeMap::new()), |state| state.contacts(&self.server));
+        contacts.map_err(|err| {
+            let message = format!("{err}; udpchat key forget {} NICK forgets the key of somebody", self.server);
+            Failure::new(Exit::Failure, message)
+        })
+    }
+
+    /// Stores the key of somebody whom the user writes to for the first time. Returns the message for the user.
+    pub(super) fn met_person(&self, nick: &str, key: PublicKey) -> String {
+        let (nick, fingerprint) = (sanitize::escaped(nick), key.fingerprint());
+        let stored = self.state.as_ref().map(|state| state.set_contact(&self.server, &nick, key));
+        match stored {
+            Some(Ok(known)) if known == key => {
+                format!("first private message to {nick}: the key is {fingerprint}, and is remembered from now on")
+            }
+            Some(Ok(_)) => format!("the key of {nick} is {fingerprint}, but another key was stored in the meantime"),
+            Some(Err(err)) => format!("the key of {nick} is {fingerprint}, and cannot be remembered: {err}"),
+            None => format!("first private message to {nick}: the key is {fingerprint}"),
+        }
+    }
+
+    /// Returns why a private message was not posted, for the user.
+    pub(super) fn not_written(&self, to: &str, why: &NotWritten) -> String {
+        let to = sanitize::escaped(to);
+        match why {
+            NotWritten::Nobody => format!("nobody is known as {to} (/who shows who is here)"),
+            NotWritten::Several => format!("several keys are known as {to}: {to}#FINGERPRINT says which"),
+            NotWritten::TextMember => {
+                format!("{to} is here in plain text: without a key, nobody can write to {to} in private")
+            }
+            NotWritten::Oneself => "that is you".into(),
+            NotWritten::KeyChanged { nick, known, now } => {
+                let nick = sanitize::escaped(nick);
+                format!(
+                    "the key of {nick} has changed: it is {}, and was {}. Either {nick} has a new key, or somebody else has the nick. Ask \
+                     {nick} for the fingerprint; if it is right: udpchat key forget {} {nick:?}",
+                    now.fingerprint(),
+                    known.fingerprint(),
+                    self.server
+                )
+            }
+            NotWritten::InText => "the server speaks plain text: everybody would be sent it".into(),
+            NotWritten::NoAnswer => {
+                format!("the server did not say in time whose key {to} has (is it an older version?)")
+            }
+        }
+    }
+
+    /// Returns those whom the user does not want to see in that room.
+    pub(super) fn ignored(&self) -> Ignored {
+        self.state.as_ref().map_or_else(Ignored::new, |state| state.ignored(&self.server))
+    }
+
+    /// Stores them.
+    pub(super) fn set_ignored(&self, ignored: &Ignored) -> io::Result<()> {
+        self.state.as_ref().map_or(Ok(()), |state| state.set_ignored(&self.server, ignored))
     }
 
     /// Returns this client's place in the room, if it was here before; no other client uses that file meanwhile.
@@ -193,7 +257,7 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
         let instance = instance.unwrap_or_else(|| Instance(random()));
         let identity = Identity::new(key, instance, random());
         let (pinned, token) = (known.expected(), link.map(|link| link.token));
-        Some(Identity { repeats, present, unnamed, pinned, token, ..identity })
+        Some(Identity { repeats, present, unnamed, pinned, token, contacts: known.contacts()?, ..identity })
     };
     let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
     Ok((config, known))

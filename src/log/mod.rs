@@ -15,6 +15,6 @@ mod window;
 
 pub use draft::{Draft, DraftId, Rejection};
 pub use memory::Memory;
-pub use page::{PAGE, Page};
+pub use page::{PAGE, Page, Reader};
 pub use store::{Appended, Known, Opening, Outcome, Request, RequestId, Start, State, Store, Waker};
 pub use window::Window;

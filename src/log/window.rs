@@ -13,13 +13,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::page::{PAGE, Page};
-use crate::wire::entry::Entry;
+use super::page::{PAGE, Page, Reader};
+use crate::wire::entry::{Entry, parties};
 use crate::wire::frame::{Frame, GapReason, History, Writer};
 use crate::wire::{Seq, Timestamp};
 
 /// Pages read back that are kept. Chosen: enough for many members that come back at once to share them; some MiB at the most.
 const READ_BACK_MAX: usize = 32;
+
+/// How many runs of private entries are remembered. Chosen: whoever is further behind than that reads the pages.
+const PRIVATE_RUNS_MAX: usize = 64;
 
 /// A page that was read back.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub struct Window {
     read_back: VecDeque<ReadBack>,
     /// The oldest entry that can be read back; `None` if none can.
     oldest: Option<Seq>,
+    /// The newest runs of entries of which each is for two members only, from a number up to another one: whoever is not concerned
+    /// is shown nothing of a run, however long it is, and wherever its pages are.
+    private: VecDeque<(Seq, Seq)>,
     /// A page that was dropped, kept for its memory.
     spare: Option<Page>,
 }
@@ -50,8 +56,17 @@ impl Window {
     /// Creates an empty window of a log whose next entry is `next`. It keeps about `bytes_max` bytes of the newest entries, and
     /// `entries_min` of them however long they are. Older ones can be read back from `oldest` on, if at all.
     pub fn new(next: Seq, oldest: Option<Seq>, bytes_max: usize, entries_min: u64) -> Self {
-        let (newest, read_back) = (VecDeque::new(), VecDeque::new());
-        Self { newest, end: next, bytes: 0, bytes_max, entries_min, read_back, oldest, spare: None }
+        Self {
+            newest: VecDeque::new(),
+            end: next,
+            bytes: 0,
+            bytes_max,
+            entries_min,
+            read_back: VecDeque::new(),
+            oldest,
+            private: VecDeque::new(),
+            spare: None,
+        }
     }
 
     /// Returns the number that the next entry gets.
@@ -87,8 +102,34 @@ impl Window {
         let before = page.len();
         page.push(encoded);
         self.bytes += page.len() - before;
+        if parties(encoded).is_some() {
+            self.extend_private();
+        }
         self.end = self.end + 1;
         self.check();
+    }
+
+    /// Notes that the entry at the end is private.
+    fn extend_private(&mut self) {
+        match self.private.back_mut() {
+            Some((_, to)) if *to == self.end => *to = self.end + 1,
+            Some(_) | None => {
+                if self.private.len() >= PRIVATE_RUNS_MAX {
+                    self.private.pop_front();
+                }
+                self.private.push_back((self.end, self.end + 1));
+            }
+        }
+    }
+
+    /// Returns the end of the private entries that begin at `from`, if none of them concerns the reader.
+    fn private_to_others(&self, from: Seq, reader: Reader) -> Option<Seq> {
+        if from < reader.own_end {
+            return None;
+        }
+        // Most readers are at the end.
+        let run = self.private.iter().rev().take_while(|&&(_, to)| from < to).find(|&&(first, _)| first <= from);
+        run.map(|&(_, to)| to)
     }
 
     fn drop_oldest(&mut self) {
@@ -160,6 +201,11 @@ impl Window {
         debug_assert!(self.read_back.len() <= READ_BACK_MAX + 1);
     }
 
+    /// Whether the page with that entry has to be read before the reader can be sent what comes there.
+    pub fn lacks_for(&self, seq: Seq, reader: Reader) -> bool {
+        self.private_to_others(seq, reader).is_none() && self.lacks(seq)
+    }
+
     /// Records that nobody waits any more for the page that begins there.
     pub fn release(&mut self, first: Seq) {
         for kept in self.read_back.iter_mut().filter(|kept| kept.page.first() == first) {
@@ -225,7 +271,7 @@ impl Window {
 
     /// Returns the first entry from `from` on that is to be shown, as far as that is in memory.
     pub fn skip_silent(&self, from: Seq) -> Seq {
-        let hole = self.page(from).and_then(|page| page.missing(from, page.end()));
+        let hole = self.page(from).and_then(|page| page.missing(from, page.end(), Reader::default()));
         match hole {
             Some((behind, GapReason::Void)) => behind,
             Some(_) | None => from,
@@ -240,36 +286,39 @@ impl Window {
         })
     }
 
-    /// Writes what fits of the entries from `from` up to `to` that are in memory, a gap for those that are gone, and in a large
-    /// room how many joined and left; returns the number behind it.
-    pub fn write_all(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
+    /// Writes what fits of the entries from `from` up to `to` that are in memory, a gap for those that are gone or that the reader is
+    /// not to see, and in a large room how many joined and left; returns the number behind it.
+    pub fn write_all(&self, from: Seq, to: Seq, reader: Reader, is_large: bool, writer: &mut Writer) -> Seq {
         let mut at = from;
         while at < to {
-            let behind = self.write(at, to, is_large, writer);
+            let behind = self.write(at, to, reader, is_large, writer);
             if behind == at {
                 break;
             }
             at = behind;
         }
-        if at < to && at > from && !self.lacks(at) {
+        if at < to && at > from && !self.lacks_for(at, reader) {
             writer.pad_if_full();
         }
         at
     }
 
     /// Writes as much as fits in one frame, of entries or as a gap.
-    fn write(&self, from: Seq, to: Seq, is_large: bool, writer: &mut Writer) -> Seq {
+    fn write(&self, from: Seq, to: Seq, reader: Reader, is_large: bool, writer: &mut Writer) -> Seq {
         if from < self.oldest() {
             return gap(from, to.min(self.oldest()), GapReason::Gone, writer);
         }
+        if let Some(behind) = self.private_to_others(from, reader) {
+            return gap(from, behind.min(to), GapReason::Void, writer);
+        }
         let Some(page) = self.page(from) else { return from };
-        match page.missing(from, to) {
+        match page.missing(from, to, reader) {
             Some((behind, why)) => gap(from, behind, why, writer),
             None if is_large => match page.people(from, to) {
                 Some((behind, why)) => gap(from, behind, why, writer),
-                None => page.write(from, page.first_people(from, to), writer),
+                None => page.write(from, page.first_people(from, to), reader, writer),
             },
-            None => page.write(from, to, writer),
+            None => page.write(from, to, reader, writer),
         }
     }
 
@@ -290,6 +339,9 @@ mod tests {
     use super::*;
     use crate::wire::entry::ENTRY_MAX;
     use crate::wire::frame::frames;
+    use crate::wire::{PostId, Who};
+
+    const ANYBODY: Reader = Reader { who: Who([0xff; 8]), own_end: Seq(0) };
 
     fn line(number: u64) -> String {
         format!("{number}{}", "x".repeat(usize::try_from(number * 37 % 1000).unwrap()))
@@ -320,7 +372,7 @@ mod tests {
 
     fn read(window: &Window, from: Seq, to: Seq) -> Vec<String> {
         let mut writer = Writer::default();
-        let end = window.write_all(from, to, false, &mut writer);
+        let end = window.write_all(from, to, ANYBODY, false, &mut writer);
         let mut lines = Vec::new();
         for frame in frames(writer.plain()) {
             if let Ok(Frame::Entries(entries)) = frame {
@@ -352,7 +404,10 @@ mod tests {
         assert_eq!(read(&window, Seq(998), Seq(999)).len(), 1, "not beyond what is asked for");
         let mut writer = Writer::default();
         let first = window.first();
-        assert!(window.write_all(Seq(5), Seq(1000), false, &mut writer) > first, "behind the gap comes what is there");
+        assert!(
+            window.write_all(Seq(5), Seq(1000), ANYBODY, false, &mut writer) > first,
+            "behind the gap comes what is there"
+        );
         let told = frames(writer.plain()).next();
         assert_eq!(told, Some(Ok(Frame::Gap { first: Seq(5), count: first.since(Seq(5)), why: GapReason::Gone })));
     }
@@ -422,7 +477,7 @@ mod tests {
     fn it_begins_with_the_last_messages_or_with_those_within_a_time_or_says_that_this_is_further_back() {
         use History::{Last, Within};
         let mut window = Window::new(Seq(100), None, 1 << 16, 0);
-        let (who, nick) = (crate::wire::Who::default(), "jill");
+        let (who, nick) = (Who::default(), "jill");
         for second in 0..10 {
             let entry =
                 if second % 2 == 0 { Entry::Said { who, nick, text: "hey" } } else { Entry::Joined { who, nick } };
@@ -438,5 +493,38 @@ mod tests {
         assert_eq!((window.first(), window.end()), (Seq(110), Seq(110)));
         append(&mut window, 0, &Entry::Joined { who, nick });
         assert_eq!(window.end(), Seq(111));
+    }
+
+    #[test]
+    fn whoever_is_not_concerned_skips_private_entries_at_once_and_needs_none_of_their_pages() {
+        let who = |byte| Who([byte; 8]);
+        let mut window = Window::new(Seq(0), Some(Seq(0)), 1, 0);
+        let post = PostId::default();
+        let private = Entry::Private { who: who(1), to: who(2), nick: "jack", of: "jill", post, sealed: &[7; 500] };
+        append(&mut window, 0, &Entry::Line { text: "before" });
+        (1..1000).for_each(|at| append(&mut window, at, &private));
+        append(&mut window, 1000, &Entry::Line { text: "behind" });
+        let told = |window: &Window, reader| {
+            let mut writer = Writer::default();
+            let end = window.write_all(Seq(1), Seq(1001), reader, false, &mut writer);
+            let frames: Vec<_> = frames(writer.plain()).map(|frame| format!("{:?}", frame.unwrap())).collect();
+            (end, frames)
+        };
+        assert!(window.first() > Seq(800), "most of it is not in memory");
+        let other = Reader { who: who(3), own_end: Seq(1) };
+        let (end, frames) = told(&window, other);
+        assert_eq!((end, frames.len()), (Seq(1001), 2), "a gap, and what is behind it: {frames:?}");
+        assert!(window.lacks(Seq(1)) && !window.lacks_for(Seq(1), other));
+        for concerned in [Reader { who: who(2), own_end: Seq(1000) }, Reader { who: who(3), own_end: Seq(2) }] {
+            assert!(window.lacks_for(Seq(1), concerned), "it may be for this one");
+            assert_eq!(told(&window, concerned).0, Seq(1));
+        }
+        let again = Window::new(Seq(1001), Some(Seq(0)), 1, 0);
+        assert!(again.lacks_for(Seq(1), other), "another run has to look");
+        for number in 0..2 * PRIVATE_RUNS_MAX as u64 {
+            append(&mut window, 1001 + number, &private);
+            append(&mut window, 1001 + number, &Entry::Line { text: "between" });
+        }
+        assert_eq!(window.private.len(), PRIVATE_RUNS_MAX);
     }
 }

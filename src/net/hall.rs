@@ -280,6 +280,7 @@ impl Coming {
                 Event::Here { .. } => {
                     *count += usize::from(here[member].replace(now).is_none());
                 }
+                Event::Private(_) | Event::Contact { .. } | Event::NotWritten { .. } | Event::Found { .. } => {}
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
                 Event::Gap { count, .. } => {
                     *batches += 1;
@@ -295,7 +296,13 @@ impl Coming {
                         *announced += 1;
                         *moves += u64::from(member == 0);
                     }
-                    Some(Entry::Did { .. } | Entry::Renamed { .. } | Entry::Line { .. } | Entry::Acted { .. })
+                    Some(
+                        Entry::Did { .. }
+                        | Entry::Renamed { .. }
+                        | Entry::Line { .. }
+                        | Entry::Acted { .. }
+                        | Entry::Private { .. },
+                    )
                     | None => {}
                 },
                 Event::Joined(_)

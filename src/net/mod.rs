@@ -12,6 +12,8 @@ pub mod hall;
 pub mod link;
 pub mod load;
 pub mod members;
+pub mod people;
+pub mod places;
 mod port;
 pub mod refused;
 pub mod rooms;

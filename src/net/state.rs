@@ -11,6 +11,7 @@
 //!     NAME.db                     the log of the room of that name (`rooms`)
 //!     servers/HOST:PORT           the public key of that server in base64
 //!     places/HOST:PORT/NICK.0     how far a client has read there; with .1 and so on for others that run beside it
+//!     people/  ignored/           see `people`
 //! ```
 //! Files are written under another name and then renamed, so that each is whole or absent. If two processes create the same one
 //! at the same time, the first wins.
@@ -18,7 +19,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -27,60 +28,9 @@ use zeroize::Zeroizing;
 
 use super::HostPort;
 use crate::session::{Entropy, KEY_LEN, PublicKey, StaticKey};
-use crate::wire::{LogId, Nick, Seq};
 
 /// Prefix of the names of unfinished files. No host has such a name.
 const ASIDE: &str = ".new-";
-
-/// Most clients of one user in one room under one nick, each with a place of its own.
-const PLACES_MAX: u32 = 64;
-
-/// The place of one client in one room: the log, and the next number to be shown.
-#[derive(Debug)]
-pub struct PlaceFile {
-    file: File,
-    place: Option<(LogId, Seq)>,
-}
-
-impl PlaceFile {
-    fn take(path: &Path) -> Option<Self> {
-        let file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(path).ok()?;
-        file.try_lock().ok()?;
-        let mut text = String::new();
-        // A file that cannot be read holds no place.
-        let _ = (&file).take(PLACE_LEN as u64).read_to_string(&mut text);
-        let place = text.trim_end().split_once(' ').and_then(|(log, next)| {
-            let log = u128::from_str_radix(log, 16).ok().filter(|_| log.len() == 32)?;
-            Some((LogId(log.to_be_bytes()), Seq(next.parse().ok()?)))
-        });
-        Some(Self { file, place })
-    }
-
-    /// Returns the place that was there at the beginning, or was stored last.
-    pub const fn get(&self) -> Option<(LogId, Seq)> {
-        self.place
-    }
-
-    /// Stores the place for the client's next run: it survives a kill at once, and a power failure soon.
-    ///
-    /// # Errors
-    /// Returns the system's error.
-    pub fn set(&mut self, place: (LogId, Seq)) -> io::Result<()> {
-        if self.place == Some(place) {
-            return Ok(());
-        }
-        let (LogId(log), Seq(next)) = place;
-        // Always the same length, in one piece.
-        let text = format!("{:032x} {next:020}\n", u128::from_be_bytes(log));
-        debug_assert_eq!(text.len(), PLACE_LEN);
-        self.file.write_all_at(text.as_bytes(), 0)?;
-        self.place = Some(place);
-        Ok(())
-    }
-}
-
-/// Length of a place, in bytes: the log in hexadecimal, the number.
-const PLACE_LEN: usize = 32 + 1 + 20 + 1;
 
 /// The name of the owner's key, which is kept beside the server's.
 pub const OWNER_KEY: &str = "owner.key";
@@ -110,6 +60,16 @@ enum What {
 }
 
 impl KeyError {
+    /// Creates the error of a file that cannot be read.
+    pub(super) fn reading(path: &Path, err: io::Error) -> Self {
+        Self { path: path.to_owned(), what: What::Read(err) }
+    }
+
+    /// Creates the error of a file that cannot be written.
+    pub(super) fn writing(path: &Path, err: io::Error) -> Self {
+        Self { path: path.to_owned(), what: What::Write(err) }
+    }
+
     /// Returns whether there is a key that cannot be read.
     pub const fn is_there(&self) -> bool {
         !matches!(self.what, What::Write(_))
@@ -164,14 +124,6 @@ impl State {
         Self { folder }
     }
 
-    /// Locks a place of a client in that room: the first that no other running client holds. `None` if none can be had.
-    pub fn place(&self, server: &HostPort, nick: &Nick) -> Option<PlaceFile> {
-        let folder = self.folder.join("places").join(file_name(&server.to_string()));
-        make_folder(&folder).ok()?;
-        let nick = file_name(nick.as_str());
-        (0..PLACES_MAX).find_map(|number| PlaceFile::take(&folder.join(format!("{nick}.{number}"))))
-    }
-
     /// Returns the known key of a server.
     ///
     /// # Errors
@@ -221,7 +173,7 @@ impl State {
         let mut pins = Vec::new();
         for entry in entries {
             let entry = entry.map_err(read)?;
-            let name = entry.file_name().to_string_lossy().replace("%2F", "/").replace("%25", "%");
+            let name = name_of_file(&entry.file_name().to_string_lossy());
             if !name.starts_with(ASIDE) {
                 pins.push((name, read_key(&entry.path()).map(|key| PublicKey(*key))));
             }
@@ -348,7 +300,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Creates a folder if necessary, accessible only to its owner.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
@@ -357,17 +309,22 @@ fn aside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder_of(path))
 }
 
+/// Returns the name that a file's name encodes.
+pub(super) fn name_of_file(name: &str) -> String {
+    name.replace("%2F", "/").replace("%25", "%")
+}
+
 /// Encodes a name as the name of a file.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     name.replace('%', "%25").replace('/', "%2F")
 }
 
 /// Returns whether nothing is there, nor can be.
-fn is_absent(err: &io::Error) -> bool {
+pub(super) fn is_absent(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
+pub(super) fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
     let error = |what| KeyError { path: path.to_owned(), what };
     let mut text = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(KEY_FILE_MAX).read_to_end(&mut text));
@@ -381,7 +338,7 @@ fn decode_key(text: &[u8]) -> Option<Zeroizing<[u8; KEY_LEN]>> {
 }
 
 /// Writes a new file, accessible only to its owner. Returns false if there is one already.
-fn write_new(path: &Path, key: &[u8; KEY_LEN]) -> Result<bool, KeyError> {
+pub(super) fn write_new(path: &Path, key: &[u8; KEY_LEN]) -> Result<bool, KeyError> {
     let error = |err| KeyError { path: path.to_owned(), what: What::Write(err) };
     make_folder(folder_of(path)).map_err(error)?;
     let mut file = aside(path).map_err(error)?;
@@ -444,29 +401,6 @@ mod tests {
         fs::write(&state.folder, "a file, not a folder").unwrap();
         let err = load_or_make_key(&state.client_key()).unwrap_err();
         assert!(err.to_string().contains("client.key"), "{err}");
-    }
-
-    #[test]
-    fn a_place_is_kept_for_each_who_runs_beside_another_and_what_is_no_place_is_none() {
-        let (_folder, state) = state();
-        let (server, nick) = ("[::1]:9999".parse().unwrap(), "a/../b%".parse().unwrap());
-        let mut first = state.place(&server, &nick).unwrap();
-        let mut second = state.place(&server, &nick).unwrap();
-        assert_eq!((first.get(), second.get()), (None, None));
-        let (here, there) = ((LogId([0x0f; 16]), Seq(7)), (LogId([0; 16]), Seq(u64::MAX)));
-        first.set((LogId([1; 16]), Seq(u64::MAX))).unwrap();
-        first.set(here).unwrap();
-        second.set(there).unwrap();
-        drop((first, second));
-        let (first, second) = (state.place(&server, &nick).unwrap(), state.place(&server, &nick).unwrap());
-        assert_eq!((first.get(), second.get()), (Some(here), Some(there)));
-        drop(first);
-        for damaged in ["", "x", "0f 7\n", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f x\n"] {
-            let path = state.folder.join("places/[::1]:9999/a%2F..%2Fb%25.0");
-            assert!(path.exists());
-            fs::write(&path, damaged).unwrap();
-            assert_eq!(state.place(&server, &nick).unwrap().get(), None, "{damaged:?}");
-        }
     }
 
     #[test]

@@ -122,7 +122,9 @@ impl Claims {
                     self.set_present(at, who, to, true);
                 }
             }
-            Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } => self.see(at, who, nick),
+            Entry::Said { who, nick, .. } | Entry::Did { who, nick, .. } | Entry::Private { who, nick, .. } => {
+                self.see(at, who, nick);
+            }
             Entry::Acted { act: Act::Release, whom, of, .. } => {
                 if let Some(id) = self.id_of(whom, of) {
                     self.remove(id);

@@ -21,6 +21,10 @@ impl Rights {
         match *entry {
             Entry::Line { .. } if self.access() == Access::Open => Ok(()),
             Entry::Line { .. } => Err(Refusal::NoRight),
+            Entry::Private { who, to, .. } => {
+                self.may_speak(who, at)?;
+                if self.blocks(to, who) { Err(Refusal::Blocked) } else { Ok(()) }
+            }
             Entry::Said { who, .. } | Entry::Did { who, .. } | Entry::Renamed { who, .. } => self.may_speak(who, at),
             Entry::Joined { who, .. } if self.may_enter(who, at) && self.role(who) < Role::Owner => Ok(()),
             Entry::Joined { .. } => Err(Refusal::NoRight),
@@ -60,6 +64,7 @@ impl Rights {
             // Whose it is, is for the claims to say; what is unknown has no effect that this program could know.
             Act::Release | Act::Other(_) => return Ok(()),
             Act::Register => return self.judge_registration(at, author, subject, terms),
+            Act::Block | Act::Unblock => return self.judge_block(at, author, act, subject),
             Act::Kick
             | Act::Mute
             | Act::Unmute
@@ -110,8 +115,20 @@ impl Rights {
                 let invitation = self.invitation(&terms.token).ok_or(Refusal::NoSuch)?;
                 may(role >= Role::Owner || !invitation.is_op)
             }
-            Act::Release | Act::Register | Act::Other(_) => Ok(()),
+            Act::Release | Act::Register | Act::Block | Act::Unblock | Act::Other(_) => Ok(()),
         }
+    }
+
+    /// Judges a setting of the author's own, which concerns nobody but the key in question.
+    fn judge_block(&self, at: Timestamp, author: Who, act: Act, subject: Option<Subject<'_>>) -> Result<(), Refusal> {
+        if !self.may_enter(author, at) {
+            return Err(Refusal::NoRight);
+        }
+        let subject = subject.ok_or(Refusal::Malformed)?;
+        self.is_whole(subject)?;
+        let is_blocked = self.blocks(author, subject.who);
+        changes(subject.who != author && is_blocked == (act == Act::Unblock))?;
+        if act == Act::Block { self.has_place_for_block(author) } else { Ok(()) }
     }
 
     /// Judges a change of the settings.

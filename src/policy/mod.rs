@@ -62,7 +62,7 @@ impl Policy {
         let (claim, terms) = match tail {
             Some(Tail::Claim(claim)) => (Some(claim), None),
             Some(Tail::Terms(terms)) => (None, Some(terms)),
-            None => (None, None),
+            Some(Tail::Author(_)) | None => (None, None),
         };
         self.judge(&entry, terms.as_ref(), self.at)?;
         self.claims.apply(seq, self.at, &entry, claim.as_ref());
@@ -101,6 +101,7 @@ impl Policy {
             Entry::Line { .. }
             | Entry::Said { .. }
             | Entry::Did { .. }
+            | Entry::Private { .. }
             | Entry::Left { .. }
             | Entry::Renamed { .. }
             | Entry::Acted { .. } => Ok(()),
@@ -187,6 +188,11 @@ impl Policy {
     /// Returns the settings.
     pub fn settings(&self) -> Settings {
         self.rights.settings().cloned().unwrap_or_default()
+    }
+
+    /// Returns whether the key takes no private messages of another one (PROTOCOL 2.19).
+    pub fn blocks(&self, who: Who, of: Who) -> bool {
+        self.rights.blocks(who, of)
     }
 
     /// Returns what the room is about; often empty.

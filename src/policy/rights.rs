@@ -6,7 +6,7 @@
 //!
 //! Everything is a [`Record`] under a [`Name`], so that storing, undoing and reading back are the same for all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -34,6 +34,12 @@ pub const OP_INVITATION_MAX: Duration = Duration::from_secs(3600);
 /// How long a kicked key has to stay out.
 pub const KICK: Duration = Duration::from_secs(60);
 
+/// How many keys a key can block, and all keys together. Chosen: more than anybody is bothered by; as many in all as there are nicks.
+pub const BLOCKS_OF_A_KEY: usize = 100;
+
+/// See [`BLOCKS_OF_A_KEY`].
+pub const BLOCKS_MAX: usize = 20_000;
+
 /// The range of how long a nick of a known key stays its own.
 pub const EXPIRY_MIN: Duration = Duration::from_secs(60);
 /// See [`EXPIRY_MIN`].
@@ -47,6 +53,10 @@ pub(super) struct Rights {
     known: usize,
     pub(super) sanctions: usize,
     pub(super) invitations: usize,
+    blocks: usize,
+    /// How many keys each key blocks, and the same by number.
+    blocks_of: BTreeMap<Who, usize>,
+    by_blocks: BTreeSet<(usize, Who)>,
     /// What was there before the first change since the last settling.
     before: BTreeMap<Name, Option<Record>>,
 }
@@ -235,7 +245,49 @@ impl Rights {
                 self.set(Name::Token(terms.token), rest);
                 self.admit(at, Subject { who, ..subject }, role);
             }
+            Act::Block => {
+                if self.blocks >= BLOCKS_MAX {
+                    self.drop_block();
+                }
+                self.set(Name::Block(who, whom), Some(Record::Block(of.to_owned())));
+            }
+            Act::Unblock => self.set(Name::Block(who, whom), None),
             Act::Release | Act::Other(_) => {}
+        }
+    }
+
+    pub(super) fn blocks(&self, who: Who, of: Who) -> bool {
+        self.blocks > 0 && self.records.contains_key(&Name::Block(who, of))
+    }
+
+    /// Checks that the key can block one more. If there are too many in all, one of the key that has most makes place.
+    pub(super) fn has_place_for_block(&self, who: Who) -> Result<(), Refusal> {
+        let own = self.blocks_of.get(&who).copied().unwrap_or_default();
+        let most = self.by_blocks.last().map_or(0, |&(count, _)| count);
+        let has_place = own < BLOCKS_OF_A_KEY && (self.blocks < BLOCKS_MAX || own + 1 < most);
+        if has_place { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Drops a block of the key that has most.
+    fn drop_block(&mut self) {
+        let Some(&(_, who)) = self.by_blocks.last() else { return };
+        let from = Name::Block(who, Who::default());
+        let first = self.records.range(from..).next().map(|(name, _)| name.clone());
+        if let Some(name @ Name::Block(..)) = first {
+            self.set(name, None);
+        }
+    }
+
+    /// Counts one block more of a key, or one less.
+    fn count_block(&mut self, who: Who, is_more: bool) {
+        let before = self.blocks_of.get(&who).copied().unwrap_or_default();
+        let now = if is_more { before + 1 } else { before - 1 };
+        self.by_blocks.remove(&(before, who));
+        if now == 0 {
+            self.blocks_of.remove(&who);
+        } else {
+            self.blocks_of.insert(who, now);
+            self.by_blocks.insert((now, who));
         }
     }
 
@@ -328,6 +380,7 @@ impl Rights {
         };
         let count = match name {
             Name::Settings | Name::Here(_) => None,
+            Name::Block(..) => Some(&mut self.blocks),
             Name::Known(_) => Some(&mut self.known),
             Name::Key(_) | Name::Address(_) => Some(&mut self.sanctions),
             Name::Token(_) => Some(&mut self.invitations),
@@ -335,6 +388,11 @@ impl Rights {
         if let Some(count) = count {
             *count += usize::from(is_there);
             *count -= usize::from(before.is_some());
+        }
+        if let Name::Block(who, _) = name
+            && is_there != before.is_some()
+        {
+            self.count_block(who, is_there);
         }
         self.before.entry(name).or_insert(before);
     }

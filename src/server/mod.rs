@@ -54,6 +54,7 @@ use crate::wire::order::address_name;
 use crate::wire::record::Name;
 use crate::wire::text as dialect;
 use crate::wire::{Instance, Refusal, Seq, SessionId, Timestamp, Who, packet};
+use admission::Prefix;
 use admission::rate::Meters;
 use ids::Source;
 use queue::{Item, ItemKind, Queue, Slot};
@@ -87,7 +88,7 @@ pub struct Server {
     text: Text,
     sessions: Sessions,
     /// How much of their signup rate prefixes have used.
-    signups: Meters,
+    signups: Meters<Prefix>,
     /// By socket: whether its last turn went to sessions.
     gave_to_sessions: Vec<bool>,
     /// Whether the log accepts drafts.

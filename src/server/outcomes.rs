@@ -12,7 +12,7 @@ use super::room::Room;
 use super::settings::Settings;
 use crate::log::{Appended, DraftId, Opening, Rejection, State};
 use crate::wire::Who;
-use crate::wire::entry::{Act, Entry, Tail, VOID, is_silent};
+use crate::wire::entry::{Act, Entry, Tail, VOID, is_for_all, parties};
 use crate::wire::frame::Outcome;
 use crate::wire::order::address_in;
 use crate::wire::text as dialect;
@@ -28,11 +28,14 @@ impl Server {
         self.room.policy.settle();
         let shown = if effect.is_ok() { bytes } else { VOID };
         self.room.window.append(shown);
-        self.text.append(seq, shown);
+        let parties = parties(shown);
+        self.text.append(seq, if parties.is_none() { shown } else { VOID });
         let is_presence = shown.first().is_some_and(|&first| Entry::begins_presence(first).is_some());
         let waits = is_presence && self.sessions.len() > self.config.announce_each;
         let end = self.room.window.end();
-        if self.room.announcements.append(self.now, end, waits) {
+        if let Some(parties) = parties {
+            self.sessions.log_grew_for(parties, end);
+        } else if self.room.announcements.append(self.now, end, waits) {
             self.sessions.log_grew(self.now);
         }
         let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
@@ -56,7 +59,7 @@ impl Server {
         {
             self.reserved -= slot.entries;
             self.settled(&slot, effect.map_or_else(Outcome::Refused, |()| Outcome::Accepted(first)));
-            if !is_silent(shown) {
+            if is_for_all(shown) {
                 let (tag, text) = slot.in_transcript(&mut self.rendered);
                 transcript(tag, text);
             }
@@ -102,7 +105,7 @@ impl Server {
             let (sessions, mut cx) = self.split();
             sessions.tell(&mut cx, &notice, None, None);
         }
-        if is_silent(appended.bytes) {
+        if !is_for_all(appended.bytes) {
             return;
         }
         if let Entry::Joined { nick, .. } = entry {

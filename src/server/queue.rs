@@ -58,6 +58,8 @@ pub(crate) enum ItemKind {
     Renamed,
     /// Somebody used a right.
     Acted,
+    /// A member wrote to another one in private.
+    Private,
 }
 
 /// What somebody does with a right, ready for the log.
@@ -85,11 +87,13 @@ pub(super) struct Item<'a> {
     pub(super) text: &'a str,
     /// The short name of a session's author's key.
     pub(super) who: Who,
-    /// Its whole key, if the entry is to claim a nick for it.
+    /// Its whole key, if the entry is to claim a nick for it, or is private.
     pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
-    /// What is done with a right; the text is why.
+    /// What is done with a right; the text is why. Of a private message, whom it is for.
     pub(super) deed: Option<&'a Deed>,
+    /// A private message.
+    pub(super) sealed: &'a [u8],
     /// Its turn does not come before this.
     pub(super) due: Instant,
 }
@@ -104,6 +108,7 @@ pub(super) struct Slot {
     pub(super) key: Option<[u8; 32]>,
     pub(super) post: Option<PostId>,
     pub(super) deed: Deed,
+    pub(super) sealed: Vec<u8>,
     pub(super) source: Source,
     pub(super) kind: ItemKind,
     /// How many of its entries are not appended yet. Known once it is taken out.
@@ -135,7 +140,12 @@ impl Slot {
             ItemKind::Line => ("", &self.text),
             // As in an original server's transcript, whichever dialect the client speaks.
             ItemKind::Joined => (SIGNUP_TAG, &self.nick),
-            ItemKind::Said | ItemKind::Left(_) | ItemKind::Did | ItemKind::Renamed | ItemKind::Acted => {
+            ItemKind::Said
+            | ItemKind::Left(_)
+            | ItemKind::Did
+            | ItemKind::Renamed
+            | ItemKind::Acted
+            | ItemKind::Private => {
                 self.render(rendered);
                 ("", rendered)
             }
@@ -156,6 +166,10 @@ impl Slot {
                 let Deed { act, whom, ref of, until, .. } = self.deed;
                 Entry::Acted { who, nick, act, whom, of, until, why: &self.text }
             }
+            ItemKind::Private => {
+                let Deed { whom: to, ref of, .. } = self.deed;
+                Entry::Private { who, to, nick, of, post: self.post.unwrap_or_default(), sealed: &self.sealed }
+            }
         }
     }
 
@@ -166,13 +180,17 @@ impl Slot {
 
     /// Returns the skeletons of the nick that the entry claims; none if it claims none.
     pub(super) fn skeletons(&self) -> Skeletons {
-        self.key.map_or_else(Skeletons::default, |_| Skeletons::of(self.nick_afterwards()))
+        let claims = self.key.is_some() && self.kind != ItemKind::Private;
+        if claims { Skeletons::of(self.nick_afterwards()) } else { Skeletons::default() }
     }
 
-    /// Returns what follows the entry's time: the terms of an act, or a claim to a nick with these skeletons.
+    /// Returns what follows the entry's time: the terms of an act, the author of a private message, or a claim to a nick with these skeletons.
     pub(super) fn tail<'a>(&self, skeletons: &'a Skeletons) -> Option<Tail<'a>> {
         if self.kind == ItemKind::Acted {
             return (self.deed.act != Act::Release).then_some(Tail::Terms(self.deed.terms));
+        }
+        if self.kind == ItemKind::Private {
+            return self.key.map(Tail::Author);
         }
         let mut skeletons = skeletons.iter();
         let (first, second) = (skeletons.next()?, skeletons.next().unwrap_or_default());
@@ -269,8 +287,8 @@ impl Queue {
     /// Puts an item behind the others of its source; its turn does not come before it is due. Items that lose their place for
     /// it are returned by [`Queue::poll_lost`]. False if the item itself has no place.
     pub(super) fn push(&mut self, item: Item<'_>) -> bool {
-        let Item { source, kind, nick, text, who, key, post, deed, due } = item;
-        while !self.has_place(1, text.len()) {
+        let Item { source, kind, nick, text, who, key, post, deed, sealed, due } = item;
+        while !self.has_place(1, text.len() + sealed.len()) {
             let Some(lost) = self.drop_from_heaviest(source) else { return false };
             let slot = self.slots.remove(lost as usize);
             self.lost.push_back(slot);
@@ -285,6 +303,7 @@ impl Queue {
         slot.key = key;
         slot.post = post;
         slot.deed = deed.cloned().unwrap_or_default();
+        slot.sealed.extend_from_slice(sealed);
         slot.due = due;
         slot.generation = self.pushed;
         let index = u32::try_from(self.slots.insert(slot)).expect("the queue is short");
@@ -301,7 +320,7 @@ impl Queue {
         }
         self.backlogs[source.key()].waiting += 1;
         self.waiting += 1;
-        self.bytes += text.len();
+        self.bytes += text.len() + sealed.len();
         if self.waiting_of(source) > self.waiting_of(self.heaviest) {
             self.heaviest = source;
         }
@@ -390,10 +409,11 @@ impl Queue {
         }
         slot.text.clear();
         slot.nick.clear();
+        slot.sealed.clear();
         if slot.text.capacity() > BUFFER_KEPT {
             slot.text = String::new();
         }
-        self.spare.push(Slot { text: slot.text, nick: slot.nick, ..Slot::default() });
+        self.spare.push(Slot { text: slot.text, nick: slot.nick, sealed: slot.sealed, ..Slot::default() });
     }
 
     /// Puts a source where its oldest datagram belongs: in the round, or at rest.
@@ -421,7 +441,7 @@ impl Queue {
         }
         backlog.waiting -= 1;
         self.waiting -= 1;
-        self.bytes -= slot.text.len();
+        self.bytes -= slot.text.len() + slot.sealed.len();
         Some(head)
     }
 

@@ -41,7 +41,7 @@ pub struct Initiator {
 impl Initiator {
     /// Begins a handshake with `prologue`.
     pub fn new(key: &StaticKey, entropy: &mut Entropy, prologue: &[u8; PROLOGUE_LEN]) -> Self {
-        let mut noise = build(key, Zeroizing::new(entropy.bytes()), prologue, true);
+        let mut noise = build(PATTERN, (key, None), Zeroizing::new(entropy.bytes()), prologue, true);
         let message = write(&mut noise, &[]);
         let message = message.as_slice().try_into().expect("the first message is a key");
         Self { noise, hello: packet::hello(prologue, message) }
@@ -126,7 +126,7 @@ fn respond(
     payload: &[u8],
 ) -> Option<(HandshakeState, Vec<u8>)> {
     work::did(Work::PublicKey, HELLO_COST);
-    let mut noise = build(key, seed.clone(), prologue, false);
+    let mut noise = build(PATTERN, (key, None), seed.clone(), prologue, false);
     noise.read_message(hello, &mut []).ok()?;
     let answer = write(&mut noise, payload);
     Some((noise, answer))
@@ -175,12 +175,20 @@ impl fmt::Debug for Responder {
     }
 }
 
-fn build(key: &StaticKey, seed: Zeroizing<[u8; 32]>, prologue: &[u8], initiator: bool) -> HandshakeState {
-    let params: NoiseParams = PATTERN.parse().expect("the pattern is a Noise pattern");
+/// Returns one end of a handshake by that pattern, for our key and, where the pattern wants it, the other end's.
+pub(super) fn build(
+    pattern: &str,
+    (key, remote): (&StaticKey, Option<&PublicKey>),
+    seed: Zeroizing<[u8; 32]>,
+    prologue: &[u8],
+    initiator: bool,
+) -> HandshakeState {
+    let params: NoiseParams = pattern.parse().expect("the pattern is a Noise pattern");
     let ring = FallbackResolver::new(Box::new(RingResolver), Box::new(DefaultResolver));
     let builder = Builder::with_resolver(params, Box::new(Seeded { ring, seed }))
         .prologue(prologue)
         .and_then(|builder| builder.local_private_key(key.secret()))
+        .and_then(|builder| if let Some(remote) = remote { builder.remote_public_key(&remote.0) } else { Ok(builder) })
         .and_then(|builder| if initiator { builder.build_initiator() } else { builder.build_responder() });
     builder.expect("every part of the pattern is built in")
 }

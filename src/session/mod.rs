@@ -17,6 +17,7 @@ mod congestion;
 mod delays;
 mod handshake;
 mod keys;
+pub mod letter;
 mod pacer;
 mod path;
 mod received;
@@ -266,6 +267,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Entries(_)
             | Frame::Gap { .. }
             | Frame::Have(_)
+            | Frame::Find { .. }
+            | Frame::Found(_)
             | Frame::Post { .. }
             | Frame::Settled { .. }
             | Frame::Ask { .. }
@@ -461,7 +464,7 @@ mod tests {
         let fill = |writer: &mut Writer, allowed: Allowed| {
             cargo.filter(|_| {
                 allowed.cargo
-                    && writer.frame(&Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, text: "x" })
+                    && writer.frame(&Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, body: b"x" })
             })
         };
         from.poll_packet(now, &mut out, fill)?;

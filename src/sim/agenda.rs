@@ -164,7 +164,8 @@ impl World<'_> {
             Kind::Session(member) => {
                 let counter = member.post(self.now, PostKind::Say, &text);
                 let post = (client.instance.0, counter);
-                self.oracle.posted(index, post, &text);
+                self.oracle.posted(index, post, &text, None);
+                self.whisper_on(index, message);
             }
             Kind::Text(client) => {
                 client.say(&text);
@@ -212,6 +213,9 @@ impl World<'_> {
         if self.speaks_text(index) {
             self.clients[index].kind = Kind::Text(Box::new(text::Client::new(self.now, text_config(&nick))));
             return;
+        }
+        if let Kind::Session(member) = &self.clients[index].kind {
+            self.clients[index].seen = member.seen().clone();
         }
         self.oracle.restarted(index, place.map(|(log, next)| (log.0, next.0)));
         self.clients[index].instance = instance;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use super::store::{Backend, Kept, OWNER};
 use super::{Restart, Scenario};
+use crate::client::seen::Seen;
 use crate::client::{member, text};
 use crate::log::Store;
 use crate::server::{self, Server, SocketId};
@@ -62,6 +63,8 @@ pub(super) struct Client {
     /// Whether it has been in the room: from then on it has to get everything.
     pub(super) joined: bool,
     pub(super) instance: Instance,
+    /// Which private messages its earlier runs have seen.
+    pub(super) seen: Seen,
     /// How many times it has changed its address.
     pub(super) moves: u16,
 }

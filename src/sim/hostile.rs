@@ -70,6 +70,18 @@ mod with {
             self.adversary.as_ref().is_some_and(|adversary| adversary.is_at(address))
         }
 
+        /// Tells it the key of an honest client.
+        pub(in crate::sim) fn set_target(&mut self, key: [u8; 32]) {
+            if let Some(adversary) = &mut self.adversary {
+                adversary.set_target(key);
+            }
+        }
+
+        /// Returns how many private entries of others it was sent.
+        pub(in crate::sim) fn leaked(&self) -> usize {
+            self.adversary.as_ref().map_or(0, Adversary::leaked)
+        }
+
         /// Takes an action; returns its datagrams.
         pub(in crate::sim) fn act(&mut self, now: Instant, log_end: Seq) -> Vec<Sent> {
             let Some(adversary) = &mut self.adversary else { return Vec::new() };
@@ -126,6 +138,12 @@ mod without {
 
         pub(in crate::sim) const fn is_at(&self, _: SocketAddr) -> bool {
             false
+        }
+
+        pub(in crate::sim) const fn set_target(&mut self, _: [u8; 32]) {}
+
+        pub(in crate::sim) const fn leaked(&self) -> usize {
+            0
         }
 
         pub(in crate::sim) const fn act(&mut self, _: Instant, _: Seq) -> Vec<Sent> {

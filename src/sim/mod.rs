@@ -12,6 +12,7 @@ mod agenda;
 mod cast;
 mod encoded;
 mod hostile;
+mod letters;
 mod network;
 mod nicks;
 mod oracle;
@@ -67,6 +68,8 @@ pub struct Scenario {
     pub messages: u64,
     /// The time between two messages.
     pub interval: Duration,
+    /// How many private messages follow each of these, from the same client to the next one; none if there is no other.
+    pub private: u64,
     /// The length of each message, in bytes.
     pub size: usize,
     /// The state of the network.
@@ -120,6 +123,7 @@ impl Default for Scenario {
             clients: 5,
             messages: 100,
             interval: Duration::from_millis(20),
+            private: 0,
             size: 64,
             weather: Weather::default(),
             partition: None,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::encoded::{number, string};
+use super::encoded::{Letter, letter, number, string};
 
 /// How long a stranger's nick stays its key's after that was last seen under it, in milliseconds.
 const LAPSE: u64 = 24 * 3600 * 1000;
@@ -35,25 +35,30 @@ pub(super) struct Nicks {
 }
 
 impl Nicks {
+    /// Notes that the key wrote something under that nick. Returns what is wrong with that.
+    fn spoke(&mut self, who: &[u8], nick: &str, at: u64, strangers: &BTreeSet<[u8; 8]>) -> Option<String> {
+        let Some(held) = self.find(who, nick) else { return self.forged(who, nick, at, strangers) };
+        if !held.is_present && at.saturating_sub(held.seen) >= SEEN_AGAIN {
+            held.seen = at;
+        }
+        None
+    }
+
     /// Applies an entry. Returns what is wrong with it.
     pub(super) fn apply(&mut self, entry: &[u8], strangers: &BTreeSet<[u8; 8]>) -> Option<String> {
         let (&variant, rest) = entry.split_first()?;
         if variant == 0 {
             return None;
         }
+        if let Some(Letter { who, nick, at, .. }) = letter(entry) {
+            return self.spoke(&who, nick, at, strangers);
+        }
         let (who, rest) = rest.split_at_checked(8)?;
         let (nick, rest) = string(rest)?;
         match variant {
             1 | 4 => {
                 let (_, rest) = string(rest)?;
-                let (at, _) = number(rest)?;
-                if let Some(held) = self.find(who, nick) {
-                    if !held.is_present && at.saturating_sub(held.seen) >= SEEN_AGAIN {
-                        held.seen = at;
-                    }
-                    return None;
-                }
-                self.forged(who, nick, at, strangers)
+                self.spoke(who, nick, number(rest)?.0, strangers)
             }
             2 => {
                 let (at, rest) = number(rest)?;

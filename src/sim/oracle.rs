@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::encoded::string;
+use super::encoded::{letter, string};
 use super::nicks::Nicks;
 use super::rights::Rights;
 use crate::time::Instant;
@@ -22,7 +22,7 @@ const VIOLATIONS_MAX: usize = 20;
 const AMPLIFICATION: u64 = 3;
 
 /// The most datagrams in a quiet minute for each client: for each keepalive the ping, its answer and the ack of that.
-const QUIET_DATAGRAMS: u64 = 4 * 5;
+pub(super) const QUIET_DATAGRAMS: u64 = 4 * 5;
 
 /// The longest of these datagrams.
 const QUIET_LEN: usize = 120;
@@ -44,9 +44,19 @@ pub(super) enum Told {
     Unconfirmed,
 }
 
+/// A client's post.
 #[derive(Clone, Debug)]
-struct Committed {
-    entry: Box<[u8]>,
+pub(super) struct Posted {
+    /// The client, which may be gone by now.
+    pub(super) by: usize,
+    pub(super) text: String,
+    /// Whom it is for, if it is private.
+    pub(super) to: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Committed {
+    pub(super) entry: Box<[u8]>,
     post: Option<Post>,
     /// Whether the oracle's own fold lets it have effect.
     has_effect: bool,
@@ -54,15 +64,15 @@ struct Committed {
 
 /// A log, and what it comes to.
 #[derive(Debug, Default)]
-struct Record {
-    entries: Vec<Committed>,
+pub(super) struct Record {
+    pub(super) entries: Vec<Committed>,
     nicks: Nicks,
     rights: Rights,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Reader {
-    log: Option<Log>,
+pub(super) struct Reader {
+    pub(super) log: Option<Log>,
     /// The number that must come next; `None` allows any.
     next: Option<u64>,
 }
@@ -85,12 +95,16 @@ struct Address {
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
     server: Option<SocketAddr>,
-    logs: BTreeMap<Log, Record>,
+    pub(super) logs: BTreeMap<Log, Record>,
     current: Log,
-    readers: BTreeMap<usize, Reader>,
-    /// Every post, with the client that made it, which may be gone by now, and its text.
-    posted: BTreeMap<Post, (usize, String)>,
-    told: BTreeMap<Post, Told>,
+    /// How often the server has begun with a log.
+    begins: u32,
+    pub(super) readers: BTreeMap<usize, Reader>,
+    /// Every post.
+    pub(super) posted: BTreeMap<Post, Posted>,
+    /// The short names of the clients' keys.
+    pub(super) keys: BTreeMap<usize, [u8; 8]>,
+    pub(super) told: BTreeMap<Post, Told>,
     /// Posts of clients that are gone: nobody waits for their outcome.
     abandoned: BTreeSet<Post>,
     addresses: BTreeMap<SocketAddr, Address>,
@@ -98,12 +112,14 @@ pub(super) struct Oracle {
     hellos: BTreeSet<SocketAddr>,
     /// The hashes of all datagrams that arrived at the server.
     arrived: BTreeSet<u64>,
-    gaps_allowed: bool,
+    pub(super) gaps_allowed: bool,
     rejects: bool,
     /// Keys that are not the clients': they come, go and rename themselves as they like.
     strangers: BTreeSet<[u8; 8]>,
     violations: Vec<String>,
     quiet: Option<u64>,
+    /// The addresses of two clients that write to each other, while nobody else says anything; and the datagrams of the others meanwhile.
+    pub(super) whispers: Option<(BTreeSet<SocketAddr>, u64)>,
 }
 
 impl Oracle {
@@ -137,6 +153,7 @@ impl Oracle {
     /// Records that the server has begun with this log, of which `len` entries are kept.
     pub(super) fn log_is(&mut self, log: Log, len: usize) {
         self.current = log;
+        self.begins += 1;
         let kept = self.logs.entry(log).or_default().entries.len();
         if kept != len {
             self.violation(format!("the log had {kept} entries and came back with {len}"));
@@ -158,6 +175,11 @@ impl Oracle {
     }
 
     fn record(&mut self, entry: &[u8], post: Option<Post>, has_effect: bool) {
+        if let Some(posted) = post.and_then(|post| self.posted.get(&post)).filter(|posted| posted.to.is_some())
+            && entry.windows(posted.text.len()).any(|part| part == posted.text.as_bytes())
+        {
+            self.violation(format!("the log has what is private: {:?}", posted.text));
+        }
         if let Some(post) = post {
             if !self.posted.contains_key(&post) {
                 self.violation(format!("an entry of a post that nobody made: {post:?}"));
@@ -180,14 +202,19 @@ impl Oracle {
         self.logs.entry(self.current).or_default().entries.push(entry);
     }
 
-    /// Records a client's post.
-    pub(super) fn posted(&mut self, client: usize, post: Post, text: &str) {
-        self.posted.insert(post, (client, text.to_owned()));
+    /// Records a client's key.
+    pub(super) fn has_key(&mut self, client: usize, who: [u8; 8]) {
+        self.keys.insert(client, who);
+    }
+
+    /// Records a client's post, which may be for one other client only.
+    pub(super) fn posted(&mut self, client: usize, post: Post, text: &str, to: Option<usize>) {
+        self.posted.insert(post, Posted { by: client, text: text.to_owned(), to });
     }
 
     /// Checks the outcome that a client was told for its post.
     pub(super) fn told(&mut self, client: usize, post: Post, told: Told) {
-        let Some((_, text)) = self.posted.get(&post).cloned() else {
+        let Some(Posted { text, to, .. }) = self.posted.get(&post).cloned() else {
             return self.violation(format!("client {client} is told of a post that it did not make: {post:?}"));
         };
         if let Some(before) = self.told.insert(post, told) {
@@ -197,6 +224,7 @@ impl Oracle {
             let log = self.readers.get(&client).and_then(|reader| reader.log).unwrap_or_default();
             let entry = self.logs.get(&log).and_then(|log| log.entries.get(usize::try_from(seq).ok()?));
             match entry {
+                Some(entry) if to.is_some() && letter(&entry.entry).is_some_and(|letter| letter.post == post) => {}
                 Some(entry) if said(&entry.entry).is_some_and(|said| said == text) && entry.post == Some(post) => {}
                 Some(_) => self.violation(format!("client {client}: entry {seq} is not its post {post:?}")),
                 None => {
@@ -204,7 +232,9 @@ impl Oracle {
                 }
             }
         }
-        if told == Told::Refused && !self.rejects {
+        // A server that has just begun knows nobody whose coming is not in its log.
+        let may_be_unknown = to.is_some() && self.begins > 1;
+        if told == Told::Refused && !self.rejects && !may_be_unknown {
             self.violation(format!("client {client}: {post:?} was refused"));
         }
     }
@@ -226,7 +256,7 @@ impl Oracle {
     pub(super) fn restarted(&mut self, client: usize, place: Option<(Log, u64)>) {
         let reader = Reader { log: place.map(|(log, _)| log), next: place.map(|(_, next)| next) };
         self.readers.insert(client, reader);
-        let untold = self.posted.iter().filter(|&(post, &(of, _))| of == client && !self.told.contains_key(post));
+        let untold = self.posted.iter().filter(|&(post, posted)| posted.by == client && !self.told.contains_key(post));
         self.abandoned.extend(untold.map(|(&post, _)| post));
     }
 
@@ -241,6 +271,9 @@ impl Oracle {
         match entry {
             Some(entry) if !entry.has_effect => {
                 self.violation(format!("client {client} shows {seq}, which has no effect"))
+            }
+            Some(entry) if self.is_private_to_others(client, entry) => {
+                self.violation(format!("client {client} shows {seq}, which is for others"));
             }
             Some(entry) if *entry.entry == *encoded => {}
             Some(_) => self.violation(format!("client {client} shows something else as {seq}")),
@@ -287,7 +320,11 @@ impl Oracle {
         let is_true = (first..first + count).all(|seq| {
             let entry = entries.and_then(|entries| entries.get(usize::try_from(seq).ok()?));
             // Or it is the one that says whose the log is: variant 6 of the server, without a nick, act 9.
-            entry.is_some_and(|entry| !entry.has_effect || entry.entry.starts_with(&[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]))
+            entry.is_some_and(|entry| {
+                !entry.has_effect
+                    || entry.entry.starts_with(&[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9])
+                    || self.is_private_to_others(client, entry)
+            })
         });
         if !is_true {
             self.violation(format!("client {client} is not shown {count} from {first} on, which have effect"));
@@ -303,6 +340,9 @@ impl Oracle {
             if bytes.len() > QUIET_LEN {
                 self.violation(format!("{} bytes from {from} to {to} in a quiet room", bytes.len()));
             }
+        }
+        if let Some((parties, others)) = self.whispers.as_mut().filter(|_| is_member) {
+            *others += u64::from(!parties.contains(&other));
         }
         if Some(from) != self.server {
             return;
@@ -356,10 +396,16 @@ impl Oracle {
 
     /// Returns what is missing; `None` if every reader has everything and every post is settled.
     pub(super) fn missing(&self, readers: &[usize]) -> Option<String> {
-        let end = self.logs.get(&self.current).map_or(0, |log| log.entries.len()) as u64;
+        let entries = self.logs.get(&self.current).map_or(&[][..], |log| &log.entries);
+        let end = entries.len() as u64;
         for client in readers {
             let reader = self.readers.get(client).cloned().unwrap_or_default();
-            if reader.log != Some(self.current) || reader.next != Some(end) {
+            // Nobody is sent anything for private messages of others at the end of the log.
+            let next = reader.next.and_then(|next| usize::try_from(next).ok()).unwrap_or_default();
+            let rest = entries.get(next..).unwrap_or_default();
+            let is_at_end = reader.next.is_some_and(|next| next <= end)
+                && rest.iter().all(|entry| self.is_private_to_others(*client, entry));
+            if reader.log != Some(self.current) || !is_at_end {
                 let which = if reader.log == Some(self.current) { "this log" } else { "another log, or none" };
                 return Some(format!("client {client} is at {:?} of {end} in {which}", reader.next));
             }

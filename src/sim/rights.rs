@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::encoded::{number, string};
+use super::encoded::{Letter, letter, number, string};
 
 /// A key's short name; zeros for the servers, and for none.
 type Who = [u8; 8];
@@ -43,6 +43,8 @@ pub(super) struct Rights {
     /// The whole keys of those that were acted on.
     acted_on: BTreeMap<Who, Vec<u8>>,
     invitations: BTreeMap<Vec<u8>, Invitation>,
+    /// Who takes no private messages of whom.
+    blocks: BTreeSet<(Who, Who)>,
     is_closed: bool,
     expiry: Option<u64>,
     topic: String,
@@ -80,6 +82,10 @@ impl Rights {
             return Some(!self.is_closed);
         }
         let (who, rest) = rest.split_first_chunk::<8>()?;
+        if let Some(Letter { to, at, .. }) = letter(entry) {
+            self.pass(at);
+            return Some(self.may_speak(*who) && !self.blocks.contains(&(to, *who)));
+        }
         let (nick, rest) = string(rest)?;
         if variant == 6 {
             let act = self.read(*who, rest)?;
@@ -94,11 +100,16 @@ impl Rights {
         self.pass(number(rest)?.0);
         let is_member = *who != NOBODY && self.owner.as_ref().is_none_or(|(owner, _)| owner != who);
         Some(match variant {
-            1 | 4 | 5 => is_member && self.may_be_here(*who) && !self.is_muted(*who),
+            1 | 4 | 5 => self.may_speak(*who),
             // Who is muted says nothing with a new nick.
             2 => is_member && self.may_be_here(*who) && (!self.is_muted(*who) || holds(who, nick)),
             _ => true,
         })
+    }
+
+    fn may_speak(&self, who: Who) -> bool {
+        let is_member = who != NOBODY && self.owner.as_ref().is_none_or(|(owner, _)| *owner != who);
+        is_member && self.may_be_here(who) && !self.is_muted(who)
     }
 
     fn pass(&mut self, at: u64) {
@@ -157,7 +168,8 @@ impl Rights {
                 return may && holds(&act.whom, act.of);
             }
             14 => return self.register(act),
-            16.. => return true,
+            16 | 17 => return self.block(act),
+            18.. => return true,
             _ => {}
         }
         let Some(terms) = &act.terms else { return false };
@@ -173,6 +185,19 @@ impl Rights {
                 may && self.invitations.remove(terms.token).is_some()
             }
             _ => self.set(act, rank, terms, present),
+        }
+    }
+
+    /// A setting of the author's own: PROTOCOL 2.19.
+    fn block(&mut self, act: &Act<'_>) -> bool {
+        let Some(terms) = &act.terms else { return false };
+        let is_sound = !is_zero(terms.key) && self.is_that(act.whom, terms.key) && act.whom != act.by;
+        let pair = (act.by, act.whom);
+        let own = self.blocks.iter().filter(|(by, _)| *by == act.by).count();
+        let may = is_sound && self.may_be_here(act.by) && self.blocks.contains(&pair) == (act.code == 17);
+        match act.code {
+            16 => may && own < 100 && self.blocks.insert(pair),
+            _ => may && self.blocks.remove(&pair),
         }
     }
 

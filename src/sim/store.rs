@@ -243,7 +243,11 @@ impl Backend {
                         present.insert((who, to));
                     }
                 }
-                Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => {}
+                Entry::Line { .. }
+                | Entry::Said { .. }
+                | Entry::Did { .. }
+                | Entry::Acted { .. }
+                | Entry::Private { .. } => {}
             }
         }
         present
@@ -380,6 +384,7 @@ impl Store for Backend {
         let tail = match &draft.tail {
             Some(Tail::Claim(claim)) => encoded(claim),
             Some(Tail::Terms(terms)) => encoded(terms),
+            Some(Tail::Author(key)) => encoded(key),
             None => Vec::new(),
         };
         let pending = Pending { draft: Some(draft.id), at: draft.at, parts, tail, post: draft.post, rejected };

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use super::cast::{Kind, message_in};
+use super::letters::Opened;
 use super::oracle::{self, Told};
 use super::world::World;
-use crate::client::Event;
+use crate::client::{Event, Said};
 
 /// The longest time that an honest client may take to join if there is an adversary. Chosen: with a tenth of the datagrams lost
 /// each way, one client in a thousand needs half as long.
@@ -58,6 +59,16 @@ impl World<'_> {
                 }
                 self.trace.tell(self.now, &nick, || format!("shows entry {}", seq.0));
             }
+            Event::Private(private) => {
+                let opened = match &private.said {
+                    Said::Text { text, missing, .. } => Opened::Text(text, *missing),
+                    Said::Own(_) => Opened::Own,
+                    Said::Repeated => Opened::Repeated,
+                    Said::Unreadable => Opened::Unreadable,
+                };
+                self.oracle.shown_private(index, private.seq.0, opened);
+                self.trace.tell(self.now, &nick, || format!("shows private entry {}", private.seq.0));
+            }
             Event::Gap { first, count, why } => self.oracle.gap(index, first.0, count, why.into()),
             Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
                 self.oracle.told(index, (instance, counter), Told::Accepted(seq.0));
@@ -91,6 +102,9 @@ impl World<'_> {
             | Event::Renamed(_)
             | Event::TextIgnored
             | Event::NoPeople { .. }
+            | Event::Contact { .. }
+            | Event::NotWritten { .. }
+            | Event::Found { .. }
             | Event::Failed(..)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
         }
     }

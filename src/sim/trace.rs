@@ -14,7 +14,7 @@ use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::SessionId;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Ack, Frame, GapReason, Outcome, PostKind, frames};
+use crate::wire::frame::{Ack, Found, Frame, GapReason, Outcome, PostKind, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::items;
 
@@ -156,8 +156,13 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
             let held: Vec<_> = have.held().map(|(from, to)| format!("{}..{}", from.0, to.0)).collect();
             format!("have all before {} and {}", have.next.0, held.join(" "))
         }
-        Frame::Post { counter, text, kind: PostKind::Say, .. } => format!("post {counter} {:?}", short(text)),
-        Frame::Post { counter, text, kind, .. } => format!("post {counter} {kind:?} {:?}", short(text)),
+        Frame::Post { counter, body, kind: PostKind::Private, .. } => {
+            format!("post {counter} Private, {} bytes", body.len())
+        }
+        Frame::Post { counter, body, kind: PostKind::Say, .. } => format!("post {counter} {:?}", short(&text_of(body))),
+        Frame::Post { counter, body, kind, .. } => format!("post {counter} {kind:?} {:?}", short(&text_of(body))),
+        Frame::Find { name } => format!("find {:?}", short(name)),
+        Frame::Found(Found { whom, nick, .. }) => format!("found {whom:?} {:?}", short(nick)),
         Frame::Ask { .. } => "who is here?".into(),
         Frame::Barred(_) => "who has to stay out".into(),
         Frame::List { .. } => "who may do what?".into(),
@@ -184,6 +189,10 @@ fn entry_in_words(encoded: &[u8]) -> String {
 }
 
 /// Returns as much of a text as fits a line.
+fn text_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}
+
 fn short(text: &str) -> String {
     let mut short: String = text.chars().take(24).collect();
     if short.len() < text.len() {

@@ -17,6 +17,7 @@ use super::store::{Backend, Kept, Manner};
 use super::tally::Tally;
 use super::trace::Trace;
 use super::{Dialect, Report, Scenario};
+use crate::client::seen::Seen;
 use crate::client::{Identity, member, text};
 use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
@@ -26,7 +27,7 @@ use crate::wire::packet::{Datagram::Packet, parse, unknown};
 use crate::wire::{Instance, LogId, PostId, Seq, Timestamp, Who};
 
 /// How long to wait for the last lines of text, which may be lost. Chosen: longer than any datagram is in flight.
-const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// How long to watch once everything has converged.
 const QUIET: Duration = Duration::from_secs(60);
@@ -81,6 +82,9 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
         world.tally.close();
         world.trace.close();
         world.run_to(world.now + TIMEOUTS);
+        if scenario.private > 0 && scenario.calms && !scenario.adversary {
+            world.whispers();
+        }
         if scenario.calms && !scenario.adversary {
             // In other weather keepalives are lost and repeated.
             world.oracle.begin_quiet();
@@ -93,6 +97,9 @@ pub fn run(scenario: &Scenario, story: bool) -> Report {
     } else {
         let missing = world.missing().unwrap_or_default();
         world.oracle.violation(format!("not converged {:?} after the last fault: {missing}", scenario.converge_within));
+    }
+    if world.hostile.leaked() > 0 {
+        world.oracle.violation(format!("the adversary was sent {} private entries of others", world.hostile.leaked()));
     }
     world.oracle.finish(QUIET, scenario.clients);
     let violations = if promises { world.oracle.violations().to_vec() } else { Vec::new() };
@@ -150,6 +157,10 @@ impl<'a> World<'a> {
         };
         for index in 0..scenario.clients {
             let client = world.new_client(index);
+            if index == 0 {
+                world.hostile.set_target(client.key.public().0);
+            }
+            world.oracle.has_key(index, client.key.public().who().0);
             world.clients.push(client);
         }
         world
@@ -168,6 +179,7 @@ impl<'a> World<'a> {
             waits_since: None,
             joined: false,
             instance: Instance(self.entropy.bytes()),
+            seen: Seen::default(),
             moves: 0,
         }
     }
@@ -187,7 +199,12 @@ impl<'a> World<'a> {
         let pinned = Some(self.server_key.public());
         let identity = Identity::new(client.key.clone(), client.instance, seed);
         let nick = client.nick.parse().expect("our own nicks are nicks");
-        let member = member::Member::new(self.now, server(), nick, Identity { place, history, pinned, ..identity });
+        let member = member::Member::new(
+            self.now,
+            server(),
+            nick,
+            Identity { place, history, pinned, seen: client.seen.clone(), ..identity },
+        );
         Kind::Session(Box::new(member))
     }
 
@@ -204,7 +221,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn run_to(&mut self, end: Instant) {
+    pub(super) fn run_to(&mut self, end: Instant) {
         self.run_all();
         while let Some(next) = self.next_time().filter(|&next| next <= end) {
             self.step(next);

@@ -14,13 +14,16 @@ const QUIT: &str = "!q";
 
 /// The text of `/help`.
 pub const HELP: &str = "\
-/who         who is here
-/me TEXT     show an action: * jack waves
-/nick NAME   take another nick
-/release     give your nick back, for others once you have left; or /release NICK
-/help        show this list; operators have more: /help op
-//TEXT       say /TEXT
-!q           leave";
+/who             who is here
+/me TEXT         show an action: * jack waves
+/msg NICK TEXT   write to somebody in private; /reply TEXT answers the last one
+/ignore NICK     show nothing of somebody on this device; /unignore NICK
+/block NICK      take no private messages of somebody; /unblock NICK
+/nick NAME       take another nick
+/release         give your nick back, for others once you have left; or /release NICK
+/help            show this list; operators have more: /help op
+//TEXT           say /TEXT
+!q               leave";
 
 /// The text of `/help op`.
 pub const HELP_FOR_OPERATORS: &str = "\
@@ -53,6 +56,26 @@ pub enum Command<'a> {
     Order(Order),
     /// Make an invitation.
     Invite(Invite),
+    /// Write to that name in private, and whether it is an action.
+    Write {
+        /// To whom.
+        to: &'a str,
+        /// Whether it is an action.
+        is_act: bool,
+        /// What.
+        text: &'a str,
+    },
+    /// Answer the last private message.
+    Reply {
+        /// Whether it is an action.
+        is_act: bool,
+        /// What.
+        text: &'a str,
+    },
+    /// Do something for one's own peace.
+    Peace(Peace, &'a str),
+    /// Show for whom that was done.
+    Peaceful(Peace),
     /// Show who is known, and who has to stay out.
     Members,
     /// Show the commands.
@@ -61,6 +84,19 @@ pub enum Command<'a> {
     HelpForOperators,
     /// Leave.
     Quit,
+}
+
+/// What keeps somebody away from a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peace {
+    /// Nothing of theirs is shown.
+    Ignore,
+    /// It is again.
+    Unignore,
+    /// The server takes no private messages of theirs.
+    Block,
+    /// It does again.
+    Unblock,
 }
 
 /// Parses a line.
@@ -81,6 +117,16 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         return order.map(Command::Order);
     }
     match word {
+        "msg" | "m" => match orders::whom_of(rest) {
+            (to, text) if to.is_empty() || text.is_empty() => Err("expected /msg NICK TEXT".into()),
+            (to, text) => Ok(write(text, |is_act, text| Command::Write { to, is_act, text })),
+        },
+        "reply" | "r" if rest.is_empty() => Err("expected /reply TEXT".into()),
+        "reply" | "r" => Ok(write(rest, |is_act, text| Command::Reply { is_act, text })),
+        "ignore" => Ok(peace(Peace::Ignore, rest)),
+        "unignore" => Ok(peace(Peace::Unignore, rest)),
+        "block" => Ok(peace(Peace::Block, rest)),
+        "unblock" => Ok(peace(Peace::Unblock, rest)),
         "who" => Ok(Command::Who),
         "members" => Ok(Command::Members),
         "invite" => orders::parse_invite(rest).map(Command::Invite),
@@ -97,6 +143,21 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         _ => Err(format!(
             "/{word} is not a command, and nothing was sent (/help shows the commands, //{word} sends it as text)"
         )),
+    }
+}
+
+/// Reads the text of a private message, which may be an action.
+fn write<'a>(text: &'a str, command: impl FnOnce(bool, &'a str) -> Command<'a>) -> Command<'a> {
+    match text.strip_prefix("/me ").map(str::trim_start) {
+        Some(act) if !act.is_empty() => command(true, act),
+        Some(_) | None => command(false, text),
+    }
+}
+
+fn peace(what: Peace, rest: &str) -> Command<'_> {
+    match orders::whom_of(rest) {
+        ("", _) => Command::Peaceful(what),
+        (whom, _) => Command::Peace(what, whom),
     }
 }
 
@@ -119,6 +180,12 @@ mod tests {
         assert_eq!(parse("/who"), Ok(Command::Who));
         assert_eq!(parse("/me waves "), Ok(Command::Act("waves")));
         assert_eq!(parse("/nick jane"), Ok(Command::Nick("jane".parse().unwrap())));
+        let write = |to, is_act, text| Ok(Command::Write { to, is_act, text });
+        assert_eq!(parse("/msg jill hey there"), write("jill", false, "hey there"));
+        assert_eq!(parse("/msg \"jill smith\" /me waves"), write("jill smith", true, "waves"));
+        assert_eq!(parse("/reply /who"), Ok(Command::Reply { is_act: false, text: "/who" }));
+        assert_eq!(parse("/block jill"), Ok(Command::Peace(Peace::Block, "jill")));
+        assert_eq!(parse("/ignore"), Ok(Command::Peaceful(Peace::Ignore)));
         assert_eq!(parse("/help"), Ok(Command::Help));
         assert_eq!(parse("/release"), Ok(Command::Release(None)));
         assert_eq!(parse("/release jane"), Ok(Command::Release(Some("jane".parse().unwrap()))));
@@ -130,6 +197,8 @@ mod tests {
             ("/whois jill", "/whois is not a command"),
             ("/", "/ is not a command"),
             ("/me", "/me TEXT"),
+            ("/msg jill", "/msg NICK TEXT"),
+            ("/reply", "/reply TEXT"),
             ("/nick", "/nick NAME"),
             ("/nick jill\u{7}", "not contain control characters"),
         ] {

@@ -184,7 +184,7 @@ pub fn revoke(id: &str) -> Result<Order, String> {
 }
 
 /// Splits off who is meant: a word, or something in quotation marks.
-fn whom_of(rest: &str) -> (&str, &str) {
+pub(super) fn whom_of(rest: &str) -> (&str, &str) {
     if let Some(quoted) = rest.strip_prefix('"')
         && let Some((whom, rest)) = quoted.split_once('"')
     {
@@ -221,7 +221,10 @@ const fn arguments(act: Act) -> &'static str {
 /// Returns how an order is called that was refused.
 pub fn describe(text: &str) -> String {
     let Some(Order { act, whom, .. }) = Order::decode(text) else { return "it was not done".into() };
-    let whom = sanitize::escaped(&whom);
+    // The key was found by the nick.
+    let is_found = matches!(act, Act::Block | Act::Unblock);
+    let whom = if is_found { whom.rsplit_once('#').map_or(&*whom, |(nick, _)| nick) } else { &*whom };
+    let whom = sanitize::escaped(whom);
     let name = name(act);
     if whom.is_empty() { name.into() } else { format!("{name} {whom}") }
 }
@@ -245,6 +248,8 @@ pub const fn name(act: Act) -> &'static str {
         Act::Revoke => "revoke",
         Act::Register => "register",
         Act::Topic => "topic",
+        Act::Block => "block",
+        Act::Unblock => "unblock",
         Act::Other(_) => "act",
     }
 }

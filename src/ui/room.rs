@@ -48,8 +48,14 @@ pub fn mark(entry: &Entry<'_>) -> &'static str {
             let is_harmless = of.chars().all(|character| character.is_ascii_graphic() || character == ' ');
             (nick.is_empty() || is_allowed(nick)) && (of.is_empty() || is_harmless || is_allowed(of))
         }
+        Entry::Private { nick, of, .. } => is_allowed(nick) && is_allowed(of),
     };
     if is_clear { "" } else { UNVERIFIED }
+}
+
+/// Returns the mark before a private message: of somebody whose nick is known by another key, or may not be a nick.
+pub fn mark_of_private(is_changed: bool, nick: &str) -> &'static str {
+    if is_changed || names::wanted(nick).is_err() { UNVERIFIED } else { "" }
 }
 
 /// Returns the mark before a line of a room in which nothing is verified: it is needed only if the line looks like another kind.
@@ -127,7 +133,8 @@ impl Keys {
             Entry::Said { who, nick, .. }
             | Entry::Did { who, nick, .. }
             | Entry::Joined { who, nick }
-            | Entry::Acted { who, nick, .. } => (who, nick),
+            | Entry::Acted { who, nick, .. }
+            | Entry::Private { who, nick, .. } => (who, nick),
             Entry::Renamed { who, to, .. } => (who, to),
         };
         if nick.is_empty() {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::frame::GapReason;
-use super::{CloseReason, NICK_MAX, Timestamp, Who, is_plain, text};
+use super::{CloseReason, NICK_MAX, PostId, Timestamp, Who, is_plain, text};
 
 /// Longest text of a post, in bytes: with any nick it fits a text peer's line (PROTOCOL 2.7).
 pub const TEXT_MAX: usize = 990;
@@ -21,11 +21,19 @@ pub const WHY_MAX: usize = 256;
 /// Longest skeleton of a nick, in bytes. Chosen: a nick of 32 bytes of any living script has a shorter one.
 pub const SKELETON_MAX: usize = 128;
 
-/// Longest encoded entry, in bytes: the variant, `who`, the longest nick and text with their lengths, and the time.
-pub const ENTRY_MAX: usize = 1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10;
+/// Longest text of a private message, in bytes (PROTOCOL 2.19).
+pub const PRIVATE_MAX: usize = 958;
+
+/// Longest sealed private message, in bytes: the longest text with what tells its number and its end, an ephemeral key, a tag.
+pub const SEALED_MAX: usize = 5 + PRIVATE_MAX + 1 + 32 + 16;
+
+/// Longest encoded entry, in bytes. That is a private message: the variant, two short names, two nicks and the sealed message with
+/// their lengths, the post, the time and a key.
+pub const ENTRY_MAX: usize = 1 + 2 * 8 + 2 * (1 + NICK_MAX) + 8 + 9 + 2 + SEALED_MAX + 10 + 32;
 
 const _: () = assert!(NICK_MAX + 2 + TEXT_MAX <= text::LINE_MAX && 2 + NICK_MAX + 1 + ACT_MAX <= text::LINE_MAX);
 const _: () = assert!(1 + 2 + text::LINE_MAX + 10 <= ENTRY_MAX);
+const _: () = assert!(1 + 8 + 1 + NICK_MAX + 2 + TEXT_MAX + 10 <= ENTRY_MAX);
 const _: () = assert!(1 + 2 * (8 + 1 + NICK_MAX) + 5 + 10 + 2 + WHY_MAX + 10 + 32 + 16 + 10 < ENTRY_MAX);
 const _: () = assert!(1 + 8 + 2 * (1 + NICK_MAX) + 10 + 32 + 10 + 2 * (2 + SKELETON_MAX) <= ENTRY_MAX);
 
@@ -97,6 +105,21 @@ pub enum Entry<'a> {
         /// Why, in the member's words; at most [`WHY_MAX`] bytes, and often empty.
         why: &'a str,
     },
+    /// A private message, which only the two members concerned are sent (PROTOCOL 2.19).
+    Private {
+        /// The author's key.
+        who: Who,
+        /// The recipient's key.
+        to: Who,
+        /// The author's nick.
+        nick: &'a str,
+        /// The recipient's nick, as the author knows it.
+        of: &'a str,
+        /// The running client that posted it, and the number of the post there: part of what is sealed.
+        post: PostId,
+        /// The message, sealed to the recipient's key; at most [`SEALED_MAX`] bytes.
+        sealed: &'a [u8],
+    },
 }
 
 /// What somebody did with a right (PROTOCOL 2.18); a code on the wire, and new codes may be added.
@@ -136,13 +159,17 @@ pub enum Act {
     Register,
     /// The room has another topic.
     Topic,
+    /// The author takes no private messages of a key.
+    Block,
+    /// It takes them again.
+    Unblock,
     /// A code that this program does not know.
     Other(u32),
 }
 
 impl Act {
     /// All acts that this program knows, in the order of their codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Release,
         Self::Kick,
         Self::Mute,
@@ -159,6 +186,8 @@ impl Act {
         Self::Revoke,
         Self::Register,
         Self::Topic,
+        Self::Block,
+        Self::Unblock,
     ];
 }
 
@@ -188,6 +217,8 @@ impl From<Act> for u32 {
             Act::Revoke => 13,
             Act::Register => 14,
             Act::Topic => 15,
+            Act::Block => 16,
+            Act::Unblock => 17,
             Act::Other(code) => code,
         }
     }
@@ -213,6 +244,8 @@ pub enum Tail<'a> {
     Claim(Claim<'a>),
     /// Behind an *acted*.
     Terms(Terms),
+    /// Behind a private message: the author's whole key.
+    Author([u8; 32]),
 }
 
 /// A claim to the nick of the *joined* or *renamed* that it follows (PROTOCOL 2.17).
@@ -231,6 +264,12 @@ pub struct Claim<'a> {
 /// What a log has in place of an entry without effect (PROTOCOL 2.18): no entry begins with it.
 pub const VOID: &[u8] = &[0xff];
 
+/// The variants and acts that [`parties`] looks for, as they are encoded.
+const ACTED: u8 = 6;
+const PRIVATE: u8 = 7;
+const BLOCK: u8 = 16;
+const UNBLOCK: u8 = 17;
+
 /// How the entry begins with which a server sets the owner: variant, [`Who::SERVER`], no nick, the act.
 const OWNER_IS_SET: [u8; 11] = [6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
 
@@ -238,6 +277,28 @@ const OWNER_IS_SET: [u8; 11] = [6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
 /// says whose it is.
 pub fn is_silent(encoded: &[u8]) -> bool {
     encoded == VOID || encoded.starts_with(&OWNER_IS_SET)
+}
+
+/// Returns whether everybody is shown an encoded entry.
+pub fn is_for_all(encoded: &[u8]) -> bool {
+    !is_silent(encoded) && parties(encoded).is_none()
+}
+
+/// Returns the keys of the two members to whom alone an encoded entry is sent, twice the same if it is for one; `None` if it is for
+/// everybody.
+pub fn parties(encoded: &[u8]) -> Option<[Who; 2]> {
+    let (&variant, rest) = encoded.split_first()?;
+    let (&who, rest) = rest.split_first_chunk::<8>()?;
+    match variant {
+        PRIVATE => Some([Who(who), Who(*rest.first_chunk()?)]),
+        ACTED => {
+            // Nicks are shorter than 128 bytes, and so are lengths of one byte.
+            let (&len, rest) = rest.split_first()?;
+            let act = *rest.get(usize::from(len))?;
+            (act == BLOCK || act == UNBLOCK).then_some([Who(who); 2])
+        }
+        _ => None,
+    }
 }
 
 impl<'a> Entry<'a> {
@@ -258,6 +319,7 @@ impl<'a> Entry<'a> {
         let tail = match entry {
             Self::Joined { .. } | Self::Renamed { .. } => postcard::from_bytes(rest).ok().map(Tail::Claim),
             Self::Acted { .. } => postcard::from_bytes(rest).ok().map(Tail::Terms),
+            Self::Private { .. } => postcard::from_bytes(rest).ok().map(Tail::Author),
             Self::Line { .. } | Self::Said { .. } | Self::Left { .. } | Self::Did { .. } => None,
         };
         Some((entry, at, tail))
@@ -273,6 +335,7 @@ impl<'a> Entry<'a> {
         let encoded = match tail {
             Tail::Claim(claim) => postcard::to_slice(&(self, at, claim), into),
             Tail::Terms(terms) => postcard::to_slice(&(self, at, terms), into),
+            Tail::Author(key) => postcard::to_slice(&(self, at, key), into),
         };
         encoded.ok().map(|bytes| bytes.len())
     }
@@ -285,6 +348,11 @@ impl<'a> Entry<'a> {
     /// Returns whether an encoded entry that begins with this byte is a message.
     pub(crate) const fn begins_message(first: u8) -> bool {
         matches!(first, 0 | 1 | 4)
+    }
+
+    /// Returns whether an encoded entry is a private message.
+    pub(crate) fn begins_private(encoded: &[u8]) -> bool {
+        encoded.first() == Some(&PRIVATE)
     }
 
     /// Returns the kind of gap that stands for an encoded entry that begins with this byte, if somebody joined or left in it.
@@ -319,6 +387,8 @@ impl<'a> Entry<'a> {
                     into.extend([" (", why, ")"]);
                 }
             }
+            // Nobody is sent it as text; this is for those who read the log.
+            Self::Private { nick, of, .. } => into.extend([nick, " wrote to ", of, " in private"]),
         }
     }
 }
@@ -352,6 +422,8 @@ impl Act {
             Self::Revoke => "revoked",
             Self::Register => "registered",
             Self::Topic => "topic",
+            Self::Block => "blocked",
+            Self::Unblock => "unblocked",
             Self::Other(_) => "other",
         }
     }
@@ -378,6 +450,8 @@ impl Act {
             Self::Register => ("came in with an invitation", "", ""),
             Self::Topic if why.is_empty() => ("removed the topic", "", ""),
             Self::Topic => ("set the topic: ", why, ""),
+            Self::Block => ("takes no private messages of ", of, ""),
+            Self::Unblock => ("takes private messages of ", of, " again"),
             Self::Other(_) => ("did what only a newer program can show", "", ""),
         }
     }
@@ -474,11 +548,38 @@ mod tests {
     }
 
     #[test]
+    fn private_messages_are_for_two_settings_of_ones_own_for_one_and_everything_else_for_all() {
+        let (jack, jill) = (Who([1; 8]), Who([2; 8]));
+        let encoded = |entry: &Entry<'_>| {
+            let mut bytes = [0; ENTRY_MAX];
+            let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
+            bytes[..len].to_vec()
+        };
+        let post = PostId::default();
+        let private = Entry::Private { who: jack, to: jill, nick: "jack", of: "jill", post, sealed: b"x" };
+        assert_eq!(parties(&encoded(&private)), Some([jack, jill]));
+        for nick in ["jack", "", &"n".repeat(NICK_MAX)] {
+            for act in Act::ALL.into_iter().chain([Act::Other(300), Act::Other(128 + 16)]) {
+                let entry = Entry::Acted { who: jack, nick, act, whom: jill, of: "jill", until: Timestamp(0), why: "" };
+                let is_own = matches!(act, Act::Block | Act::Unblock);
+                assert_eq!(parties(&encoded(&entry)), is_own.then_some([jack; 2]), "{act:?}");
+                assert_eq!(is_for_all(&encoded(&entry)), !is_own);
+            }
+        }
+        let said = encoded(&Entry::Said { who: jack, nick: "jack", text: "hey" });
+        assert!(is_for_all(&said) && !is_for_all(VOID));
+        for cut in 0..17 {
+            assert_eq!(parties(&encoded(&private)[..cut]), None);
+        }
+        assert_eq!((parties(&[6]), parties(&[6, 1, 2, 3, 4, 5, 6, 7, 8, 200])), (None, None));
+    }
+
+    #[test]
     fn every_act_has_its_code() {
         for (code, act) in (0..).zip(Act::ALL) {
             assert_eq!((u32::from(act), Act::from(code)), (code, act));
         }
-        assert_eq!(Act::from(16), Act::Other(16));
+        assert_eq!(Act::from(18), Act::Other(18));
     }
 
     #[test]
@@ -496,9 +597,13 @@ mod tests {
             (acted(who, Act::Ban, "spam"), "jill banned jane (spam)"),
             (acted(who, Act::Topic, "tea"), "jill set the topic: tea"),
             (acted(Who::SERVER, Act::Owner, ""), "The server set the owner of this room"),
+            (
+                Entry::Private { who, to: who, nick: "jill", of: "jack", post: PostId::default(), sealed: b"x" },
+                "jill wrote to jack in private",
+            ),
             (acted(who, Act::Other(300), ""), "jill did what only a newer program can show"),
         ];
-        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5, 6, 6, 6, 6, 6].into_iter().zip(cases) {
+        for (variant, (entry, shown)) in [0u8, 1, 2, 3, 3, 4, 5, 6, 6, 6, 6, 7, 6].into_iter().zip(cases) {
             let mut bytes = [0; ENTRY_MAX];
             let len = entry.encode(Timestamp(7), &mut bytes).unwrap();
             assert_eq!(bytes[0], variant);
@@ -539,8 +644,15 @@ mod tests {
         let mut bytes = [0; ENTRY_MAX];
         let (nick, text) = ("n".repeat(NICK_MAX), "t".repeat(TEXT_MAX));
         let said = Entry::Said { who: Who::default(), nick: &nick, text: &text };
-        assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes), Some(ENTRY_MAX));
-        assert_eq!(said.encode(Timestamp(u64::MAX), &mut bytes[1..]), None);
+        assert!(said.encode(Timestamp(u64::MAX), &mut bytes).is_some());
+        let post = PostId { instance: crate::wire::Instance([7; 8]), counter: (1 << 62) - 1 };
+        let (who, sealed) = (Who::default(), &[0xff; SEALED_MAX]);
+        let private = Entry::Private { who, to: who, nick: &nick, of: &nick, post, sealed };
+        let author = Tail::Author([9; 32]);
+        let len = private.encode_with_tail(Timestamp(u64::MAX), &author, &mut bytes);
+        assert_eq!(len, Some(ENTRY_MAX));
+        assert_eq!(Entry::decode_with_tail(&bytes), Some((private, Timestamp(u64::MAX), Some(author))));
+        assert_eq!(private.encode_with_tail(Timestamp(u64::MAX), &author, &mut bytes[1..]), None);
         assert!(Entry::Line { text: &"x".repeat(text::LINE_MAX) }.encode(Timestamp(7), &mut bytes).is_some());
         for garbage in [&[][..], &[9], &[7], &[6], &[1, 2, 3], &[0, 5, b'a'], &[0, 1, 0xff]] {
             assert_eq!(Entry::decode(garbage), None, "{garbage:?}");

@@ -11,13 +11,14 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::WHOM_MAX;
 use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::record::Name;
 use super::{CloseReason, NICK_MAX, Seq, cut, is_plain};
 use crate::work::{self, Work};
 pub use values::{
-    ACK_RANGES_MAX, Ack, Barred, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, ListState, Outcome, PersonId,
-    PostKind, RoomInfo, ServerHello, Welcome,
+    ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Letter, ListState,
+    Outcome, PersonId, PostKind, RoomInfo, ServerHello, Welcome, Whose,
 };
 
 /// Length of a frame's head: type and length.
@@ -42,6 +43,8 @@ const HELD: u8 = 0x18;
 const BARRED: u8 = 0x19;
 const LIST: u8 = 0x1a;
 const LISTED: u8 = 0x1b;
+const FIND: u8 = 0x1c;
+const FOUND: u8 = 0x1d;
 
 /// Longest person in a list, in bytes: the nick with its length, the form and its value.
 const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
@@ -55,6 +58,7 @@ pub const PEOPLE_MAX: usize = PLAIN_MAX / 2;
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
 // So does the longest post.
 const _: () = assert!(HEAD + 21 + 2 + super::entry::TEXT_MAX <= PLAIN_MAX);
+const _: () = assert!(HEAD + 21 + 2 + 32 + 2 * (1 + NICK_MAX) + 2 + super::entry::SEALED_MAX <= PLAIN_MAX);
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,8 +113,8 @@ pub enum Frame<'a> {
         settled_below: u64,
         /// What the post is to become.
         kind: PostKind,
-        /// The text, not yet checked.
-        text: &'a str,
+        /// What is posted, not yet checked: UTF-8, unless it is a private message.
+        body: &'a [u8],
     },
     /// Outcome of a post.
     Settled {
@@ -144,6 +148,13 @@ pub enum Frame<'a> {
         /// The records, still encoded: see [`super::record::items`].
         items: &'a [u8],
     },
+    /// A question whose a name is.
+    Find {
+        /// The name, at most [`super::limits::WHOM_MAX`] bytes.
+        name: &'a str,
+    },
+    /// The answer to a *find*.
+    Found(Found<'a>),
 }
 
 impl Frame<'_> {
@@ -269,6 +280,11 @@ fn split(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u16::from_be_bytes(*len).into())
 }
 
+/// Returns the name of somebody if it can be one.
+const fn short(name: &str) -> Result<&str, Malformed> {
+    if name.len() <= WHOM_MAX { Ok(name) } else { Err(Malformed) }
+}
+
 fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
     fn take<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
         Ok(postcard::take_from_bytes(body)?.0)
@@ -297,8 +313,14 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         HAVE => Frame::Have(take(body)?),
         POST => {
             let ((counter, settled_below, kind), rest) = postcard::take_from_bytes(body)?;
-            let text = if let PostKind::Other(_) = kind { "" } else { take(rest)? };
-            Frame::Post { counter, settled_below, kind, text }
+            let body = match kind {
+                PostKind::Other(_) => &[][..],
+                PostKind::Private => take::<&[u8]>(rest)?,
+                PostKind::Say | PostKind::Act | PostKind::Rename | PostKind::Release | PostKind::Order => {
+                    take::<&str>(rest)?.as_bytes()
+                }
+            };
+            Frame::Post { counter, settled_below, kind, body }
         }
         SETTLED => {
             let (counter, outcome) = take(body)?;
@@ -316,6 +338,8 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
             let ((after, state), items) = postcard::take_from_bytes(body)?;
             Frame::Listed { after, state, items }
         }
+        FIND => Frame::Find { name: take::<&str>(body).and_then(short)? },
+        FOUND => Frame::Found(take(body)?),
         _ => return Ok(None),
     }))
 }
@@ -398,10 +422,12 @@ impl Writer {
             Frame::Barred(barred) => self.body(BARRED, barred),
             Frame::List { after } => self.body(LIST, after),
             Frame::Listed { after, state, items } => self.list(LISTED, &(after, state), items),
+            Frame::Find { name } => self.body(FIND, name),
+            Frame::Found(found) => self.body(FOUND, found),
             Frame::Gap { first, count, why } => self.body(GAP, &(first, count, why)),
             Frame::Have(have) => self.body(HAVE, have),
-            Frame::Post { counter, settled_below, kind, text } => {
-                self.body(POST, &(counter, settled_below, kind, text))
+            Frame::Post { counter, settled_below, kind, body } => {
+                self.body(POST, &(counter, settled_below, kind, body))
             }
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
         }
@@ -497,7 +523,10 @@ mod tests {
             Frame::Entries(Entries { first: Seq(1000), rest: &[1, b'a', 2, b'b', b'c'] }),
             Frame::Gap { first: Seq(4), count: 5, why: GapReason::Gone },
             Frame::Have(have),
-            Frame::Post { counter: 1, settled_below: 0, kind: PostKind::Act, text: "hey" },
+            Frame::Post { counter: 1, settled_below: 0, kind: PostKind::Act, body: b"hey" },
+            Frame::Post { counter: 1, settled_below: 0, kind: PostKind::Private, body: &[0xff; 40] },
+            Frame::Find { name: "jill" },
+            Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "Jill", key: [9; 32] }),
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
             Frame::Ask { after: Some(PersonId::Text(300)) },
             Frame::People(People { after: None, more: true, rest: &[6, 2, b'a', b'l', 1, 200, 1] }),
@@ -546,7 +575,7 @@ mod tests {
         let settled = |why| Some(Ok(Frame::Settled { counter: 1, outcome: Outcome::Refused(why) }));
         assert_eq!(read(&[SETTLED, 0, 3, 1, 1, 99]), settled(Refusal::Other(99)));
         assert_eq!(read(&[SETTLED, 0, 4, 1, 7, 1, 2]), settled(Refusal::Other(u32::MAX)));
-        let post = Frame::Post { counter: 3, settled_below: 2, kind: PostKind::Other(9), text: "" };
+        let post = Frame::Post { counter: 3, settled_below: 2, kind: PostKind::Other(9), body: b"" };
         assert_eq!(read(&[POST, 0, 5, 3, 2, 9, 0xff, 0xff]), Some(Ok(post)), "what it says is not looked at");
         assert_eq!(read(&[ASK, 0, 3, 1, 7, 0xff]), Some(Ok(Frame::Ask { after: Some(PersonId::Other(7)) })));
         let people = [&[PEOPLE, 0, 14, 0, 0][..], &[5, 1, b'x', 7, 0xff, 0xff], &[5, 1, b'y', 1, 5, 0]].concat();

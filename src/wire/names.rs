@@ -57,7 +57,7 @@ pub struct LogId(pub [u8; 16]);
 pub struct Instance(pub [u8; 8]);
 
 /// The permanent identity of a post: its client, and its counter within that (PROTOCOL 2.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct PostId {
     /// The client that posted it.
     pub instance: Instance,
@@ -241,6 +241,8 @@ pub enum Refusal {
     NoEffect,
     /// Several are known by that name.
     Ambiguous,
+    /// The recipient takes no private messages of the author (PROTOCOL 2.19).
+    Blocked,
     /// A code that this program does not know: refused for good.
     Other(u32),
 }
@@ -270,6 +272,7 @@ impl From<u32> for Refusal {
             12 => Self::NoSuch,
             13 => Self::NoEffect,
             14 => Self::Ambiguous,
+            15 => Self::Blocked,
             code => Self::Other(code),
         }
     }
@@ -293,6 +296,7 @@ impl From<Refusal> for u32 {
             Refusal::NoSuch => 12,
             Refusal::NoEffect => 13,
             Refusal::Ambiguous => 14,
+            Refusal::Blocked => 15,
             Refusal::Other(code) => code,
         }
     }
@@ -316,6 +320,7 @@ impl fmt::Display for Refusal {
             Self::NoSuch => "nobody and nothing is known by that name",
             Self::NoEffect => "that would change nothing, or is out of range",
             Self::Ambiguous => "several are known by that name (NICK#FINGERPRINT or an address says which)",
+            Self::Blocked => "they take no private messages of yours",
             Self::Other(code) => return write!(f, "refusal {code}, which this version does not know"),
         })
     }

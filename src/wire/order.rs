@@ -13,7 +13,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use blake2::{Blake2s256, Digest};
 
 use super::entry::{Act, TEXT_MAX, WHY_MAX};
-use super::{NICK_MAX, hex, is_plain};
+use super::limits::WHOM_MAX;
+use super::{hex, is_plain};
 
 /// The secret of an invitation: 128 random bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,9 +55,6 @@ pub struct Order {
     /// Why, or the topic: at most [`WHY_MAX`] bytes.
     pub why: String,
 }
-
-/// Longest name of somebody: a nick, `#` and a key.
-const WHOM_MAX: usize = NICK_MAX + 1 + 64;
 
 const _: () = assert!(10 + WHOM_MAX + 20 + 20 + 32 + 1 + WHY_MAX + 6 <= TEXT_MAX);
 
@@ -221,6 +219,7 @@ pub fn parse_token(text: &str) -> Option<InvitationToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::NICK_MAX;
 
     #[test]
     fn an_order_is_read_back_and_what_is_none_is_refused() {

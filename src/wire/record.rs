@@ -164,6 +164,8 @@ pub enum Name {
     Token([u8; 16]),
     /// The address of a text member. Such records are not kept: they say who is there at the moment.
     Here(String),
+    /// A key that takes no private messages of another one. Nobody else is told.
+    Block(Who, Who),
 }
 
 /// A piece of the state.
@@ -179,6 +181,8 @@ pub enum Record {
     Invitation(Invitation),
     /// The nick of a text member, which nobody vouches for.
     Here(String),
+    /// The nick of a key whose private messages another key does not take, as that one knows it.
+    Block(String),
 }
 
 impl Name {
@@ -191,6 +195,7 @@ impl Name {
                 | (Self::Key(_) | Self::Address(_), Record::Sanction(_))
                 | (Self::Token(_), Record::Invitation(_))
                 | (Self::Here(_), Record::Here(_))
+                | (Self::Block(..), Record::Block(_))
         )
     }
 }
@@ -199,7 +204,7 @@ impl Record {
     /// Returns whether it has no meaning any more at that time.
     pub fn has_ended(&self, at: Timestamp) -> bool {
         match self {
-            Self::Settings(_) | Self::Known(_) | Self::Here(_) => false,
+            Self::Settings(_) | Self::Known(_) | Self::Here(_) | Self::Block(_) => false,
             Self::Sanction(sanction) => sanction.has_ended(at),
             Self::Invitation(invitation) => invitation.until <= at,
         }

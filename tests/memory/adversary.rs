@@ -51,6 +51,7 @@ pub(crate) fn scenario(seed: u64) -> Scenario {
         recent_bytes: [1, 16 * 1024 * 1024][index(59, 2)],
         announce_each: [100, 2][index(61, 2)],
         calms: true,
+        private: [0, 1, 3][index(33, 3)],
         adversary: true,
         ..Scenario::default()
     }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use udpchat::fuzzing;
 use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
-    Ack, Barred, Frame, GapReason, Have, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind, RoomInfo, Welcome,
-    Writer, encode_person, frames,
+    Ack, Barred, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind,
+    RoomInfo, Welcome, Whose, Writer, encode_person, frames,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet;
@@ -65,6 +65,7 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
     let mut records = Vec::new();
     assert!(encode_item(&mut records, PEOPLE_MAX, &Name::Settings, &Record::Settings(Settings::default())));
     let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
+    let letter = Letter { to: [9; 32], nick: "jill", of: "jack", sealed: &[7; 112] }.encode();
     let mut people = Vec::new();
     assert!(encode_person(&mut people, PersonId::Key(Who([5; 8])), "jill"));
     assert!(encode_person(&mut people, PersonId::Text(7), "al"));
@@ -87,21 +88,26 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("entries", entries()),
         ("gap", plain(&[Frame::Gap { first: Seq(5), count: 3, why: GapReason::Gone }])),
         ("have", plain(&[Frame::Have(have)])),
-        ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, text: "hey" }])),
+        ("post", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Say, body: b"hey" }])),
         (
             "last-post",
-            plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, kind: PostKind::Say, text: "hey" }]),
+            plain(&[Frame::Post { counter: u64::MAX, settled_below: u64::MAX, kind: PostKind::Say, body: b"hey" }]),
         ),
-        ("rename", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Rename, text: "jane" }])),
+        ("rename", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Rename, body: b"jane" }])),
         (
             "order",
             plain(&[Frame::Post {
                 counter: 0,
                 settled_below: 0,
                 kind: PostKind::Order,
-                text: &Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }.encode(),
+                body: Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }
+                    .encode()
+                    .as_bytes(),
             }]),
         ),
+        ("private", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Private, body: &letter }])),
+        ("find", plain(&[Frame::Find { name: "jill" }])),
+        ("found", plain(&[Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "jill", key: [9; 32] })])),
         ("barred", plain(&[Frame::Barred(Barred { until: Timestamp::NEVER, by: "ann", why: "spam" })])),
         ("list", plain(&[Frame::List { after: Some(Name::Token([7; 16])) }])),
         ("listed", plain(&[Frame::Listed { after: None, state: ListState::More, items: &records }])),
@@ -232,6 +238,8 @@ fn every_frames_decoder_is_reached() {
         "Bye",
         "Challenge",
         "Entries",
+        "Find",
+        "Found",
         "Gap",
         "Have",
         "List",

@@ -157,7 +157,7 @@ impl Raw {
 }
 
 fn post(counter: u64, settled_below: u64) -> Frame<'static> {
-    Frame::Post { counter, settled_below, kind: PostKind::Say, text: "x" }
+    Frame::Post { counter, settled_below, kind: PostKind::Say, body: b"x" }
 }
 
 fn address(last: u8, port: u16) -> SocketAddr {
@@ -356,7 +356,7 @@ fn posts_that_follow_each_other_in_a_packet_need_no_place_among_those_that_came_
             Raw::join(&mut world, &format!("m{seed}"), &key(seed), seed, address(2, u16::from(seed) + 1)).unwrap();
         for (counter, len) in (1..64).flat_map(|counter| [(counter, 990), (counter, 300), (counter, 1)]) {
             let text = "x".repeat(len);
-            let early = Frame::Post { counter, settled_below: 0, kind: PostKind::Say, text: &text };
+            let early = Frame::Post { counter, settled_below: 0, kind: PostKind::Say, body: text.as_bytes() };
             mallory.say(&mut world, |writer| assert!(writer.frame(&early)));
         }
     }

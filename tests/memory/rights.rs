@@ -14,7 +14,7 @@ use crate::common::world::{Slow, memory};
 use crate::sessions::{Peer, World, config, key};
 use udpchat::client::{Event, Identity};
 use udpchat::log::sqlite::{Keep, Sqlite, Sync};
-use udpchat::log::{Draft, DraftId, Outcome as Told, Store};
+use udpchat::log::{Draft, DraftId, Outcome as Told, Reader, Store};
 use udpchat::server::Config;
 use udpchat::wire::entry::{Act, Entry, Tail, Terms};
 use udpchat::wire::frame::{GapReason, Outcome, PostKind};
@@ -345,7 +345,11 @@ fn what_had_no_effect_is_a_gap_in_the_file_and_no_post_that_was_made() {
     assert_eq!(store.open().next, Seq(3), "it has its number");
     store.request(&udpchat::log::Request::Page { id: udpchat::log::RequestId(1), from: Seq(0), to: Seq(3) });
     let Some(Told::Page { page, .. }) = store.poll() else { panic!("a page") };
-    assert_eq!(page.missing(Seq(0), Seq(3)), Some((Seq(2), GapReason::Void)), "that one, and the owner's");
+    assert_eq!(
+        page.missing(Seq(0), Seq(3), Reader::default()),
+        Some((Seq(2), GapReason::Void)),
+        "that one, and the owner's"
+    );
     assert!(page.entry(Seq(2)).is_some());
     drop(store);
     let connection = rusqlite::Connection::open(&path).unwrap();

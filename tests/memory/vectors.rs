@@ -21,17 +21,18 @@ use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
 use udpchat::policy::names::TABLES;
 use udpchat::server::{Config, Path, Server, SocketId};
+use udpchat::session::letter::{self, Envelope};
 use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
-use udpchat::wire::entry::Act;
+use udpchat::wire::entry::{Act, ENTRY_MAX, Entry, PRIVATE_MAX, Tail};
 use udpchat::wire::frame::{
-    Ack, Barred, Frame, GapReason, Have, HeldNick, History, Join, ListState, Outcome, PEOPLE_MAX, People, PersonId,
-    PostKind, RoomInfo, Welcome, Writer, encode_person,
+    Ack, Barred, Found, Frame, GapReason, Have, HeldNick, History, Join, Letter, ListState, Outcome, PEOPLE_MAX,
+    People, PersonId, PostKind, RoomInfo, Welcome, Whose, Writer, encode_person,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use udpchat::wire::record::{Invitation, Known, Name, Record, Role, encode_item};
-use udpchat::wire::{CloseReason, Instance, LogId, Refusal, Seq, SessionId, Timestamp, Who};
+use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
@@ -57,6 +58,8 @@ struct Vectors {
     datagrams: Vec<DatagramVector>,
     /// Single frames in all their forms: type, length, body.
     frames: Vec<Named>,
+    /// Private messages, of the client's key to the server's, in this log and of this instance.
+    letters: Vec<LetterVector>,
     /// Payloads of the finish: each form of history without a place, and a place.
     joins: Vec<Named>,
 }
@@ -66,6 +69,17 @@ struct Vectors {
 struct Named {
     what: String,
     bytes: String,
+}
+
+/// A private message.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LetterVector {
+    what: String,
+    prologue: String,
+    /// What is sealed: number and kind, text, 0x80, zeros.
+    plaintext: String,
+    /// The entry, with its time and what follows it.
+    entry: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +217,7 @@ fn make() -> Vectors {
         nick: "jill".into(),
         datagrams,
         frames: every_frame(),
+        letters: every_letter(),
         joins: every_join(),
     }
 }
@@ -216,7 +231,7 @@ fn every_frame() -> Vec<Named> {
     let have =
         |held: &[(u64, u64)]| Frame::Have(Have { next: Seq(128), take: 4096, held: held.iter().copied().collect() });
     let settled = |outcome| Frame::Settled { counter: 5, outcome };
-    let post = |kind, text| Frame::Post { counter: 200, settled_below: 190, kind, text };
+    let post = |kind, body| Frame::Post { counter: 200, settled_below: 190, kind, body };
     let who = Who([0x77; 8]);
     let mut list = Vec::new();
     assert!(
@@ -228,6 +243,14 @@ fn every_frame() -> Vec<Named> {
     let invitation =
         Invitation { by: "ann".into(), by_who: who, uses: 5, until: AT, nick: String::new(), is_op: false };
     assert!(encode_item(&mut items, PEOPLE_MAX, &Name::Token([8; 16]), &Record::Invitation(invitation)));
+    let mut blocks = Vec::new();
+    assert!(encode_item(&mut blocks, PEOPLE_MAX, &Name::Block(who, Who([0x88; 8])), &Record::Block("al".into())));
+    let letter = Letter { to: [9; 32], nick: "jack", of: "jill", sealed: &[0xab; 112] }.encode();
+    let found = |whom| {
+        let is_key = whom == Whose::Key;
+        let (nick, key) = if is_key { ("Jill", [9; 32]) } else { ("", [0; 32]) };
+        Frame::Found(Found { name: "jill", whom, nick, key })
+    };
     let listed = |items| Frame::Listed { after: None, state: ListState::End, items };
     let mute = Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }.encode();
     let room = RoomInfo { role: 2, access: 1, topic: "tea", name: "chat.example:9999" };
@@ -249,11 +272,11 @@ fn every_frame() -> Vec<Named> {
         ("gap, cannot be read", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Unreadable }),
         ("have, nothing held", have(&[])),
         ("have, 1 missing, 2 held, 3 missing, 4 held", have(&[(1, 2), (3, 4)])),
-        ("post, said", post(PostKind::Say, "hey")),
-        ("post, done", post(PostKind::Act, "waves")),
-        ("post, rename", post(PostKind::Rename, "jane")),
-        ("post, release", post(PostKind::Release, "jane")),
-        ("post, order to mute ann for ten minutes", post(PostKind::Order, &mute)),
+        ("post, said", post(PostKind::Say, b"hey")),
+        ("post, done", post(PostKind::Act, b"waves")),
+        ("post, rename", post(PostKind::Rename, b"jane")),
+        ("post, release", post(PostKind::Release, b"jane")),
+        ("post, order to mute ann for ten minutes", post(PostKind::Order, mute.as_bytes())),
         ("settled, entry 300", settled(Outcome::Accepted(Seq(300)))),
         ("settled, refused: full", settled(Outcome::Refused(Refusal::Full))),
         ("settled, refused: the kind is not known", settled(Outcome::Refused(Refusal::Unsupported))),
@@ -268,10 +291,49 @@ fn every_frame() -> Vec<Named> {
         ("list, behind a known key", Frame::List { after: Some(Name::Known(who)) }),
         ("listed, a known key and an invitation", listed(&items)),
         ("settled, refused: no right", settled(Outcome::Refused(Refusal::NoRight))),
+        ("post, private", post(PostKind::Private, &letter)),
+        ("find, a nick", Frame::Find { name: "jill" }),
+        ("found, a key", found(Whose::Key)),
+        ("found, a text member", found(Whose::Text)),
+        ("list, behind what is blocked", Frame::List { after: Some(Name::Block(who, Who([0; 8]))) }),
+        ("listed, what is blocked", listed(&blocks)),
+        ("settled, refused: blocked", settled(Outcome::Refused(Refusal::Blocked))),
         ("gap, without effect", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Void }),
         ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
     ];
     all.iter().map(|(what, frame)| named(what, frame)).collect()
+}
+
+/// Makes private messages, of each kind and at the limits.
+fn every_letter() -> Vec<LetterVector> {
+    let secret = |secret| StaticKey::from_secret(Zeroizing::new(secret));
+    let (author, recipient) = (secret(CLIENT_SECRET), secret(SERVER_SECRET));
+    let longest = "x".repeat(PRIVATE_MAX);
+    let all = [("said", 0, false, "hey"), ("done", 1, true, "waves"), ("the longest", u32::MAX, false, &*longest)];
+    let letters = all.into_iter().zip(7_u64..).map(|((what, number, is_act, text), counter)| {
+        let post = PostId { instance: Instance(INSTANCE), counter };
+        let (nick, of) = ("jack", "jill");
+        let envelope = Envelope { log: LogId(LOG), from: author.public(), to: recipient.public(), nick, of, post };
+        let letter = letter::Letter { number, is_act, text: text.to_owned() };
+        let sealed = envelope.seal(&author, &mut Entropy::new(CLIENT_SEED), &letter).unwrap();
+        let (who, to) = (author.public().who(), recipient.public().who());
+        let entry = Entry::Private { who, to, nick, of, post, sealed: &sealed };
+        let mut bytes = [0; ENTRY_MAX];
+        let len = entry.encode_with_tail(AT, &Tail::Author(author.public().0), &mut bytes).unwrap();
+        // By hand, as the protocol says.
+        let mut prologue = b"udpchat private message 1".to_vec();
+        prologue.extend([&LOG[..], &public(CLIENT_SECRET), &public(SERVER_SECRET), &INSTANCE].concat());
+        prologue.extend(counter.to_be_bytes());
+        prologue.extend(b"\0\0\0\x04jack\0\0\0\x04jill");
+        let head = u64::from(number) << 1 | u64::from(is_act);
+        let mut plaintext = postcard::to_slice(&head, &mut [0; 10]).unwrap().to_vec();
+        plaintext.extend(text.as_bytes());
+        plaintext.push(0x80);
+        plaintext.resize(if plaintext.len() <= 64 { 64 } else { 964 }, 0);
+        let [prologue, plaintext, entry] = [&prologue[..], &plaintext, &bytes[..len]].map(hex);
+        LetterVector { what: what.into(), prologue, plaintext, entry }
+    });
+    letters.collect()
 }
 
 fn named(what: &str, frame: &Frame<'_>) -> Named {
@@ -400,6 +462,26 @@ fn keys_and_the_token_are_what_the_protocol_says() {
     assert_eq!(vectors.datagrams[1].bytes, token.token);
     for end in [&vectors.client, &vectors.server] {
         assert_eq!(end.blake2s_of_public, hex(&Blake2s256::digest(unhex(&end.static_public))));
+    }
+}
+
+#[test]
+fn private_messages_open_with_the_recipients_key_and_the_prologue_that_the_protocol_says() {
+    let vectors = vectors();
+    for letter in &vectors.letters {
+        let entry = unhex(&letter.entry);
+        // Variant, two short names, two nicks, the post; then the length of what is sealed.
+        let start = 1 + 16 + 5 + 5 + 8 + 1;
+        let (sealed, rest) = postcard::take_from_bytes::<&[u8]>(&entry[start..]).unwrap();
+        let (_, author) = postcard::take_from_bytes::<u64>(rest).unwrap();
+        assert_eq!(hex(author), vectors.client.static_public, "behind the time");
+        let builder = Builder::with_resolver("Noise_K_25519_ChaChaPoly_BLAKE2s".parse().unwrap(), Box::new(Others));
+        let (secret, prologue) = (unhex(&vectors.server.static_secret), unhex(&letter.prologue));
+        let builder = builder.prologue(&prologue).unwrap().local_private_key(&secret).unwrap();
+        let mut recipient = builder.remote_public_key(author).unwrap().build_responder().unwrap();
+        let mut plaintext = [0; 1200];
+        let len = recipient.read_message(sealed, &mut plaintext).unwrap();
+        assert_eq!(hex(&plaintext[..len]), letter.plaintext, "{}", letter.what);
     }
 }
 

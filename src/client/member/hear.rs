@@ -5,16 +5,20 @@
 //! Driven by: `member`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::attempt::{self, Attempt};
 use super::{Cargo, Link, Member};
 use crate::client::event::{Event, Over, Room};
-use crate::session::{PACKETS_MAX, Session};
+use crate::session::{PACKETS_MAX, PublicKey, Session};
 use crate::wire::entry::WHY_MAX;
-use crate::wire::frame::{Barred, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
+use crate::wire::frame::{Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::{Name, Role, items};
 use crate::wire::{CloseReason, NICK_MAX, Nick, SessionId};
+
+/// A knock within this time after another one is ignored (PROTOCOL 2.11): forged knocks make the client ping its own server.
+const KNOCK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Member {
     pub(super) fn handle_text(&mut self, bytes: &[u8]) {
@@ -57,6 +61,21 @@ impl Member {
             self.end(Over::Closed(CloseReason::Left));
         } else {
             self.seek();
+        }
+    }
+
+    /// Handles a knock (an unproven sign that the server restarted): pings, or hurries the probe that is due, once a second.
+    pub(super) fn handle_knock(&mut self) {
+        if self.leaving.is_some() || self.knocked.is_some_and(|at| at + KNOCK_PAUSE > self.now) {
+            return;
+        }
+        self.knocked = Some(self.now);
+        match (&mut self.attempt, &mut self.link) {
+            // A client that backs off from failed sessions keeps its pauses.
+            (Some(attempt), _) if self.comebacks <= 1 => attempt.hurry(self.now),
+            (Some(_), _) => {}
+            (None, Some(link)) => link.session.ping(0),
+            (None, None) => {}
         }
     }
 
@@ -137,16 +156,32 @@ impl Member {
                 }
             }
             Frame::Listed { ref after, state, items: list } => self.handle_listed(after.as_ref(), state, list),
-            // Only clients may send the first four; the session has handled the others.
-            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } | Frame::List { .. } => {
+            Frame::Found(found) => self.handle_found(&found),
+            // Only clients may send the first five; the session has handled the others.
+            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } | Frame::List { .. } | Frame::Find { .. } => {
                 self.end(Over::Closed(CloseReason::Broken))
             }
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
 
+    fn handle_found(&mut self, found: &Found<'_>) {
+        let Found { name, whom, nick, key } = *found;
+        if nick.len() <= NICK_MAX && self.find.take_if(|(asked, _)| **asked == *name).is_some() {
+            self.events.push_back(Event::Found { name: name.into(), whom, nick: nick.into(), key: PublicKey(key) });
+        }
+    }
+
     fn handle_settled(&mut self, counter: u64, outcome: Outcome) {
+        let recipient = self.posts.recipient(counter);
+        let before = self.posts.unsettled();
         let renamed = self.posts.settled(counter, outcome, &mut self.events);
+        if let Some(to) = recipient.filter(|_| self.posts.unsettled() < before) {
+            match outcome {
+                Outcome::Accepted(_) => self.letters.sent(to),
+                Outcome::Refused(_) => self.letters.refused(counter),
+            }
+        }
         let renamed = renamed.and_then(|nick| nick.parse::<Nick>().ok());
         let Some(link) = &mut self.link else { return };
         if let Some(nick) = renamed {
@@ -200,6 +235,9 @@ impl Member {
         if is_safe {
             self.posts.resume();
         } else {
+            // They may be in a log, so their numbers are used.
+            let given_up: Vec<_> = self.posts.sent_to().collect();
+            given_up.into_iter().for_each(|to| self.letters.sent(to));
             self.posts.give_up_sent(&mut self.events);
         }
         if let Some(key) = self.server {

@@ -19,6 +19,7 @@
 
 mod attempt;
 mod hear;
+mod letters;
 mod posts;
 mod view;
 
@@ -35,6 +36,7 @@ use crate::wire::packet::{self, Datagram};
 use crate::wire::record::Name;
 use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
+use letters::Letters;
 use posts::{Carried, Posts};
 use view::View;
 
@@ -45,7 +47,7 @@ const BYES: u32 = 3;
 /// of any usual path; soon enough for a user who waits.
 const QUIET_AFTER: Duration = Duration::from_secs(5);
 
-/// The pause before an unanswered *ask* is repeated.
+/// The pause before an unanswered *ask*, *list* or *find* is repeated.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The pause before the first attempt at a session after one that ended, randomly up to a quarter shorter or longer; each
@@ -53,9 +55,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// sessions as fast as they begin gains little.
 const COMEBACK: Duration = Duration::from_millis(100);
 const COMEBACK_MAX: Duration = Duration::from_secs(15);
-
-/// A knock within this time after another one is ignored (PROTOCOL 2.11): forged knocks make the client ping its own server.
-const KNOCK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A session that stood this long was of use: the pauses start over after it (PROTOCOL 2.4).
 pub(super) const STOOD: Duration = Duration::from_secs(10);
@@ -110,12 +109,15 @@ pub struct Member {
     server: Option<PublicKey>,
     view: View,
     posts: Posts,
+    letters: Letters,
     /// Whether the client accepts more entries than the server knows.
     takes: bool,
     /// The outstanding *ask*: behind which person it continues, and when to send it next.
     ask: Option<(Option<PersonId>, Instant)>,
     /// The outstanding *list*: behind which record it continues, and when to send it next.
     list: Option<(Option<Name>, Instant)>,
+    /// The outstanding *find*, and when to send it next.
+    find: Option<(Box<str>, Instant)>,
     events: VecDeque<Event>,
     /// The datagram that was built and that the socket has not accepted yet, and whether it is the attempt's.
     out: Vec<u8>,
@@ -140,9 +142,11 @@ impl Member {
             server: None,
             view: View::at(ends.identity.place),
             posts: Posts::new(ends.identity.repeats),
+            letters: Letters::new(ends.identity.seen.clone()),
             takes: false,
             ask: None,
             list: None,
+            find: None,
             events: VecDeque::new(),
             out: Vec::new(),
             out_is_attempts: false,
@@ -300,8 +304,8 @@ impl Member {
     /// Returns the next event for the user; to be called after each `handle_*` until there is none.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        if matches!(event, Event::Entry { .. } | Event::Gap { .. }) {
+        let event = self.poll_untaken()?;
+        if matches!(event, Event::Entry { .. } | Event::Private(_) | Event::Gap { .. }) {
             self.taken();
         }
         Some(event)
@@ -311,7 +315,8 @@ impl Member {
     /// the fewer the server may send, down to none.
     #[must_use]
     pub fn poll_untaken(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        Some(self.opened(event))
     }
 
     /// Records that the user has taken one more entry.
@@ -352,7 +357,8 @@ impl Member {
         let quiet = self.link.as_ref().and_then(Link::quiet_at);
         let ask = self.ask.map(|(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
         let list = self.list.as_ref().map(|&(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
-        [attempt, session, paced, leaving, repeat, quiet, ask, list].into_iter().flatten().min()
+        let find = self.find.as_ref().map(|&(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
+        [attempt, session, paced, leaving, repeat, quiet, ask, list, find].into_iter().flatten().min()
     }
 
     fn go_away(&mut self, why: Option<CloseReason>) {
@@ -376,21 +382,6 @@ impl Member {
         let pause = self.entropy.jittered(pause);
         self.comebacks = self.comebacks.saturating_add(1);
         self.attempt = Some(Attempt::later(self.now, self.now + pause, &self.ends));
-    }
-
-    /// Handles a knock (an unproven sign that the server restarted): pings, or hurries the probe that is due, once a second.
-    fn handle_knock(&mut self) {
-        if self.leaving.is_some() || self.knocked.is_some_and(|at| at + KNOCK_PAUSE > self.now) {
-            return;
-        }
-        self.knocked = Some(self.now);
-        match (&mut self.attempt, &mut self.link) {
-            // A client that backs off from failed sessions keeps its pauses.
-            (Some(attempt), _) if self.comebacks <= 1 => attempt.hurry(self.now),
-            (Some(_), _) => {}
-            (None, Some(link)) => link.session.ping(0),
-            (None, None) => {}
-        }
     }
 
     fn become_quiet(&mut self) {
@@ -439,6 +430,7 @@ impl Member {
             self.out_is_attempts = true;
             return;
         }
+        self.seal();
         let (now, Some(link)) = (self.now, &mut self.link) else { return };
         if let Some((byes, at)) = self.leaving {
             if at <= now && byes < BYES {
@@ -449,7 +441,7 @@ impl Member {
         }
         let has_welcome = link.welcomed;
         let (view, posts, takes, ask) = (&self.view, &mut self.posts, &mut self.takes, &mut self.ask);
-        let list = &mut self.list;
+        let (list, find) = (&mut self.list, &mut self.find);
         link.session.poll_packet(now, &mut self.out, |writer, allowed| {
             let tells = *takes && allowed.cargo;
             if allowed.ack || tells {
@@ -458,29 +450,29 @@ impl Member {
             // *Have* is not ack-eliciting, and this one must arrive.
             let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
             let posts = if allowed.cargo { write_posts(now, posts, writer) } else { Carried::default() };
-            let asks = match ask.filter(|&(_, at)| at <= now && allowed.cargo && has_welcome) {
-                Some((after, _)) => writer.frame(&Frame::Ask { after }),
-                None => false,
-            };
-            if let Some((_, again)) = ask.as_mut().filter(|_| asks) {
-                *again = now + ASK_AGAIN;
-            }
-            let mut lists = false;
-            if let Some((after, at)) = list.as_mut().filter(|(_, at)| *at <= now && allowed.cargo && has_welcome) {
-                lists = writer.frame(&Frame::List { after: after.clone() });
-                if lists {
-                    *at = now + ASK_AGAIN;
-                }
-            }
-            (takes || asks || lists || posts.count > 0).then_some(Cargo { posts, takes })
+            let may_ask = allowed.cargo && has_welcome;
+            let asks = may_ask && ask_for(now, ask, |&after| writer.frame(&Frame::Ask { after }));
+            let lists = may_ask && ask_for(now, list, |after| writer.frame(&Frame::List { after: after.clone() }));
+            let finds = may_ask && ask_for(now, find, |name| writer.frame(&Frame::Find { name }));
+            (takes || asks || lists || finds || posts.count > 0).then_some(Cargo { posts, takes })
         });
     }
 }
 
+/// Writes an outstanding question into a packet if it is due; returns whether it was.
+fn ask_for<T>(now: Instant, asked: &mut Option<(T, Instant)>, write: impl FnOnce(&T) -> bool) -> bool {
+    let Some((what, at)) = asked.as_mut().filter(|(_, at)| *at <= now) else { return false };
+    let is_sent = write(what);
+    if is_sent {
+        *at = now + ASK_AGAIN;
+    }
+    is_sent
+}
+
 /// Writes posts into a packet; returns which.
 fn write_posts(now: Instant, posts: &mut Posts, writer: &mut Writer) -> Carried {
-    posts.write(now, |counter, settled_below, kind, text| {
-        !writer.is_long_enough() && writer.frame(&Frame::Post { counter, settled_below, kind, text })
+    posts.write(now, |counter, settled_below, kind, body| {
+        !writer.is_long_enough() && writer.frame(&Frame::Post { counter, settled_below, kind, body })
     })
 }
 

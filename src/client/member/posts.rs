@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::letters::Outgoing;
 use crate::client::event::Event;
+use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::limits::POSTS_MAX;
@@ -24,6 +26,8 @@ const REPEAT_MAX: Duration = Duration::from_secs(15);
 struct Pending {
     kind: PostKind,
     text: Box<str>,
+    /// Whom it is for, if it is private, and the body once it is sealed.
+    letter: Option<Box<(Outgoing, Option<Vec<u8>>)>>,
     /// Whether to send it now.
     due: bool,
     /// Whether it was sent at least once, and so may be in the log.
@@ -31,6 +35,13 @@ struct Pending {
     /// Whether it is due although another packet in flight carries it.
     is_copy: bool,
     outcome: Option<Outcome>,
+}
+
+impl Pending {
+    /// Returns what is sent; `None` if it is not sealed yet.
+    fn body(&self) -> Option<&[u8]> {
+        self.letter.as_ref().map_or(Some(self.text.as_bytes()), |letter| letter.1.as_deref())
+    }
 }
 
 /// The posts that a packet carries.
@@ -67,9 +78,19 @@ impl Posts {
 
     /// Adds a post; returns its counter.
     pub(super) fn push(&mut self, kind: PostKind, text: &str) -> u64 {
+        self.push_for(kind, text, None)
+    }
+
+    /// Adds a private post, which cannot be sent before it is sealed; returns its counter.
+    pub(super) fn push_letter(&mut self, text: &str, letter: Outgoing) -> u64 {
+        self.push_for(PostKind::Private, text, Some(letter))
+    }
+
+    fn push_for(&mut self, kind: PostKind, text: &str, letter: Option<Outgoing>) -> u64 {
         self.posts.push_back(Pending {
             kind,
             text: text.into(),
+            letter: letter.map(|letter| Box::new((letter, None))),
             due: true,
             sent: false,
             is_copy: false,
@@ -91,12 +112,51 @@ impl Posts {
 
     /// Returns whether any post is to be sent now.
     pub(super) fn has_due(&self) -> bool {
-        self.window().any(|(_, post)| post.due)
+        self.window().any(|(_, post)| post.due && post.body().is_some())
+    }
+
+    /// Returns whether a private post to that key is unsettled.
+    pub(super) fn has_letter_to(&self, to: &PublicKey) -> bool {
+        let is_to_it = |post: &Pending| post.letter.as_ref().is_some_and(|letter| letter.0.to == *to);
+        self.posts.iter().any(|post| post.outcome.is_none() && is_to_it(post))
+    }
+
+    /// Returns whether a rename is unsettled.
+    pub(super) fn has_renames(&self) -> bool {
+        self.has_renames_below(self.end())
+    }
+
+    /// Returns the next post to be sealed: its counter, its text, whom it is for.
+    pub(super) fn unsealed(&self) -> Option<(u64, &str, &Outgoing)> {
+        let (counter, post, letter) = self.window().find_map(|(counter, post)| match post.letter.as_deref() {
+            Some((letter, None)) if post.due => Some((counter, post, letter)),
+            Some(_) | None => None,
+        })?;
+        Some((counter, &post.text, letter))
+    }
+
+    /// Sets the sealed body of a post.
+    pub(super) fn seal(&mut self, counter: u64, body: Vec<u8>) {
+        if let Some(letter) = self.get_mut(counter).and_then(|post| post.letter.as_mut()) {
+            letter.1 = Some(body);
+        }
+    }
+
+    /// Returns the recipients of the private posts that were sent and have no outcome.
+    pub(super) fn sent_to(&self) -> impl Iterator<Item = PublicKey> {
+        let sent = self.posts.iter().filter(|post| post.sent && post.outcome.is_none());
+        sent.filter_map(|post| post.letter.as_ref().map(|letter| letter.0.to))
+    }
+
+    /// Returns whom a post is for, if it is private.
+    pub(super) fn recipient(&self, counter: u64) -> Option<PublicKey> {
+        let index = usize::try_from(counter.checked_sub(self.base)?).ok()?;
+        self.posts.get(index)?.letter.as_ref().map(|letter| letter.0.to)
     }
 
     /// Gives `write` the posts to send now, in order and without a hole, until it accepts no more: counter, lowest unsettled
-    /// counter, kind, text. Returns the posts that it accepted.
-    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, PostKind, &str) -> bool) -> Carried {
+    /// counter, kind, body. Returns the posts that it accepted.
+    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(u64, u64, PostKind, &[u8]) -> bool) -> Carried {
         let base = self.base;
         let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
         let skip = usize::try_from(first - base).unwrap_or_default();
@@ -105,7 +165,8 @@ impl Posts {
         let mut copies = 0;
         for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
             let settled_below = if self.keeps { 0 } else { base };
-            if !write(first + count, settled_below, post.kind, &post.text) {
+            let Some(body) = post.body() else { break };
+            if !write(first + count, settled_below, post.kind, body) {
                 break;
             }
             post.due = false;
@@ -176,6 +237,8 @@ impl Posts {
             }
             self.base += 1;
         }
+        // What is sealed is sealed for that log.
+        self.posts.iter_mut().filter_map(|post| post.letter.as_mut()).for_each(|letter| letter.1 = None);
         self.resume();
     }
 

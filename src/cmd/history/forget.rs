@@ -44,7 +44,8 @@ impl Author {
             | Entry::Joined { who, .. }
             | Entry::Left { who, .. }
             | Entry::Renamed { who, .. }
-            | Entry::Acted { who, .. } => Self::Key(who),
+            | Entry::Acted { who, .. }
+            | Entry::Private { who, .. } => Self::Key(who),
         }
     }
 
@@ -123,7 +124,11 @@ fn find(path: &Path, nick: &str) -> Result<BTreeMap<Author, Found>, Failure> {
             let found = authors.entry(author).or_insert_with(new);
             found.count += 1;
             found.last = record.at;
-            if let Entry::Said { nick, .. } | Entry::Did { nick, .. } | Entry::Joined { nick, .. } = entry {
+            if let Entry::Said { nick, .. }
+            | Entry::Did { nick, .. }
+            | Entry::Joined { nick, .. }
+            | Entry::Private { nick, .. } = entry
+            {
                 found.nicks.insert(nick.to_owned());
             }
         }

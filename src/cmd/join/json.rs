@@ -48,6 +48,13 @@ impl JsonMode {
         }
     }
 
+    /// Reports that the earlier entries are complete, if this was the last of them.
+    fn tell_now(&mut self, event: &Event) {
+        if self.seam.take_if(|seam| event.end().is_some_and(|to| to >= *seam)).is_some() {
+            self.tell(&Told::Now);
+        }
+    }
+
     fn tell(&mut self, told: &Told<'_>) {
         if let Ok(line) = ui::json::line(told) {
             self.visit.output.push_plain_line(&line);
@@ -66,6 +73,14 @@ impl Driver for JsonMode {
         if let Some(why) = self.visit.observe(client, &event) {
             self.tell(&Told::Wrong { why: &why });
         }
+        if self.visit.hides(&event) {
+            self.tell_now(&event);
+            return Ok(());
+        }
+        if let Event::NotWritten { to, line, why } = &event {
+            let why = self.visit.known.not_written(to, why);
+            self.tell(&Told::Refused { text: line.into(), why });
+        }
         if let Event::Begins { from, count, .. } = event {
             self.seam = (count > 0).then_some(from + count);
         }
@@ -81,9 +96,7 @@ impl Driver for JsonMode {
             self.tell_records(records, more, may);
             return Ok(());
         }
-        if self.seam.take_if(|seam| event.end().is_some_and(|to| to >= *seam)).is_some() {
-            self.tell(&Told::Now);
-        }
+        self.tell_now(&event);
         Ok(())
     }
 
@@ -107,8 +120,8 @@ impl Driver for JsonMode {
         self.visit.output.has_place()
     }
 
-    fn tick(&mut self, _: Instant, client: &mut Client) -> Ticked {
-        self.visit.tick(client);
+    fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
+        self.visit.tick(now, client);
         Ticked::Never
     }
 

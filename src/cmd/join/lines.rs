@@ -12,7 +12,7 @@ use super::super::act;
 use super::super::members::Listed;
 use super::super::talk::{away, quiet};
 use super::visit::Visit;
-use crate::client::{Client, Dialect, Event, Room};
+use crate::client::{Client, Dialect, Event, Private, Room, Said, Trust};
 use crate::net::client::{Driver, Next, Ticked};
 use crate::time::Instant;
 use crate::ui::when::Calendar;
@@ -22,10 +22,13 @@ use crate::wire::frame::{GapReason, PersonId, PostKind};
 use crate::wire::packet::PROBE;
 use crate::wire::record::{Name, Record, Role};
 use crate::wire::text::JOINED;
-use crate::wire::{Seq, Timestamp, Who};
+use crate::wire::{Refusal, Seq, Timestamp, Who};
 
 /// The original's prompt.
 const PROMPT: &str = " ";
+
+/// Before private messages.
+const PRIVATE: &str = "[private] ";
 
 /// How long a server may take to answer before its user is told. Chosen: longer than most paths take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -95,6 +98,11 @@ impl LineMode {
     fn begin(&mut self, event: &Event) -> bool {
         if let Event::Begins { from, count, resumed, .. } = *event {
             self.seam = (count > 0).then_some(Seam { count, end: from + count, resumed, is_told: false });
+        } else if self.visit.hides(event) {
+            self.count_out(1);
+            return false;
+        } else if let Event::Private(private) = event {
+            self.tell_seam(Some(private.at));
         } else if let Event::Entry { ref encoded, .. } = *event {
             let entry = Entry::decode_with_time(encoded);
             if entry.is_some_and(|(entry, _)| self.is_own_leaving(&entry)) {
@@ -159,6 +167,11 @@ impl LineMode {
                 self.visit.output.push_line(&[room::mark_of_text(&text), line, end]);
             }
             Event::Entry { encoded, .. } => self.show_entry(&encoded),
+            Event::Private(private) => self.show_private(&private),
+            Event::NotWritten { to, line, why } => {
+                let why = self.visit.known.not_written(&to, &why);
+                notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line)));
+            }
             Event::Gap { count, why, .. } => {
                 let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
                 match why {
@@ -186,19 +199,11 @@ impl LineMode {
             | Event::Here { .. }
             | Event::Held { .. }
             | Event::Barred { .. }
+            | Event::Contact { .. }
+            | Event::Found { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
-            Event::NotTaken { kind: PostKind::Rename, line, why, .. } => {
-                let why = self.visit.known.refused(why);
-                notice(format_args!("nick not changed to {}: {why}", sanitize::escaped(&line)));
-            }
-            Event::NotTaken { kind: PostKind::Release, line, why, .. } => {
-                notice(format_args!("the nick {} was not released: {why}", sanitize::escaped(&line)));
-            }
-            Event::NotTaken { kind: PostKind::Order, line, why, .. } => {
-                notice(format_args!("{}: {why}", orders::describe(&line)));
-            }
-            Event::NotTaken { line, why, .. } => notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line))),
+            Event::NotTaken { kind, line, why, .. } => self.refused(kind, &line, why),
             Event::Lost { line, .. } => {
                 // With a server that never returns lines this would appear for each of them.
                 if !self.visit.interactive || client.tells_of_lines() || !client.is_here() {
@@ -220,11 +225,31 @@ impl LineMode {
         }
     }
 
+    fn refused(&mut self, kind: PostKind, line: &str, why: Refusal) {
+        match kind {
+            PostKind::Rename => {
+                let why = self.visit.known.refused(why);
+                notice(format_args!("nick not changed to {}: {why}", sanitize::escaped(line)));
+            }
+            PostKind::Release => {
+                notice(format_args!("the nick {} was not released: {why}", sanitize::escaped(line)));
+            }
+            PostKind::Order => notice(format_args!("{}: {why}", orders::describe(line))),
+            PostKind::Say | PostKind::Act | PostKind::Private | PostKind::Other(_) => {
+                notice(format_args!("not sent, {why}: {}", sanitize::escaped(line)));
+            }
+        }
+    }
+
     fn show_entry(&mut self, encoded: &[u8]) {
         // Skip entries that only a newer server knows.
         let Some(entry) = Entry::decode(encoded) else { return };
         if let Some(seam) = self.keys.seam(&entry) {
             self.notice(seam);
+        }
+        if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), of, .. } = entry {
+            let (of, takes) = (sanitize::escaped(of), if act == Act::Block { "can no longer" } else { "can again" });
+            return self.notice(format_args!("{of} {takes} write to you in private (nobody else is told)"));
         }
         entry.render(&mut self.rendered);
         if let Entry::Acted { act: Act::Mute | Act::Ban, until, .. } = entry
@@ -237,6 +262,43 @@ impl LineMode {
             self.notice("the invitation, to be passed on:");
             ui::link(&link);
             act::caution(&link.server).into_iter().for_each(notice);
+        }
+    }
+
+    /// Shows a private message, so that it looks like no line of the room: nicks do not begin with a bracket, and lines that do have a
+    /// mark.
+    fn show_private(&mut self, private: &Private) {
+        if let Some(what) = self.visit.introduce(private) {
+            self.notice(what);
+        }
+        let mark = room::mark_of_private(matches!(private.trust, Trust::Changed(_)), &private.nick);
+        let (nick, of) = (private.nick.as_str(), private.of.as_str());
+        match &private.said {
+            Said::Text { text, is_act, missing } => {
+                if *missing > 0 {
+                    let (messages, are) = if *missing == 1 { ("message", "is") } else { ("messages", "are") };
+                    let nick = sanitize::escaped(nick);
+                    self.notice(format_args!(
+                        "{missing} private {messages} of {nick} {are} missing before the next one"
+                    ));
+                }
+                let said = if *is_act { ["* ", nick, " "] } else { ["", nick, ": "] };
+                let [before, nick, between] = said;
+                self.visit.output.push_line(&[PRIVATE, mark, before, nick, between, text]);
+            }
+            Said::Own(Some((text, is_act))) => {
+                let [star, nick, blank] = if *is_act { [": * ", nick, " "] } else { [": ", "", ""] };
+                self.visit.output.push_line(&[PRIVATE, "to ", of, star, nick, blank, text]);
+            }
+            Said::Own(None) => self.visit.output.push_line(&[PRIVATE, "you wrote to ", of, ", elsewhere"]),
+            Said::Repeated => self.notice(format_args!(
+                "an old private message of {} came once more: not shown again",
+                sanitize::escaped(nick)
+            )),
+            Said::Unreadable => self.notice(format_args!(
+                "a private message of {} cannot be opened: it is damaged, or not for this key",
+                sanitize::escaped(nick)
+            )),
         }
     }
 
@@ -321,7 +383,7 @@ impl Driver for LineMode {
     }
 
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
-        self.visit.tick(client);
+        self.visit.tick(now, client);
         if !self.visit.interactive || self.visit.has_joined() || self.is_told_to_wait {
             return Ticked::Never;
         }

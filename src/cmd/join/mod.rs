@@ -16,7 +16,7 @@ use crate::cli::Join;
 use crate::client::Config;
 use crate::net::client::{ClientLoop, Driver, Source};
 use crate::net::link::Link;
-use crate::net::state::PlaceFile;
+use crate::net::places::PlaceFile;
 use crate::net::stdio::{Input, Output};
 use crate::policy::names;
 use crate::ui::lines::{Line, Lines};
@@ -60,6 +60,7 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
     let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
     if let Some(identity) = &mut config.identity {
         identity.place = place.as_ref().and_then(PlaceFile::get);
+        identity.seen = place.as_ref().map(PlaceFile::seen).unwrap_or_default();
         identity.history = args.history;
     }
     let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, place);

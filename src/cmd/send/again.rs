@@ -14,11 +14,14 @@ use super::super::talk::prepare;
 use super::super::{Exit, Failure};
 use super::wanted;
 use crate::cli::Send;
-use crate::client::{Client, Event};
+use crate::client::{Client, Event, Private};
 use crate::net::client::{ClientLoop, Driver, Source, Ticked};
+use crate::policy::names::Skeletons;
+use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::ui::sanitize;
 use crate::wire::entry::Entry;
+use crate::wire::order::Whom;
 use crate::wire::{LogId, Nick, Seq};
 
 /// The entries that a run of `send` learns of.
@@ -76,8 +79,9 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
     if let Some(identity) = &mut config.identity {
         identity.place = Some((log, first));
     }
+    let to = args.to.as_deref();
     let mut reader =
-        Reader { nick: &args.nick, entries: wanted_entries, next: 0, is_gone: false, other: None, until: None };
+        Reader { nick: &args.nick, to, entries: wanted_entries, next: 0, is_gone: false, other: None, until: None };
     // However this ends, entries not read by then are unknown.
     ClientLoop::new(config, Source { input: None, leave_at_end: false })?.run(&mut reader)?;
     if let Some(other) = &reader.other {
@@ -106,6 +110,8 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
 /// Reads the entries back.
 struct Reader<'a> {
     nick: &'a Nick,
+    /// Whom the message is for, if it is private: its text cannot be compared.
+    to: Option<&'a str>,
     entries: Vec<(Seq, &'a str)>,
     /// The index of the next one to read.
     next: usize,
@@ -122,11 +128,31 @@ impl Reader<'_> {
         let Some(&(_, wanted)) = self.entries.get(self.next).filter(|&&(at, _)| at == seq) else { return };
         self.next += 1;
         let Some(entry) = Entry::decode(encoded) else { return };
-        let is_same = matches!(entry, Entry::Said { nick, text, .. } if nick == self.nick.as_str() && text == wanted);
+        let is_same = self.to.is_none()
+            && matches!(entry, Entry::Said { nick, text, .. } if nick == self.nick.as_str() && text == wanted);
         if !is_same && self.other.is_none() {
             let mut other = String::new();
             entry.render(&mut other);
             self.other = Some(other);
+        }
+    }
+
+    fn private(&mut self, private: &Private) {
+        if self.entries.get(self.next).is_none_or(|&(at, _)| at != private.seq) {
+            return;
+        }
+        self.next += 1;
+        let is_to = |to: &str| match Whom::parse(to) {
+            Some(Whom::Key { key, .. }) => PublicKey(key).who() == private.to,
+            Some(Whom::Nick { nick, print }) => {
+                private.to.0.starts_with(&print)
+                    && (nick.is_empty() || Skeletons::of(nick).look_like(&Skeletons::of(&private.of)))
+            }
+            Some(Whom::Address(_)) | None => false,
+        };
+        let is_same = private.nick == self.nick.as_str() && self.to.is_some_and(is_to);
+        if !is_same && self.other.is_none() {
+            self.other = Some(format!("a private message to {}", private.of));
         }
     }
 
@@ -142,6 +168,9 @@ impl Driver for Reader<'_> {
     fn event(&mut self, _: Instant, _: &Client, event: Event) -> io::Result<()> {
         if let Event::Entry { seq, ref encoded } = event {
             self.entry(seq, encoded);
+        }
+        if let Event::Private(private) = &event {
+            self.private(private);
         }
         if let Event::Gap { first, count, .. } = event {
             self.gap(first, count);

@@ -238,8 +238,8 @@ impl Sqlite {
                 return query::insert(connection, seq, (at, query::number(messages)), None, VOID);
             }
             messages += u64::from(entry.is_message());
-            // Giving one's own nick back takes no right: everybody may do it all the time.
-            if matches!(entry, Entry::Acted { who, act, whom, .. } if *act != Act::Release || who != whom) {
+            // Giving one's own nick back takes no right, nor does a setting of one's own: everybody may do it all the time.
+            if matches!(entry, Entry::Acted { who, act, whom, .. } if !is_own(*act) && (*act != Act::Release || who != whom)) {
                 turn.waits_for_disk = true;
                 query::insert_act(connection, seq, encoded)?;
             }
@@ -343,6 +343,11 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+/// Whether the act is a setting of its author's own, which concerns nobody else.
+const fn is_own(act: Act) -> bool {
+    matches!(act, Act::Block | Act::Unblock)
 }
 
 /// Whether `pause` has passed since `last`, which becomes `now` if it has. The clock may have been set back.

@@ -206,7 +206,9 @@ pub(super) fn note_presence(connection: &Connection, entry: &Entry<'_>) -> rusql
         Entry::Renamed { who: Who(who), nick, to } => {
             execute("UPDATE OR REPLACE present SET nick = ?3 WHERE who = ?1 AND nick = ?2", &[&signed(who), &nick, &to])
         }
-        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => Ok(()),
+        Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } | Entry::Private { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::server::admission::Prefix;
 use crate::time::Instant;
 use crate::work::{self, Work};
 
@@ -80,24 +79,30 @@ impl Meter {
     }
 }
 
-/// The most prefixes that are metered at a time.
+/// The most prefixes, or other sources, that are metered at a time.
 pub(crate) const METERED_MAX: usize = 4096;
 
-/// The shortest time between two searches for prefixes that have rested, made when the limit is reached. Chosen: a search takes
+/// The shortest time between two searches for sources that have rested, made when the limit is reached. Chosen: a search takes
 /// a hundredth of that.
 const SWEEP: Duration = Duration::from_millis(10);
 
-/// A meter for each prefix, for events of one kind.
-#[derive(Debug, Default)]
-pub(crate) struct Meters {
-    meters: BTreeMap<Prefix, Meter>,
+/// A meter for each source, such as a prefix, for events of one kind.
+#[derive(Debug)]
+pub(crate) struct Meters<K> {
+    meters: BTreeMap<K, Meter>,
     swept: Instant,
 }
 
-impl Meters {
-    /// Returns the meter of `prefix`; `None` if too many others are metered.
-    pub(crate) fn of(&mut self, now: Instant, prefix: Prefix) -> Option<&mut Meter> {
-        if self.meters.len() >= METERED_MAX && !self.meters.contains_key(&prefix) {
+impl<K> Default for Meters<K> {
+    fn default() -> Self {
+        Self { meters: BTreeMap::new(), swept: Instant::default() }
+    }
+}
+
+impl<K: Ord> Meters<K> {
+    /// Returns the meter of `source`; `None` if too many others are metered.
+    pub(crate) fn of(&mut self, now: Instant, source: K) -> Option<&mut Meter> {
+        if self.meters.len() >= METERED_MAX && !self.meters.contains_key(&source) {
             if now.saturating_since(self.swept) >= SWEEP {
                 work::did(Work::Scanned, self.meters.len());
                 self.meters.retain(|_, meter| !meter.is_fresh(now));
@@ -107,13 +112,14 @@ impl Meters {
                 return None;
             }
         }
-        Some(self.meters.entry(prefix).or_default())
+        Some(self.meters.entry(source).or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::admission::Prefix;
 
     #[test]
     fn a_burst_is_free_and_then_it_is_the_rate() {

@@ -79,7 +79,8 @@ impl Room {
             | Entry::Joined { .. }
             | Entry::Left { .. }
             | Entry::Renamed { .. }
-            | Entry::Acted { .. } => None,
+            | Entry::Acted { .. }
+            | Entry::Private { .. } => None,
         })
     }
 
@@ -111,7 +112,7 @@ impl Room {
         text: &str,
         wall: Timestamp,
     ) -> Result<ItemKind, Refusal> {
-        if let PostKind::Say | PostKind::Act | PostKind::Rename = kind {
+        if let PostKind::Say | PostKind::Act | PostKind::Rename | PostKind::Private = kind {
             self.policy.may_speak(who, wall)?;
         }
         match kind {
@@ -131,6 +132,7 @@ impl Room {
             }
             // Who may do what, is for the policy to say, and whom it is about, for the sessions.
             PostKind::Release | PostKind::Order => Ok(ItemKind::Acted),
+            PostKind::Private => Ok(ItemKind::Private),
             PostKind::Other(_) => Err(Refusal::Unsupported),
         }
     }

@@ -207,7 +207,11 @@ impl Presence {
                 self.joined_elsewhere(who, to.parse().ok()?);
                 notice
             }
-            Entry::Line { .. } | Entry::Said { .. } | Entry::Did { .. } | Entry::Acted { .. } => None,
+            Entry::Line { .. }
+            | Entry::Said { .. }
+            | Entry::Did { .. }
+            | Entry::Acted { .. }
+            | Entry::Private { .. } => None,
         }
     }
 

@@ -369,6 +369,7 @@ impl Sessions {
         let place = PeerId::of(self.peers.insert(Box::new(peer)));
         self.by_id.insert(id, place);
         self.by_author.insert(author, place);
+        self.by_who.insert((who, place));
         self.wake(place);
         self.arm(place);
         self.moves += 1;

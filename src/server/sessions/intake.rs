@@ -134,8 +134,8 @@ impl Sessions {
         for frame in frames(plain) {
             let frame = frame.and_then(|frame| counts.count(frame)).map_err(|Malformed| DropReason::Broken)?;
             ack_eliciting |= frame.is_ack_eliciting();
-            if let Frame::Post { counter, settled_below, kind, text } = frame {
-                let planned = cx.room.posts.plan(peer.author, &mut plan, (counter, settled_below), kind, text);
+            if let Frame::Post { counter, settled_below, kind, body } = frame {
+                let planned = cx.room.posts.plan(peer.author, &mut plan, (counter, settled_below), kind, body);
                 planned.map_err(|Broken| DropReason::Broken)?;
                 if plan.has_no_place {
                     // The client will resend this post and the earlier ones of the packet.
@@ -210,6 +210,10 @@ impl Sessions {
                 peer.listing = Some(after.clone());
                 Ok(())
             }
+            Frame::Find { name } => {
+                peer.finding = Some(name.into());
+                Ok(())
+            }
             Frame::Bye(_) => Err(CloseReason::Left),
             // Only servers send these.
             Frame::Welcome { .. }
@@ -219,6 +223,7 @@ impl Sessions {
             | Frame::Held(_)
             | Frame::Barred(_)
             | Frame::Listed { .. }
+            | Frame::Found(_)
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)
@@ -239,21 +244,23 @@ impl Sessions {
         cx.room.posts.confirm(author, post.settled_below);
         match post.offer {
             Offer::Known => cx.room.posts.repeat(author, post.counter),
-            Offer::Early => cx.room.posts.hold(author, post.counter, post.kind, post.text),
+            Offer::Early => cx.room.posts.hold(author, post.counter, post.kind, post.body),
             Offer::Next => self.draft(cx, id, post)?,
             // A packet with a post that has no place was refused as a whole.
             Offer::NoPlace => return Err(Broken),
         }
-        while let Some((counter, (kind, text))) = cx.room.posts.unhold(author) {
+        while let Some((counter, (kind, body))) = cx.room.posts.unhold(author) {
             let offer = Offer::Next;
-            self.draft(cx, id, &Offered { counter, settled_below: post.settled_below, kind, text: &text, offer })?;
+            self.draft(cx, id, &Offered { counter, settled_below: post.settled_below, kind, body: &body, offer })?;
         }
         Ok(())
     }
 
     fn draft(&mut self, cx: &mut Context<'_>, id: PeerId, post: &Offered<'_>) -> Result<(), Broken> {
-        let Offered { counter, text, .. } = *post;
-        let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
+        let Offered { counter, body, .. } = *post;
+        // Whatever is no text was taken for broken when it was read, or is a private message.
+        let text = if post.kind == PostKind::Private { "" } else { std::str::from_utf8(body).unwrap_or_default() };
+        let Some(peer) = self.peer(id) else { return Ok(()) };
         let (author, who) = (peer.author, peer.who);
         cx.room.posts.draft(author, counter)?;
         let nick = match post.kind {
@@ -266,8 +273,11 @@ impl Sessions {
             | PostKind::Act
             | PostKind::Rename
             | PostKind::Release
+            | PostKind::Private
             | PostKind::Other(_) => peer.nick.as_str().to_owned(),
         };
+        let id_of_post = PostId { instance: peer.instance, counter };
+        let mut sealed = &[][..];
         let permitted = cx.room.permits((who, author), post.kind, text, cx.wall);
         let permitted = permitted.and_then(|kind| match post.kind {
             PostKind::Order => self.order(cx, (who, &nick), text).map(|(deed, why)| (kind, deed, Some(why))),
@@ -281,6 +291,10 @@ impl Sessions {
                 let ordered = ordered.map_err(|why| if why == Refusal::NoRight { Refusal::NotHeld } else { why });
                 ordered.map(|(deed, why)| (kind, deed, Some(why)))
             }
+            PostKind::Private => self.letter(cx, (who, &nick), id_of_post, body).map(|(deed, letter)| {
+                sealed = letter;
+                (kind, deed, None)
+            }),
             PostKind::Say | PostKind::Act | PostKind::Rename | PostKind::Other(_) => Ok((kind, Deed::default(), None)),
         });
         let Some(peer) = self.peers.get_mut(id.key()) else { return Ok(()) };
@@ -295,13 +309,16 @@ impl Sessions {
                 return Ok(());
             }
         };
-        let key = (kind == ItemKind::Renamed && peer.present).then_some(peer.key.0);
+        let needs_key = kind == ItemKind::Private || (kind == ItemKind::Renamed && peer.present);
+        let key = needs_key.then_some(peer.key.0);
         let text = why.as_deref().unwrap_or(text);
-        let due = self.allowance.take(cx.now, &mut peer.allowed, cx.rate);
+        let mut due = self.allowance.take(cx.now, &mut peer.allowed, cx.rate);
+        if kind == ItemKind::Private {
+            due = due.max(self.take_of_pair(cx.now, who, deed.whom));
+        }
         let source = Source::Session(author);
-        let post = Some(PostId { instance: peer.instance, counter });
-        let deed = Some(&deed);
-        if !cx.queue.push(Item { source, kind, nick: &nick, text, who, key, post, deed, due }) {
+        let (post, deed) = (Some(id_of_post), Some(&deed));
+        if !cx.queue.push(Item { source, kind, nick: &nick, text, who, key, post, deed, sealed, due }) {
             cx.room.posts.settle(author, counter, Outcome::Refused(Refusal::Busy));
         } else if let (ItemKind::Renamed, Ok(to)) = (kind, text.parse()) {
             self.rename(cx, id, (author, counter), to);

@@ -18,14 +18,16 @@ mod cursor;
 mod handshakes;
 mod intake;
 mod knocks;
+mod letters;
 mod lobby;
+mod notices;
 mod orders;
 mod peer;
 mod rounds;
 mod turns;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use slab::Slab;
@@ -37,14 +39,13 @@ use crate::server::admission::rate::{Meter, Meters, Rate};
 use crate::server::admission::suspects::Suspects;
 use crate::server::ids::{AuthorId, Path, PeerId, SocketId, Source};
 use crate::server::outgoing::Outgoing;
-use crate::server::queue::{Item, ItemKind, Queue, Slot};
+use crate::server::queue::{ItemKind, Queue, Slot};
 use crate::server::room::Room;
 use crate::server::room::presence::{News, Notice};
 use crate::server::text::members::Members;
 use crate::server::timers::Timers;
-use crate::session::{DEAD_AFTER, Entropy, PublicKey, StaticKey, TokenKey, Transport};
+use crate::session::{DEAD_AFTER, Entropy, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
-use crate::wire::entry::Entry;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, Nick, SessionId, Timestamp, Who, packet};
 use archive::Archive;
@@ -97,6 +98,8 @@ pub(super) struct Sessions {
     peers: Slab<Box<Peer>>,
     by_id: BTreeMap<SessionId, PeerId>,
     by_author: BTreeMap<AuthorId, PeerId>,
+    /// The sessions of each key.
+    by_who: BTreeSet<(Who, PeerId)>,
     /// Sessions that have something to be sent, by socket.
     ready: Vec<VecDeque<PeerId>>,
     /// Sessions that have been sent everything.
@@ -105,8 +108,11 @@ pub(super) struct Sessions {
     rounds: Rounds,
     timers: Timers,
     outgoing: Vec<Outgoing>,
+    /// How much each key has written to each other one in private, and those together that are without a meter.
+    pairs: Meters<(Who, Who)>,
+    other_pairs: Meter,
     /// How many *unknown* each prefix was sent, and how many the prefixes without a meter were sent together.
-    unknowns: Meters,
+    unknowns: Meters<Prefix>,
     unknowns_of_others: Meter,
     /// Members from before a restart of the server.
     knocks: Knocks,
@@ -134,11 +140,14 @@ impl Sessions {
             peers: Slab::new(),
             by_id: BTreeMap::new(),
             by_author: BTreeMap::new(),
+            by_who: BTreeSet::new(),
             ready: (0..sockets).map(|_| VecDeque::new()).collect(),
             at_end: Vec::new(),
             rounds: Rounds::new(),
             timers: Timers::default(),
             outgoing: (0..sockets).map(|_| Outgoing::default()).collect(),
+            pairs: Meters::default(),
+            other_pairs: Meter::default(),
             unknowns: Meters::default(),
             unknowns_of_others: Meter::default(),
             knocks: Knocks::default(),
@@ -374,6 +383,7 @@ impl Sessions {
         }
         self.by_id.clear();
         self.by_author.clear();
+        self.by_who.clear();
         self.timers = Timers::default();
         self.at_end.clear();
         self.archive = Archive::default();
@@ -413,44 +423,13 @@ impl Sessions {
         self.allowance.depart(cx.now, peer.allowed);
         // Its place in the ready queue stays: the session that gets the id next is looked at once for nothing.
         self.by_id.remove(&peer.id);
+        self.by_who.remove(&(peer.who, id));
         if self.by_author.get(&peer.author) == Some(&id) {
             self.by_author.remove(&peer.author);
         }
         cx.room.posts.set_gone(peer.author, Some(cx.now));
         if let Some(notice) = cx.room.presence.depart(cx.now, peer.who, &peer.nick, peer.present, why) {
             self.tell(cx, &notice, peer.allowed.young(), None);
-        }
-    }
-
-    pub(super) fn tell(
-        &mut self,
-        cx: &mut Context<'_>,
-        notice: &Notice,
-        young: Option<Prefix>,
-        key: Option<PublicKey>,
-    ) {
-        if !cx.room.presence.submit(cx.now, notice) {
-            return;
-        }
-        let joined = Entry::Joined { who: notice.who, nick: notice.nick.as_str() };
-        if notice.news.is_joined() && cx.room.policy.judge(&joined, None, cx.wall).is_err() {
-            // Nobody would be shown it; it may be another matter later.
-            return cx.room.presence.told(cx.now, notice.clone(), false);
-        }
-        let peer = self.by_author.get(&notice.author).and_then(|&id| self.peer(id));
-        let young = peer.and_then(|peer| peer.allowed.young()).or(young);
-        // With it the key claims the nick.
-        let key = peer.map(|peer| peer.key).or(key).filter(|_| notice.news.is_joined()).map(|key| key.0);
-        // A key that comes and goes all the time waits its turn, as one that posts too much does, and does not fill the queue.
-        let mut is_queued = false;
-        if cx.queue.has_place_for_notices() {
-            let due = self.allowance.take_notice(cx.now, notice.who, young, cx.rate);
-            let (source, kind) = (Source::Session(notice.author), notice.news.kind());
-            let item = Item { source, kind, nick: notice.nick.as_str(), who: notice.who, key, due, ..Item::default() };
-            is_queued = cx.queue.push(item);
-        }
-        if !is_queued {
-            cx.room.presence.told(cx.now, notice.clone(), false);
         }
     }
 
@@ -464,29 +443,6 @@ impl Sessions {
 
     fn peer_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
         self.peers.get_mut(id.key()).map(|peer| &mut **peer)
-    }
-}
-
-impl News {
-    /// Returns the change of presence that an item of this kind announces.
-    const fn of(kind: ItemKind) -> Option<Self> {
-        match kind {
-            ItemKind::Joined => Some(Self::Joined),
-            ItemKind::Left(why) => Some(Self::Left(why)),
-            ItemKind::Line
-            | ItemKind::Signup
-            | ItemKind::Said
-            | ItemKind::Did
-            | ItemKind::Renamed
-            | ItemKind::Acted => None,
-        }
-    }
-
-    const fn kind(self) -> ItemKind {
-        match self {
-            Self::Joined => ItemKind::Joined,
-            Self::Left(why) => ItemKind::Left(why),
-        }
     }
 }
 

@@ -101,7 +101,8 @@ impl Sessions {
         let (who, nick) = author;
         let at = cx.wall.max(cx.room.policy.at());
         // Whoever has no right does not learn whether there is somebody of that name.
-        if cx.room.policy.role_at(who, at) < Role::Operator {
+        let is_own = matches!(order.act, Act::Block | Act::Unblock);
+        if !is_own && cx.room.policy.role_at(who, at) < Role::Operator {
             return Err(Refusal::NoRight);
         }
         let deed = self.deed(cx, &order, at)?;
@@ -152,6 +153,11 @@ impl Sessions {
             Act::Revoke => {
                 let token = find_invitation(cx.room, &order.token).ok_or(Refusal::NoSuch)?;
                 Ok(Deed { act, terms: Terms { token, ..Terms::default() }, ..Deed::default() })
+            }
+            Act::Block | Act::Unblock => {
+                let Some(Whom::Key { key, nick }) = Whom::parse(&order.whom) else { return Err(Refusal::NoSuch) };
+                let (whom, terms) = (PublicKey(key).who(), Terms { key, ..Terms::default() });
+                Ok(Deed { act, whom, of: cut(nick).to_owned(), terms, ..Deed::default() })
             }
             Act::Owner | Act::Register => Err(Refusal::NoRight),
             Act::Other(_) => Err(Refusal::Unsupported),
@@ -213,8 +219,8 @@ impl Sessions {
     }
 
     /// Returns the whole key behind a short name; zeros if that is not known.
-    fn key_of(&self, cx: &Context<'_>, who: Who) -> [u8; 32] {
-        let here = || self.peers.iter().find(|(_, peer)| peer.who == who).map(|(_, peer)| peer.key.0);
+    pub(super) fn key_of(&self, cx: &Context<'_>, who: Who) -> [u8; 32] {
+        let here = || self.of_key(who).find_map(|id| self.peer(id)).map(|peer| peer.key.0);
         cx.room.policy.key_of(who).or_else(here).unwrap_or_default()
     }
 
@@ -224,8 +230,8 @@ impl Sessions {
         if let Some(nick) = cx.room.policy.nick_of(who).filter(is_free) {
             return nick.to_owned();
         }
-        let here = self.peers.iter().find(|(_, peer)| peer.who == who);
-        here.map_or_else(|| format!("key {who}"), |(_, peer)| peer.nick.as_str().to_owned())
+        let here = self.of_key(who).find_map(|id| self.peer(id));
+        here.map_or_else(|| format!("key {who}"), |peer| peer.nick.as_str().to_owned())
     }
 
     /// Does what an act in the log means for the sessions.
@@ -251,6 +257,8 @@ impl Sessions {
             | Act::Revoke
             | Act::Register
             | Act::Topic
+            | Act::Block
+            | Act::Unblock
             | Act::Other(_) => {}
         }
     }
@@ -281,10 +289,24 @@ fn nick_of(whom: &str) -> &str {
 fn find_invitation(room: &Room, begins: &[u8]) -> Option<[u8; 16]> {
     let tokens = room.policy.records().filter_map(|(name, _)| match name {
         Name::Token(token) => Some(*token).filter(|token| token.starts_with(begins)),
-        Name::Settings | Name::Known(_) | Name::Key(_) | Name::Address(_) | Name::Here(_) => None,
+        Name::Settings | Name::Known(_) | Name::Key(_) | Name::Address(_) | Name::Here(_) | Name::Block(..) => None,
     });
     let mut tokens = tokens.fuse();
     tokens.next().filter(|_| !begins.is_empty() && tokens.next().is_none())
+}
+
+/// Returns whose private messages the key does not take, behind `after`, as much as fits one answer.
+fn blocks(policy: &Policy, who: Who, after: Option<&Name>) -> (ListState, Vec<u8>) {
+    let from = Name::Block(who, Who::default());
+    let mut encoded = Vec::new();
+    let own = policy.records_after(after.max(Some(&from)));
+    let mut own = own.take_while(|(name, _)| matches!(name, Name::Block(other, _) if *other == who));
+    let has_all = own.all(|(name, record)| {
+        work::did(Work::Scanned, 1);
+        encode_item(&mut encoded, PEOPLE_MAX, name, record)
+    });
+    work::did(Work::Encoded, encoded.len());
+    (if has_all { ListState::End } else { ListState::More }, encoded)
 }
 
 /// Returns what the room knows of who may do what, and which text members are there, behind `after`, as much as fits one answer.
@@ -297,6 +319,9 @@ pub(super) fn records(
 ) -> (ListState, Vec<u8>) {
     let at = wall.max(policy.at());
     let mut encoded = Vec::new();
+    if let Some(Name::Block(..)) = after {
+        return blocks(policy, who, after);
+    }
     if policy.role_at(who, at) < Role::Operator {
         return (ListState::NoRight, encoded);
     }
@@ -304,7 +329,9 @@ pub(super) fn records(
         work::did(Work::Scanned, 1);
         record.has_ended(at) || encode_item(&mut encoded, PEOPLE_MAX, name, record)
     };
-    let has_all = policy.records_after(after).all(|(name, record)| take(name, record));
+    // What keys have set for themselves is nobody else's business.
+    let all = policy.records_after(after).take_while(|(name, _)| !matches!(name, Name::Block(..)));
+    let has_all = { all }.all(|(name, record)| take(name, record));
     // The last of the names: one for each address.
     let here = texts.after(None).filter_map(|(id, nick)| Some((texts.get(id)?.path.peer.ip(), nick)));
     let here: BTreeMap<Name, &str> = here.map(|(ip, nick)| (Name::Here(address_name(ip)), nick)).collect();

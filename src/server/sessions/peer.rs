@@ -5,14 +5,14 @@
 //! Driven by: `sessions`.
 
 use super::cursor::{Cursor, Run};
-use crate::log::{PAGE, Window};
+use crate::log::{PAGE, Reader, Window};
 use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
 use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
 use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome};
+use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome};
 use crate::wire::record::Name;
 use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
@@ -57,6 +57,8 @@ pub(crate) struct Told<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) is_closed: bool,
     pub(crate) name: &'a str,
+    /// The answer to its *find*, if one is outstanding.
+    pub(crate) found: Option<&'a Found<'a>>,
 }
 
 /// Entries in a packet.
@@ -87,6 +89,9 @@ pub(crate) struct Peer {
     pub(crate) present: bool,
     pub(crate) author: AuthorId,
     pub(crate) cursor: Cursor,
+    /// The number behind the newest entry that only this member, or this one and another, are sent; the log may have no newer one for
+    /// it.
+    pub(crate) own_end: Seq,
     welcome: Welcome,
     /// Whether the welcome is to be sent.
     owes_welcome: bool,
@@ -95,6 +100,8 @@ pub(crate) struct Peer {
     pub(crate) asked: Option<Option<PersonId>>,
     /// The outstanding request for records: behind which it continues.
     pub(crate) listing: Option<Option<Name>>,
+    /// The newest unanswered *find*: the name in question.
+    pub(crate) finding: Option<Box<str>>,
     /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
     pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
@@ -136,11 +143,13 @@ impl Peer {
             present,
             author,
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
+            own_end: welcome.end,
             welcome,
             owes_welcome: true,
             turn: Turn::Waiting,
             asked: None,
             listing: None,
+            finding: None,
             held: None,
             allowed,
             paced: None,
@@ -152,7 +161,19 @@ impl Peer {
     pub(crate) fn lacks(&self, window: &Window, end: Seq) -> impl Iterator<Item = Seq> {
         let next = self.cursor.next_run(end);
         let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
-        ahead.filter(move |&seq| window.lacks(seq))
+        let reader = self.reader();
+        ahead.filter(move |&seq| window.lacks_for(seq, reader))
+    }
+
+    /// Returns who reads.
+    pub(crate) const fn reader(&self) -> Reader {
+        Reader { who: self.who, own_end: self.own_end }
+    }
+
+    /// Returns the end of what it is to be sent, if the entries up to `told` are for everybody: private ones of others behind that
+    /// are no reason to send it anything.
+    pub(crate) fn end(&self, told: Seq) -> Seq {
+        told.max(self.own_end)
     }
 
     /// Returns how far back it wants to begin, if a look-up is pending; `None` if none is.
@@ -177,6 +198,7 @@ impl Peer {
         self.owes_welcome
             || self.asked.is_some()
             || self.listing.is_some()
+            || self.finding.is_some()
             || author.has_news()
             || !self.cursor.is_at(end)
     }
@@ -191,7 +213,8 @@ impl Peer {
         records: impl FnOnce(Who, Option<&Name>) -> (ListState, Vec<u8>),
         out: &mut Vec<u8>,
     ) -> Option<Path> {
-        let Self { session, cursor, owes_welcome, welcome, asked, listing, nick, held, who, .. } = self;
+        let reader = self.reader();
+        let Self { session, cursor, owes_welcome, welcome, asked, listing, finding, nick, held, who, .. } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
@@ -222,9 +245,14 @@ impl Peer {
                 let (state, items) = records(*who, after.as_ref());
                 is_answered |= writer.frame(&Frame::Listed { after, state, items: &items });
             }
+            if let Some(found) = told.found.filter(|_| finding.is_some()) {
+                let is_told = writer.frame(&Frame::Found(*found));
+                is_answered |= is_told;
+                finding.take_if(|_| is_told);
+            }
             for piece in &mut carried.pieces {
                 let Some(next) = cursor.next_run(told.end) else { break };
-                let to = told.window.write_all(next.from, next.to, told.is_large, writer);
+                let to = told.window.write_all(next.from, next.to, reader, told.is_large, writer);
                 if to == next.from {
                     break;
                 }

@@ -44,6 +44,9 @@ impl Sessions {
         let is_large = self.by_id.len() > cx.announce_each;
         self.archive.serve(id, &mut cx.room.window);
         let is_closed = cx.room.is_closed();
+        let name = self.peer_mut(id).and_then(|peer| peer.finding.clone());
+        let found = name.as_deref().map(|name| (name, self.found(cx, name)));
+        let found = found.as_ref().map(|(name, found)| found.frame(name));
         let Room { window, posts, presence, announcements, policy, .. } = &mut *cx.room;
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
         let Some(author) = posts.get_mut(peer.author) else { return };
@@ -52,7 +55,8 @@ impl Sessions {
         let people = |after| intake::people(presence, after, texts);
         let (policy, wall) = (&*policy, cx.wall);
         let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
-        let told = Told { window, end: announcements.told(), is_large, policy, is_closed, name: cx.name };
+        let end = peer.end(announcements.told());
+        let told = Told { window, end, is_large, policy, is_closed, name: cx.name, found: found.as_ref() };
         let mut packets = 0;
         while packets < PACKETS_OF_A_TURN
             && outgoing.push(|out| peer.poll_packet(now, author, told, people, records, out))

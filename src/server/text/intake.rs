@@ -25,7 +25,7 @@ pub(crate) struct Intake<'a> {
     pub(crate) rate: Option<Rate>,
     pub(crate) signup_rate: Option<Rate>,
     /// What prefixes have used of their signup rate.
-    pub(crate) signups: &'a mut Meters,
+    pub(crate) signups: &'a mut Meters<Prefix>,
     /// The most members, those with sessions (`sessions`) included.
     pub(crate) members_max: usize,
     pub(crate) sessions: usize,

@@ -19,7 +19,7 @@ use crate::server::outgoing::Outgoing;
 use crate::server::queue::Queue;
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::entry::{Entry, is_silent};
+use crate::wire::entry::{Entry, is_for_all, is_silent};
 use crate::wire::order::address_name;
 use fanout::{Fanout, Peer};
 pub(crate) use intake::Intake;
@@ -112,7 +112,7 @@ impl Text {
         }
         let from = Seq(first.0.saturating_sub(history as u64));
         for (_, encoded) in window.entries(from).take_while(|&(seq, _)| seq < first) {
-            let Some(entry) = Entry::decode(encoded).filter(|_| !is_silent(encoded)) else { continue };
+            let Some(entry) = Entry::decode(encoded).filter(|_| is_for_all(encoded)) else { continue };
             entry.render(&mut self.rendered);
             outgoing.push(|out| {
                 out.extend_from_slice(self.rendered.as_bytes());

@@ -97,6 +97,8 @@ pub enum PostKind {
     Release,
     /// The author uses a right: the text is an [`crate::wire::order::Order`].
     Order,
+    /// A private message: the body is a [`Letter`].
+    Private,
     /// A kind that this program does not know; the text is not read.
     Other(u32),
 }
@@ -109,6 +111,7 @@ impl From<u32> for PostKind {
             2 => Self::Rename,
             3 => Self::Release,
             4 => Self::Order,
+            5 => Self::Private,
             code => Self::Other(code),
         }
     }
@@ -122,7 +125,87 @@ impl From<PostKind> for u32 {
             PostKind::Rename => 2,
             PostKind::Release => 3,
             PostKind::Order => 4,
+            PostKind::Private => 5,
             PostKind::Other(code) => code,
+        }
+    }
+}
+
+/// The body of a post of kind [`PostKind::Private`] (PROTOCOL 2.19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter<'a> {
+    /// The recipient's key.
+    pub to: [u8; 32],
+    /// The author's nick, and the recipient's: both are part of what is sealed.
+    pub nick: &'a str,
+    /// See `nick`.
+    pub of: &'a str,
+    /// The sealed message, at most [`crate::wire::entry::SEALED_MAX`] bytes.
+    pub sealed: &'a [u8],
+}
+
+impl<'a> Letter<'a> {
+    /// Reads the body of a post; `None` if it is malformed.
+    pub fn decode(body: &'a [u8]) -> Option<Self> {
+        postcard::take_from_bytes(body).ok().map(|(letter, _)| letter)
+    }
+
+    /// Writes the body of a post.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut buffer = [0; crate::wire::packet::PLAIN_MAX];
+        postcard::to_slice(self, &mut buffer).map_or_else(|_| Vec::new(), |body| body.to_vec())
+    }
+}
+
+/// The answer to a *find* (PROTOCOL 2.19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found<'a> {
+    /// The name of the *find*.
+    pub name: &'a str,
+    /// Who has it.
+    pub whom: Whose,
+    /// The nick, as its owner writes it; empty if nobody was found.
+    pub nick: &'a str,
+    /// The key; zeros if nobody was found.
+    pub key: [u8; 32],
+}
+
+/// Who has a name that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub enum Whose {
+    /// One key.
+    Key,
+    /// Nobody.
+    Nobody,
+    /// Several keys.
+    Several,
+    /// A text member, which has no key.
+    Text,
+    /// A code that this program does not know: nobody that it could write to.
+    Other(u32),
+}
+
+impl From<u32> for Whose {
+    fn from(code: u32) -> Self {
+        match code {
+            0 => Self::Key,
+            1 => Self::Nobody,
+            2 => Self::Several,
+            3 => Self::Text,
+            code => Self::Other(code),
+        }
+    }
+}
+
+impl From<Whose> for u32 {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Key => 0,
+            Whose::Nobody => 1,
+            Whose::Several => 2,
+            Whose::Text => 3,
+            Whose::Other(code) => code,
         }
     }
 }

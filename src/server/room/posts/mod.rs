@@ -36,6 +36,9 @@ const COUNTER_END: u64 = 1 << 62;
 /// How many authors are looked at to find one to forget. Chosen: nearly all authors without a session have nothing under way.
 const LOOKED_AT: usize = 16;
 
+/// A post that came early: its kind and its body.
+type Held = (PostKind, Box<[u8]>);
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Record {
     outcome: Option<Outcome>,
@@ -55,7 +58,7 @@ pub(crate) struct Author {
     next: u64,
     /// The records of the counters from `base` to `next`.
     posts: VecDeque<Record>,
-    held: BTreeMap<u64, (PostKind, Box<str>)>,
+    held: BTreeMap<u64, Held>,
     /// Posts from this counter on came in the current session, so the client can learn their outcome only from us.
     session_from: u64,
     /// Renames that were not refused and of which the client may not know the outcome, in the order of their counters.
@@ -213,7 +216,7 @@ impl Posts {
         self.gone.extend(gone.map(|at| (at, id)));
         // A client that comes back resends them.
         let held = std::mem::take(&mut author.held);
-        self.held_bytes -= held.values().map(|(_, text)| text.len()).sum::<usize>();
+        self.held_bytes -= held.values().map(|(_, body)| body.len()).sum::<usize>();
     }
 
     /// Forgets the author that has been without a session for longest, of those that have nothing under way, as `is_free` says.
@@ -236,7 +239,7 @@ impl Posts {
     fn remove(&mut self, id: AuthorId) {
         if let Some(author) = self.authors.try_remove(id.key()) {
             self.forgot = true;
-            self.held_bytes -= author.held.values().map(|(_, text)| text.len()).sum::<usize>();
+            self.held_bytes -= author.held.values().map(|(_, body)| body.len()).sum::<usize>();
             self.by_name.remove(&author.name);
             if let Some(gone) = author.gone {
                 self.gone.remove(&(gone, id));
@@ -304,10 +307,10 @@ impl Posts {
     }
 
     /// Holds a post that came early.
-    pub(crate) fn hold(&mut self, id: AuthorId, counter: u64, kind: PostKind, text: &str) {
-        self.held_bytes += text.len();
+    pub(crate) fn hold(&mut self, id: AuthorId, counter: u64, kind: PostKind, body: &[u8]) {
+        self.held_bytes += body.len();
         if let Some(author) = self.get_mut(id) {
-            author.held.insert(counter, (kind, text.into()));
+            author.held.insert(counter, (kind, body.into()));
         }
     }
 
@@ -343,12 +346,12 @@ impl Posts {
     }
 
     /// Takes the next post out, if it is held.
-    pub(crate) fn unhold(&mut self, id: AuthorId) -> Option<(u64, (PostKind, Box<str>))> {
+    pub(crate) fn unhold(&mut self, id: AuthorId) -> Option<(u64, Held)> {
         let author = self.get_mut(id)?;
         let next = author.next;
-        let (kind, text) = author.held.remove(&next)?;
-        self.held_bytes -= text.len();
-        Some((next, (kind, text)))
+        let (kind, body) = author.held.remove(&next)?;
+        self.held_bytes -= body.len();
+        Some((next, (kind, body)))
     }
 
     /// Records the outcome of the post.
@@ -459,7 +462,7 @@ mod tests {
 
     fn plan<'a>(posts: &Posts, id: AuthorId, packet: &[(u64, u64)]) -> Result<Plan<'a>, Broken> {
         let mut plan = Plan::default();
-        packet.iter().try_for_each(|&post| posts.plan(id, &mut plan, post, PostKind::Say, "x"))?;
+        packet.iter().try_for_each(|&post| posts.plan(id, &mut plan, post, PostKind::Say, b"x"))?;
         Ok(plan)
     }
 
@@ -468,7 +471,7 @@ mod tests {
         posts.confirm(id, settled_below);
         match offer {
             Offer::Known => posts.repeat(id, counter),
-            Offer::Early => posts.hold(id, counter, PostKind::Say, "x"),
+            Offer::Early => posts.hold(id, counter, PostKind::Say, b"x"),
             Offer::Next => posts.draft(id, counter)?,
             Offer::NoPlace => return Err(Broken),
         }
@@ -605,14 +608,14 @@ mod tests {
     #[test]
     fn what_comes_early_is_held_for_its_turn_and_no_more_bytes_than_there_is_place_for() {
         let (mut posts, id) = author();
-        posts.hold(id, 1, PostKind::Act, "b");
+        posts.hold(id, 1, PostKind::Act, b"b");
         assert_eq!(posts.offer(id, 1, 0, 1, &Plan::default()), Ok(Offer::Known));
         assert_eq!(posts.unhold(id), None);
         posts.draft(id, 0).unwrap();
-        assert_eq!(posts.unhold(id), Some((1, (PostKind::Act, "b".into()))));
+        assert_eq!(posts.unhold(id), Some((1, (PostKind::Act, b"b"[..].into()))));
         assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX, &Plan::default()), Ok(Offer::Early));
         assert_eq!(posts.offer(id, 5, 0, HELD_BYTES_MAX + 1, &Plan::default()), Ok(Offer::NoPlace));
-        posts.hold(id, 7, PostKind::Say, "x");
+        posts.hold(id, 7, PostKind::Say, b"x");
         posts.set_gone(id, Some(Instant::ZERO));
         assert_eq!(posts.held_bytes, 0);
     }

@@ -36,7 +36,7 @@ pub(crate) struct Offered<'a> {
     pub(crate) counter: u64,
     pub(crate) settled_below: u64,
     pub(crate) kind: PostKind,
-    pub(crate) text: &'a str,
+    pub(crate) body: &'a [u8],
     pub(crate) offer: Offer,
 }
 
@@ -68,7 +68,7 @@ impl Posts {
         plan: &mut Plan<'a>,
         (counter, settled_below): (u64, u64),
         kind: PostKind,
-        text: &'a str,
+        body: &'a [u8],
     ) -> Result<(), Broken> {
         // The client cannot know yet that a post of this packet is settled.
         if plan.lowest_new.is_some_and(|lowest| lowest < settled_below) {
@@ -77,7 +77,7 @@ impl Posts {
         if let (Some(author), true) = (self.get(id), plan.floor.is_none_or(|(told, _)| told < settled_below)) {
             plan.floor = Some((settled_below, author.floor(settled_below)?));
         }
-        let mut offer = self.offer(id, counter, settled_below, plan.bytes + text.len(), plan)?;
+        let mut offer = self.offer(id, counter, settled_below, plan.bytes + body.len(), plan)?;
         if counter < plan.end && offer != Offer::Known {
             work::did(Work::Scanned, plan.posts.len());
             let is_planned = |planned: &Offered<'_>| planned.counter == counter && planned.offer != Offer::Known;
@@ -91,7 +91,7 @@ impl Posts {
             Offer::Known => {}
             Offer::Next | Offer::Early => {
                 plan.new += 1;
-                plan.bytes += text.len();
+                plan.bytes += body.len();
                 plan.end = plan.end.max(counter + 1);
                 plan.lowest_new = Some(plan.lowest_new.unwrap_or(counter).min(counter));
                 if offer == Offer::Next {
@@ -99,7 +99,7 @@ impl Posts {
                 }
             }
         }
-        let offered = Offered { counter, settled_below, kind, text, offer };
+        let offered = Offered { counter, settled_below, kind, body, offer };
         plan.posts.try_push(offered).map_err(|_| Broken)
     }
 

@@ -1,0 +1,181 @@
+//! Private messages at a member (PROTOCOL 2.19): sealed as they go out, opened as their turn in the log comes.
+//!
+//! Owns: the numbers of the messages to each recipient, the texts of the user's own until
+//! their entries come.
+//! Must not know: names, whom to trust, how a message is shown.
+//! Driven by: `member`.
+
+use std::collections::BTreeMap;
+
+use super::Member;
+use crate::client::config::Identity;
+use crate::client::event::{Event, Private, Said, Trust};
+use crate::client::seen::{Order, Seen};
+use crate::session::letter::{Envelope, Letter};
+use crate::session::{PublicKey, StaticKey};
+use crate::time::Instant;
+use crate::wire::entry::{Entry, Tail};
+use crate::wire::frame;
+use crate::wire::record::Name;
+use crate::wire::{Instance, LogId, Nick, PostId, Seq, Who};
+
+/// The most texts of the user's own messages that wait for their entries.
+const OWN_MAX: usize = 256;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    /// The number of the next message to each recipient.
+    numbers: BTreeMap<PublicKey, u32>,
+    /// What the user wrote, by the counters of the posts.
+    own: BTreeMap<u64, (String, bool)>,
+    pub(super) seen: Seen,
+}
+
+/// A private message on its way out.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) to: PublicKey,
+    pub(super) of: Box<str>,
+    pub(super) is_act: bool,
+}
+
+impl Letters {
+    pub(super) fn new(seen: Seen) -> Self {
+        Self { seen, ..Self::default() }
+    }
+
+    /// Notes what the user wrote, so that it can be shown once its entry comes: it cannot be opened.
+    pub(super) fn wrote(&mut self, counter: u64, text: &str, is_act: bool) {
+        if self.own.len() >= OWN_MAX {
+            self.own.pop_first();
+        }
+        self.own.insert(counter, (text.to_owned(), is_act));
+    }
+
+    /// Forgets a message that becomes no entry.
+    pub(super) fn refused(&mut self, counter: u64) {
+        self.own.remove(&counter);
+    }
+
+    /// Returns the message to be sealed: the next one to its recipient.
+    pub(super) fn number(&self, to: &PublicKey) -> u32 {
+        self.numbers.get(to).copied().unwrap_or_default()
+    }
+
+    /// Notes that the message with that number has its place in the log, or may have: the next one has another number.
+    pub(super) fn sent(&mut self, to: PublicKey) {
+        *self.numbers.entry(to).or_default() += 1;
+    }
+
+    /// Reads a private entry of that log; `None` if these bytes are none.
+    pub(super) fn open(
+        &mut self,
+        (log, seq): (LogId, Seq),
+        (key, instance): (&StaticKey, Instance),
+        encoded: &[u8],
+    ) -> Option<Private> {
+        let (entry, at, tail) = Entry::decode_with_tail(encoded)?;
+        let Entry::Private { who, to, nick, of, post, sealed } = entry else { return None };
+        let own = key.public();
+        let mut private = Private {
+            seq,
+            at,
+            who,
+            from: None,
+            nick: nick.to_owned(),
+            to,
+            of: of.to_owned(),
+            said: Said::Unreadable,
+            trust: Trust::New,
+        };
+        if who == own.who() {
+            let text = if post.instance == instance { self.own.remove(&post.counter) } else { None };
+            private.said = Said::Own(text);
+            return Some(private);
+        }
+        let author = if let Some(Tail::Author(author)) = tail { Some(PublicKey(author)) } else { None };
+        private.from = author.filter(|author| author.who() == who);
+        let Some(from) = private.from else { return Some(private) };
+        let PostId { instance, .. } = post;
+        let is_short = nick.len() <= crate::wire::NICK_MAX && of.len() <= crate::wire::NICK_MAX;
+        let envelope = Envelope { log, from, to: own, nick, of, post };
+        let opened = if to == own.who() && is_short { envelope.open(key, sealed) } else { None };
+        let Some(Letter { number, is_act, text }) = opened else { return Some(private) };
+        private.said = match self.seen.take(who, instance, number, seq) {
+            Order::New { missing } => Said::Text { text, is_act, missing },
+            Order::Again => Said::Text { text, is_act, missing: 0 },
+            Order::Repeated => Said::Repeated,
+        };
+        Some(private)
+    }
+}
+
+impl Member {
+    /// Writes to a key in private, as soon as possible. The text has 1 to [`crate::wire::entry::PRIVATE_MAX`] bytes and no control
+    /// characters except for tabs. There must be no unsettled one to the same key, and no unsettled rename.
+    pub fn write_to(&mut self, now: Instant, to: PublicKey, of: &Nick, is_act: bool, text: &str) -> u64 {
+        self.now = self.now.max(now);
+        debug_assert!(self.may_write_to(&to));
+        let counter = self.posts.push_letter(text, Outgoing { to, of: of.as_str().into(), is_act });
+        self.letters.wrote(counter, text, is_act);
+        counter
+    }
+
+    /// Returns whether a private message to that key can be posted: its number depends on the outcome of the one before, and its author's
+    /// nick on that of a rename.
+    pub fn may_write_to(&self, to: &PublicKey) -> bool {
+        !self.posts.has_letter_to(to) && !self.posts.has_renames()
+    }
+
+    /// Returns which private messages were seen.
+    pub const fn seen(&self) -> &Seen {
+        &self.letters.seen
+    }
+
+    /// Asks whose a name is; [`Event::Found`] has the answer. A name that was asked for before, and has no answer, gets none.
+    pub fn find(&mut self, now: Instant, name: &str) {
+        self.now = self.now.max(now);
+        self.find = Some((name.into(), now));
+    }
+
+    /// Returns whether an answer to [`Member::find`] is awaited.
+    pub const fn is_finding(&self) -> bool {
+        self.find.is_some()
+    }
+
+    /// Asks whose private messages the user does not take; [`Event::Records`] has the answer.
+    pub fn list_blocks(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        let own = self.ends.identity.key.public().who();
+        self.list = Some((Some(Name::Block(own, Who::default())), now));
+    }
+
+    /// Opens a private entry for the user, if the event is one; its turn has come.
+    pub(super) fn opened(&mut self, event: Event) -> Event {
+        let Event::Entry { seq, ref encoded } = event else { return event };
+        if !Entry::begins_private(encoded) {
+            return event;
+        }
+        let Some((log, _)) = self.view.place() else { return event };
+        let Identity { ref key, instance, .. } = self.ends.identity;
+        let private = self.letters.open((log, seq), (key, instance), encoded);
+        private.map_or(event, |private| Event::Private(Box::new(private)))
+    }
+
+    /// Seals the private posts that are to be sent, now that the log and the user's nick there are known.
+    pub(super) fn seal(&mut self) {
+        let Some(link) = self.link.as_ref().filter(|link| link.welcomed) else { return };
+        let (Some((log, _)), Some(nick)) = (self.view.place(), &link.nick) else { return };
+        let Identity { ref key, instance, .. } = self.ends.identity;
+        while let Some((counter, text, Outgoing { to, of, is_act })) = self.posts.unsealed() {
+            let (to, of, nick) = (*to, of.clone(), nick.as_str());
+            let letter = Letter { number: self.letters.number(&to), is_act: *is_act, text: text.to_owned() };
+            let post = PostId { instance, counter };
+            let envelope = Envelope { log, from: key.public(), to, nick, of: &of, post };
+            // A text that cannot be sealed is refused by the server as malformed.
+            let sealed = envelope.seal(key, &mut self.entropy, &letter).unwrap_or_default();
+            self.posts.seal(counter, frame::Letter { to: to.0, nick, of: &of, sealed: &sealed }.encode());
+        }
+    }
+}
