@@ -17,6 +17,7 @@ mod identity;
 mod interop;
 mod kills;
 mod lab;
+mod letters;
 mod members;
 mod namespace;
 mod serve;
