@@ -8,6 +8,7 @@
 //! The commit that adds a frame, entry or datagram adds it to `grammar` as well.
 
 pub mod grammar;
+pub mod letters;
 pub mod limits;
 pub mod member;
 pub mod server;

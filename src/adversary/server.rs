@@ -5,15 +5,16 @@
 //! Must not know: the source of the choices.
 //! Driven by: `fuzzing` and the tests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 
 use super::grammar::{self, Bases};
+use super::letters::{Letters, WRITTEN};
 use super::limits::{CLIENT_DATAGRAM, Limits};
-use crate::client::{Client, Config, Event, Identity};
+use crate::client::{Client, Config, Event, Identity, Private, Said};
 use crate::session::{Entropy, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::frame::{Ack, Frame, Outcome, RoomInfo, ServerHello, Welcome, Writer, frames};
@@ -64,12 +65,14 @@ pub enum Manner {
     ByeAtPost(CloseReason),
     /// Sends arbitrary frames.
     Anything,
+    /// Sends private messages that somebody wrote to the client, and tampers with them.
+    Letters,
 }
 
 impl Manner {
     fn choose(u: &mut Unstructured<'_>) -> Result<Self> {
         let why = CloseReason::from(u.int_in_range(0..=10)?);
-        Ok(match u.int_in_range(0..=11)? {
+        Ok(match u.int_in_range(0..=13)? {
             0 => Self::WelcomeAndBye(CloseReason::ServerEnds),
             1 => Self::WelcomeAndBye(why),
             2 => Self::Bye(CloseReason::TimedOut),
@@ -79,6 +82,7 @@ impl Manner {
             6 => Self::Silence,
             7 => Self::Knocks,
             8 => Self::KnocksOnly,
+            9 | 10 => Self::Letters,
             _ => Self::Anything,
         })
     }
@@ -93,6 +97,8 @@ pub struct Report {
     pub ended: Option<Instant>,
     /// Number of events that it reported to its user.
     pub told: usize,
+    /// The private messages that it showed.
+    pub letters: BTreeSet<String>,
     /// Broken promises.
     pub violations: Vec<String>,
 }
@@ -106,6 +112,7 @@ pub struct Hostile<'a, 'b> {
     tokens: u64,
     handshakes: VecDeque<(SessionId, Responder, SessionId)>,
     session: Option<Session<SocketAddr, ()>>,
+    letters: Option<Letters>,
     bases: Bases,
 }
 
@@ -215,7 +222,30 @@ impl Report {
                 self.ended.get_or_insert(now);
             }
         }
-        while client.poll_entry().is_some() {}
+        while let Some(entry) = client.poll_entry() {
+            if let Event::Private(private) = entry {
+                self.shown(&private);
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Checks a private message that the client shows: it was written, and is shown once (PROTOCOL 2.19).
+    fn shown(&mut self, private: &Private) {
+        let Said::Text { text, missing, .. } = &private.said else { return };
+        if !text.starts_with(WRITTEN) {
+            self.violations.push(format!("nobody wrote this to the client here: {text}"));
+        }
+        if private.nick != "jack" || private.of != "jill" {
+            self.violations.push(format!("{text} is shown as one of {} to {}", private.nick, private.of));
+        }
+        if *missing > 0 {
+            self.violations.push(format!("{missing} are said to be missing before {text}"));
+        }
+        if !self.letters.insert(text.clone()) {
+            self.violations.push(format!("{text} is shown twice"));
+        }
     }
 }
 
@@ -224,7 +254,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
     pub fn new(u: &'a mut Unstructured<'b>, manner: Manner, mut entropy: Entropy) -> Self {
         let key = StaticKey::generate(&mut entropy);
         let (handshakes, bases) = (VecDeque::new(), Bases::default());
-        Self { u, manner, key, entropy, tokens: 0, handshakes, session: None, bases }
+        Self { u, manner, key, entropy, tokens: 0, handshakes, session: None, letters: None, bases }
     }
 
     /// Makes up a token, a different one each time.
@@ -265,12 +295,13 @@ impl<'a, 'b> Hostile<'a, 'b> {
     fn finish(&mut self, now: Instant, server: SessionId, noise: &[u8]) -> Vec<Vec<u8>> {
         let Some(index) = self.handshakes.iter().position(|(id, ..)| *id == server) else { return vec![] };
         let Some((_, mut responder, client)) = self.handshakes.remove(index) else { return vec![] };
-        if responder.read_finish(&self.key, noise).is_none() {
-            return vec![];
-        }
+        let Some((_, client_key)) = responder.read_finish(&self.key, noise) else { return vec![] };
         let address = SocketAddr::from(([10, 0, 0, 2], 1));
         let mut session = Session::new(now, Role::Server, client, responder.into_transport(), address, 2 * DELAY);
         let log = LogId([1; 16]);
+        if self.letters.is_none() {
+            self.letters = Some(Letters::new(self.entropy.child(), client_key, log));
+        }
         let welcome = Welcome { log, start: Seq(self.bases.log), end: Seq(self.bases.log), remembers: true };
         let welcome = Frame::Welcome { welcome, nick: "jill", software: "mallory", room: RoomInfo::default() };
         let frames: Vec<Frame<'_>> = match self.manner {
@@ -282,6 +313,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
             | Manner::Tokens
             | Manner::Silence
             | Manner::ByeAtPost(_)
+            | Manner::Letters
             | Manner::Anything => vec![welcome],
         };
         let mut sent = Vec::new();
@@ -309,14 +341,14 @@ impl<'a, 'b> Hostile<'a, 'b> {
             if let Frame::Post { counter, .. } = frame {
                 self.bases.counter = counter;
                 has_post = true;
-                if matches!(self.manner, Manner::Unknowns | Manner::KnocksOnly) {
+                if matches!(self.manner, Manner::Unknowns | Manner::KnocksOnly | Manner::Letters) {
                     writer.frame(&Frame::Settled { counter, outcome: Outcome::Accepted(Seq(counter)) });
                 }
             }
         }
         let mut sent = Vec::new();
         match self.manner {
-            Manner::Unknowns | Manner::KnocksOnly => {
+            Manner::Unknowns | Manner::KnocksOnly | Manner::Letters => {
                 if self.manner == Manner::Unknowns {
                     sent.push(packet::unknown(receiver, number).to_vec());
                 }
@@ -345,6 +377,7 @@ impl<'a, 'b> Hostile<'a, 'b> {
         match self.manner {
             Manner::Knocks | Manner::KnocksOnly => return vec![packet::knock().to_vec()],
             Manner::Anything => {}
+            Manner::Letters => return self.letter().into_iter().collect(),
             Manner::WelcomeAndBye(_)
             | Manner::Bye(_)
             | Manner::Unknowns
@@ -362,6 +395,21 @@ impl<'a, 'b> Hostile<'a, 'b> {
             sent.push(noise.to_vec());
         }
         sent
+    }
+
+    /// Returns a packet with private messages.
+    fn letter(&mut self) -> Option<Vec<u8>> {
+        let (session, letters) = (self.session.as_mut()?, self.letters.as_mut()?);
+        let mut writer = Writer::default();
+        for _ in 0..3 {
+            let entry = letters.entry(self.u).ok()?;
+            let mut framed = vec![0; entry.len() + 5];
+            let len = postcard::to_slice(&entry, &mut framed).ok()?.len();
+            self.bases.log += u64::from(writer.entries(Seq(self.bases.log), &framed[..len]));
+        }
+        let mut out = Vec::new();
+        session.seal_raw(writer.plain(), &mut out);
+        Some(out)
     }
 
     fn anything(&mut self) -> Option<Vec<u8>> {

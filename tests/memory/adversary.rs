@@ -103,6 +103,21 @@ fn whatever_a_hostile_server_says_its_client_neither_hurries_nor_hangs() {
 }
 
 #[test]
+fn what_a_server_makes_of_private_messages_is_never_taken_for_one_and_what_was_written_is() {
+    let mut shown = 0;
+    for seed in 0..seeds(SEEDS).end.min(60) {
+        let mut bytes = vec![0; 16 * 1024];
+        let mut entropy = Entropy::new([7; 32]);
+        (0..seed).for_each(|_| drop(entropy.bytes::<4>().to_vec()));
+        bytes.chunks_mut(32).for_each(|chunk| chunk.copy_from_slice(&entropy.bytes::<32>()));
+        let report = server::run_with(&mut Unstructured::new(&bytes), Manner::Letters, true);
+        assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
+        shown += report.letters.len();
+    }
+    assert!(shown > 1000, "{shown}");
+}
+
+#[test]
 fn each_way_to_end_sessions_as_soon_as_they_begin_comes_to_little() {
     let manners = [
         Manner::WelcomeAndBye(CloseReason::ServerEnds),

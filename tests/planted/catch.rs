@@ -59,6 +59,7 @@ mod bugs {
             Some(Fault::DropTail | Fault::NoisyReconnect) => {
                 Scenario { restart_server: Some(Restart::SameLog), ..storm }
             }
+            Some(Fault::WakeEverybody | Fault::SendPrivateToAll) => Scenario { private: 1, ..storm },
             Some(Fault::AcceptRejected) => Scenario { commit_reject: 0.2, ..storm },
             Some(Fault::AcceptBeforeCommit) => Scenario { commit_late: Duration::from_millis(100), ..storm },
             Some(Fault::ConfuseInstances) => Scenario { restart_clients: true, ..storm },
@@ -110,7 +111,7 @@ mod bugs {
     /// Returns the violation or panic, if any, of a run with the adversary or a hostile server.
     fn shows(seed: u64, fault: Fault) -> Option<String> {
         let run = || {
-            if fault == Fault::ReconnectAtOnce {
+            if matches!(fault, Fault::ReconnectAtOnce | Fault::ShowRepeats | Fault::SealNoNicks) {
                 adversary::hostile_server(seed).violations
             } else {
                 sim::run(&adversary::scenario(seed), false).violations

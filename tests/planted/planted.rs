@@ -60,6 +60,14 @@ pub enum Fault {
     ActWithoutRight,
     /// A muted key may post.
     LetMutedSpeak,
+    /// A private message wakes everybody.
+    WakeEverybody,
+    /// A private message is sent to everybody.
+    SendPrivateToAll,
+    /// The client shows private messages that it has seen as new.
+    ShowRepeats,
+    /// The nicks are not part of what is sealed.
+    SealNoNicks,
     /// The server's core panics at a post of [`PANIC`].
     Panic,
 }
@@ -69,7 +77,7 @@ pub const PANIC: &str = "planted: panic";
 
 impl Fault {
     /// The faults that harm honest members in bad weather.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SkipDedup,
         Self::AcceptBeforeCommit,
         Self::SkipChallenge,
@@ -86,10 +94,12 @@ impl Fault {
         Self::AcceptRejected,
         Self::NoisyReconnect,
         Self::DropTail,
+        Self::WakeEverybody,
+        Self::SendPrivateToAll,
     ];
 
     /// The faults that harm honest members only when an adversary exploits them.
-    pub const HOSTILE: [Self; 10] = [
+    pub const HOSTILE: [Self; 12] = [
         Self::TrustSettledBelow,
         Self::PublicKeyAtOnce,
         Self::FixedShare,
@@ -100,6 +110,8 @@ impl Fault {
         Self::ReleaseAnybodys,
         Self::ActWithoutRight,
         Self::LetMutedSpeak,
+        Self::ShowRepeats,
+        Self::SealNoNicks,
     ];
 }
 

@@ -1,8 +1,8 @@
 //! Private messages, with real processes.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // tests are allowed to
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // tests are allowed to
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -338,7 +338,7 @@ impl Wire {
         let captured = Arc::new(Mutex::new(Vec::new()));
         let (copies, server): (_, SocketAddr) = (captured.clone(), server.parse().unwrap());
         std::thread::spawn(move || {
-            let mut ways: HashMap<SocketAddr, UdpSocket> = HashMap::new();
+            let mut ways: BTreeMap<SocketAddr, UdpSocket> = BTreeMap::new();
             let mut buffer = [0; 2048];
             while let Ok((len, from)) = socket.recv_from(&mut buffer) {
                 copies.lock().unwrap().push(buffer[..len].to_vec());
