@@ -33,14 +33,16 @@ pub struct Letters {
     client: PublicKey,
     log: LogId,
     entropy: Entropy,
+    /// What the client was sent as it was written, and what it is still to be sent.
     written: Vec<Posted>,
+    next: Option<Posted>,
 }
 
 impl Letters {
     /// Creates the correspondence with the client of that key, in that log.
     pub fn new(mut entropy: Entropy, client: PublicKey, log: LogId) -> Self {
         let (author, other) = (StaticKey::generate(&mut entropy), StaticKey::generate(&mut entropy));
-        Self { author, other, client, log, entropy, written: Vec::new() }
+        Self { author, other, client, log, entropy, written: Vec::new(), next: None }
     }
 
     fn write(&mut self, log: LogId, text: String) -> Posted {
@@ -53,6 +55,12 @@ impl Letters {
         Posted { post, sealed }
     }
 
+    /// Returns the next message to be sent.
+    fn next(&mut self) -> Posted {
+        let next = self.next.take().unwrap_or_else(|| self.write(self.log, format!("{WRITTEN}{}", self.written.len())));
+        self.next.insert(next).clone()
+    }
+
     /// Returns the next entry: a new message as it was written, or one that the server has tampered with.
     ///
     /// # Errors
@@ -60,18 +68,20 @@ impl Letters {
     pub fn entry(&mut self, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         let what = u.int_in_range(0..=9)?;
         if self.written.is_empty() || what < 3 {
-            let posted = self.write(self.log, format!("{WRITTEN}{}", self.written.len()));
+            let posted = self.next();
+            self.next = None;
             self.written.push(posted.clone());
             let author = self.author.public();
             return Ok(encoded((author.who(), self.client.who()), ("jack", "jill"), &posted, author));
         }
-        let mut posted = u.choose(&self.written)?.clone();
+        // One that the client has seen, or one that it has yet to be sent.
+        let mut posted = if u.arbitrary()? { u.choose(&self.written)?.clone() } else { self.next() };
         let (author, client) = (self.author.public(), self.client);
         let mut whos = (author.who(), client.who());
         let (mut key, mut nicks) = (author, ("jack", "jill"));
         match what {
             // As it was: a replay.
-            3 => {}
+            3 => posted = u.choose(&self.written)?.clone(),
             4 => nicks = *u.choose(&[("ann", "jill"), ("jack", "ann"), ("", "jill"), ("jac", "kjill")])?,
             5 => posted.post.counter = grammar::number(u, posted.post.counter)?,
             6 => posted.post.instance = Instance(u.arbitrary()?),
