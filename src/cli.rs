@@ -31,7 +31,7 @@ pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
 pub use serve::Serve;
 pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
-use values::{at_least_one, clients, count, duration, history};
+use values::{at_least_one, clients, count, duration, history, recipient};
 
 /// Headings of the options in help texts.
 const ROOM: &str = "Room";
@@ -302,7 +302,10 @@ pub struct Send {
     pub nick: Nick,
 
     /// Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key
-    #[arg(long, value_name = "NICK", conflicts_with = "text", help_heading = ROOM)]
+    ///
+    /// The server can neither read nor store it in a readable form. With --id only the recipient of an earlier message can be compared, not
+    /// its text.
+    #[arg(long, value_name = "NICK", value_parser = recipient, conflicts_with = "text", help_heading = ROOM)]
     pub to: Option<String>,
 
     /// Name for this message: sent again under the same KEY, it is in the room once

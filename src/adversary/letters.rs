@@ -50,7 +50,7 @@ impl Letters {
         let instance = Instance([u8::try_from(number / OF_AN_INSTANCE % 256).unwrap_or_default(); 8]);
         let post = PostId { instance, counter: number.into() };
         let envelope = Envelope { log, from: self.author.public(), to: self.client, nick: "jack", of: "jill", post };
-        let letter = Letter { number: number % OF_AN_INSTANCE, is_act: false, text };
+        let letter = Letter { number: number % OF_AN_INSTANCE, is_counted: true, is_act: false, text };
         let sealed = envelope.seal(&self.author, &mut self.entropy, &letter).unwrap_or_default();
         Posted { post, sealed }
     }

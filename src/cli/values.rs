@@ -16,6 +16,8 @@ use crate::log::sqlite;
 use crate::server::{Rate, TextPolicy};
 use crate::sim::Preset;
 use crate::wire::frame::History;
+use crate::wire::limits::WHOM_MAX;
+use crate::wire::order::Whom;
 
 /// The place of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +161,12 @@ pub(super) fn history(text: &str) -> Result<History, String> {
 
 pub(super) fn text_history(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
+}
+
+/// Returns whom a private message is for.
+pub(super) fn recipient(text: &str) -> Result<String, String> {
+    let can_be_one = text.len() <= WHOM_MAX && matches!(Whom::parse(text), Some(Whom::Key { .. } | Whom::Nick { .. }));
+    if can_be_one { Ok(text.into()) } else { Err("expected a nick, NICK#FINGERPRINT or a whole key".into()) }
 }
 
 pub(super) fn bind_address(text: &str) -> Result<SocketAddr, String> {

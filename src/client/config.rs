@@ -4,10 +4,10 @@
 //! Must not know: how they are used.
 //! Driven by: whatever creates a client.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::contacts::Contacts;
 use super::seen::Seen;
 use crate::session::{PublicKey, StaticKey};
 use crate::wire::frame::History;
@@ -67,9 +67,11 @@ pub struct Identity {
     /// The token of its invitation, if it has one.
     pub token: Option<InvitationToken>,
     /// The keys of those whom the user has written to in private, by their nicks.
-    pub contacts: BTreeMap<Box<str>, PublicKey>,
+    pub contacts: Contacts,
     /// Which private messages it has seen.
     pub seen: Seen,
+    /// If it repeats posts: the number of this run, higher than that of each earlier one with the same instance.
+    pub run: u32,
     /// The source of all its randomness.
     pub seed: [u8; 32],
 }
@@ -87,8 +89,9 @@ impl Identity {
             history: History::NONE,
             pinned: None,
             token: None,
-            contacts: BTreeMap::new(),
+            contacts: Contacts::NONE,
             seen: Seen::EMPTY,
+            run: 0,
             seed,
         }
     }

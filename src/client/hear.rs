@@ -166,9 +166,14 @@ impl Client {
                 self.ask_member();
             }
             if let (State::Session(member), true) = (&mut self.state, self.awaits_records) {
-                member.list(self.now);
+                if self.lists_blocks {
+                    member.list_blocks(self.now);
+                } else {
+                    member.list(self.now);
+                }
             }
         }
+        self.ask_anew();
         self.here_since = self.now;
         if self.log.replace(log) != Some(log) {
             let place = self.config.identity.as_ref().and_then(|identity| identity.place);

@@ -7,21 +7,26 @@
 
 use std::collections::VecDeque;
 
+use super::contacts::Contacts;
 use super::event::{NotWritten, Trust};
 use super::lines::{Line, Recipient};
 use super::seen::Seen;
 use super::{Client, Event, State};
+use crate::policy::names::Skeletons;
 use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::wire::entry::{PRIVATE_MAX, texts};
 use crate::wire::frame::{PostKind, Whose};
-use crate::wire::order::{Whom, parse_key};
+use crate::wire::limits::WHOM_MAX;
+use crate::wire::order::Whom;
 
 /// What is asked of the server.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     /// The names that the user wants to know.
     wanted: VecDeque<Box<str>>,
+    /// Since when the server has left a question unanswered.
+    since: Option<Instant>,
 }
 
 impl Questions {
@@ -39,11 +44,14 @@ impl Client {
         if self.outstanding() == 0 {
             self.progress = now;
         }
-        if self.is_text() {
-            self.not_written(
-                Line { kind: PostKind::Private, text: line.to_owned(), to: Some((to.clone(), is_act)) },
-                NotWritten::InText,
-            );
+        let why = match to {
+            _ if self.is_text() => Some(NotWritten::InText),
+            Recipient::Name(name) if !is_name(name) => Some(NotWritten::Nobody),
+            Recipient::Name(_) | Recipient::Key(..) => None,
+        };
+        if let Some(why) = why {
+            let to = Some((to.clone(), is_act));
+            self.not_written(Line { kind: PostKind::Private, text: line.to_owned(), to }, why);
             return 0;
         }
         let parts = texts(line, PRIVATE_MAX);
@@ -61,16 +69,25 @@ impl Client {
         if self.outstanding() == 0 {
             self.progress = now;
         }
-        self.questions.wanted.push_back(name.into());
-        self.feed();
+        if is_name(name) {
+            self.questions.wanted.push_back(name.into());
+            return self.feed();
+        }
+        let nobody = PublicKey([0; 32]);
+        self.events.push_back(Event::Found {
+            name: name.into(),
+            whom: Whose::Nobody,
+            nick: Box::default(),
+            key: nobody,
+        });
     }
 
-    /// Asks whose private messages the user does not take, in a session; [`Event::Records`] has the answer.
+    /// Asks whose private messages the user does not take, once there is a session; [`Event::Records`] has the answer.
     pub fn list_blocks(&mut self, now: Instant) {
         self.pass_time(now);
+        self.progress = if self.awaits_records { self.progress } else { now };
+        (self.awaits_records, self.lists_blocks) = (true, true);
         if let State::Session(member) = &mut self.state {
-            self.progress = if self.awaits_records { self.progress } else { now };
-            self.awaits_records = true;
             member.list_blocks(now);
         }
     }
@@ -80,14 +97,17 @@ impl Client {
         if let State::Session(member) = &self.state { Some(member.seen()) } else { None }
     }
 
-    /// Returns what is known of a key that has that nick.
-    pub fn trust(&self, nick: &str, key: PublicKey) -> Trust {
-        let contacts = self.config.identity.as_ref().map(|identity| &identity.contacts);
-        match contacts.and_then(|contacts| contacts.get(nick)) {
-            Some(known) if *known == key => Trust::Known,
-            Some(known) => Trust::Changed(*known),
-            None => Trust::New,
+    /// Takes the keys of those whom the user has written to, which other programs of the user's may have changed.
+    pub fn set_contacts(&mut self, contacts: Contacts) {
+        if let Some(identity) = &mut self.config.identity {
+            identity.contacts = contacts;
         }
+    }
+
+    /// Returns what is known of a key that has that nick.
+    pub(super) fn trust(&self, nick: &str, key: PublicKey) -> Trust {
+        let contacts = self.config.identity.as_ref().map(|identity| &identity.contacts);
+        contacts.map_or(Trust::New, |contacts| contacts.trust(nick, key))
     }
 
     /// Asks the server for the next name, if there is one and no answer is awaited.
@@ -102,13 +122,51 @@ impl Client {
         };
         if let Some(name) = of_letter.or_else(|| self.questions.wanted.front()) {
             member.find(self.now, name);
+            self.questions.since = Some(self.now);
         }
+    }
+
+    /// Returns when the client gives up waiting for an answer: a server that does not know the question must not hold up what else the
+    /// user says. While the server is away, nobody expects one.
+    pub(super) fn answer_ends(&self) -> Option<Instant> {
+        let is_here = matches!(&self.state, State::Session(member) if member.is_here() && member.is_finding());
+        self.questions.since.filter(|_| is_here).map(|since| since + self.config.timeout)
+    }
+
+    /// Notes that the server is back, which will be asked again.
+    pub(super) fn ask_anew(&mut self) {
+        self.questions.since = self.questions.since.map(|_| self.now);
+    }
+
+    /// Takes the silence for the answer.
+    pub(super) fn give_up_asking(&mut self) {
+        self.questions.since = None;
+        let State::Session(member) = &mut self.state else { return };
+        let Some(name) = member.stop_finding() else { return };
+        let is_to_it = |line: &Line| matches!(&line.to, Some((Recipient::Name(to), _)) if *to == name);
+        while self.held.front().is_some_and(is_to_it)
+            && let Some(line) = self.held.pop_front()
+        {
+            self.not_written(line, NotWritten::NoAnswer);
+        }
+        if self.questions.wanted.front() == Some(&name) {
+            self.questions.wanted.pop_front();
+            let nobody = PublicKey([0; 32]);
+            self.events.push_back(Event::Found {
+                name,
+                whom: Whose::Other(u32::MAX),
+                nick: Box::default(),
+                key: nobody,
+            });
+        }
+        self.feed();
     }
 
     /// Takes an answer: for the messages that wait for it, and for the user.
     pub(super) fn found(&mut self, event: Event) {
         let Event::Found { ref name, whom, ref nick, key } = event else { return };
         self.progress = self.now;
+        self.questions.since = None;
         let recipient = recipient(name, whom, nick, key);
         while let Some(line) = self.held.front_mut()
             && matches!(&line.to, Some((Recipient::Name(other), _)) if other == name)
@@ -130,7 +188,9 @@ impl Client {
         }
         if self.questions.wanted.front().is_some_and(|wanted| wanted == name) {
             self.questions.wanted.pop_front();
-            self.events.push_back(event);
+            // A key that does not fit the name is nobody's.
+            let whom = if whom == Whose::Key && recipient.is_err() { Whose::Nobody } else { whom };
+            self.events.push_back(Event::Found { name: name.clone(), whom, nick: nick.clone(), key });
         }
     }
 
@@ -139,7 +199,8 @@ impl Client {
         let Some(Line { to: Some((Recipient::Key(key, nick), is_act)), .. }) = self.held.front() else { return false };
         let (key, nick, is_act) = (*key, nick.clone(), *is_act);
         let own = self.config.identity.as_ref().map(|identity| identity.key.public());
-        let why = match self.trust(nick.as_str(), key) {
+        let trust = self.trust(nick.as_str(), key);
+        let why = match trust {
             _ if own == Some(key) => Some(NotWritten::Oneself),
             Trust::Changed(known) => Some(NotWritten::KeyChanged { nick: nick.as_str().into(), known, now: key }),
             Trust::New | Trust::Known => None,
@@ -154,9 +215,8 @@ impl Client {
             return false;
         }
         let Some(line) = self.held.pop_front() else { return false };
-        if let Some(identity) = &mut self.config.identity
-            && identity.contacts.insert(nick.as_str().into(), key).is_none()
-        {
+        if let (Trust::New, Some(identity)) = (trust, &mut self.config.identity) {
+            identity.contacts.insert(nick.as_str(), key);
             self.events.push_back(Event::Contact { nick: nick.as_str().into(), key });
         }
         member.write_to(self.now, key, &nick, is_act, &line.text);
@@ -180,6 +240,11 @@ impl Client {
     }
 }
 
+/// Returns whether a name can be somebody's who has a key.
+fn is_name(name: &str) -> bool {
+    name.len() <= WHOM_MAX && matches!(Whom::parse(name), Some(Whom::Key { .. } | Whom::Nick { .. }))
+}
+
 /// Returns whom an answer means.
 fn recipient(name: &str, whom: Whose, nick: &str, key: PublicKey) -> Result<Recipient, NotWritten> {
     match whom {
@@ -191,8 +256,12 @@ fn recipient(name: &str, whom: Whose, nick: &str, key: PublicKey) -> Result<Reci
     // The server cannot give another key than the one that was named.
     let is_other = match Whom::parse(name) {
         Some(Whom::Key { key: named, .. }) => named != key.0,
-        Some(Whom::Nick { print, .. }) => !key.who().0.starts_with(&print),
-        Some(Whom::Address(_)) | None => parse_key(name).is_none(),
+        // Nor one under another nick, which the user may know by another key.
+        Some(Whom::Nick { nick: named, print }) => {
+            let is_that = named.is_empty() || Skeletons::of(named).look_like(&Skeletons::of(nick));
+            !is_that || !key.hash().starts_with(&print)
+        }
+        Some(Whom::Address(_)) | None => true,
     };
     match nick.parse() {
         Ok(nick) if !is_other => Ok(Recipient::Key(key, nick)),

@@ -20,6 +20,7 @@
 //! ```
 
 mod config;
+pub mod contacts;
 mod event;
 mod finding;
 mod hear;
@@ -94,6 +95,8 @@ pub struct Client {
     awaits_people: bool,
     /// Whether an answer to [`Client::list`] is awaited.
     awaits_records: bool,
+    /// Whether that is about whose private messages the user does not take.
+    lists_blocks: bool,
     /// Whether no more lines will come.
     ends: bool,
     is_leaving: bool,
@@ -133,6 +136,7 @@ impl Client {
             asks: false,
             awaits_people: false,
             awaits_records: false,
+            lists_blocks: false,
             ends: false,
             is_leaving: false,
             events: VecDeque::new(),
@@ -265,7 +269,7 @@ impl Client {
         if self.outstanding() == 0 {
             self.progress = now;
         }
-        self.awaits_records = true;
+        (self.awaits_records, self.lists_blocks) = (true, false);
         if let State::Session(member) = &mut self.state {
             member.list(now);
         }
@@ -372,6 +376,9 @@ impl Client {
             State::Over => {}
         }
         self.absorb();
+        if self.answer_ends().is_some_and(|at| at <= now) {
+            self.give_up_asking();
+        }
         if self.patience_ends().is_some_and(|at| at <= now) {
             self.give_up();
         }
@@ -460,7 +467,7 @@ impl Client {
             }
             State::Over => None,
         };
-        [state, self.patience_ends()].into_iter().flatten().min()
+        [state, self.patience_ends(), self.answer_ends()].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Instant) {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::wire::{Instance, Seq, Who};
+use crate::wire::{Instance, PostId, Seq, Who};
 
 /// The most instances of which is remembered what was seen. Chosen: a few years of somebody's correspondence, 40 bytes each.
 pub const SEEN_MAX: usize = 1024;
@@ -18,7 +18,9 @@ pub struct SeenOf {
     pub who: Who,
     /// The running client that wrote them.
     pub instance: Instance,
-    /// The number of the next one, which may be one more than there is.
+    /// The counter of the next post, which is none of a message that was seen.
+    pub counter: u64,
+    /// The number of the next message to this recipient.
     pub next: u64,
     /// The entry of the newest one.
     pub seq: Seq,
@@ -54,22 +56,28 @@ impl Seen {
         &self.0
     }
 
-    /// Takes a message that was opened.
-    pub(crate) fn take(&mut self, who: Who, instance: Instance, number: u32, seq: Seq) -> Order {
+    /// Takes a message that was opened: the post that it was, its number, and whether numbers without a message show that one is
+    /// missing.
+    ///
+    /// A message that the server has copied has a post and a number of one that was seen. An author that writes again under an instance has
+    /// either a new post, or a new number if the room has forgotten its posts (`send --id`).
+    pub(crate) fn take(&mut self, who: Who, post: PostId, (number, is_counted): (u32, bool), seq: Seq) -> Order {
         let number = u64::from(number);
-        let next = number + 1;
-        if let Some(seen) = self.0.iter_mut().find(|seen| seen.who == who && seen.instance == instance) {
-            if number < seen.next {
+        let behind = (post.counter.saturating_add(1), number + 1);
+        let of_it = |seen: &&mut SeenOf| seen.who == who && seen.instance == post.instance;
+        if let Some(seen) = self.0.iter_mut().find(of_it) {
+            if post.counter < seen.counter && number < seen.next {
                 return if seq <= seen.seq { Order::Again } else { Order::Repeated };
             }
-            let missing = number - seen.next;
-            (seen.next, seen.seq) = (next, seq);
+            let missing = if is_counted { number.saturating_sub(seen.next) } else { 0 };
+            (seen.counter, seen.next) = behind;
+            seen.seq = seq;
             return Order::New { missing };
         }
         if self.0.len() >= SEEN_MAX {
             self.drop_one();
         }
-        self.0.push(SeenOf { who, instance, next, seq });
+        self.0.push(SeenOf { who, instance: post.instance, counter: behind.0, next: behind.1, seq });
         // Of an instance that began before this client looked, nobody can tell what is missing.
         Order::New { missing: 0 }
     }
@@ -95,36 +103,55 @@ mod tests {
 
     const JACK: Who = Who([1; 8]);
 
+    fn post(instance: u64, counter: u64) -> PostId {
+        PostId { instance: Instance(instance.to_be_bytes()), counter }
+    }
+
     #[test]
     fn each_message_is_new_once_what_is_missing_is_counted_and_a_killed_client_sees_its_last_ones_again() {
         let mut seen = Seen::default();
-        let instance = Instance([5; 8]);
-        let mut take = |number, seq| seen.take(JACK, instance, number, Seq(seq));
-        assert_eq!(take(3, 10), Order::New { missing: 0 }, "what was before this client came is not missing");
-        assert_eq!(take(4, 11), Order::New { missing: 0 });
-        assert_eq!(take(7, 15), Order::New { missing: 2 });
-        assert_eq!(take(7, 15), Order::Again);
-        assert_eq!(take(4, 11), Order::Again);
-        assert_eq!(take(4, 16), Order::Repeated);
-        assert_eq!(take(5, 17), Order::Repeated, "or late, which the server can tell and this client cannot");
-        assert_eq!(take(8, 18), Order::New { missing: 0 });
-        assert_eq!(take(u32::MAX, 19), Order::New { missing: u64::from(u32::MAX) - 9 });
-        assert_eq!(take(u32::MAX, 20), Order::Repeated);
-        assert_eq!(seen.take(JACK, Instance([6; 8]), 0, Seq(20)), Order::New { missing: 0 });
+        let mut take = |counter, number, seq| seen.take(JACK, post(5, counter), (number, true), Seq(seq));
+        assert_eq!(take(7, 3, 10), Order::New { missing: 0 }, "what was before this client came is not missing");
+        assert_eq!(take(9, 4, 11), Order::New { missing: 0 });
+        assert_eq!(take(15, 7, 15), Order::New { missing: 2 });
+        assert_eq!(take(15, 7, 15), Order::Again);
+        assert_eq!(take(9, 4, 11), Order::Again);
+        assert_eq!(take(9, 4, 16), Order::Repeated);
+        assert_eq!(take(10, 5, 17), Order::Repeated, "or late, which the server can tell and this client cannot");
+        assert_eq!(take(16, 7, 18), Order::New { missing: 0 }, "one that was called refused left it its number");
+        assert_eq!(take(17, u32::MAX, 19), Order::New { missing: u64::from(u32::MAX) - 8 });
+        assert_eq!(take(18, u32::MAX, 20), Order::New { missing: 0 });
+        assert_eq!(take((1 << 62) - 1, u32::MAX, 21), Order::New { missing: 0 });
+        assert_eq!(take((1 << 62) - 1, u32::MAX, 22), Order::Repeated);
+        assert_eq!(seen.take(JACK, post(6, 0), (0, true), Seq(20)), Order::New { missing: 0 });
         assert_eq!(Seen::load(seen.rows().to_vec()), seen);
+    }
+
+    #[test]
+    fn a_run_that_uses_an_instance_again_is_new_and_its_copies_are_none() {
+        let mut seen = Seen::default();
+        let mut take = |counter, run, seq| seen.take(JACK, post(5, counter), (run, false), Seq(seq));
+        assert_eq!([take(0, 1000, 1), take(1, 1000, 2)], [Order::New { missing: 0 }; 2]);
+        assert_eq!([take(0, 1000, 8), take(1, 1000, 9)], [Order::Repeated; 2]);
+        assert_eq!(
+            [take(0, 2000, 10), take(1, 2000, 11)],
+            [Order::New { missing: 0 }; 2],
+            "the room had forgotten them"
+        );
+        assert_eq!([take(0, 1000, 12), take(1, 2000, 13)], [Order::Repeated; 2]);
     }
 
     #[test]
     fn a_thousand_instances_of_one_author_drive_nobody_else_out() {
         let mut seen = Seen::default();
-        let jill = Instance([9; 8]);
-        seen.take(Who([2; 8]), jill, 0, Seq(1));
+        let mut take = |who, instance, seq| seen.take(who, post(instance, 0), (0, true), Seq(seq));
+        let jill = Who([2; 8]);
+        take(jill, 99_999, 1);
         for number in 0..2 * SEEN_MAX as u64 {
-            seen.take(JACK, Instance(number.to_be_bytes()), 0, Seq(2 + number));
-            assert!(seen.rows().len() <= SEEN_MAX);
+            take(JACK, number, 2 + number);
         }
-        assert_eq!(seen.take(Who([2; 8]), jill, 0, Seq(9999)), Order::Repeated);
-        let last = Instance((2 * SEEN_MAX as u64 - 1).to_be_bytes());
-        assert_eq!(seen.take(JACK, last, 0, Seq(9999)), Order::Repeated);
+        assert_eq!(take(jill, 99_999, 9999), Order::Repeated);
+        assert_eq!(take(JACK, 2 * SEEN_MAX as u64 - 1, 9999), Order::Repeated);
+        assert_eq!(seen.rows().len(), SEEN_MAX);
     }
 }

@@ -23,7 +23,7 @@ use crate::net::stdio::plain_stdout;
 use crate::net::{pause, wall};
 use crate::ui::when::Calendar;
 use crate::ui::{notice, room, sanitize};
-use crate::wire::entry::{Act, Entry, is_silent};
+use crate::wire::entry::{Entry, is_silent};
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
 
@@ -159,7 +159,7 @@ fn cannot_write(err: io::Error) -> Stop {
 fn is_meant(record: &Record, args: &Recorded) -> bool {
     let Some(entry) = Entry::decode(&record.entry).filter(|_| !is_silent(&record.entry)) else { return false };
     // What somebody has set for itself is nobody else's business.
-    if matches!(entry, Entry::Acted { act: Act::Block | Act::Unblock, .. }) {
+    if matches!(entry, Entry::Acted { act, .. } if act.is_own()) {
         return false;
     }
     let by_nick = args.from.as_ref().is_none_or(|nick| concerns(&entry, nick.as_str()));

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::client::{Away, Dialect, Event, Private, Room, Said, Trust, Unreachable};
+use crate::net::people::Ignored;
 use crate::ui::{orders, when};
 use crate::wire::entry::{Act, Entry};
 use crate::wire::frame::{GapReason, PersonId, PostKind};
@@ -26,6 +27,7 @@ pub(super) enum Told<'a> {
     Gap { first: u64, count: u64, why: &'static str },
     Confirmed { seq: Option<u64> },
     Contact { nick: &'a str, key: String },
+    Ignored { people: Vec<Person<'a>> },
     Refused { text: Cow<'a, str>, why: String },
     Lost { text: &'a str },
     Renamed { nick: &'a str },
@@ -80,6 +82,12 @@ pub(super) struct Person<'a> {
 }
 
 impl<'a> Told<'a> {
+    /// Returns the object for those whom the user ignores.
+    pub(super) fn ignored(ignored: &'a Ignored) -> Self {
+        let person = |(who, nick): (&Who, &'a String)| Person { nick, who: Some(who.to_string()), verified: true };
+        Self::Ignored { people: ignored.iter().map(person).collect() }
+    }
+
     /// Returns the object for an event; some events have none.
     pub(super) fn of(event: &'a Event, server: std::net::SocketAddr, nick: &'a str) -> Option<Self> {
         Some(match event {
@@ -179,7 +187,7 @@ fn of_private(private: &Private) -> Line<'_> {
     let Private { seq, at, who, nick, to, of, said, trust, .. } = private;
     let head = Line {
         time: Some(when::in_utc(*at)),
-        verified: true,
+        verified: !matches!(said, Said::Unreadable),
         who: Some(who.to_string()),
         nick: Some(nick),
         to: Some(of),

@@ -9,11 +9,13 @@ use std::path::Path;
 
 use super::{Exit, Failure};
 use crate::cli::{Key, KeyAction};
+use crate::net::HostPort;
 use crate::net::people::Contact;
 use crate::net::state::{
     KeyError, Pin, State, copy_key, copy_key_from_stdin, key_as_text, load_key, load_or_make_key, put_key_aside,
 };
 use crate::net::stdio::plain_stdout;
+use crate::policy::names::Skeletons;
 use crate::session::PublicKey;
 use crate::ui::{notice, sanitize};
 
@@ -28,7 +30,7 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
     match args.action {
         None => Ok(show(&state, &state.pins().map_err(failed)?, &state.all_contacts().map_err(failed)?)?),
         Some(KeyAction::Forget { server, nick: Some(nick) }) => {
-            if state.forget_contact(&server, &nick).map_err(failed)? {
+            if forget_person(&state, &server, &nick).map_err(failed)? {
                 return Ok(());
             }
             let message =
@@ -44,6 +46,17 @@ pub(super) fn run(args: Key) -> Result<(), Failure> {
         Some(KeyAction::Export { file }) => export(&state.client_key(), &file),
         Some(KeyAction::Import { file, replace }) => import(&state.client_key(), &file, replace),
     }
+}
+
+/// Forgets the keys of a nick, and of those that look like it; returns whether there were any.
+fn forget_person(state: &State, server: &HostPort, nick: &str) -> Result<bool, KeyError> {
+    let (room, skeletons) = (server.to_string(), Skeletons::of(nick));
+    let mut any = false;
+    for (other, known, _) in state.all_contacts()? {
+        let is_it = known == nick || Skeletons::of(&known).look_like(&skeletons);
+        any |= other == room && is_it && state.forget_contact(server, &known)?;
+    }
+    Ok(any)
 }
 
 fn failed(err: KeyError) -> Failure {

@@ -74,6 +74,11 @@ pub(super) fn id_of(hash: &[u8; 16]) -> String {
 }
 
 impl Listed {
+    /// Returns whether there is nobody and nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds some more.
     pub(super) fn add(&mut self, records: Vec<(Name, Record)>) {
         self.0.extend(records);

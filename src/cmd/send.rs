@@ -83,10 +83,10 @@ fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
     let timeout = args.target.timeout;
     let instance = args.id.as_deref().map(instance);
     let needs_session = instance.is_some();
-    // Nobody else is to see it.
-    let is_secure = args.dialects.secure || args.to.is_some();
-    let dialects = Dialects { secure: is_secure, ..args.dialects };
-    let (config, known) = prepare(&args.target, dialects, wanted(args, instance))?;
+    let (mut config, known) = prepare(&args.target, dialects(args), wanted(args, instance))?;
+    if let (true, Some(identity)) = (args.to.is_some(), &mut config.identity) {
+        identity.contacts = known.contacts().map_err(|why| Failure::new(Exit::Failure, why))?;
+    }
     let to = args.to.as_deref().map(|to| Recipient::Name(to.into()));
     let input = if message.is_none() { Some(Input::stdin()?) } else { None };
     let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
@@ -127,6 +127,11 @@ fn say(client: &mut Client, now: Instant, to: Option<&Recipient>, line: &str) ->
         Some(to) => client.write_to(now, to, false, line),
         None => client.say(now, line),
     }
+}
+
+/// Returns which dialects may be spoken: in plain text everybody would see a private message.
+const fn dialects(args: &Send) -> Dialects {
+    Dialects { secure: args.dialects.secure || args.to.is_some(), ..args.dialects }
 }
 
 /// Describes a client that only posts, without being present in the room.
@@ -225,16 +230,15 @@ impl Script {
                 },
             )),
             End::Done | End::Quit => match self.refusal {
-                None if self.not_written.is_some() => {
-                    let (exit, why) = self.not_written.as_ref().map_or((Exit::Refused, ""), |(exit, why)| (*exit, why));
-                    Err(Failure::new(exit, format!("not sent: {why}")))
-                }
                 Some(why) => Err(Failure::new(
                     Exit::Refused,
                     format!("{} refused {}: {why}", client.server(), lines(client.not_taken())),
                 )),
-                None if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
-                None => Ok(()),
+                None => match &self.not_written {
+                    Some((exit, why)) => Err(Failure::new(*exit, format!("not sent: {why}"))),
+                    None if self.not_sent > 0 => Err(Failure::silent(Exit::Failure)),
+                    None => Ok(()),
+                },
             },
         }
     }

@@ -5,7 +5,6 @@
 //! Must not know: what each of them does once it is in the room.
 //! Driven by: `cmd::join`, `cmd::send`, `cmd::ping`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -13,12 +12,13 @@ use std::time::Duration;
 
 use super::{Exit, Failure, resolve};
 use crate::cli::{Dialects, Target};
+use crate::client::contacts::Contacts;
 use crate::client::{Away, Config, Identity, NotWritten, Over, Unreachable};
-use crate::net::HostPort;
 use crate::net::link::Link;
 use crate::net::people::Ignored;
 use crate::net::places::PlaceFile;
 use crate::net::state::{State, load_or_make_key, make_key, random};
+use crate::net::{HostPort, wall};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::orders::by_whom;
@@ -74,23 +74,29 @@ impl Known {
     }
 
     /// Returns the keys of those whom the user has written to in private.
-    fn contacts(&self) -> Result<BTreeMap<Box<str>, PublicKey>, Failure> {
-        let contacts = self.state.as_ref().map_or_else(|| Ok(BTreeMap::new()), |state| state.contacts(&self.server));
-        contacts.map_err(|err| {
-            let message = format!("{err}; udpchat key forget {} NICK forgets the key of somebody", self.server);
-            Failure::new(Exit::Failure, message)
-        })
+    ///
+    /// # Errors
+    /// One of them cannot be read: nobody can be written to then, for any key would do.
+    pub(super) fn contacts(&self) -> Result<Contacts, String> {
+        let Some(state) = &self.state else { return Ok(Contacts::NONE) };
+        let contacts = state.contacts(&self.server).map_err(|err| {
+            let server = &self.server;
+            format!("not sent: {err}; udpchat key forget {server} NICK forgets the key of that nick")
+        })?;
+        Ok(contacts.iter().map(|(nick, key)| (&**nick, *key)).collect())
     }
 
     /// Stores the key of somebody whom the user writes to for the first time. Returns the message for the user.
     pub(super) fn met_person(&self, nick: &str, key: PublicKey) -> String {
+        let stored = self.state.as_ref().map(|state| state.set_contact(&self.server, nick, key));
         let (nick, fingerprint) = (sanitize::escaped(nick), key.fingerprint());
-        let stored = self.state.as_ref().map(|state| state.set_contact(&self.server, &nick, key));
         match stored {
             Some(Ok(known)) if known == key => {
                 format!("first private message to {nick}: the key is {fingerprint}, and is remembered from now on")
             }
-            Some(Ok(_)) => format!("the key of {nick} is {fingerprint}, but another key was stored in the meantime"),
+            Some(Ok(_)) => format!(
+                "the key of {nick} is {fingerprint}, but another udpchat of yours has stored another one: compare them (udpchat key)"
+            ),
             Some(Err(err)) => format!("the key of {nick} is {fingerprint}, and cannot be remembered: {err}"),
             None => format!("first private message to {nick}: the key is {fingerprint}"),
         }
@@ -100,23 +106,25 @@ impl Known {
     pub(super) fn not_written(&self, to: &str, why: &NotWritten) -> String {
         let to = sanitize::escaped(to);
         match why {
-            NotWritten::Nobody => format!("nobody is known as {to} (/who shows who is here)"),
+            NotWritten::Nobody => {
+                format!("the room knows no key under the name {to} (has somebody joined under that nick?)")
+            }
             NotWritten::Several => format!("several keys are known as {to}: {to}#FINGERPRINT says which"),
             NotWritten::TextMember => {
                 format!("{to} is here in plain text: without a key, nobody can write to {to} in private")
             }
-            NotWritten::Oneself => "that is you".into(),
+            NotWritten::Oneself => "you cannot write to yourself in private".into(),
             NotWritten::KeyChanged { nick, known, now } => {
-                let nick = sanitize::escaped(nick);
+                let (quoted, nick) = (sanitize::quoted(nick), sanitize::escaped(nick));
                 format!(
                     "the key of {nick} has changed: it is {}, and was {}. Either {nick} has a new key, or somebody else has the nick. Ask \
-                     {nick} for the fingerprint; if it is right: udpchat key forget {} {nick:?}",
+                     {nick} for the fingerprint; if it is right: udpchat key forget {} {quoted}",
                     now.fingerprint(),
                     known.fingerprint(),
                     self.server
                 )
             }
-            NotWritten::InText => "the server speaks plain text: everybody would be sent it".into(),
+            NotWritten::InText => "this server speaks plain text only, so everybody would read it".into(),
             NotWritten::NoAnswer => {
                 format!("the server did not say in time whose key {to} has (is it an older version?)")
             }
@@ -146,6 +154,11 @@ impl Known {
     /// Returns the server, as its user named it.
     pub(super) const fn server(&self) -> &HostPort {
         &self.server
+    }
+
+    /// Returns the client's own key.
+    pub(super) const fn own(&self) -> Option<PublicKey> {
+        self.own
     }
 
     /// Returns the key that the server is known by.
@@ -257,7 +270,8 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
         let instance = instance.unwrap_or_else(|| Instance(random()));
         let identity = Identity::new(key, instance, random());
         let (pinned, token) = (known.expected(), link.map(|link| link.token));
-        Some(Identity { repeats, present, unnamed, pinned, token, contacts: known.contacts()?, ..identity })
+        let run = u32::try_from(wall().0 / 1000).unwrap_or(u32::MAX);
+        Some(Identity { repeats, present, unnamed, pinned, token, run, ..identity })
     };
     let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
     Ok((config, known))

@@ -269,9 +269,9 @@ impl Window {
         (low > self.first()).then_some(low)
     }
 
-    /// Returns the first entry from `from` on that is to be shown, as far as that is in memory.
-    pub fn skip_silent(&self, from: Seq) -> Seq {
-        let hole = self.page(from).and_then(|page| page.missing(from, page.end(), Reader::default()));
+    /// Returns the first entry from `from` on that the reader is to be shown, as far as that is in memory.
+    pub fn skip_silent(&self, from: Seq, reader: Reader) -> Seq {
+        let hole = self.page(from).and_then(|page| page.missing(from, page.end(), reader));
         match hole {
             Some((behind, GapReason::Void)) => behind,
             Some(_) | None => from,

@@ -6,11 +6,11 @@
 //!
 //! ```text
 //!   places/HOST:PORT/NICK.0        the log, and the next number to be shown
-//!   places/HOST:PORT/NICK.0.seen   a line for each instance: author, instance, next number, newest entry
+//!   places/HOST:PORT/NICK.0.seen   a line for each instance: author, instance, next counter, next number, newest entry
 //! ```
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ const SEEN: &str = ".seen";
 const PLACES_MAX: u32 = 64;
 
 /// Longest line of a file of seen messages, in bytes.
-const SEEN_LINE: usize = 16 + 1 + 16 + 1 + 20 + 1 + 20 + 1;
+const SEEN_LINE: usize = 16 + 1 + 16 + 3 * (1 + 20) + 1;
 
 /// The place of one client in one room: the log, and the next number to be shown.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ impl PlaceFile {
     pub fn seen(&self) -> Seen {
         let mut text = String::new();
         // What cannot be read was not seen.
+        let _ = (&self.seen).rewind();
         let _ = (&self.seen).take((SEEN_LINE * SEEN_MAX) as u64).read_to_string(&mut text);
         Seen::load(text.lines().filter_map(seen_of))
     }
@@ -91,8 +92,8 @@ impl PlaceFile {
     /// Returns the system's error.
     pub fn set_seen(&self, seen: &Seen) -> io::Result<()> {
         let mut text = String::new();
-        for SeenOf { who, instance, next, seq } in seen.rows() {
-            text.push_str(&format!("{who} {} {next:020} {:020}\n", hex(&instance.0), seq.0));
+        for SeenOf { who, instance, counter, next, seq } in seen.rows() {
+            text.push_str(&format!("{who} {} {counter:020} {next:020} {:020}\n", hex(&instance.0), seq.0));
         }
         self.seen.write_all_at(text.as_bytes(), 0)?;
         self.seen.set_len(text.len() as u64)
@@ -116,8 +117,8 @@ fn seen_of(line: &str) -> Option<SeenOf> {
     let mut fields = line.split(' ');
     let mut next = || fields.next();
     let (who, instance) = (Who(eight(next()?)?), Instance(eight(next()?)?));
-    let (next, seq) = (next()?.parse().ok()?, Seq(next()?.parse().ok()?));
-    Some(SeenOf { who, instance, next, seq })
+    let (counter, number, seq) = (next()?.parse().ok()?, next()?.parse().ok()?, Seq(next()?.parse().ok()?));
+    Some(SeenOf { who, instance, counter, next: number, seq })
 }
 
 #[cfg(test)]
@@ -154,7 +155,13 @@ mod tests {
         let state = State::at(folder.path().join("udpchat"));
         let here: HostPort = "here:1".parse().unwrap();
         let place = || state.place(&here, &"jack".parse().unwrap()).unwrap();
-        let row = |byte, next| SeenOf { who: Who([byte; 8]), instance: Instance([7; 8]), next, seq: Seq(u64::MAX) };
+        let row = |byte, next| SeenOf {
+            who: Who([byte; 8]),
+            instance: Instance([7; 8]),
+            counter: 7,
+            next,
+            seq: Seq(u64::MAX),
+        };
         let seen = Seen::load([row(1, 5), row(2, u64::MAX)]);
         place().set_seen(&seen).unwrap();
         assert_eq!(place().seen(), seen);

@@ -125,7 +125,9 @@ impl Rights {
             return Err(Refusal::NoRight);
         }
         let subject = subject.ok_or(Refusal::Malformed)?;
-        self.is_whole(subject)?;
+        // Whoever is blocked is found by its short name.
+        let is_known = if act == Act::Block { self.is_whole(subject) } else { self.is_that_key(subject) };
+        is_known?;
         let is_blocked = self.blocks(author, subject.who);
         changes(subject.who != author && is_blocked == (act == Act::Unblock))?;
         if act == Act::Block { self.has_place_for_block(author) } else { Ok(()) }

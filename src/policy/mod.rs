@@ -262,6 +262,11 @@ impl Policy {
         self.rights.records_after(name)
     }
 
+    /// Returns the records from that name on, in their order.
+    pub fn records_from(&self, name: Name) -> impl Iterator<Item = (&Name, &Record)> {
+        self.rights.records_from(name)
+    }
+
     /// Returns how many claims there are.
     pub fn len(&self) -> usize {
         self.claims.len()

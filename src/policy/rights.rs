@@ -6,7 +6,7 @@
 //!
 //! Everything is a [`Record`] under a [`Name`], so that storing, undoing and reading back are the same for all of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -34,11 +34,12 @@ pub const OP_INVITATION_MAX: Duration = Duration::from_secs(3600);
 /// How long a kicked key has to stay out.
 pub const KICK: Duration = Duration::from_secs(60);
 
-/// How many keys a key can block, and all keys together. Chosen: more than anybody is bothered by; as many in all as there are nicks.
+/// How many keys a key can block. Chosen: few people are bothered by a hundred others.
 pub const BLOCKS_OF_A_KEY: usize = 100;
 
-/// See [`BLOCKS_OF_A_KEY`].
-pub const BLOCKS_MAX: usize = 20_000;
+/// How many keys all keys together can block, of which those that nobody invited or admitted have half. Chosen: each takes some 200
+/// bytes in a server's two copies.
+pub const BLOCKS_MAX: usize = 100_000;
 
 /// The range of how long a nick of a known key stays its own.
 pub const EXPIRY_MIN: Duration = Duration::from_secs(60);
@@ -54,9 +55,8 @@ pub(super) struct Rights {
     pub(super) sanctions: usize,
     pub(super) invitations: usize,
     blocks: usize,
-    /// How many keys each key blocks, and the same by number.
+    /// How many keys each key blocks.
     blocks_of: BTreeMap<Who, usize>,
-    by_blocks: BTreeSet<(usize, Who)>,
     /// What was there before the first change since the last settling.
     before: BTreeMap<Name, Option<Record>>,
 }
@@ -90,6 +90,10 @@ impl Rights {
     pub(super) fn records_after(&self, name: Option<&Name>) -> impl Iterator<Item = (&Name, &Record)> {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         self.records.range((from, Bound::Unbounded))
+    }
+
+    pub(super) fn records_from(&self, name: Name) -> impl Iterator<Item = (&Name, &Record)> {
+        self.records.range(name..)
     }
 
     pub(super) fn changes(&self) -> impl Iterator<Item = (&Name, Option<&Record>)> {
@@ -246,9 +250,6 @@ impl Rights {
                 self.admit(at, Subject { who, ..subject }, role);
             }
             Act::Block => {
-                if self.blocks >= BLOCKS_MAX {
-                    self.drop_block();
-                }
                 self.set(Name::Block(who, whom), Some(Record::Block(of.to_owned())));
             }
             Act::Unblock => self.set(Name::Block(who, whom), None),
@@ -260,34 +261,21 @@ impl Rights {
         self.blocks > 0 && self.records.contains_key(&Name::Block(who, of))
     }
 
-    /// Checks that the key can block one more. If there are too many in all, one of the key that has most makes place.
+    /// Checks that the key can block one more: half of the places are for known keys.
     pub(super) fn has_place_for_block(&self, who: Who) -> Result<(), Refusal> {
         let own = self.blocks_of.get(&who).copied().unwrap_or_default();
-        let most = self.by_blocks.last().map_or(0, |&(count, _)| count);
-        let has_place = own < BLOCKS_OF_A_KEY && (self.blocks < BLOCKS_MAX || own + 1 < most);
-        if has_place { Ok(()) } else { Err(Refusal::Full) }
-    }
-
-    /// Drops a block of the key that has most.
-    fn drop_block(&mut self) {
-        let Some(&(_, who)) = self.by_blocks.last() else { return };
-        let from = Name::Block(who, Who::default());
-        let first = self.records.range(from..).next().map(|(name, _)| name.clone());
-        if let Some(name @ Name::Block(..)) = first {
-            self.set(name, None);
-        }
+        let most = if self.known(who).is_some() { BLOCKS_MAX } else { BLOCKS_MAX / 2 };
+        if own < BLOCKS_OF_A_KEY && self.blocks < most { Ok(()) } else { Err(Refusal::NoEffect) }
     }
 
     /// Counts one block more of a key, or one less.
     fn count_block(&mut self, who: Who, is_more: bool) {
         let before = self.blocks_of.get(&who).copied().unwrap_or_default();
         let now = if is_more { before + 1 } else { before - 1 };
-        self.by_blocks.remove(&(before, who));
         if now == 0 {
             self.blocks_of.remove(&who);
         } else {
             self.blocks_of.insert(who, now);
-            self.by_blocks.insert((now, who));
         }
     }
 

@@ -63,7 +63,7 @@ pub struct PublicKey(pub [u8; KEY_LEN]);
 impl PublicKey {
     /// Returns its short name (PROTOCOL 2.7).
     pub fn who(&self) -> Who {
-        let hash: [u8; 32] = Blake2s256::digest(self.0).into();
+        let hash = self.hash();
         let mut who = [0; 8];
         who.copy_from_slice(&hash[..8]);
         Who(who)
@@ -71,9 +71,14 @@ impl PublicKey {
 }
 
 impl PublicKey {
+    /// Returns its BLAKE2s-256.
+    pub fn hash(&self) -> [u8; 32] {
+        Blake2s256::digest(self.0).into()
+    }
+
     /// Returns its long name, for people to compare: the first 16 bytes of its BLAKE2s-256, hexadecimal, in groups.
     pub fn fingerprint(&self) -> String {
-        let hash: [u8; 32] = Blake2s256::digest(self.0).into();
+        let hash = self.hash();
         let groups: Vec<_> = hash[..16].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
         groups.join(" ")
     }

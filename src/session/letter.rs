@@ -53,8 +53,10 @@ pub struct Envelope<'a> {
 /// A private message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// The number of the message among those of its instance to this recipient, from 0 on.
+    /// The number of the message among those of its instance to this recipient, from 0 on; or that of the run that wrote it.
     pub number: u32,
+    /// Whether the numbers of an instance have no holes, so that one shows that a message is missing.
+    pub is_counted: bool,
     /// Whether it is an action, as in `* jack waves`.
     pub is_act: bool,
     /// The text: 1 to [`PRIVATE_MAX`] bytes, no control characters except for the tab.
@@ -83,7 +85,7 @@ impl Envelope<'_> {
             return None;
         }
         let mut plain = Zeroizing::new(vec![0; PLAIN_MAX]);
-        let head = u64::from(letter.number) << 1 | u64::from(letter.is_act);
+        let head = u64::from(letter.number) << 2 | u64::from(!letter.is_counted) << 1 | u64::from(letter.is_act);
         let start = postcard::to_slice(&head, &mut plain).ok()?.len();
         let end = start + letter.text.len();
         plain[start..end].copy_from_slice(letter.text.as_bytes());
@@ -108,9 +110,9 @@ impl Envelope<'_> {
         let (head, rest) = postcard::take_from_bytes::<u64>(&plain[..len]).ok()?;
         let end = rest.iter().rposition(|&byte| byte != 0).filter(|&end| rest[end] == END)?;
         let text = std::str::from_utf8(&rest[..end]).ok()?;
-        let number = u32::try_from(head >> 1).ok()?;
+        let number = u32::try_from(head >> 2).ok()?;
         let is_sound = is_text(text) && text.len() <= PRIVATE_MAX;
-        is_sound.then(|| Letter { number, is_act: head & 1 == 1, text: text.to_owned() })
+        is_sound.then(|| Letter { number, is_counted: head & 2 == 0, is_act: head & 1 == 1, text: text.to_owned() })
     }
 }
 
@@ -120,7 +122,7 @@ mod tests {
     use crate::wire::Instance;
 
     fn letter(text: &str) -> Letter {
-        Letter { number: 7, is_act: false, text: text.to_owned() }
+        Letter { number: 7, is_counted: true, is_act: false, text: text.to_owned() }
     }
 
     struct Two {
@@ -147,7 +149,7 @@ mod tests {
         assert_eq!(envelope.open(&two.jill, &sealed), Some(letter("hey")));
         assert_eq!(envelope.open(&two.jack, &sealed), None, "not even the author");
         assert_ne!(envelope.seal(&two.jack, &mut two.entropy, &letter("hey")).unwrap(), sealed, "sealed anew");
-        let waves = Letter { is_act: true, number: u32::MAX, text: "waves".into() };
+        let waves = Letter { is_act: true, is_counted: false, number: u32::MAX, text: "waves".into() };
         let sealed = envelope.seal(&two.jack, &mut two.entropy, &waves).unwrap();
         assert_eq!(envelope.open(&two.jill, &sealed), Some(waves));
     }

@@ -191,7 +191,8 @@ impl Rights {
     /// A setting of the author's own: PROTOCOL 2.19.
     fn block(&mut self, act: &Act<'_>) -> bool {
         let Some(terms) = &act.terms else { return false };
-        let is_sound = !is_zero(terms.key) && self.is_that(act.whom, terms.key) && act.whom != act.by;
+        let is_named = !is_zero(terms.key) || act.code == 17;
+        let is_sound = is_named && self.is_that(act.whom, terms.key) && act.whom != act.by;
         let pair = (act.by, act.whom);
         let own = self.blocks.iter().filter(|(by, _)| *by == act.by).count();
         let may = is_sound && self.may_be_here(act.by) && self.blocks.contains(&pair) == (act.code == 17);

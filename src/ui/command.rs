@@ -17,8 +17,8 @@ pub const HELP: &str = "\
 /who             who is here
 /me TEXT         show an action: * jack waves
 /msg NICK TEXT   write to somebody in private; /reply TEXT answers the last one
-/ignore NICK     show nothing of somebody on this device; /unignore NICK
-/block NICK      take no private messages of somebody; /unblock NICK
+/ignore NICK     show nothing of somebody on this device; /unignore NICK; /ignore lists
+/block NICK      have private messages of somebody refused; /unblock NICK; /block lists
 /nick NAME       take another nick
 /release         give your nick back, for others once you have left; or /release NICK
 /help            show this list; operators have more: /help op
@@ -72,10 +72,8 @@ pub enum Command<'a> {
         /// What.
         text: &'a str,
     },
-    /// Do something for one's own peace.
+    /// Ignore or block whoever has that name, or undo it; without a name, list them.
     Peace(Peace, &'a str),
-    /// Show for whom that was done.
-    Peaceful(Peace),
     /// Show who is known, and who has to stay out.
     Members,
     /// Show the commands.
@@ -123,10 +121,10 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         },
         "reply" | "r" if rest.is_empty() => Err("expected /reply TEXT".into()),
         "reply" | "r" => Ok(write(rest, |is_act, text| Command::Reply { is_act, text })),
-        "ignore" => Ok(peace(Peace::Ignore, rest)),
-        "unignore" => Ok(peace(Peace::Unignore, rest)),
-        "block" => Ok(peace(Peace::Block, rest)),
-        "unblock" => Ok(peace(Peace::Unblock, rest)),
+        "ignore" => Ok(Command::Peace(Peace::Ignore, orders::whom_of(rest).0)),
+        "unignore" => Ok(Command::Peace(Peace::Unignore, orders::whom_of(rest).0)),
+        "block" => Ok(Command::Peace(Peace::Block, orders::whom_of(rest).0)),
+        "unblock" => Ok(Command::Peace(Peace::Unblock, orders::whom_of(rest).0)),
         "who" => Ok(Command::Who),
         "members" => Ok(Command::Members),
         "invite" => orders::parse_invite(rest).map(Command::Invite),
@@ -154,11 +152,10 @@ fn write<'a>(text: &'a str, command: impl FnOnce(bool, &'a str) -> Command<'a>) 
     }
 }
 
-fn peace(what: Peace, rest: &str) -> Command<'_> {
-    match orders::whom_of(rest) {
-        ("", _) => Command::Peaceful(what),
-        (whom, _) => Command::Peace(what, whom),
-    }
+/// Returns whether a line is a private message, for one person.
+pub fn is_private(line: &str) -> bool {
+    let word = line.split([' ', '\t']).next().unwrap_or_default();
+    matches!(word, "/msg" | "/m" | "/reply" | "/r")
 }
 
 #[cfg(test)]
@@ -185,7 +182,10 @@ mod tests {
         assert_eq!(parse("/msg \"jill smith\" /me waves"), write("jill smith", true, "waves"));
         assert_eq!(parse("/reply /who"), Ok(Command::Reply { is_act: false, text: "/who" }));
         assert_eq!(parse("/block jill"), Ok(Command::Peace(Peace::Block, "jill")));
-        assert_eq!(parse("/ignore"), Ok(Command::Peaceful(Peace::Ignore)));
+        assert_eq!(parse("/ignore"), Ok(Command::Peace(Peace::Ignore, "")));
+        assert!(
+            is_private("/msg jill hey") && is_private("/r hey") && !is_private("/me waves") && !is_private("//msg")
+        );
         assert_eq!(parse("/help"), Ok(Command::Help));
         assert_eq!(parse("/release"), Ok(Command::Release(None)));
         assert_eq!(parse("/release jane"), Ok(Command::Release(Some("jane".parse().unwrap()))));

@@ -222,8 +222,7 @@ const fn arguments(act: Act) -> &'static str {
 pub fn describe(text: &str) -> String {
     let Some(Order { act, whom, .. }) = Order::decode(text) else { return "it was not done".into() };
     // The key was found by the nick.
-    let is_found = matches!(act, Act::Block | Act::Unblock);
-    let whom = if is_found { whom.rsplit_once('#').map_or(&*whom, |(nick, _)| nick) } else { &*whom };
+    let whom = if act == Act::Block { whom.rsplit_once('#').map_or(&*whom, |(nick, _)| nick) } else { &*whom };
     let whom = sanitize::escaped(whom);
     let name = name(act);
     if whom.is_empty() { name.into() } else { format!("{name} {whom}") }

@@ -27,6 +27,17 @@ pub fn escaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Writes a text as one word of a shell's command line, harmless to show. One with characters that have to be escaped is not that text
+/// any more, and is no other command either.
+pub fn quoted(text: &str) -> String {
+    let text = escaped(text);
+    let is_plain = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// Returns whether a character could forge a line or take over a terminal.
 pub const fn is_harmful(character: char) -> bool {
     match character {
@@ -74,5 +85,11 @@ mod tests {
         fn nothing_harmful_is_ever_left(text in any::<String>()) {
             prop_assert!(!escaped(&text).chars().any(is_harmful));
         }
+    }
+
+    #[test]
+    fn a_nick_in_a_command_is_one_word_of_it() {
+        assert_eq!(["jill", "ж.x-y_z"].map(quoted), ["jill", "ж.x-y_z"]);
+        assert_eq!(["", "-rf", "a b", "$(x)", "it's"].map(quoted), ["''", "'-rf'", "'a b'", "'$(x)'", "'it'\\''s'"]);
     }
 }

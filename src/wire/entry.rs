@@ -403,6 +403,11 @@ fn actor(who: Who, nick: &str) -> &str {
 }
 
 impl Act {
+    /// Returns whether the act is a setting of its author's own, which nobody else is told of.
+    pub const fn is_own(self) -> bool {
+        matches!(self, Self::Block | Self::Unblock)
+    }
+
     /// Returns one word for what was done.
     pub const fn word(self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ use blake2::{Blake2s256, Digest};
 
 use super::entry::{Act, TEXT_MAX, WHY_MAX};
 use super::limits::WHOM_MAX;
-use super::{hex, is_plain};
+use super::{Who, hex, is_plain};
 
 /// The secret of an invitation: 128 random bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,6 +112,9 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|_| rest.is_empty())
 }
 
+/// Longest fingerprint, in bytes.
+const PRINT_MAX: usize = 16;
+
 /// Somebody, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom<'a> {
@@ -128,9 +131,14 @@ pub enum Whom<'a> {
     Nick {
         /// The nick.
         nick: &'a str,
-        /// The first bytes of the key's hash, at most eight; none if it does not matter.
+        /// The first bytes of the key's hash, at most 16; none if it does not matter.
         print: Vec<u8>,
     },
+}
+
+/// Returns whether the fingerprint of a key with that short name can begin like this: all that is known of it does.
+pub fn may_begin(who: Who, print: &[u8]) -> bool {
+    who.0.iter().zip(print).all(|(one, other)| one == other)
 }
 
 impl<'a> Whom<'a> {
@@ -150,7 +158,7 @@ impl<'a> Whom<'a> {
         }
         // Fingerprints are shown in groups.
         let print: String = print.chars().filter(|character| !character.is_whitespace()).collect();
-        let print = from_hex(&print.to_ascii_lowercase()).filter(|print| print.len() <= 8)?;
+        let print = from_hex(&print.to_ascii_lowercase()).filter(|print| print.len() <= PRINT_MAX)?;
         let is_nobody = (nick.is_empty() && print.len() < 4) || (print.is_empty() && text.contains('#'));
         (!is_nobody).then_some(Self::Nick { nick, print })
     }
@@ -274,7 +282,7 @@ mod tests {
         assert_eq!(Whom::parse(&key_text(&[7; 32])), Some(Whom::Key { key: [7; 32], nick: "" }));
         let named = format!("ann#{}", key_text(&[7; 32]));
         assert_eq!(Whom::parse(&named), Some(Whom::Key { key: [7; 32], nick: "ann" }));
-        for nobody in ["", "#", "#01", "ann#", "ann#xy", "ann#0123456789abcdef01"] {
+        for nobody in ["", "#", "#01", "ann#", "ann#xy", "ann#0123456789abcdef0123456789abcdef01"] {
             assert_eq!(Whom::parse(nobody), None, "{nobody}");
         }
     }

@@ -309,12 +309,16 @@ fn every_letter() -> Vec<LetterVector> {
     let secret = |secret| StaticKey::from_secret(Zeroizing::new(secret));
     let (author, recipient) = (secret(CLIENT_SECRET), secret(SERVER_SECRET));
     let longest = "x".repeat(PRIVATE_MAX);
-    let all = [("said", 0, false, "hey"), ("done", 1, true, "waves"), ("the longest", u32::MAX, false, &*longest)];
+    let all = [
+        ("said", 0, false, "hey"),
+        ("done, by send --id", 1, true, "waves"),
+        ("the longest", u32::MAX, false, &*longest),
+    ];
     let letters = all.into_iter().zip(7_u64..).map(|((what, number, is_act, text), counter)| {
         let post = PostId { instance: Instance(INSTANCE), counter };
         let (nick, of) = ("jack", "jill");
         let envelope = Envelope { log: LogId(LOG), from: author.public(), to: recipient.public(), nick, of, post };
-        let letter = letter::Letter { number, is_act, text: text.to_owned() };
+        let letter = letter::Letter { number, is_counted: !is_act, is_act, text: text.to_owned() };
         let sealed = envelope.seal(&author, &mut Entropy::new(CLIENT_SEED), &letter).unwrap();
         let (who, to) = (author.public().who(), recipient.public().who());
         let entry = Entry::Private { who, to, nick, of, post, sealed: &sealed };
@@ -325,7 +329,7 @@ fn every_letter() -> Vec<LetterVector> {
         prologue.extend([&LOG[..], &public(CLIENT_SECRET), &public(SERVER_SECRET), &INSTANCE].concat());
         prologue.extend(counter.to_be_bytes());
         prologue.extend(b"\0\0\0\x04jack\0\0\0\x04jill");
-        let head = u64::from(number) << 1 | u64::from(is_act);
+        let head = u64::from(number) << 2 | u64::from(is_act) << 1 | u64::from(is_act);
         let mut plaintext = postcard::to_slice(&head, &mut [0; 10]).unwrap().to_vec();
         plaintext.extend(text.as_bytes());
         plaintext.push(0x80);

@@ -99,10 +99,10 @@ fn two_write_to_each_other_and_a_third_member_and_a_text_member_see_nothing() {
     jack.enter("/msg jill only for you\n");
     jill.stdout.wait_for("[private] jack: only for you\n");
     jack.stderr.wait_for("first private message to jill: the key is");
-    assert!(jill.stderr.wait_for("first private message of jack: the key is").contains("udpchat: "));
+    assert!(jill.stderr.wait_for("you have not written to jack in private before: the key is").contains("udpchat: "));
     jill.enter("/reply /me winks\n");
     jack.stdout.wait_for("[private] * jill winks\n");
-    jack.stdout.wait_for("[private] to jill: only for you\n");
+    jack.stdout.wait_for("[private to] jill: only for you\n");
     jack.enter("the next line for everybody\n");
     let shown = ann.stdout.wait_for("the next line for everybody");
     assert!(!shown.contains("only for you") && !shown.contains("private") && !shown.contains("\"gap\""), "{shown}");
@@ -137,7 +137,7 @@ fn whoever_is_away_gets_them_on_each_device_and_the_author_elsewhere_learns_that
         assert!(!again.contains("private"), "once: {again}");
     }
     let shown = Room::leave(room.join(&other, "jack", &[]));
-    assert_eq!(shown.matches("[private] you wrote to jill, elsewhere\n").count(), 2, "{shown}");
+    assert_eq!(shown.matches("[private to] jill: (you wrote this elsewhere)\n").count(), 2, "{shown}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn whoever_is_blocked_is_refused_also_after_a_restart_and_nobody_else_is_told() 
     let mut jill = room.join(&room.jill, "jill", &[]);
     let jack = room.join(&room.jack, "jack", &[]);
     jill.enter("/block jack\n");
-    jill.stderr.wait_for("jack can no longer write to you in private (nobody else is told)");
+    jill.stderr.wait_for("jack can no longer write to you in private (the room is not told)");
     let (code, said) = room.send(&room.jack, "jack", &["--to", "jill", "hey"]);
     assert!(code == 4 && said.contains("they take no private messages of yours"), "{code} {said}");
     assert_eq!(room.send(&room.jill, "jill", &["--to", "jack", "but you do"]).0, 0);
@@ -212,16 +212,15 @@ fn nobody_who_could_not_open_it_is_written_to() {
     assert_eq!(receive(&text), "al joined!");
     let jill = room.join(&room.jill, "jill", &[]);
     for (to, why) in [
-        ("nobody", "nobody is known as nobody"),
+        ("nobody", "the room knows no key under the name nobody"),
         ("al", "al is here in plain text"),
-        ("jill#ffffffff", "nobody is known as jill#ffffffff"),
-        ("127.0.0.1", "nobody is known as 127.0.0.1"),
+        ("jill#ffffffff", "the room knows no key under the name jill#ffffffff"),
     ] {
         let (code, said) = room.send(&room.jack, "jack", &["--to", to, "hey"]);
         assert!(code == 4 && said.contains(&format!("not sent: {why}")), "{to}: {code} {said}");
     }
     let (code, said) = room.send(&room.jill, "jill", &["--to", "jill", "hey"]);
-    assert!(code == 4 && said.contains("that is you"), "{code} {said}");
+    assert!(code == 4 && said.contains("you cannot write to yourself in private"), "{code} {said}");
     // Plain text is out of the question, and is not spoken.
     let original = stranger();
     original.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -248,7 +247,9 @@ fn nobody_who_could_not_open_it_is_written_to() {
     assert!(!answers.join().unwrap().contains("secret"));
     let mut piped = at_home(&room.jack, &["join", "--nick", "jack", "--server", &room.name, "--text"]);
     piped.enter("/msg jill the secret\n");
-    piped.stderr.wait_for("not sent, the server speaks plain text: everybody would be sent it: the secret");
+    piped.stderr.wait_for(
+        "not sent to jill: the secret\nudpchat: this server speaks plain text only, so everybody would read it",
+    );
     piped.enter("and now for everybody\n");
     let shown = jill.stdout.wait_for("jack: and now for everybody\n");
     assert!(!shown.contains("the secret"), "{shown}");
@@ -281,7 +282,7 @@ fn whom_the_user_ignores_is_not_shown_and_that_is_remembered() {
     jill.enter("/ignore jack\n");
     jill.stderr.wait_for("nothing of jack is shown here any more");
     jack.enter("to all\n/msg jill to you\n/me waves\n");
-    jack.stdout.wait_for("[private] to jill: to you\n");
+    jack.stdout.wait_for("[private to] jill: to you\n");
     let shown = Room::leave(jill);
     assert!(!shown.contains("to all") && !shown.contains("to you"), "{shown}");
     let mut jill = room.join(&room.jill, "jill", &[]);
@@ -394,7 +395,7 @@ fn a_search_for_the_text_finds_it_nowhere_but_on_the_two_screens() {
     let mut jack = room.join(&room.jack, "jack", &[]);
     jack.enter(&format!("/msg jill {SECRET}\n"));
     jill.stdout.wait_for(&format!("[private] jack: {SECRET}\n"));
-    jack.stdout.wait_for(&format!("[private] to jill: {SECRET}\n"));
+    jack.stdout.wait_for(&format!("[private to] jill: {SECRET}\n"));
     jack.enter("and this is for all\n");
     ann.stdout.wait_for("and this is for all");
     room.name = straight;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::attempt::{self, Attempt};
 use super::{Cargo, Link, Member};
 use crate::client::event::{Event, Over, Room};
+use crate::client::seen::Seen;
 use crate::session::{PACKETS_MAX, PublicKey, Session};
 use crate::wire::entry::WHY_MAX;
 use crate::wire::frame::{Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
@@ -228,6 +229,8 @@ impl Member {
         let before = self.view.place().map(|(log, _)| log);
         let is_another = self.view.welcome(welcome.log, welcome.start);
         if is_another {
+            // What was sealed for one log does not open in another.
+            self.letters.seen = Seen::EMPTY;
             self.events.push_back(Event::AnotherLog);
         }
         // If no log was known, the posts sent so far went nowhere, or into this log.

@@ -97,12 +97,11 @@ impl Letters {
         let author = if let Some(Tail::Author(author)) = tail { Some(PublicKey(author)) } else { None };
         private.from = author.filter(|author| author.who() == who);
         let Some(from) = private.from else { return Some(private) };
-        let PostId { instance, .. } = post;
         let is_short = nick.len() <= crate::wire::NICK_MAX && of.len() <= crate::wire::NICK_MAX;
         let envelope = Envelope { log, from, to: own, nick, of, post };
         let opened = if to == own.who() && is_short { envelope.open(key, sealed) } else { None };
-        let Some(Letter { number, is_act, text }) = opened else { return Some(private) };
-        private.said = match self.seen.take(who, instance, number, seq) {
+        let Some(Letter { number, is_counted, is_act, text }) = opened else { return Some(private) };
+        private.said = match self.seen.take(who, post, (number, is_counted), seq) {
             Order::New { missing } => Said::Text { text, is_act, missing },
             Order::Again => Said::Text { text, is_act, missing: 0 },
             Order::Repeated => Said::Repeated,
@@ -139,6 +138,11 @@ impl Member {
         self.find = Some((name.into(), now));
     }
 
+    /// Stops waiting for an answer to [`Member::find`]; returns the name.
+    pub fn stop_finding(&mut self) -> Option<Box<str>> {
+        self.find.take().map(|(name, _)| name)
+    }
+
     /// Returns whether an answer to [`Member::find`] is awaited.
     pub const fn is_finding(&self) -> bool {
         self.find.is_some()
@@ -167,10 +171,12 @@ impl Member {
     pub(super) fn seal(&mut self) {
         let Some(link) = self.link.as_ref().filter(|link| link.welcomed) else { return };
         let (Some((log, _)), Some(nick)) = (self.view.place(), &link.nick) else { return };
-        let Identity { ref key, instance, .. } = self.ends.identity;
+        let Identity { ref key, instance, repeats, run, .. } = self.ends.identity;
         while let Some((counter, text, Outgoing { to, of, is_act })) = self.posts.unsealed() {
             let (to, of, nick) = (*to, of.clone(), nick.as_str());
-            let letter = Letter { number: self.letters.number(&to), is_act: *is_act, text: text.to_owned() };
+            // A run that may repeat an earlier one's posts knows nothing of their numbers, and has one of its own.
+            let number = if repeats { run } else { self.letters.number(&to) };
+            let letter = Letter { number, is_counted: !repeats, is_act: *is_act, text: text.to_owned() };
             let post = PostId { instance, counter };
             let envelope = Envelope { log, from: key.public(), to, nick, of: &of, post };
             // A text that cannot be sealed is refused by the server as malformed.

@@ -48,6 +48,16 @@ impl JsonMode {
         }
     }
 
+    /// Reports whom the user ignores, if that has changed or was asked for.
+    fn tell_ignored(&mut self) {
+        if !self.visit.take_done().is_empty() {
+            let told = Told::ignored(self.visit.ignored());
+            if let Ok(line) = ui::json::line(&told) {
+                self.visit.output.push_plain_line(&line);
+            }
+        }
+    }
+
     /// Reports that the earlier entries are complete, if this was the last of them.
     fn tell_now(&mut self, event: &Event) {
         if self.seam.take_if(|seam| event.end().is_some_and(|to| to >= *seam)).is_some() {
@@ -73,6 +83,7 @@ impl Driver for JsonMode {
         if let Some(why) = self.visit.observe(client, &event) {
             self.tell(&Told::Wrong { why: &why });
         }
+        self.tell_ignored();
         if self.visit.hides(&event) {
             self.tell_now(&event);
             return Ok(());
@@ -113,6 +124,7 @@ impl Driver for JsonMode {
             self.tell(&Told::Wrong { why: &why });
             Next::Continue
         });
+        self.tell_ignored();
         Some(next)
     }
 

@@ -30,6 +30,9 @@ const PROMPT: &str = " ";
 /// Before private messages.
 const PRIVATE: &str = "[private] ";
 
+/// Before the user's own, and the nick of the recipient. No nick can be taken for a part of either.
+const PRIVATE_TO: &str = "[private to] ";
+
 /// How long a server may take to answer before its user is told. Chosen: longer than most paths take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -169,8 +172,8 @@ impl LineMode {
             Event::Entry { encoded, .. } => self.show_entry(&encoded),
             Event::Private(private) => self.show_private(&private),
             Event::NotWritten { to, line, why } => {
-                let why = self.visit.known.not_written(&to, &why);
-                notice(format_args!("not sent, {why}: {}", sanitize::escaped(&line)));
+                notice(format_args!("not sent to {}: {}", sanitize::escaped(&to), sanitize::escaped(&line)));
+                notice(self.visit.known.not_written(&to, &why));
             }
             Event::Gap { count, why, .. } => {
                 let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
@@ -249,7 +252,7 @@ impl LineMode {
         }
         if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), of, .. } = entry {
             let (of, takes) = (sanitize::escaped(of), if act == Act::Block { "can no longer" } else { "can again" });
-            return self.notice(format_args!("{of} {takes} write to you in private (nobody else is told)"));
+            return self.notice(format_args!("{of} {takes} write to you in private (the room is not told)"));
         }
         entry.render(&mut self.rendered);
         if let Entry::Acted { act: Act::Mute | Act::Ban, until, .. } = entry
@@ -288,15 +291,15 @@ impl LineMode {
             }
             Said::Own(Some((text, is_act))) => {
                 let [star, nick, blank] = if *is_act { [": * ", nick, " "] } else { [": ", "", ""] };
-                self.visit.output.push_line(&[PRIVATE, "to ", of, star, nick, blank, text]);
+                self.visit.output.push_line(&[PRIVATE_TO, of, star, nick, blank, text]);
             }
-            Said::Own(None) => self.visit.output.push_line(&[PRIVATE, "you wrote to ", of, ", elsewhere"]),
+            Said::Own(None) => self.visit.output.push_line(&[PRIVATE_TO, of, ": (you wrote this elsewhere)"]),
             Said::Repeated => self.notice(format_args!(
-                "an old private message of {} came once more: not shown again",
+                "the server delivered a private message of {} once more: this copy is not shown",
                 sanitize::escaped(nick)
             )),
             Said::Unreadable => self.notice(format_args!(
-                "a private message of {} cannot be opened: it is damaged, or not for this key",
+                "a private message that is said to be from {} does not open: it was changed on its way, or is for another key",
                 sanitize::escaped(nick)
             )),
         }
@@ -308,7 +311,12 @@ impl LineMode {
         }
         self.members.add(records);
         if !more {
-            std::mem::take(&mut self.members).lines().for_each(notice);
+            let members = std::mem::take(&mut self.members);
+            if members.is_empty() {
+                // Only a list of whom the user blocks has nobody in it.
+                notice("nobody is blocked");
+            }
+            members.lines().for_each(notice);
         }
     }
 
@@ -348,6 +356,7 @@ impl Driver for LineMode {
         if let Some(wrong) = self.visit.observe(client, &event) {
             notice(wrong);
         }
+        self.visit.take_done().into_iter().for_each(notice);
         if !self.begin(&event) {
             return Ok(());
         }
@@ -372,6 +381,7 @@ impl Driver for LineMode {
             notice(wrong);
             Next::Continue
         });
+        self.visit.take_done().into_iter().for_each(notice);
         if next == Next::Continue {
             self.prompt();
         }

@@ -6,6 +6,7 @@
 
 mod json;
 mod lines;
+mod private;
 mod visit;
 
 use std::io;
@@ -14,6 +15,7 @@ use super::talk::{Wanted, prepare};
 use super::{Exit, Failure};
 use crate::cli::Join;
 use crate::client::Config;
+use crate::client::contacts::Contacts;
 use crate::net::client::{ClientLoop, Driver, Source};
 use crate::net::link::Link;
 use crate::net::places::PlaceFile;
@@ -60,6 +62,10 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
     let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
     if let Some(identity) = &mut config.identity {
         identity.place = place.as_ref().and_then(PlaceFile::get);
+        identity.contacts = known.contacts().unwrap_or_else(|why| {
+            notice(why);
+            Contacts::NONE
+        });
         identity.seen = place.as_ref().map(PlaceFile::seen).unwrap_or_default();
         identity.history = args.history;
     }

@@ -4,7 +4,7 @@
 //! Must not know: how anything is shown.
 //! Driven by: the drivers of `cmd::join`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::super::act;
 use super::super::talk::{Known, over};
 use super::super::{Exit, Failure, lines};
 use crate::client::seen::Seen;
-use crate::client::{Client, Dialect, Event, Over, Private, Recipient, Room, Said, Trust, Unreachable};
+use crate::client::{Client, Dialect, Event, Over, Room, Said, Unreachable};
 use crate::net::client::{DRIVER, End, Next};
 use crate::net::link::Link;
 use crate::net::people::Ignored;
@@ -24,10 +24,9 @@ use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::ui::command::{self, Command, Peace};
 use crate::ui::lines::{Line, Lines};
-use crate::ui::{notice, orders, prompt, sanitize};
+use crate::ui::{notice, orders, prompt};
 use crate::wire::entry::{Act, Entry, Tail};
-use crate::wire::frame::Whose;
-use crate::wire::order::{InvitationToken, Order, key_text};
+use crate::wire::order::{InvitationToken, Order};
 use crate::wire::{LogId, Nick, Seq};
 
 /// Lines that come within this time of each other were not typed. Chosen: nobody types a line as fast.
@@ -54,18 +53,21 @@ pub(super) struct Visit {
     /// The tokens of the invitations that the user has made.
     invitations: Vec<InvitationToken>,
     /// Who wrote the last private message.
-    correspondent: Option<(PublicKey, Nick)>,
-    /// Those whose private messages came, so that a key is shown once.
-    met: BTreeSet<PublicKey>,
-    ignored: Ignored,
-    /// For whom something is to be done once the server has said whose the name is.
-    wanted: VecDeque<Peace>,
-    /// What is to be done then.
-    orders: Vec<Order>,
+    pub(super) correspondent: Option<(PublicKey, Nick)>,
+    /// The authors of private messages, the newest last, and their nicks: so that a key is shown once under each, and whoever writes can be
+    /// blocked when it is gone.
+    pub(super) authors: VecDeque<(PublicKey, String)>,
+    pub(super) ignored: Ignored,
+    /// Commands about a name that wait for the server's answer, the oldest first.
+    pub(super) wanted: VecDeque<Peace>,
+    /// Orders that follow from answers.
+    pub(super) orders: Vec<Order>,
+    /// Successes that the user is to be told.
+    pub(super) done: Vec<String>,
     /// Which private messages were seen, as stored.
     seen_letters: Seen,
-    /// When the last line was taken.
-    entered_at: Option<Instant>,
+    /// When the last line was taken, and whether it or one with which it came is private.
+    last_line: Option<(Instant, bool)>,
 }
 
 impl Visit {
@@ -94,12 +96,13 @@ impl Visit {
             room: None,
             invitations: Vec::new(),
             correspondent: None,
-            met: BTreeSet::new(),
+            authors: VecDeque::new(),
             ignored,
             wanted: VecDeque::new(),
             orders: Vec::new(),
+            done: Vec::new(),
             seen_letters,
-            entered_at: None,
+            last_line: None,
         }
     }
 
@@ -142,81 +145,6 @@ impl Visit {
         })
     }
 
-    /// Does what the user wanted done for somebody. Returns what the user is told.
-    fn found(&mut self, name: &str, whom: Whose, nick: &str, key: PublicKey) -> Option<String> {
-        let peace = self.wanted.pop_front()?;
-        let name = sanitize::escaped(name);
-        match whom {
-            Whose::Key => {}
-            Whose::Text => return Some(format!("{name} is here in plain text, and has no key to know them by")),
-            Whose::Several => return Some(format!("several keys are known as {name}: {name}#FINGERPRINT says which")),
-            Whose::Nobody | Whose::Other(_) => return Some(format!("nobody is known as {name}")),
-        }
-        let act = match peace {
-            Peace::Ignore => {
-                self.ignored.insert(key.who(), nick.to_owned());
-                return Some(
-                    self.store_ignored(&format!("nothing of {} is shown here any more", sanitize::escaped(nick))),
-                );
-            }
-            Peace::Unignore => {
-                let was = self.ignored.remove(&key.who()).is_some();
-                let nick = sanitize::escaped(nick);
-                let told = if was { format!("{nick} is shown again") } else { format!("{nick} was not ignored") };
-                return Some(self.store_ignored(&told));
-            }
-            Peace::Block => Act::Block,
-            Peace::Unblock => Act::Unblock,
-        };
-        let whom = format!("{nick}#{}", key_text(&key.0));
-        self.orders.push(Order { whom, ..Order::new(act) });
-        None
-    }
-
-    fn store_ignored(&self, told: &str) -> String {
-        match self.known.set_ignored(&self.ignored) {
-            Ok(()) => told.to_owned(),
-            Err(err) => format!("{told}, until you leave: it cannot be stored: {err}"),
-        }
-    }
-
-    /// Returns whether nothing of this event is to be shown: the user ignores its author.
-    pub(super) fn hides(&self, event: &Event) -> bool {
-        if self.ignored.is_empty() {
-            return false;
-        }
-        if let Event::Private(private) = event {
-            return self.ignored.contains_key(&private.who);
-        }
-        let Event::Entry { encoded, .. } = event else { return false };
-        match Entry::decode(encoded) {
-            Some(
-                Entry::Said { who, .. }
-                | Entry::Did { who, .. }
-                | Entry::Joined { who, .. }
-                | Entry::Left { who, .. }
-                | Entry::Renamed { who, .. },
-            ) => self.ignored.contains_key(&who),
-            // Acts concern others too.
-            Some(Entry::Acted { .. } | Entry::Line { .. } | Entry::Private { .. }) | None => false,
-        }
-    }
-
-    /// Returns what to tell the user of the key of a private message's author, before the message.
-    pub(super) fn introduce(&mut self, private: &Private) -> Option<String> {
-        let key = private.from.filter(|&key| self.met.insert(key))?;
-        let nick = sanitize::escaped(&private.nick);
-        match private.trust {
-            Trust::Known => None,
-            Trust::New => Some(format!("first private message of {nick}: the key is {}", key.fingerprint())),
-            Trust::Changed(known) => Some(format!(
-                "this is not the {nick} that you wrote to: the key is {}, and was {}",
-                key.fingerprint(),
-                known.fingerprint()
-            )),
-        }
-    }
-
     /// Returns the link of an invitation that the user has made, once the log has it.
     pub(super) fn link(&mut self, encoded: &[u8]) -> Option<Link> {
         let (entry, _, tail) = Entry::decode_with_tail(encoded)?;
@@ -244,20 +172,33 @@ impl Visit {
     /// # Errors
     /// Why the line could not be carried out, for the user.
     pub(super) fn take(&mut self, now: Instant, client: &mut Client) -> Option<Result<Next, String>> {
-        let line = self.entered.pop()?;
-        let with_others = self.entered_at.replace(now).is_some_and(|before| now < before + TYPED);
-        let is_pasted = self.interactive && with_others;
-        let done = match line {
-            Line::Text(line) => self.carry_out(now, client, &line, is_pasted),
+        let done = match self.entered.pop()? {
+            Line::Text(line) => self.carry_out_alone(now, client, &line),
             Line::NotUtf8(number) => Err(format!("line {number} of the input is not UTF-8: not sent")),
         };
         self.not_sent += u64::from(done.is_err());
         Some(done)
     }
 
-    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str, is_pasted: bool) -> Result<Next, String> {
+    /// Carries out a line, unless it came together with others and one of them is private: a terminal does not tell a paste from typing
+    /// ahead, and nothing of it must become public, or go to somebody whom the user never chose.
+    fn carry_out_alone(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
+        let is_private = self.interactive && command::is_private(line.trim_start());
+        let before = self.last_line.filter(|&(at, _)| self.interactive && now < at + TYPED);
+        let comes_with_private = before.is_some_and(|(_, is_private)| is_private);
+        self.last_line = Some((now, is_private || comes_with_private));
+        if comes_with_private || (is_private && before.is_some()) {
+            return Err("not sent: it came together with a private line, as if pasted (enter each by itself)".into());
+        }
+        if is_private && line.starts_with(char::is_whitespace) {
+            return Err("not sent: it begins with a blank, so everybody would read it (enter it without)".into());
+        }
+        self.carry_out(now, client, line)
+    }
+
+    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
         let command = command::parse(line)?;
-        if let Some(done) = self.carry_out_private(now, client, &command, is_pasted) {
+        if let Some(done) = self.carry_out_private(now, client, &command) {
             return done;
         }
         let parts = match command {
@@ -308,82 +249,15 @@ impl Visit {
                 client.release(now, &nick);
                 return Ok(Next::Continue);
             }
-            // Done already.
-            Command::Say("")
-            | Command::Write { .. }
-            | Command::Reply { .. }
-            | Command::Peace(..)
-            | Command::Peaceful(_) => return Ok(Next::Continue),
+            // Nothing to say, or private, and carried out already.
+            Command::Say("") | Command::Write { .. } | Command::Reply { .. } | Command::Peace(..) => {
+                return Ok(Next::Continue);
+            }
             Command::Say(text) => client.say(now, text),
             Command::Act(text) => client.act(now, text),
         };
         tell_parts(parts);
         Ok(Next::Continue)
-    }
-
-    /// Carries out what concerns others in private; `None` if the command is another one.
-    fn carry_out_private(
-        &mut self,
-        now: Instant,
-        client: &mut Client,
-        command: &Command<'_>,
-        is_pasted: bool,
-    ) -> Option<Result<Next, String>> {
-        let (recipient, is_act, text) = match *command {
-            Command::Write { .. } | Command::Reply { .. } if is_pasted => {
-                // In the room it would be public; in private it might go to somebody whom the user never chose.
-                let why = "not sent: it came together with other lines, as if pasted (enter it by itself)";
-                return Some(Err(why.into()));
-            }
-            Command::Write { .. } | Command::Reply { .. } if !client.wants_lines() => {
-                return Some(Err("not sent: too many lines are waiting for the server".into()));
-            }
-            Command::Write { to, is_act, text } => (Recipient::Name(to.into()), is_act, text),
-            Command::Reply { is_act, text } => {
-                let Some((key, nick)) = self.correspondent.clone() else {
-                    return Some(Err("not sent: nobody has written to you in private".into()));
-                };
-                (Recipient::Key(key, nick), is_act, text)
-            }
-            Command::Peace(..) | Command::Peaceful(Peace::Block | Peace::Unblock) if client.is_text() => {
-                return Some(Err("in plain text nobody has a key to be known by".into()));
-            }
-            Command::Peace(peace, name) => {
-                self.wanted.push_back(peace);
-                client.find(now, name);
-                return Some(Ok(Next::Continue));
-            }
-            Command::Peaceful(Peace::Block | Peace::Unblock) => {
-                client.list_blocks(now);
-                return Some(Ok(Next::Continue));
-            }
-            Command::Peaceful(Peace::Ignore | Peace::Unignore) => {
-                self.show_ignored();
-                return Some(Ok(Next::Continue));
-            }
-            Command::Say(_)
-            | Command::Act(_)
-            | Command::Who
-            | Command::Nick(_)
-            | Command::Release(_)
-            | Command::Order(_)
-            | Command::Invite(_)
-            | Command::Members
-            | Command::Help
-            | Command::HelpForOperators
-            | Command::Quit => return None,
-        };
-        tell_parts(client.write_to(now, &recipient, is_act, text));
-        Some(Ok(Next::Continue))
-    }
-
-    fn show_ignored(&self) {
-        if self.ignored.is_empty() {
-            notice("nobody is ignored");
-        }
-        for (who, nick) in &self.ignored {
-            notice(format_args!("{} ({}) is ignored", sanitize::escaped(nick), &who.to_string()[..8]));
-        }
     }
 
     /// Does what was wanted, and records the place that the user has seen once stdout has everything.
@@ -487,7 +361,7 @@ impl Visit {
     }
 }
 
-fn tell_parts(parts: usize) {
+pub(super) fn tell_parts(parts: usize) {
     if parts > 1 {
         notice(format_args!("the line was long: sent as {parts} lines"));
     }

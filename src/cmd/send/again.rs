@@ -12,7 +12,7 @@ use std::io;
 
 use super::super::talk::prepare;
 use super::super::{Exit, Failure};
-use super::wanted;
+use super::{dialects, wanted};
 use crate::cli::Send;
 use crate::client::{Client, Event, Private};
 use crate::net::client::{ClientLoop, Driver, Source, Ticked};
@@ -75,7 +75,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
     let (Some((log, end)), wanted_entries) = (found.log, found.entries(lines)) else { return Ok(Retry::New) };
     let Some(&(first, _)) = wanted_entries.first() else { return Ok(Retry::New) };
     let earlier = wanted_entries.iter().filter(|&&(seq, _)| seq < end).count();
-    let (mut config, _) = prepare(&args.target, args.dialects, wanted(args, None))?;
+    let (mut config, _) = prepare(&args.target, dialects(args), wanted(args, None))?;
     if let Some(identity) = &mut config.identity {
         identity.place = Some((log, first));
     }

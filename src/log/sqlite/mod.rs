@@ -239,7 +239,7 @@ impl Sqlite {
             }
             messages += u64::from(entry.is_message());
             // Giving one's own nick back takes no right, nor does a setting of one's own: everybody may do it all the time.
-            if matches!(entry, Entry::Acted { who, act, whom, .. } if !is_own(*act) && (*act != Act::Release || who != whom)) {
+            if matches!(entry, Entry::Acted { who, act, whom, .. } if !act.is_own() && (*act != Act::Release || who != whom)) {
                 turn.waits_for_disk = true;
                 query::insert_act(connection, seq, encoded)?;
             }
@@ -345,11 +345,6 @@ impl Sqlite {
     }
 }
 
-/// Whether the act is a setting of its author's own, which concerns nobody else.
-const fn is_own(act: Act) -> bool {
-    matches!(act, Act::Block | Act::Unblock)
-}
-
 /// Whether `pause` has passed since `last`, which becomes `now` if it has. The clock may have been set back.
 fn has_passed(last: &mut Timestamp, now: Timestamp, pause: Duration) -> bool {
     let has_passed = last.0.abs_diff(now.0) >= u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -404,6 +399,8 @@ impl Sqlite {
         let posts = query::posts(connection, who, instance)?;
         let start = match start {
             None | Some(Start::Messages(0)) => None,
+            // There may be entries before the first message that are for some readers only.
+            Some(Start::Messages(count)) if count >= self.end.messages => Some(self.oldest),
             Some(Start::Messages(count)) => {
                 let from = query::number(self.end.messages.saturating_sub(count).saturating_add(1));
                 query::first_with(connection, range, Rising::Messages, from)?

@@ -7,6 +7,7 @@
 use super::lobby::{Finishing, Hello, Job, WORK_OF_A_BUSY_TURN, WORK_OF_A_TURN};
 use super::peer::{self, Identity, Peer, Turn};
 use super::{Context, Sessions, push_reply};
+use crate::log::Reader;
 use crate::policy::names;
 use crate::server::admission::Prefix;
 use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
@@ -322,12 +323,13 @@ impl Sessions {
         let author = cx.room.posts.find_or_insert(who, join.instance);
         let window = &cx.room.window;
         let end = window.end();
+        let reader = Reader { who, own_end: end };
         let start = match join.place {
             Some((log, next)) if log == cx.room.log && next <= end => Place::At(next),
             _ => match window.start(join.history, cx.wall) {
-                Some(start) => Place::At(window.skip_silent(start.max(window.oldest()))),
+                Some(start) => Place::At(window.skip_silent(start.max(window.oldest()), reader)),
                 None if window.reads_back() => Place::Before(join.history),
-                None => Place::At(window.skip_silent(window.first())),
+                None => Place::At(window.skip_silent(window.first(), reader)),
             },
         };
         Ok(Admitted::Now(Identity { key, who, instance: join.instance, nick, present, author }, start))

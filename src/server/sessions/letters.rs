@@ -14,7 +14,7 @@ use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::wire::entry::{Entry, SEALED_MAX};
 use crate::wire::frame::{Found, Letter, Whose};
-use crate::wire::order::Whom;
+use crate::wire::order::{Whom, may_begin};
 use crate::wire::record::Role;
 use crate::wire::{NICK_MAX, PostId, Refusal, Seq, Who, is_plain};
 use crate::work::{self, Work};
@@ -52,7 +52,7 @@ impl Sessions {
             Some(Whom::Nick { nick, print }) => (nick, print),
         };
         if nick.is_empty() {
-            let who = <[u8; 8]>::try_from(print.as_slice()).map(Who);
+            let who = print.first_chunk::<8>().map(|who| Who(*who));
             return who.map_or(Answer::nobody(Whose::Nobody), |who| self.one(cx, who, None, None));
         }
         let skeletons = Skeletons::of(nick);
@@ -60,7 +60,7 @@ impl Sessions {
         let here = cx.room.presence.other_holder(Who::SERVER, &skeletons);
         let here = here.map(|(who, nick)| (who, nick.as_str()));
         let mut found: Option<(Who, &str)> = None;
-        for (who, nick) in holders.chain(here).filter(|(who, _)| who.0.starts_with(&print)) {
+        for (who, nick) in holders.chain(here).filter(|(who, _)| may_begin(*who, &print)) {
             match found {
                 Some((other, _)) if other != who => return Answer::nobody(Whose::Several),
                 Some(_) => {}

@@ -17,7 +17,7 @@ use crate::server::text::members::Members;
 use crate::session::PublicKey;
 use crate::wire::entry::{Act, Entry, Terms};
 use crate::wire::frame::{ListState, PEOPLE_MAX};
-use crate::wire::order::{Order, Whom, address_key, address_name};
+use crate::wire::order::{Order, Whom, address_key, address_name, may_begin};
 use crate::wire::record::{Access, Name, Record, Role, encode_item};
 use crate::wire::{CloseReason, Nick, Refusal, Timestamp, Who, cut, is_plain};
 use crate::work::{self, Work};
@@ -63,7 +63,7 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     fn add(&mut self, who: Who, key: [u8; 32], name: &str) {
-        let is_new = who.0.starts_with(self.print) && self.found.iter().all(|other| other.who != who);
+        let is_new = may_begin(who, self.print) && self.found.iter().all(|other| other.who != who);
         if is_new {
             self.found.push(Found { who, key, name: name.to_owned() });
         }
@@ -101,11 +101,11 @@ impl Sessions {
         let (who, nick) = author;
         let at = cx.wall.max(cx.room.policy.at());
         // Whoever has no right does not learn whether there is somebody of that name.
-        let is_own = matches!(order.act, Act::Block | Act::Unblock);
+        let is_own = order.act.is_own();
         if !is_own && cx.room.policy.role_at(who, at) < Role::Operator {
             return Err(Refusal::NoRight);
         }
-        let deed = self.deed(cx, &order, at)?;
+        let deed = if order.act == Act::Unblock { unblock(cx, who, &order.whom)? } else { self.deed(cx, &order, at)? };
         let Deed { act, whom, ref of, until, terms, .. } = deed;
         let mut why = order.why;
         if terms.is_op && why.is_empty() {
@@ -154,12 +154,12 @@ impl Sessions {
                 let token = find_invitation(cx.room, &order.token).ok_or(Refusal::NoSuch)?;
                 Ok(Deed { act, terms: Terms { token, ..Terms::default() }, ..Deed::default() })
             }
-            Act::Block | Act::Unblock => {
+            Act::Block => {
                 let Some(Whom::Key { key, nick }) = Whom::parse(&order.whom) else { return Err(Refusal::NoSuch) };
                 let (whom, terms) = (PublicKey(key).who(), Terms { key, ..Terms::default() });
                 Ok(Deed { act, whom, of: cut(nick).to_owned(), terms, ..Deed::default() })
             }
-            Act::Owner | Act::Register => Err(Refusal::NoRight),
+            Act::Owner | Act::Register | Act::Unblock => Err(Refusal::NoRight),
             Act::Other(_) => Err(Refusal::Unsupported),
         }
     }
@@ -207,7 +207,7 @@ impl Sessions {
             let addresses: Vec<_> = addresses.filter(is_new).collect();
             found.extend(addresses);
         }
-        if let (true, Ok(short)) = (found.is_empty(), <[u8; 8]>::try_from(print)) {
+        if let (true, Ok(short)) = (found.is_empty(), <[u8; 8]>::try_from(print.as_slice())) {
             let who = Who(short);
             found.push(Found { who, key: self.key_of(cx, who), name: self.name_of(cx, who) });
         }
@@ -280,6 +280,36 @@ impl Sessions {
     }
 }
 
+/// Returns what it is to the log that a key takes private messages again: of the one key that it blocks under that name.
+fn unblock(cx: &Context<'_>, who: Who, whom: &str) -> Result<Deed, Refusal> {
+    let (named, print, key) = match Whom::parse(whom).ok_or(Refusal::NoSuch)? {
+        Whom::Address(_) => return Err(Refusal::NoSuch),
+        Whom::Key { key, .. } => ("", Vec::new(), Some(PublicKey(key).who())),
+        Whom::Nick { nick, print } => (nick, print, None),
+    };
+    let skeletons = Skeletons::of(named);
+    let mut found = None;
+    for (name, record) in policy_blocks(&cx.room.policy, who) {
+        work::did(Work::Scanned, 1);
+        let (Name::Block(_, of), Record::Block(nick)) = (name, record) else { continue };
+        let is_nick = named.is_empty() || named == nick || Skeletons::of(nick).look_like(&skeletons);
+        if is_nick && may_begin(*of, &print) && key.is_none_or(|key| key == *of) {
+            let deed = Deed { act: Act::Unblock, whom: *of, of: nick.clone(), ..Deed::default() };
+            if found.replace(deed).is_some() {
+                return Err(Refusal::Ambiguous);
+            }
+        }
+    }
+    found.ok_or(Refusal::NoSuch)
+}
+
+/// Returns the records of those whose private messages the key does not take.
+fn policy_blocks(policy: &Policy, who: Who) -> impl Iterator<Item = (&Name, &Record)> {
+    let from = Name::Block(who, Who::default());
+    let all = policy.records_from(from);
+    all.take_while(move |(name, _)| matches!(name, Name::Block(other, _) if *other == who))
+}
+
 /// Returns the nick in the name of somebody.
 fn nick_of(whom: &str) -> &str {
     whom.split_once('#').map_or(whom, |(nick, _)| nick)
@@ -296,12 +326,9 @@ fn find_invitation(room: &Room, begins: &[u8]) -> Option<[u8; 16]> {
 }
 
 /// Returns whose private messages the key does not take, behind `after`, as much as fits one answer.
-fn blocks(policy: &Policy, who: Who, after: Option<&Name>) -> (ListState, Vec<u8>) {
-    let from = Name::Block(who, Who::default());
+fn blocks(policy: &Policy, who: Who, after: &Name) -> (ListState, Vec<u8>) {
     let mut encoded = Vec::new();
-    let own = policy.records_after(after.max(Some(&from)));
-    let mut own = own.take_while(|(name, _)| matches!(name, Name::Block(other, _) if *other == who));
-    let has_all = own.all(|(name, record)| {
+    let has_all = policy_blocks(policy, who).filter(|(name, _)| *name > after).all(|(name, record)| {
         work::did(Work::Scanned, 1);
         encode_item(&mut encoded, PEOPLE_MAX, name, record)
     });
@@ -319,7 +346,7 @@ pub(super) fn records(
 ) -> (ListState, Vec<u8>) {
     let at = wall.max(policy.at());
     let mut encoded = Vec::new();
-    if let Some(Name::Block(..)) = after {
+    if let Some(after @ Name::Block(..)) = after {
         return blocks(policy, who, after);
     }
     if policy.role_at(who, at) < Role::Operator {
@@ -330,8 +357,8 @@ pub(super) fn records(
         record.has_ended(at) || encode_item(&mut encoded, PEOPLE_MAX, name, record)
     };
     // What keys have set for themselves is nobody else's business.
-    let all = policy.records_after(after).take_while(|(name, _)| !matches!(name, Name::Block(..)));
-    let has_all = { all }.all(|(name, record)| take(name, record));
+    let mut all = policy.records_after(after).take_while(|(name, _)| !matches!(name, Name::Block(..)));
+    let has_all = all.all(|(name, record)| take(name, record));
     // The last of the names: one for each address.
     let here = texts.after(None).filter_map(|(id, nick)| Some((texts.get(id)?.path.peer.ip(), nick)));
     let here: BTreeMap<Name, &str> = here.map(|(ip, nick)| (Name::Here(address_name(ip)), nick)).collect();

@@ -7,7 +7,7 @@
 
 use arrayvec::ArrayVec;
 
-use super::peer::{Told, Turn};
+use super::peer::{Peer, Told, Turn};
 use super::{BUILT_MAX, Context, PACKETS_OF_A_TURN, Sessions, intake, orders};
 use crate::server::ids::{PeerId, SocketId};
 use crate::server::room::Room;
@@ -44,7 +44,8 @@ impl Sessions {
         let is_large = self.by_id.len() > cx.announce_each;
         self.archive.serve(id, &mut cx.room.window);
         let is_closed = cx.room.is_closed();
-        let name = self.peer_mut(id).and_then(|peer| peer.finding.clone());
+        let may_send = |peer: &&Peer| peer.session.may_send(now).is_ok();
+        let name = self.peer(id).filter(may_send).and_then(|peer| peer.finding.clone());
         let found = name.as_deref().map(|name| (name, self.found(cx, name)));
         let found = found.as_ref().map(|(name, found)| found.frame(name));
         let Room { window, posts, presence, announcements, policy, .. } = &mut *cx.room;
