@@ -11,10 +11,10 @@ use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, DropReason, Path, Rate, Server, SocketId};
 use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
 use udpchat::time::Instant;
-use udpchat::wire::entry::Entry;
-use udpchat::wire::frame::{Frame, History, Join, Outcome, PostKind, ServerHello, Writer, frames};
+use udpchat::wire::entry::{Entry, SEALED_MAX};
+use udpchat::wire::frame::{Frame, History, Join, Letter, Outcome, PostKind, ServerHello, Writer, frames};
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
-use udpchat::wire::{CloseReason, Instance, Seq, SessionId, text};
+use udpchat::wire::{CloseReason, Instance, NICK_MAX, Refusal, Seq, SessionId, text};
 
 const SOCKETS: usize = 2;
 
@@ -363,4 +363,36 @@ fn posts_that_follow_each_other_in_a_packet_need_no_place_among_those_that_came_
     let mut jill = Raw::join(&mut world, "jill", &key(99), 99, address(1, 1)).unwrap();
     jill.say(&mut world, |writer| (0..60).for_each(|counter| assert!(writer.frame(&post(counter, 0)))));
     assert_eq!(jill.settled.len(), 60);
+}
+
+#[test]
+fn letters_as_no_client_of_ours_makes_them_are_refused_and_their_author_stays() {
+    let mut world = World::new(None);
+    let _jill = Raw::join(&mut world, "jill", &key(1), 1, address(1, 1)).unwrap();
+    let mut mallory = Raw::join(&mut world, "mallory", &key(2), 2, address(2, 1)).unwrap();
+    let (sealed, long) = ([7; 112], [7; SEALED_MAX + 1]);
+    let good = Letter { to: key(1).public().0, nick: "mallory", of: "jill", sealed: &sealed };
+    let too_long = "n".repeat(NICK_MAX + 1);
+    let wrong = [
+        Letter { nick: "jill", ..good },
+        Letter { nick: "", ..good },
+        Letter { of: "", ..good },
+        Letter { of: "a\nb", ..good },
+        Letter { of: &too_long, ..good },
+        Letter { sealed: &[], ..good },
+        Letter { sealed: &long, ..good },
+    ];
+    let bodies = wrong.into_iter().map(|letter| letter.encode()).chain([vec![0xff; 9], Vec::new(), good.encode()]);
+    for (counter, body) in (0..).zip(bodies) {
+        mallory.say(&mut world, |writer| {
+            let kind = PostKind::Private;
+            assert!(writer.frame(&Frame::Post { counter, settled_below: counter, kind, body: &body }));
+        });
+    }
+    world.pass(Duration::from_millis(10));
+    mallory.say(&mut world, |writer| assert!(writer.frame(&Frame::Ping { stamp: 7 })));
+    let refused =
+        mallory.settled.iter().filter(|(_, outcome)| *outcome == Outcome::Refused(Refusal::Malformed)).count();
+    assert_eq!((refused, mallory.over), (9, None), "{:?}", mallory.settled);
+    assert!(mallory.settled.iter().any(|&(counter, outcome)| counter == 9 && matches!(outcome, Outcome::Accepted(_))));
 }

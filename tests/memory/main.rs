@@ -12,6 +12,7 @@ mod corpus;
 mod cost;
 mod generated;
 mod hostile;
+mod letters;
 mod log;
 mod rights;
 mod room;

@@ -99,12 +99,12 @@ impl<S: Store> World<S> {
         Self { now: Instant::ZERO, server, store, elsewhere: Vec::new() }
     }
 
-    fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) {
         self.server.handle_datagram(self.now, Path { socket: SOCKET, peer, local: None }, bytes);
     }
 
     /// Returns the datagrams that the server has to send now.
-    fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut sent = Vec::new();
         loop {
             while self.server.shake_hands(self.now, false) {}

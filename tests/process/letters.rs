@@ -326,6 +326,113 @@ fn what_is_pruned_or_forgotten_is_gone_for_the_two_as_for_everybody() {
     assert!(!shown.contains("pruned"), "{shown}");
 }
 
+#[test]
+fn a_nick_that_looks_like_a_known_one_is_known_by_the_same_key() {
+    let room = Room::new(&[]);
+    let mut jill = room.join(&room.jill, "jill", &[]);
+    assert_eq!(room.send(&room.jack, "jack", &["--to", "jill", "hey"]).0, 0);
+    jill.enter("/release\n");
+    jill.stdout.wait_for("released the nick jill");
+    Room::leave(jill);
+    let mut other = room.join(&new_home(), "JILL", &[]);
+    for to in ["jill", "JILL"] {
+        let (code, said) = room.send(&room.jack, "jack", &["--to", to, "the secret"]);
+        assert!(code == 4 && said.contains("the key of JILL has changed"), "{to}: {code} {said}");
+    }
+    // Also in a program that runs already, which learns at once that the key was forgotten.
+    let mut jack = room.join(&room.jack, "jack", &[]);
+    jack.enter("/msg jill the secret\n");
+    jack.stderr.wait_for("not sent to JILL: the secret\n");
+    other.enter("/msg jack it is me\n");
+    jack.stdout.wait_for("[private] (unverified) JILL: it is me\n");
+    jack.stderr.wait_for("somebody else writes as JILL: you know that nick by the key ");
+    assert_eq!(room.run(&room.jack, &["key", "forget", &room.name, "JILL"]).0, 0);
+    jack.enter("/msg JILL so be it\n");
+    let shown = other.stdout.wait_for("[private] jack: so be it\n");
+    assert!(!shown.contains("the secret"), "{shown}");
+}
+
+#[test]
+fn a_new_device_is_sent_private_messages_that_its_history_begins_with() {
+    let room = Room::new(&[]);
+    Room::leave(room.join(&room.jill, "jill", &[]));
+    let key = room.jill.join("copy.key");
+    let new = || {
+        let device = new_home();
+        assert_eq!(room.run(&device, &["key", "import", key.to_str().unwrap()]).0, 0);
+        device
+    };
+    assert_eq!(room.run(&room.jill, &["key", "export", key.to_str().unwrap()]).0, 0);
+    std::thread::sleep(Duration::from_millis(1200));
+    for text in ["one", "two"] {
+        assert_eq!(room.send(&room.jack, "jack", &["--to", "jill", text]).0, 0);
+    }
+    assert_eq!(room.send(&room.jack, "jack", &["for all"]).0, 0);
+    for history in ["1s", "1h", "all"] {
+        let shown = Room::leave(room.join(&new(), "jill", &["--history", history]));
+        assert!(shown.contains("[private] jack: one\n[private] jack: two\njack: for all\n"), "{history}: {shown}");
+    }
+    let ann = Room::leave(room.join(&new_home(), "ann", &["--history", "all"]));
+    assert!(ann.contains("jack: for all\n") && !ann.contains("private"), "{ann}");
+}
+
+#[test]
+fn whoever_wrote_can_be_blocked_and_let_in_again_when_it_is_gone() {
+    let room = Room::new(&[]);
+    let mut jill = room.join(&room.jill, "jill", &[]);
+    assert_eq!(room.send(&room.jack, "bot", &["--to", "jill", "spam"]).0, 0);
+    jill.stdout.wait_for("[private] bot: spam\n");
+    jill.enter("/block bot\n");
+    jill.stderr.wait_for("bot can no longer write to you in private");
+    assert_eq!(room.send(&room.jack, "other", &["--to", "jill", "more"]).0, 4, "it is the key that is blocked");
+    jill.enter("/ignore bot\n");
+    jill.stderr.wait_for("nothing of bot is shown here any more");
+    jill.enter("/unblock bot\n");
+    jill.stderr.wait_for("bot can again write to you in private");
+    assert_eq!(room.send(&room.jack, "bot", &["--to", "jill", "unseen"]).0, 0);
+    jill.enter("/unignore bot\n");
+    jill.stderr.wait_for("bot is shown again");
+    assert_eq!(room.send(&room.jack, "bot", &["--to", "jill", "at last"]).0, 0);
+    let shown = jill.stdout.wait_for("[private] bot: at last\n");
+    assert!(!shown.contains("unseen"), "{shown}");
+    // A name that is too long is nobody's, and ends nothing.
+    jill.enter(&format!("/msg {} hey\n", "x".repeat(200)));
+    jill.stderr.wait_for(": hey\nudpchat: the room knows no key under the name xxx");
+    jill.enter("/block\n");
+    jill.stderr.wait_for("nobody is blocked");
+    jill.enter("still here\n");
+    jill.stdout.wait_for("jill: still here\n");
+}
+
+#[test]
+fn nothing_of_a_paste_with_a_private_line_becomes_public_and_no_nick_is_taken_for_a_command() {
+    let room = Room::new(&[]);
+    let ann = room.join(&new_home(), "ann", &[]);
+    let mut trap = room.join(&room.jill, "$(touch x)", &[]);
+    let mut command = udpchat();
+    command.env("XDG_STATE_HOME", &room.jack).args(["join", "--nick", "jack", "--server", &room.name]);
+    let mut jack = Process::start_on_terminal(&mut command);
+    jack.stdout.wait_for("jack joined!");
+    std::thread::sleep(Duration::from_millis(100));
+    jack.enter("/msg ann password one\npassword two\npassword three\n");
+    jack.stdout.wait_for_count("not sent: it came together with a private line", 2);
+    ann.stdout.wait_for("[private] jack: password one\n");
+    std::thread::sleep(Duration::from_millis(100));
+    jack.enter(" /msg ann password four\n");
+    jack.stdout.wait_for("not sent: it begins with a blank");
+    std::thread::sleep(Duration::from_millis(100));
+    jack.enter("for all\n");
+    let shown = ann.stdout.wait_for("jack: for all\n");
+    assert!(!shown.contains("two") && !shown.contains("three") && !shown.contains("four"), "{shown}");
+    // The command that is to be copied has the nick as one word.
+    let key = room.jack.join("udpchat/people").join(&room.name).join("$(touch x).key");
+    std::fs::create_dir_all(key.parent().unwrap()).unwrap();
+    std::fs::copy(room.jack.join("udpchat/client.key"), &key).unwrap();
+    trap.enter("/me waits\n");
+    let (code, said) = room.send(&room.jack, "jack", &["--to", "$(touch x)", "hey"]);
+    assert!(code == 4 && said.contains(&format!("udpchat key forget {} '$(touch x)'", room.name)), "{code} {said}");
+}
+
 /// A path between clients and a server that keeps a copy of everything.
 struct Wire {
     name: String,
