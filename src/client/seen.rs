@@ -1,6 +1,6 @@
 //! Which private messages a client has seen (PROTOCOL 2.19).
 //!
-//! Owns: [`Seen`]: for each instance that wrote, the number of its next message.
+//! Owns: [`Seen`]: for each instance that wrote, the counter of its next post and the number of its next message.
 //! Must not know: what messages say.
 //! Driven by: `member`, with each message that opens; whoever keeps a client's place keeps this too.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::wire::{Instance, PostId, Seq, Who};
 
-/// The most instances of which is remembered what was seen. Chosen: a few years of somebody's correspondence, 40 bytes each.
+/// The most instances of which is remembered what was seen. Chosen: a few years of somebody's correspondence, 48 bytes each.
 pub const SEEN_MAX: usize = 1024;
 
 /// What was seen of one instance's messages.

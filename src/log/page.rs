@@ -17,7 +17,7 @@ pub const PAGE: u64 = 128;
 pub struct Reader {
     /// Its key.
     pub who: Who,
-    /// No entry from here on is for this reader alone, or for it and one other.
+    /// The number behind the last private entry, or setting of its own, that this reader may see; or any later one.
     pub own_end: Seq,
 }
 

@@ -17,8 +17,8 @@ pub const HELP: &str = "\
 /who             who is here
 /me TEXT         show an action: * jack waves
 /msg NICK TEXT   write to somebody in private; /reply TEXT answers the last one
-/ignore NICK     show nothing of somebody on this device; /unignore NICK; /ignore lists
-/block NICK      have private messages of somebody refused; /unblock NICK; /block lists
+/ignore NICK     hide somebody on this device; /unignore NICK; /ignore lists them
+/block NICK      refuse somebody's private messages; /unblock NICK; /block lists them
 /nick NAME       take another nick
 /release         give your nick back, for others once you have left; or /release NICK
 /help            show this list; operators have more: /help op

@@ -1,7 +1,6 @@
 //! Private messages at a member (PROTOCOL 2.19): sealed as they go out, opened as their turn in the log comes.
 //!
-//! Owns: the numbers of the messages to each recipient, the texts of the user's own until
-//! their entries come.
+//! Owns: the numbers of the messages to each recipient, the texts of the user's own messages until their entries come.
 //! Must not know: names, whom to trust, how a message is shown.
 //! Driven by: `member`.
 
@@ -58,7 +57,7 @@ impl Letters {
         self.own.remove(&counter);
     }
 
-    /// Returns the message to be sealed: the next one to its recipient.
+    /// Returns the number of the next message to that recipient.
     pub(super) fn number(&self, to: &PublicKey) -> u32 {
         self.numbers.get(to).copied().unwrap_or_default()
     }
@@ -132,7 +131,7 @@ impl Member {
         &self.letters.seen
     }
 
-    /// Asks whose a name is; [`Event::Found`] has the answer. A name that was asked for before, and has no answer, gets none.
+    /// Asks whose a name is; [`Event::Found`] has the answer. An earlier question that has no answer yet gets none.
     pub fn find(&mut self, now: Instant, name: &str) {
         self.now = self.now.max(now);
         self.find = Some((name.into(), now));

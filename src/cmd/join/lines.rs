@@ -250,9 +250,11 @@ impl LineMode {
         if let Some(seam) = self.keys.seam(&entry) {
             self.notice(seam);
         }
-        if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), of, .. } = entry {
+        if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), whom, of, .. } = entry {
             let (of, takes) = (sanitize::escaped(of), if act == Act::Block { "can no longer" } else { "can again" });
-            return self.notice(format_args!("{of} {takes} write to you in private (the room is not told)"));
+            let who = whom.to_string();
+            return self
+                .notice(format_args!("{of} ({}) {takes} write to you in private (the room is not told)", &who[..8]));
         }
         entry.render(&mut self.rendered);
         if let Entry::Acted { act: Act::Mute | Act::Ban, until, .. } = entry

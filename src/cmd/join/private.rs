@@ -49,7 +49,8 @@ impl Visit {
             return self.orders.push(Order { whom, ..Order::new(Act::Block) });
         }
         self.ignored.insert(key.who(), nick.to_owned());
-        self.store_ignored(&format!("nothing of {} is shown here any more", sanitize::escaped(nick)));
+        let (nick, who) = (sanitize::escaped(nick), key.who().to_string());
+        self.store_ignored(&format!("nothing of {nick} ({}) is shown here any more", &who[..8]));
     }
 
     /// Shows somebody again whom the user ignores.
@@ -146,7 +147,7 @@ impl Visit {
                 Some((key, nick)) => self.write_to(now, client, &Recipient::Key(key, nick), (is_act, text)),
                 None => Err("not sent: nobody has written to you in private".into()),
             },
-            Command::Peace(Peace::Ignore, "") | Command::Peace(Peace::Unignore, "") => {
+            Command::Peace(Peace::Ignore | Peace::Unignore, "") => {
                 self.show_ignored();
                 Ok(())
             }
@@ -193,6 +194,7 @@ impl Visit {
     /// Ignores or blocks whoever has that name: an author of a private message, or else whoever the server says.
     fn begin_peace(&mut self, now: Instant, client: &mut Client, peace: Peace, name: &str) -> Result<(), String> {
         let mut meant: Vec<_> = self.authors.iter().filter(|(key, nick)| is_meant(name, key.who(), nick)).collect();
+        meant.sort_by_key(|(key, _)| *key);
         meant.dedup_by_key(|(key, _)| *key);
         if let [(key, nick)] = meant[..] {
             let (key, nick) = (*key, nick.clone());

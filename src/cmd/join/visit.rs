@@ -124,7 +124,9 @@ impl Visit {
             notice(self.known.met_person(nick, *key));
         }
         if let Event::Found { name, whom, nick, key } = event {
-            return self.found(name, *whom, nick, *key);
+            let wrong = self.found(name, *whom, nick, *key);
+            self.not_sent += u64::from(wrong.is_some());
+            return wrong;
         }
         if let Event::Private(private) = event
             && let (Said::Text { .. }, Some(key), Ok(nick)) = (&private.said, private.from, private.nick.parse())

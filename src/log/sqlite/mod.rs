@@ -399,8 +399,8 @@ impl Sqlite {
         let posts = query::posts(connection, who, instance)?;
         let start = match start {
             None | Some(Start::Messages(0)) => None,
-            // There may be entries before the first message that are for some readers only.
-            Some(Start::Messages(count)) if count >= self.end.messages => Some(self.oldest),
+            // All of it: before the first message there may be entries that are for this reader only.
+            Some(Start::Messages(u64::MAX)) => Some(self.oldest),
             Some(Start::Messages(count)) => {
                 let from = query::number(self.end.messages.saturating_sub(count).saturating_add(1));
                 query::first_with(connection, range, Rising::Messages, from)?

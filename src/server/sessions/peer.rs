@@ -89,8 +89,8 @@ pub(crate) struct Peer {
     pub(crate) present: bool,
     pub(crate) author: AuthorId,
     pub(crate) cursor: Cursor,
-    /// The number behind the newest entry that only this member, or this one and another, are sent; the log may have no newer one for
-    /// it.
+    /// The number behind the newest entry that only this member, or this one and another, are sent. When a session begins, nobody has
+    /// looked for it, and it is the log's end.
     pub(crate) own_end: Seq,
     welcome: Welcome,
     /// Whether the welcome is to be sent.
