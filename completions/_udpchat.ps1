@@ -97,7 +97,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
         'udpchat;send' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Your nick, 1 to 32 bytes')
             [CompletionResult]::new('--nick', '--nick', [CompletionResultType]::ParameterName, 'Your nick, 1 to 32 bytes')
-            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Send it in private, to this nick, NICK#FINGERPRINT or whole key alone')
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Name for this message: sent again under the same KEY, it is in the room once')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server to talk to, or an invitation; the port defaults to 9999')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server to talk to, or an invitation; the port defaults to 9999')

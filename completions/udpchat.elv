@@ -91,7 +91,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
         &'udpchat;send'= {
             cand -n 'Your nick, 1 to 32 bytes'
             cand --nick 'Your nick, 1 to 32 bytes'
-            cand --to 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key'
+            cand --to 'Send it in private, to this nick, NICK#FINGERPRINT or whole key alone'
             cand --id 'Name for this message: sent again under the same KEY, it is in the room once'
             cand -s 'Server to talk to, or an invitation; the port defaults to 9999'
             cand --server 'Server to talk to, or an invitation; the port defaults to 9999'

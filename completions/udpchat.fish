@@ -83,7 +83,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write 
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r
-complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l to -d 'Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l to -d 'Send it in private, to this nick, NICK#FINGERPRINT or whole key alone' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name for this message: sent again under the same KEY, it is in the room once' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r

@@ -301,7 +301,7 @@ pub struct Send {
     #[arg(short, long, env = "UDPCHAT_NICK", value_parser = names::wanted, help_heading = ROOM)]
     pub nick: Nick,
 
-    /// Send it to this member alone, in private: a nick, NICK#FINGERPRINT or a whole key
+    /// Send it in private, to this nick, NICK#FINGERPRINT or whole key alone
     ///
     /// The server can neither read nor store it in a readable form. With --id only the recipient of an earlier message can be compared, not
     /// its text.

@@ -32,8 +32,8 @@ const UNREACHABLE: (&str, &str) = (
 );
 const REFUSED: (&str, &str) = (
     "4",
-    "Refused: the nick is taken, the room is full or closed, your key is banned, a message was not accepted, --id names another message, the server's key \
-     has changed, or the server speaks only plain text and --secure forbids that.",
+    "Refused: the nick is taken, the room is full or closed, your key is banned, a message was not accepted, nobody could be written to under that name, --id names \
+     another message, the server's key or that of a nick has changed, or the server speaks only plain text and --secure or --to forbids that.",
 );
 const NOT_CONFIRMED: (&str, &str) = ("5", "Not confirmed in time: the message may or may not have arrived.");
 const SYSTEM: (&str, &str) = ("1", "A system error; stderr says which.");
@@ -61,6 +61,19 @@ const LOG: (&str, &str) = (
 const PLACES: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N",
     "How far you have read there; one file for each client that runs at the same time.",
+);
+
+const SEEN: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N.seen",
+    "Which private messages were shown, so that the server cannot show one as new again.",
+);
+const PEOPLE: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/people/HOST:PORT/NICK.key",
+    "The key of somebody whom you have written to in private: no other key is written to under that nick.",
+);
+const IGNORED: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/ignored/HOST:PORT",
+    "Those whom you ignore there: the beginning of the fingerprint, the nick.",
 );
 
 const OVERVIEW: Manual = Manual {
@@ -94,7 +107,7 @@ const SERVE: Manual = Manual {
 
 const JOIN: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
-    files: &[STDOUT, CLIENT_KEY, PINS, PLACES],
+    files: &[STDOUT, CLIENT_KEY, PINS, PLACES, SEEN, PEOPLE, IGNORED],
     examples: &[
         ("Be asked for the nick, as the original does:", "udpchat join"),
         ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),
@@ -107,8 +120,9 @@ const JOIN: Manual = Manual {
 
 const SEND: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
-    files: &[CLIENT_KEY, PINS],
+    files: &[CLIENT_KEY, PINS, PEOPLE],
     examples: &[
+        ("Write to one member in private:", "udpchat send --nick bot --to jack 'only for you: the build is done'"),
         (
             "Send a message, and check that it arrived:",
             "udpchat send --nick bot 'the build is done' || echo 'not sent'",
@@ -161,8 +175,9 @@ const KEY: Manual = Manual {
         USAGE,
     ],
     environment: &[STATE, RUST_LOG],
-    files: &[CLIENT_KEY, SERVER_KEY, PINS],
+    files: &[CLIENT_KEY, SERVER_KEY, PINS, PEOPLE],
     examples: &[
+        ("Accept another key of jill's for private messages:", "udpchat key forget 127.0.0.1:9999 jill"),
         ("Show fingerprints, to compare them with somebody else's:", "udpchat key"),
         ("Trust whatever key a server presents next:", "udpchat key forget 127.0.0.1:9999"),
         ("Be the same person on another machine:", "udpchat key export - | ssh laptop udpchat key import -"),
