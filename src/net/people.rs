@@ -15,9 +15,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use super::HostPort;
-use super::state::{
-    KeyError, State, file_name, is_absent, make_folder, name_of_file, read_key, write_aside, write_new,
-};
+use super::state::{KeyError, State, file_name, list, make_folder, pin_key, read_key, remove, write_aside};
 use crate::session::PublicKey;
 use crate::wire::Who;
 
@@ -52,20 +50,11 @@ impl State {
     }
 
     fn contacts_of(&self, server: &str) -> Result<Vec<Contact>, KeyError> {
-        let path = self.people(server);
-        let read = |err| KeyError::reading(&path, err);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(err) if is_absent(&err) => return Ok(Vec::new()),
-            Err(err) => return Err(read(err)),
-        };
         let mut contacts = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(read)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for (name, path) in list(&self.people(server))? {
             if let Some(nick) = name.strip_suffix(KEY) {
-                let key = read_key(&entry.path()).map(|key| PublicKey(*key));
-                contacts.push((server.to_owned(), name_of_file(nick), key));
+                let key = read_key(&path).map(|key| PublicKey(*key));
+                contacts.push((server.to_owned(), nick.to_owned(), key));
             }
         }
         contacts.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
@@ -77,14 +66,7 @@ impl State {
     /// # Errors
     /// Fails if a folder cannot be read.
     pub fn all_contacts(&self) -> Result<Vec<Contact>, KeyError> {
-        let path = self.folder().join("people");
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(err) if is_absent(&err) => return Ok(Vec::new()),
-            Err(err) => return Err(KeyError::reading(&path, err)),
-        };
-        let mut rooms: Vec<_> =
-            entries.flatten().map(|entry| name_of_file(&entry.file_name().to_string_lossy())).collect();
+        let mut rooms: Vec<_> = list(&self.folder().join("people"))?.into_iter().map(|(room, _)| room).collect();
         rooms.sort();
         let mut all = Vec::new();
         for room in rooms {
@@ -98,8 +80,7 @@ impl State {
     /// # Errors
     /// Fails if the file cannot be written or read.
     pub fn set_contact(&self, server: &HostPort, nick: &str, key: PublicKey) -> Result<PublicKey, KeyError> {
-        let path = self.contact(server, nick);
-        if write_new(&path, &key.0)? { Ok(key) } else { read_key(&path).map(|key| PublicKey(*key)) }
+        pin_key(&self.contact(server, nick), key)
     }
 
     /// Forgets the key of somebody. Returns false if none was known.
@@ -107,12 +88,7 @@ impl State {
     /// # Errors
     /// Fails if the file cannot be removed.
     pub fn forget_contact(&self, server: &HostPort, nick: &str) -> Result<bool, KeyError> {
-        let path = self.contact(server, nick);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(err) if is_absent(&err) => Ok(false),
-            Err(err) => Err(KeyError::writing(&path, err)),
-        }
+        remove(&self.contact(server, nick))
     }
 
     fn ignored_file(&self, server: &HostPort) -> PathBuf {

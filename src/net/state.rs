@@ -141,8 +141,7 @@ impl State {
     /// # Errors
     /// Fails if the file cannot be written or read.
     pub fn set_pin(&self, server: &HostPort, key: PublicKey) -> Result<PublicKey, KeyError> {
-        let path = self.pin_path(server);
-        if write_new(&path, &key.0)? { Ok(key) } else { read_key(&path).map(|key| PublicKey(*key)) }
+        pin_key(&self.pin_path(server), key)
     }
 
     /// Forgets the key of a server. Returns false if none was known.
@@ -150,12 +149,7 @@ impl State {
     /// # Errors
     /// Fails if the file cannot be removed.
     pub fn forget(&self, server: &HostPort) -> Result<bool, KeyError> {
-        let path = self.pin_path(server);
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(err) if is_absent(&err) => Ok(false),
-            Err(err) => Err(KeyError { path, what: What::Write(err) }),
-        }
+        remove(&self.pin_path(server))
     }
 
     /// Returns the known servers, by name, and their keys.
@@ -163,19 +157,10 @@ impl State {
     /// # Errors
     /// Fails if the folder cannot be read.
     pub fn pins(&self) -> Result<Vec<Pin>, KeyError> {
-        let path = self.folder.join("servers");
-        let read = |err| KeyError { path: path.clone(), what: What::Read(err) };
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(err) if is_absent(&err) => return Ok(Vec::new()),
-            Err(err) => return Err(read(err)),
-        };
         let mut pins = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(read)?;
-            let name = name_of_file(&entry.file_name().to_string_lossy());
+        for (name, path) in list(&self.folder.join("servers"))? {
             if !name.starts_with(ASIDE) {
-                pins.push((name, read_key(&entry.path()).map(|key| PublicKey(*key))));
+                pins.push((name, read_key(&path).map(|key| PublicKey(*key))));
             }
         }
         pins.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -322,6 +307,35 @@ pub(super) fn file_name(name: &str) -> String {
 /// Returns whether nothing is there, nor can be.
 pub(super) fn is_absent(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Returns the entries of a folder, in no particular order: names as [`file_name`] was given them, and paths. A folder that is absent has none.
+pub(super) fn list(folder: &Path) -> Result<Vec<(String, PathBuf)>, KeyError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(err) if is_absent(&err) => return Ok(Vec::new()),
+        Err(err) => return Err(KeyError::reading(folder, err)),
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|err| KeyError::reading(folder, err))?;
+        all.push((name_of_file(&entry.file_name().to_string_lossy()), entry.path()));
+    }
+    Ok(all)
+}
+
+/// Stores somebody else's key in a new file. Returns the key that is there now: another process may have stored one first.
+pub(super) fn pin_key(path: &Path, key: PublicKey) -> Result<PublicKey, KeyError> {
+    if write_new(path, &key.0)? { Ok(key) } else { read_key(path).map(|key| PublicKey(*key)) }
+}
+
+/// Removes a file. Returns false if it is absent.
+pub(super) fn remove(path: &Path) -> Result<bool, KeyError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(err) if is_absent(&err) => Ok(false),
+        Err(err) => Err(KeyError::writing(path, err)),
+    }
 }
 
 pub(super) fn read_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {

@@ -61,6 +61,16 @@ pub fn at_home(home: &Path, args: &[&str]) -> Process {
     Process::start(&mut command)
 }
 
+/// Starts a server that keeps its key and log in `home`; returns it and the address that it listens on.
+pub fn serve_at_home(home: &Path, bind: &str, args: &[&str]) -> (Process, String) {
+    let server = at_home(home, &[&["serve", "--bind", bind], args].concat());
+    let said = server
+        .stderr
+        .wait_until("the address", |all, _| all.split("listening on ").nth(1).is_some_and(|rest| rest.contains('\n')));
+    let name = said.split("listening on ").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
+    (server, name)
+}
+
 /// Returns a command for a Python original on this port; without Python, `None` with a notice, or a failure in CI.
 pub fn original(script: &str, port: u16) -> Option<Command> {
     let there = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::common::{Process, at_home, new_home, receive, udpchat};
+use crate::common::{Process, at_home, new_home, receive, serve_at_home, udpchat};
 
 /// A room with a home of its own, whose owner has made Ann an operator.
 struct Room {
@@ -21,7 +21,7 @@ struct Room {
 impl Room {
     fn new(args: &[&'static str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (server, name) = serve(home.path(), "127.0.0.1:0", args);
+        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", args);
         let room = Self { home, server, name, args: args.to_vec(), ann: new_home() };
         let key = make_key(&room.ann);
         assert_eq!(room.owner(&["op", &format!("ann#{key}")]), (0, format!("opped ann#{key}\n"), String::new()));
@@ -61,7 +61,7 @@ impl Room {
     fn crash(&mut self) {
         self.server.signal(Signal::SIGKILL);
         self.server.wait();
-        let (server, _) = serve(self.home.path(), &self.name.clone(), &self.args.clone());
+        let (server, _) = serve_at_home(self.home.path(), &self.name.clone(), &self.args.clone());
         self.server = server;
     }
 
@@ -70,15 +70,6 @@ impl Room {
         process.code();
         process.stdout.to_end()
     }
-}
-
-fn serve(home: &Path, bind: &str, args: &[&str]) -> (Process, String) {
-    let server = at_home(home, &[&["serve", "--bind", bind], args].concat());
-    let said = server
-        .stderr
-        .wait_until("the address", |all, _| all.split("listening on ").nth(1).is_some_and(|rest| rest.contains('\n')));
-    let name = said.split("listening on ").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
-    (server, name)
 }
 
 /// Makes a user's key. Returns its public half.
@@ -127,7 +118,7 @@ fn another_owner_takes_the_room_over_with_a_key_of_its_own() {
     let file = elsewhere.join("boss.key").to_str().unwrap().to_owned();
     room.server.signal(Signal::SIGTERM);
     room.server.wait();
-    let (server, _) = serve(room.home.path(), &room.name.clone(), &["--owner", &file]);
+    let (server, _) = serve_at_home(room.home.path(), &room.name.clone(), &["--owner", &file]);
     room.server = server;
     assert_eq!(room.owner(&["topic", "tea"]).0, 4, "the one before has no right any more");
     assert_eq!(room.run(&elsewhere, &["topic", "tea", "--key", &file]).0, 0);

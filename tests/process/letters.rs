@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::common::{Process, at_home, new_home, receive, stranger, udpchat};
+use crate::common::{Process, at_home, new_home, receive, serve_at_home, stranger, udpchat};
 
 /// A room with a home of its own, and two users.
 struct Room {
@@ -26,7 +26,7 @@ struct Room {
 impl Room {
     fn new(args: &[&'static str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (server, name) = serve(home.path(), "127.0.0.1:0", args);
+        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", args);
         Self { home, server, name, args: args.to_vec(), jack: new_home(), jill: new_home() }
     }
 
@@ -68,21 +68,12 @@ impl Room {
     }
 
     fn start(&mut self) {
-        self.server = serve(self.home.path(), &self.name.clone(), &self.args.clone()).0;
+        self.server = serve_at_home(self.home.path(), &self.name.clone(), &self.args.clone()).0;
     }
 
     fn log(&self) -> PathBuf {
         self.home.path().join("udpchat/room.db")
     }
-}
-
-fn serve(home: &Path, bind: &str, args: &[&str]) -> (Process, String) {
-    let server = at_home(home, &[&["serve", "--bind", bind], args].concat());
-    let said = server
-        .stderr
-        .wait_until("the address", |all, _| all.split("listening on ").nth(1).is_some_and(|rest| rest.contains('\n')));
-    let name = said.split("listening on ").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
-    (server, name)
 }
 
 #[test]
