@@ -341,7 +341,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__history)
-            opts="-n -f -v -h --lines --since --until --from --grep --follow --json --export --room --db --forget --yes --verbose --help"
+            opts="-n -f -s -t -v -h --lines --since --until --from --grep --follow --json --export --room --db --server --timeout --forget --yes --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -380,6 +380,22 @@ _udpchat() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

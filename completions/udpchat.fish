@@ -31,7 +31,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a 
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send one message and wait until the room has it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Check that a server is up, and what it is'
-complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Show, search, export or delete what a room on this machine has logged'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Show, search, export or delete what a room has logged'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "key" -d 'Show keys, take yours to another device, or forget a server\'s'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "invite" -d 'Invite somebody: prints a link to join with'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "members" -d 'Show who is known to a room and who has to stay out'
@@ -107,6 +107,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l grep -d 'Onl
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l export -d 'Write JSON to FILE, whole or not at all; \'-\' is stdout' -r -F
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l room -d 'Room to show [default: the only one on this machine]' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l db -d 'Show the log in this file instead' -r -F
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s s -l server -d 'Read what this server has logged, with your key; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s t -l timeout -d 'With --server, how long to wait for each answer' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l forget -d 'Overwrite for ever what the key behind NICK posted, under whatever nick' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -s f -l follow -d 'Keep running and show new entries as they are logged'
 complete -c udpchat -n "__fish_udpchat_using_subcommand history" -l json -d 'Write one JSON object a line (docs/JSON.md)'

@@ -95,9 +95,10 @@ pub enum Command {
     /// Reports its protocol, version and key, the round-trip time and the loss. An original server has no such question: each ping is a
     /// signup with an empty nick, which everybody in its room sees.
     Ping(Ping),
-    /// Show, search, export or delete what a room on this machine has logged
+    /// Show, search, export or delete what a room has logged
     ///
-    /// Reads the log that 'serve' stores, also while the server runs: in local time with a line for each day, or as JSON.
+    /// Reads the log that 'serve' stores on this machine, also while the server runs, or with --server what another server has logged: in
+    /// local time with a line for each day, or as JSON.
     History(Recorded),
     /// Show keys, take yours to another device, or forget a server's
     ///
@@ -250,6 +251,14 @@ pub struct Recorded {
     /// Show the log in this file instead
     #[arg(long, value_name = "FILE", conflicts_with = "room", help_heading = ROOM)]
     pub db: Option<PathBuf>,
+
+    /// Read what this server has logged, with your key; the port defaults to 9999
+    #[arg(short, long, value_name = "HOST:PORT", conflicts_with_all = ["room", "db", "forget"], help_heading = ROOM)]
+    pub server: Option<ServerName>,
+
+    /// With --server, how long to wait for each answer
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration, help_heading = ROOM)]
+    pub timeout: Duration,
 
     /// Overwrite for ever what the key behind NICK posted, under whatever nick
     ///

@@ -69,6 +69,8 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::List { .. }
             | Frame::Find { .. }
             | Frame::Found(_)
+            | Frame::Fetch(_)
+            | Frame::Page(_)
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}

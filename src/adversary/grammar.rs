@@ -9,8 +9,8 @@ use arrayvec::ArrayVec;
 
 use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, SEALED_MAX, TEXT_MAX, Tail, Terms};
 use crate::wire::frame::{
-    Ack, Barred, Found, Frame, GapReason, Have, HeldNick, Letter, ListState, Outcome, PEOPLE_MAX, People, PersonId,
-    PostKind, RoomInfo, Welcome, Whose, Writer, encode_person,
+    Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, Letter, ListState, Outcome, PEOPLE_MAX, Page, People,
+    PersonId, PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person,
 };
 use crate::wire::order::{Order, key_text};
 use crate::wire::record::{Name, Record, Settings, encode_item};
@@ -218,7 +218,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The bytes are used up.
 pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let said = text(u)?;
-    Ok(match u.int_in_range(0..=32)? {
+    Ok(match u.int_in_range(0..=35)? {
         0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
         1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
         2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
@@ -261,6 +261,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         }
         17..=21 => rights_frame(u, bases, &said, writer)?,
         22..=25 => letter_frame(u, bases, &said, writer)?,
+        26..=28 => reading_frame(u, bases, writer)?,
         15 => {
             // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
@@ -327,6 +328,31 @@ fn letter_frame(u: &mut Unstructured<'_>, bases: &Bases, said: &str, writer: &mu
             writer.frame(&Frame::Post { counter, settled_below, kind: PostKind::Private, body: &body })
         }
     })
+}
+
+/// Adds one frame that is about earlier entries; returns false if it does not fit.
+fn reading_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
+    let (seq, count) = (Seq(number(u, bases.log)?), *u.choose(&[0, 1, 2, 127, 128, 129, u32::MAX])?);
+    let spot = if u.arbitrary()? { Spot::Before(seq) } else { Spot::Around(seq) };
+    // The requests of a client are numbered from 1 on.
+    let id = u.int_in_range(0..=20)?;
+    if u.arbitrary()? {
+        return Ok(writer.frame(&Frame::Fetch(Fetch { id, spot, count })));
+    }
+    let (from, oldest) = (Seq(number(u, bases.log)?), Seq(number(u, 0)?));
+    let to = if u.ratio(3, 4)? { from + small(u)? } else { seq };
+    let is_sent = writer.frame(&Frame::Page(Page { id, from, to, oldest }));
+    // Some of what is promised, in any order, and more than that.
+    for _ in 0..u.int_in_range(0..=3)? {
+        let first = Seq(number(u, from.0)?);
+        if u.arbitrary()? {
+            writer.entries(first, &entries(u)?);
+        } else {
+            let why = GapReason::from(u.int_in_range(0..=7)?);
+            writer.frame(&Frame::Gap { first, count: number(u, 1)?, why });
+        }
+    }
+    Ok(is_sent)
 }
 
 /// Adds one frame that is about who may do what; returns false if it does not fit.

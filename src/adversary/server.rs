@@ -17,7 +17,7 @@ use super::limits::{CLIENT_DATAGRAM, Limits};
 use crate::client::{Client, Config, Event, Identity, Private, Said};
 use crate::session::{Entropy, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
-use crate::wire::frame::{Ack, Frame, Outcome, RoomInfo, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Ack, FETCH_MAX, Frame, Outcome, RoomInfo, ServerHello, Spot, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
 
@@ -158,6 +158,10 @@ pub fn run_with(u: &mut Unstructured<'_>, manner: Manner, stays: bool) -> Report
         now = now.max(next);
         if acts_at <= now {
             acts_at = now + Duration::from_millis(50);
+            if stays {
+                // As many as may wait, and no more.
+                let _ = client.fetch(now, Spot::Before(Seq(u64::MAX)), FETCH_MAX);
+            }
             under_way.extend(hostile.act().into_iter().map(|bytes| (now + DELAY, bytes)));
         }
         while under_way.front().is_some_and(|(at, _)| *at <= now)
@@ -221,6 +225,9 @@ impl Report {
             if matches!(event, Event::Over(_)) {
                 self.ended.get_or_insert(now);
             }
+            if let Event::Page { from, to, entries, .. } = event {
+                self.read((from, to), &entries);
+            }
         }
         while let Some(entry) = client.poll_entry() {
             if let Event::Private(private) = entry {
@@ -231,6 +238,23 @@ impl Report {
 }
 
 impl Report {
+    /// Checks earlier entries that the client asked for: each number once and in order, and no more than were asked for.
+    fn read(&mut self, (from, to): (Seq, Seq), entries: &[Event]) {
+        let mut at = from;
+        for event in entries {
+            if let Event::Private(private) = event
+                && let Said::Text { text, .. } = &private.said
+                && !text.starts_with(WRITTEN)
+            {
+                self.violations.push(format!("nobody wrote this to the client here: {text}"));
+            }
+            at = event.end().filter(|&end| end > at).unwrap_or(at);
+        }
+        if at != to || to.since(from) > FETCH_MAX.into() {
+            self.violations.push(format!("{from:?} to {to:?} are answered up to {at:?}"));
+        }
+    }
+
     /// Checks a private message that the client shows: it was written, and is shown once (PROTOCOL 2.19).
     fn shown(&mut self, private: &Private) {
         let Said::Text { text, missing, .. } = &private.said else { return };

@@ -154,7 +154,13 @@ const PING: Manual = Manual {
 };
 
 const HISTORY: Manual = Manual {
-    exit_status: &[DONE, ("1", "There is no log, it cannot be read, or --forget found nothing."), USAGE],
+    exit_status: &[
+        DONE,
+        ("1", "There is no log, it cannot be read, or --forget found nothing."),
+        USAGE,
+        ("3", "With --server: it cannot be reached, or does not answer."),
+        ("4", "With --server: it lets only known keys in, has another key than before, or speaks plain text only."),
+    ],
     environment: &[("TZ", "Time zone in which times are shown and read."), STATE, RUST_LOG],
     files: &[("stdout", "The entries, unless --export names a file."), LOG],
     examples: &[
@@ -165,6 +171,7 @@ const HISTORY: Manual = Manual {
         ),
         ("Show everything with a number in it, for a program:", "udpchat history --grep '[0-9]+' --json"),
         ("Copy the log, as JSON:", "udpchat history --export room.jsonl"),
+        ("Search what another server has logged:", "udpchat history --server 127.0.0.1:9999 --grep build"),
     ],
 };
 

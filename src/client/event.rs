@@ -166,6 +166,19 @@ pub enum NotWritten {
     NoAnswer,
 }
 
+/// Why there is no answer to a request for earlier entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPage {
+    /// The text dialect has no earlier entries.
+    InText,
+    /// The server did not answer in time.
+    NoAnswer,
+    /// The server has another log by now.
+    AnotherLog,
+    /// The user does not want it any more.
+    Cancelled,
+}
+
 /// An event, for the user or a layer in between.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
@@ -325,6 +338,26 @@ pub enum Event {
     NoPeople {
         /// Whether the dialect is the reason.
         in_text: bool,
+    },
+    /// The answer to a request for earlier entries: each number from one up to another, once and in order.
+    Page {
+        /// The number of the request.
+        id: u64,
+        /// The first number.
+        from: Seq,
+        /// The number behind the last.
+        to: Seq,
+        /// The oldest number that there still is.
+        oldest: Seq,
+        /// [`Event::Entry`], [`Event::Private`] and [`Event::Gap`].
+        entries: Vec<Self>,
+    },
+    /// There will be no answer to a request for earlier entries.
+    NoPage {
+        /// The number of the request.
+        id: u64,
+        /// Why.
+        why: NoPage,
     },
     /// An address does not answer; the client tries the next one, if there is one.
     Failed(SocketAddr, Unreachable),

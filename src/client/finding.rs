@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::Config;
-use super::event::{Event, Over, Unreachable};
+use super::event::{Event, NoPage, Over, Unreachable};
 use super::member::Member;
 use super::{Client, NotWritten, State, text};
 use crate::time::Instant;
@@ -147,6 +147,7 @@ impl Client {
         if std::mem::take(&mut self.asks) {
             self.events.push_back(Event::NoPeople { in_text: true });
         }
+        self.drop_fetches(NoPage::InText);
         for line in std::mem::take(&mut self.held) {
             if line.to.is_some() {
                 self.not_written(line, NotWritten::InText);

@@ -5,7 +5,7 @@
 //! Driven by: `client`, after each input.
 
 use super::finding::Asking;
-use super::{Away, Client, Dialect, Event, Over, State, member};
+use super::{Away, Client, Dialect, Event, NoPage, Over, State, member};
 use crate::wire::{LogId, Seq};
 
 impl Client {
@@ -58,11 +58,13 @@ impl Client {
             // In a session, report that the server is back only if the user was told that it is quiet.
             Event::Back if matches!(self.state, State::Session(_)) && !std::mem::take(&mut self.is_quiet) => {}
             Event::AnotherLog => {
+                self.drop_fetches(NoPage::AnotherLog);
                 self.shown_to = Seq(0);
                 self.to_be_shown = Seq(0);
                 self.entries.push_back(event);
             }
             Event::Found { .. } => self.found(event),
+            Event::Page { .. } => self.fetched(event),
             Event::Entry { .. } | Event::Private(_) => self.came(event),
             Event::Received(_) | Event::Gap { .. } => self.entries.push_back(event),
             Event::Confirmed { post: Some(_), seq } => {
@@ -94,6 +96,7 @@ impl Client {
             | Event::NoPeople { .. }
             | Event::Contact { .. }
             | Event::NotWritten { .. }
+            | Event::NoPage { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }
@@ -104,12 +107,17 @@ impl Client {
         if self.outstanding() == 0 && self.is_present() {
             self.progress = self.now;
         }
-        if let Event::Private(private) = &mut event
+        self.judge(&mut event);
+        self.entries.push_back(event);
+    }
+
+    /// Notes what is known of the author of a private message.
+    pub(super) fn judge(&self, event: &mut Event) {
+        if let Event::Private(private) = event
             && let Some(key) = private.from
         {
             private.trust = self.trust(&private.nick, key);
         }
-        self.entries.push_back(event);
     }
 
     /// Takes a part of an answer.
@@ -175,7 +183,9 @@ impl Client {
         }
         self.ask_anew();
         self.here_since = self.now;
+        self.feed_fetches();
         if self.log.replace(log) != Some(log) {
+            self.begin_history(from);
             let place = self.config.identity.as_ref().and_then(|identity| identity.place);
             let count = to.since(from);
             let resumed = place == Some((log, from)) && !self.has_joined;

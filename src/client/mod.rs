@@ -24,10 +24,12 @@ pub mod contacts;
 mod event;
 mod finding;
 mod hear;
+mod history;
 mod letters;
 mod lines;
 pub mod member;
 mod patience;
+pub mod search;
 pub mod seen;
 pub mod text;
 
@@ -36,7 +38,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use config::{Config, Identity};
-pub use event::{Away, Dialect, Event, NotWritten, Over, Private, Room, Said, Trust, Unreachable};
+pub use event::{Away, Dialect, Event, NoPage, NotWritten, Over, Private, Room, Said, Trust, Unreachable};
+pub use history::{FETCHES_MAX, TooMany};
 pub use lines::Recipient;
 
 use crate::time::Instant;
@@ -44,6 +47,7 @@ use crate::wire::frame::PostKind;
 use crate::wire::order::Order;
 use crate::wire::{LogId, Nick, Seq};
 use finding::{Asking, Finding};
+use history::History;
 use letters::Questions;
 use lines::Line;
 use member::Member;
@@ -70,6 +74,7 @@ pub struct Client {
     /// Lines that wait until the dialect is known, or for their turn.
     held: VecDeque<Line>,
     questions: Questions,
+    history: History,
     confirmed: u64,
     not_taken: u64,
     lost: u64,
@@ -120,6 +125,7 @@ impl Client {
             server: 0,
             held: VecDeque::new(),
             questions: Questions::default(),
+            history: History::default(),
             confirmed: 0,
             not_taken: 0,
             lost: 0,
@@ -189,6 +195,7 @@ impl Client {
                     && !self.awaits_people
                     && !self.awaits_records
                     && !self.questions.are_open()
+                    && !self.history.is_wanted()
                     && self.shown_to >= self.to_be_shown
             }
             State::Finding(_) | State::Over => false,
@@ -379,6 +386,9 @@ impl Client {
         if self.answer_ends().is_some_and(|at| at <= now) {
             self.give_up_asking();
         }
+        if self.fetch_ends().is_some_and(|at| at <= now) {
+            self.give_up_fetch();
+        }
         if self.patience_ends().is_some_and(|at| at <= now) {
             self.give_up();
         }
@@ -467,7 +477,7 @@ impl Client {
             }
             State::Over => None,
         };
-        [state, self.patience_ends(), self.answer_ends()].into_iter().flatten().min()
+        [state, self.patience_ends(), self.answer_ends(), self.fetch_ends()].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Instant) {

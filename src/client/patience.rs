@@ -4,7 +4,7 @@
 //! Must not know: what the client waits for, beyond that it does.
 //! Driven by: `client`.
 
-use super::{Client, Event, NotWritten, Over, Recipient, State};
+use super::{Client, Event, NoPage, NotWritten, Over, Recipient, State};
 use crate::time::Instant;
 use crate::wire::Seq;
 
@@ -31,6 +31,7 @@ impl Client {
         }
         self.awaits_records = false;
         self.give_up_names();
+        self.drop_fetches(NoPage::NoAnswer);
         self.to_be_shown = Seq(0);
         if !self.ends {
             self.end(Over::GaveUp);

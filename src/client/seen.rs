@@ -26,6 +26,13 @@ pub struct SeenOf {
     pub seq: Seq,
 }
 
+impl SeenOf {
+    /// Whether that post with that number is one of those that were seen, or before them.
+    const fn has(&self, post: PostId, number: u64) -> bool {
+        post.counter < self.counter && number < self.next
+    }
+}
+
 /// Which private messages were shown, so that none is shown as new again and missing ones are noticed: whoever has a sealed message can
 /// put it into the log once more. To be kept with the user's place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +73,7 @@ impl Seen {
         let behind = (post.counter.saturating_add(1), number + 1);
         let of_it = |seen: &&mut SeenOf| seen.who == who && seen.instance == post.instance;
         if let Some(seen) = self.0.iter_mut().find(of_it) {
-            if post.counter < seen.counter && number < seen.next {
+            if seen.has(post, number) {
                 return if seq <= seen.seq { Order::Again } else { Order::Repeated };
             }
             let missing = if is_counted { number.saturating_sub(seen.next) } else { 0 };
@@ -80,6 +87,12 @@ impl Seen {
         self.0.push(SeenOf { who, instance: post.instance, counter: behind.0, next: behind.1, seq });
         // Of an instance that began before this client looked, nobody can tell what is missing.
         Order::New { missing: 0 }
+    }
+
+    /// Returns whether a message that is read back is certainly a copy of an earlier one: it is behind the newest one that was seen.
+    pub(crate) fn is_repeat(&self, who: Who, post: PostId, number: u32, seq: Seq) -> bool {
+        let seen = self.0.iter().find(|seen| seen.who == who && seen.instance == post.instance);
+        seen.is_some_and(|seen| seen.has(post, number.into()) && seq > seen.seq)
     }
 
     /// Drops the oldest instance of the author that has most: whoever makes many instances loses its own.

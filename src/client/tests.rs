@@ -7,6 +7,7 @@ use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::wire::entry::Entry;
 use crate::wire::entry::TEXT_MAX;
+use crate::wire::frame::Spot;
 use crate::wire::{Instance, LogId, Seq};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -174,6 +175,81 @@ fn a_server_of_ours_is_spoken_to_in_a_session_and_no_line_goes_out_as_text() {
     assert_eq!(talk.lines_sent(), ["SIGNUP_TAG:jill\u{6}"]);
     assert!(matches!(&talk.told[0], Event::Joined(Dialect::Session { key: it, .. }) if *it == key(100).public()));
     assert_eq!(talk.client.confirmed(), 1);
+}
+
+/// Returns the pages that the client was given: their first numbers, and how many entries.
+fn pages(told: &[Event]) -> Vec<(u64, usize)> {
+    let page = |event: &Event| match event {
+        Event::Page { from, entries, .. } => Some((from.0, entries.len())),
+        _ => None,
+    };
+    told.iter().filter_map(page).collect()
+}
+
+#[test]
+fn a_user_reads_back_from_where_the_visit_began_and_no_further_than_there_is_something() {
+    let mut server = ours();
+    let identity = Some(Identity::new(key(9), Instance([9; 8]), [9; 32]));
+    let mut jack = Talk::new(Config { identity, nick: "jack".parse().unwrap(), ..config(&[1]) });
+    (0..100).for_each(|number| assert_eq!(jack.client.say(Instant::ZERO, &number.to_string()), 1));
+    jack.wait(Duration::from_secs(5), &mut server);
+    jack.client.leave(jack.now);
+    jack.wait(Duration::from_secs(2), &mut server);
+    let now = jack.now;
+    let mut talk = Talk { now, client: Client::new(now, config(&[1])), told: Vec::new(), sent: Vec::new() };
+    assert_eq!(talk.client.fetch_back(talk.now, 60), None, "it is not there yet");
+    talk.wait(Duration::from_secs(1), &mut server);
+    // Jack came, said it, and left.
+    let end = 102;
+    assert!(talk.client.fetch_back(talk.now, 60).is_some());
+    assert_eq!(talk.client.fetch_back(talk.now, 60), None, "one after the other");
+    talk.wait(Duration::from_secs(1), &mut server);
+    talk.client.fetch_back(talk.now, 60);
+    talk.wait(Duration::from_secs(1), &mut server);
+    assert_eq!(pages(&talk.told), [(end - 60, 60), (0, 42)]);
+    assert_eq!(talk.client.fetch_back(talk.now, 60), None, "there is nothing before that");
+}
+
+#[test]
+fn requests_are_answered_one_after_the_other_unless_they_are_cancelled_or_too_many() {
+    let mut server = ours();
+    let mut talk = Talk::new(config(&[1]));
+    let ids: Vec<_> = (0..FETCHES_MAX).map(|_| talk.client.fetch(talk.now, Spot::Before(Seq(1)), 1).unwrap()).collect();
+    assert_eq!(talk.client.fetch(talk.now, Spot::Before(Seq(1)), 1), Err(TooMany));
+    talk.client.cancel_fetch(ids[0]);
+    talk.client.cancel_fetch(ids[5]);
+    talk.client.finish(talk.now);
+    talk.wait(Duration::from_secs(1), &mut server);
+    let answered = |event: &Event| match event {
+        Event::Page { id, .. } => Some((*id, true)),
+        Event::NoPage { id, why: NoPage::Cancelled } => Some((*id, false)),
+        _ => None,
+    };
+    let answered: Vec<_> = talk.told.iter().filter_map(answered).collect();
+    assert_eq!(&answered[..2], [(ids[0], false), (ids[5], false)]);
+    assert!(answered[2..].iter().map(|&(id, _)| id).eq(ids[1..5].iter().chain(&ids[6..]).copied()));
+    assert!(talk.client.is_done());
+}
+
+#[test]
+fn there_are_no_earlier_entries_in_text_nor_from_a_server_that_does_not_answer() {
+    let mut talk = Talk::new(config(&[1]));
+    let id = talk.client.fetch(talk.now, Spot::Before(Seq(9)), 5).unwrap();
+    talk.wait(Duration::from_secs(1), &mut original);
+    let again = talk.client.fetch(talk.now, Spot::Before(Seq(9)), 5).unwrap();
+    talk.run(&mut original);
+    for id in [id, again] {
+        assert!(talk.told.contains(&Event::NoPage { id, why: NoPage::InText }));
+    }
+    let (mut server, mut is_deaf) = (ours(), false);
+    let mut half = |now, to, bytes: &[u8]| if is_deaf { Vec::new() } else { server(now, to, bytes) };
+    let mut talk = Talk::new(Config { stays: true, ..config(&[1]) });
+    talk.wait(Duration::from_secs(1), &mut half);
+    is_deaf = true;
+    let mut deaf = |now, to, bytes: &[u8]| if is_deaf { Vec::new() } else { server(now, to, bytes) };
+    let id = talk.client.fetch(talk.now, Spot::Before(Seq(9)), 5).unwrap();
+    talk.wait(TIMEOUT, &mut deaf);
+    assert!(talk.told.contains(&Event::NoPage { id, why: NoPage::NoAnswer }));
 }
 
 #[test]

@@ -367,6 +367,8 @@ impl Driver for Acting {
             | Event::Contact { .. }
             | Event::NotWritten { .. }
             | Event::Found { .. }
+            | Event::Page { .. }
+            | Event::NoPage { .. }
             | Event::Gap { .. }
             | Event::Lost { .. }
             | Event::Renamed(_)

@@ -5,39 +5,50 @@
 //! Driven by: `cmd`.
 
 mod forget;
+mod recorded;
+mod remote;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::civil::Date;
 
 use super::json::Told;
-use super::{Exit, Failure, entries};
-use crate::cli::Recorded;
+use super::{Exit, Failure, entries, private};
+use crate::cli::{Recorded as Args, Target};
 use crate::log::sqlite::OpenError;
-use crate::log::sqlite::history::{Reader, Record, SLICE};
+use crate::log::sqlite::history::Reader;
 use crate::net::rooms::{self, Kept, RoomName};
 use crate::net::state::{State, write_aside};
 use crate::net::stdio::plain_stdout;
-use crate::net::{pause, wall};
+use crate::net::wall;
 use crate::ui::when::Calendar;
 use crate::ui::{notice, room, sanitize};
 use crate::wire::entry::{Entry, is_silent};
 use crate::wire::text::JOINED;
 use crate::wire::{Seq, Timestamp};
+use recorded::{Record, Recorded};
+use remote::Remote;
 
 /// The name that stands for stdout.
 const STDOUT: &str = "-";
 
-/// The pause between two looks for new entries. Chosen: nobody notices the delay, nor the load.
-const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
-
-pub(super) fn run(args: Recorded) -> Result<(), Failure> {
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    if let Some(server) = &args.server {
+        let mut remote = Remote::open(&Target { server: server.clone(), timeout: args.timeout }, args.follow)?;
+        let shown = show_all(&mut remote, &args);
+        remote.close()?;
+        return shown;
+    }
     let path = log_of(&args)?;
     if let Some(name) = &args.forget {
         return forget::run(&path, name, args.yes);
     }
+    show_all(&mut Reader::open(&path).map_err(failed)?, &args)
+}
+
+/// Shows or exports what the user asked for.
+fn show_all(reader: &mut impl Recorded, args: &Args) -> Result<(), Failure> {
     let calendar = Calendar::local();
     let time = |name: &str, text: &Option<String>| {
         let parse = |text: &String| calendar.parse(text, wall());
@@ -45,18 +56,17 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
         time.map_err(|why| Failure::new(Exit::Usage, format!("--{name}: {why}")))
     };
     let (since, until) = (time("since", &args.since)?, time("until", &args.until)?);
-    let mut reader = Reader::open(&path).map_err(failed)?;
-    let (oldest, end) = reader.range().map_err(failed)?;
-    let from = since.map_or(Ok(oldest), |since| reader.first_since(since)).map_err(failed)?;
-    let to = until.map_or(Ok(end), |until| reader.first_since(until)).map_err(failed)?;
+    let (oldest, end) = reader.range()?;
+    let from = since.map_or(Ok(oldest), |since| reader.first_since(since))?;
+    let to = until.map_or(Ok(end), |until| reader.first_since(until))?;
     let from = match args.lines {
-        Some(lines) => last(&reader, (from, to), lines.get(), &args)?,
+        Some(lines) => last(reader, (from, to), lines.get(), args)?,
         None => from,
     };
     let exported = args.export.as_ref().filter(|file| file.as_os_str() != STDOUT);
     if let Some(file) = exported {
-        let unreadable = export(file, &reader, (from, to), &args)?;
-        return all_was_read(unreadable, &path);
+        let unreadable = export(file, reader, (from, to), args)?;
+        return all_was_read(unreadable, reader);
     }
     let stdout = plain_stdout();
     let mut shown = Shown {
@@ -68,31 +78,25 @@ pub(super) fn run(args: Recorded) -> Result<(), Failure> {
         json: args.json || args.export.is_some(),
         line: String::new(),
     };
-    let done = show(&mut shown, &reader, (from, to), &args).and_then(|unreadable| {
+    let done = show(&mut shown, reader, (from, to), args).and_then(|unreadable| {
         if args.follow {
-            follow(&mut shown, &mut reader, to, &args)?;
+            follow(&mut shown, reader, to, args)?;
         }
         shown.out.flush().map_err(cannot_write)?;
         Ok(unreadable)
     });
     match done {
         Err(Stop::NobodyReads) => Ok(()),
-        Ok(unreadable) => all_was_read(unreadable, &path),
+        Ok(unreadable) => all_was_read(unreadable, reader),
         Err(Stop::Failed(failure)) => Err(failure),
     }
 }
 
-fn all_was_read(unreadable: u64, path: &Path) -> Result<(), Failure> {
+fn all_was_read(unreadable: u64, reader: &impl Recorded) -> Result<(), Failure> {
     if unreadable == 0 {
         return Ok(());
     }
-    let (what, path) = (entries(unreadable), path.display());
-    Err(Failure::new(
-        Exit::Failure,
-        format!(
-            "{what} of {path} cannot be read: it is damaged (a server that runs on it copies the rest to a new file)"
-        ),
-    ))
+    Err(Failure::new(Exit::Failure, format!("{} of {}", entries(unreadable), reader.name())))
 }
 
 fn failed(err: OpenError) -> Failure {
@@ -100,7 +104,7 @@ fn failed(err: OpenError) -> Failure {
 }
 
 /// Returns the log that was asked for, or the only one stored here.
-fn log_of(args: &Recorded) -> Result<PathBuf, Failure> {
+fn log_of(args: &Args) -> Result<PathBuf, Failure> {
     if let Some(path) = &args.db {
         return Ok(path.clone());
     }
@@ -142,9 +146,9 @@ enum Stop {
     Failed(Failure),
 }
 
-impl From<OpenError> for Stop {
-    fn from(err: OpenError) -> Self {
-        Self::Failed(failed(err))
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
@@ -156,7 +160,13 @@ fn cannot_write(err: io::Error) -> Stop {
 }
 
 /// Returns whether the user asked for this entry.
-fn is_meant(record: &Record, args: &Recorded) -> bool {
+fn is_meant(record: &Record, args: &Args) -> bool {
+    if let Some(private) = &record.private {
+        let by_nick =
+            args.from.as_ref().is_none_or(|nick| private.nick == nick.as_str() || private.of == nick.as_str());
+        let line = private::line(private);
+        return by_nick && line.is_some_and(|line| args.grep.as_ref().is_none_or(|regex| regex.is_match(&line)));
+    }
     let Some(entry) = Entry::decode(&record.entry).filter(|_| !is_silent(&record.entry)) else { return false };
     // What somebody has set for itself is nobody else's business.
     if matches!(entry, Entry::Acted { act, .. } if act.is_own()) {
@@ -189,11 +199,11 @@ fn concerns(entry: &Entry<'_>, name: &str) -> bool {
 }
 
 /// Returns the number of the entry that begins the last `lines` of those selected.
-fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) -> Result<Seq, Failure> {
+fn last(reader: &mut impl Recorded, (from, to): (Seq, Seq), lines: usize, args: &Args) -> Result<Seq, Failure> {
     let (mut end, mut left) = (to, lines);
     while end > from {
-        let start = Seq(end.0.saturating_sub(SLICE)).max(from);
-        let records = reader.slice(start, end).map_err(failed)?.records;
+        let start = Seq(end.0.saturating_sub(reader.slice_len())).max(from);
+        let records = reader.slice(start, end)?.records;
         let meant = records.iter().rev().filter(|record| is_meant(record, args));
         let mut count = 0;
         for record in meant {
@@ -209,15 +219,15 @@ fn last(reader: &Reader, (from, to): (Seq, Seq), lines: usize, args: &Recorded) 
 }
 
 /// Passes the selected entries to `take`. Returns how many entries cannot be read.
-fn each<E: From<OpenError>>(
-    reader: &Reader,
+fn each<E: From<Failure>>(
+    reader: &mut impl Recorded,
     (mut from, to): (Seq, Seq),
-    args: &Recorded,
+    args: &Args,
     mut take: impl FnMut(&Record) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut unreadable = 0;
     while from < to {
-        let end = to.min(from + SLICE);
+        let end = to.min(from + reader.slice_len());
         let slice = reader.slice(from, end)?;
         for record in slice.records.iter().filter(|record| is_meant(record, args)) {
             take(record)?;
@@ -245,6 +255,11 @@ impl<W: Write> Shown<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         if self.json {
             return write_json(&mut self.out, record);
+        }
+        if let Some(private) = &record.private {
+            self.new_day(record.at)?;
+            let line = private::line(private).unwrap_or_default();
+            return self.write(format!("{} {}", self.calendar.hour(record.at), sanitize::escaped(&line)));
         }
         let Some(entry) = Entry::decode(&record.entry) else { return Ok(()) };
         self.new_day(record.at)?;
@@ -275,54 +290,70 @@ impl<W: Write> Shown<W> {
 }
 
 fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
-    let Some(line) = super::json::line(record.seq.0, &record.entry) else { return Ok(()) };
+    let line = match &record.private {
+        Some(private) => super::json::of_private(private),
+        None => match super::json::line(record.seq.0, &record.entry) {
+            Some(line) => line,
+            None => return Ok(()),
+        },
+    };
     out.write_all(&crate::ui::json::line(&Told::Line(line))?)?;
     writeln!(out)
 }
 
-fn show<W: Write>(shown: &mut Shown<W>, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<u64, Stop> {
+fn show<W: Write>(
+    shown: &mut Shown<W>,
+    reader: &mut impl Recorded,
+    range: (Seq, Seq),
+    args: &Args,
+) -> Result<u64, Stop> {
     each(reader, range, args, |record| shown.record(record).map_err(cannot_write))
 }
 
-fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut Reader, mut next: Seq, args: &Recorded) -> Result<(), Stop> {
+fn follow<W: Write>(shown: &mut Shown<W>, reader: &mut impl Recorded, mut next: Seq, args: &Args) -> Result<(), Stop> {
     loop {
-        if reader.has_changed()? {
-            let end = reader.range()?.1.max(next);
-            show(shown, reader, (next, end), args)?;
-            next = end;
-        }
         shown.out.flush().map_err(cannot_write)?;
-        pause(FOLLOW_PAUSE);
+        reader.wait()?;
+        let end = reader.range()?.1.max(next);
+        show(shown, reader, (next, end), args)?;
+        next = end;
     }
 }
 
 /// Writes the selected entries to `file`. Returns how many cannot be read.
-fn export(file: &Path, reader: &Reader, range: (Seq, Seq), args: &Recorded) -> Result<u64, Failure> {
+fn export(file: &Path, reader: &mut impl Recorded, range: (Seq, Seq), args: &Args) -> Result<u64, Failure> {
     let cannot = |err: io::Error| Failure::new(Exit::Failure, format!("cannot write {}: {err}", file.display()));
-    let (mut count, mut unreadable) = (0, 0);
-    write_aside(file, |out| {
-        unreadable = each(reader, range, args, |record| {
+    let (mut count, mut unreadable, mut failure) = (0, 0, None);
+    let written = write_aside(file, |out| {
+        let read = each(reader, range, args, |record| {
             count += 1;
             write_json(out, record).map_err(Exporting::Write)
-        })
-        .map_err(|err| match err {
-            Exporting::Write(err) => err,
-            Exporting::Read(err) => io::Error::other(err),
-        })?;
+        });
+        match read {
+            Ok(count) => unreadable = count,
+            Err(Exporting::Write(err)) => return Err(err),
+            Err(Exporting::Read(why)) => {
+                failure = Some(why);
+                return Err(io::Error::other("not everything could be read"));
+            }
+        }
         Ok(())
-    })
-    .map_err(cannot)?;
+    });
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    written.map_err(cannot)?;
     notice(format_args!("{} in {}", entries(count), file.display()));
     Ok(unreadable)
 }
 
 enum Exporting {
     Write(io::Error),
-    Read(OpenError),
+    Read(Failure),
 }
 
-impl From<OpenError> for Exporting {
-    fn from(err: OpenError) -> Self {
-        Self::Read(err)
+impl From<Failure> for Exporting {
+    fn from(failure: Failure) -> Self {
+        Self::Read(failure)
     }
 }

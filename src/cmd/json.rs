@@ -155,6 +155,8 @@ impl<'a> Told<'a> {
             | Event::NoPeople { .. }
             | Event::NotWritten { .. }
             | Event::Found { .. }
+            | Event::Page { .. }
+            | Event::NoPage { .. }
             | Event::Over(_) => return None,
         })
     }
@@ -183,7 +185,7 @@ impl<'a> Line<'a> {
 }
 
 /// Returns the object for a private message.
-fn of_private(private: &Private) -> Line<'_> {
+pub(super) fn of_private(private: &Private) -> Line<'_> {
     let Private { seq, at, who, nick, to, of, said, trust, .. } = private;
     let head = Line {
         time: Some(when::in_utc(*at)),

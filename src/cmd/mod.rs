@@ -12,6 +12,7 @@ mod json;
 mod key;
 mod members;
 mod ping;
+mod private;
 mod send;
 mod serve;
 mod sim;

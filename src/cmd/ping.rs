@@ -239,6 +239,8 @@ impl Driver for Pinger {
             | Event::Contact { .. }
             | Event::NotWritten { .. }
             | Event::Found { .. }
+            | Event::Page { .. }
+            | Event::NoPage { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::NotTaken { .. }

@@ -278,6 +278,8 @@ impl Driver for Script {
             | Event::Entry { .. }
             | Event::Private(_)
             | Event::Found { .. }
+            | Event::Page { .. }
+            | Event::NoPage { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::Renamed(_)

@@ -194,7 +194,11 @@ impl ClientLoop {
         end
     }
 
-    fn talk(&mut self, driver: &mut impl Driver) -> io::Result<End> {
+    /// Runs until the driver is done for now, without saying goodbye: the loop can go on. [`ClientLoop::part`] ends it.
+    ///
+    /// # Errors
+    /// As [`ClientLoop::run`].
+    pub fn talk(&mut self, driver: &mut impl Driver) -> io::Result<End> {
         let mut events = Events::with_capacity(16);
         loop {
             let end = match self.turn(driver) {
@@ -321,7 +325,10 @@ impl ClientLoop {
     }
 
     /// Says goodbye, if the dialect has a message for it.
-    fn part(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Returns the system's error, if it does not concern the server.
+    pub fn part(&mut self) -> io::Result<()> {
         self.is_gone = true;
         let mut events = Events::with_capacity(16);
         let until = self.clock.now() + GOODBYE;

@@ -280,7 +280,12 @@ impl Coming {
                 Event::Here { .. } => {
                     *count += usize::from(here[member].replace(now).is_none());
                 }
-                Event::Private(_) | Event::Contact { .. } | Event::NotWritten { .. } | Event::Found { .. } => {}
+                Event::Private(_)
+                | Event::Contact { .. }
+                | Event::NotWritten { .. }
+                | Event::Found { .. }
+                | Event::Page { .. }
+                | Event::NoPage { .. } => {}
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
                 Event::Gap { count, .. } => {
                     *batches += 1;

@@ -269,6 +269,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Have(_)
             | Frame::Find { .. }
             | Frame::Found(_)
+            | Frame::Fetch(_)
+            | Frame::Page(_)
             | Frame::Post { .. }
             | Frame::Settled { .. }
             | Frame::Ask { .. }

@@ -159,6 +159,7 @@ impl World<'_> {
         let readers: BTreeSet<_> =
             (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
         self.tally.said(self.now, message, index, readers);
+        self.read_back(message);
         let client = &mut self.clients[index];
         match &mut client.kind {
             Kind::Session(member) => {

@@ -16,6 +16,7 @@ mod letters;
 mod network;
 mod nicks;
 mod oracle;
+mod reading;
 mod rights;
 mod rival;
 mod store;
@@ -70,6 +71,8 @@ pub struct Scenario {
     pub interval: Duration,
     /// How many private messages follow each of these, from the same client to the next one; none if there is no other.
     pub private: u64,
+    /// With each of these, the part of the clients that ask for earlier entries.
+    pub reads: f64,
     /// The length of each message, in bytes.
     pub size: usize,
     /// The state of the network.
@@ -124,6 +127,7 @@ impl Default for Scenario {
             messages: 100,
             interval: Duration::from_millis(20),
             private: 0,
+            reads: 0.0,
             size: 64,
             weather: Weather::default(),
             partition: None,

@@ -59,7 +59,7 @@ pub(super) struct Committed {
     pub(super) entry: Box<[u8]>,
     post: Option<Post>,
     /// Whether the oracle's own fold lets it have effect.
-    has_effect: bool,
+    pub(super) has_effect: bool,
 }
 
 /// A log, and what it comes to.
@@ -315,7 +315,7 @@ impl Oracle {
     }
 
     /// Checks the report to a client that there is nothing to be shown: PROTOCOL 2.18.
-    fn silent(&mut self, client: usize, log: Option<Log>, first: u64, count: u64) {
+    pub(super) fn silent(&mut self, client: usize, log: Option<Log>, first: u64, count: u64) {
         let entries = log.and_then(|log| self.logs.get(&log)).map(|log| &log.entries);
         let is_true = (first..first + count).all(|seq| {
             let entry = entries.and_then(|entries| entries.get(usize::try_from(seq).ok()?));

@@ -82,6 +82,7 @@ impl World<'_> {
                 self.oracle.told(index, (instance, counter), Told::Unconfirmed);
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
+            Event::Page { from, to, entries, .. } => self.answered(index, (from, to), &entries),
             Event::Room(_) => {}
             Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
             Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
@@ -105,6 +106,7 @@ impl World<'_> {
             | Event::Contact { .. }
             | Event::NotWritten { .. }
             | Event::Found { .. }
+            | Event::NoPage { .. }
             | Event::Failed(..)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
         }
     }

@@ -14,7 +14,7 @@ use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::SessionId;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Ack, Found, Frame, GapReason, Outcome, PostKind, frames};
+use crate::wire::frame::{Ack, Fetch, Found, Frame, GapReason, Outcome, PostKind, Spot, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::items;
 
@@ -163,6 +163,9 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Post { counter, body, kind, .. } => format!("post {counter} {kind:?} {:?}", short(&text_of(body))),
         Frame::Find { name } => format!("find {:?}", short(name)),
         Frame::Found(Found { whom, nick, .. }) => format!("found {whom:?} {:?}", short(nick)),
+        Frame::Fetch(Fetch { spot: Spot::Before(seq), count, .. }) => format!("fetch {count} before {}", seq.0),
+        Frame::Fetch(Fetch { spot: Spot::Around(seq), count, .. }) => format!("fetch {count} around {}", seq.0),
+        Frame::Page(page) => format!("page {}..{}", page.from.0, page.to.0),
         Frame::Ask { .. } => "who is here?".into(),
         Frame::Barred(_) => "who has to stay out".into(),
         Frame::List { .. } => "who may do what?".into(),

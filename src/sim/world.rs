@@ -232,7 +232,7 @@ impl<'a> World<'a> {
 
     pub(super) fn missing(&self) -> Option<String> {
         let readers: Vec<_> = (0..self.clients.len()).filter(|&index| !self.speaks_text(index)).collect();
-        self.oracle.missing(&readers)
+        self.oracle.missing(&readers).or_else(|| self.unanswered())
     }
 
     fn next_time(&self) -> Option<Instant> {

@@ -7,6 +7,8 @@
 //! Enums can grow (PROTOCOL 2.6): each is a plain code, or ends a body whose length is known. An unknown code is read as such,
 //! and never makes a body malformed.
 
+mod people;
+mod reading;
 mod values;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::limits::WHOM_MAX;
 use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::record::Name;
-use super::{CloseReason, NICK_MAX, Seq, cut, is_plain};
+use super::{CloseReason, NICK_MAX, Seq};
 use crate::work::{self, Work};
+pub use people::{PEOPLE_MAX, People, encode_person};
+pub use reading::{FETCH_MAX, Fetch, Page, Spot};
 pub use values::{
     ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Letter, ListState,
     Outcome, PersonId, PostKind, RoomInfo, ServerHello, Welcome, Whose,
@@ -45,14 +49,8 @@ const LIST: u8 = 0x1a;
 const LISTED: u8 = 0x1b;
 const FIND: u8 = 0x1c;
 const FOUND: u8 = 0x1d;
-
-/// Longest person in a list, in bytes: the nick with its length, the form and its value.
-const PERSON_MAX: usize = 1 + NICK_MAX + 1 + 8;
-
-const _: () = assert!(PERSON_MAX < 128);
-
-/// Longest list of people in one frame, in bytes: half a packet, so that it never waits for a packet of its own.
-pub const PEOPLE_MAX: usize = PLAIN_MAX / 2;
+const FETCH: u8 = 0x1e;
+const PAGE: u8 = 0x1f;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
@@ -155,6 +153,10 @@ pub enum Frame<'a> {
     },
     /// The answer to a *find*.
     Found(Found<'a>),
+    /// A request for earlier entries.
+    Fetch(Fetch),
+    /// The answer to a *fetch*: which entries come. They come as all others do, in *entries* and gaps.
+    Page(Page),
 }
 
 impl Frame<'_> {
@@ -162,51 +164,6 @@ impl Frame<'_> {
     pub const fn is_ack_eliciting(&self) -> bool {
         !matches!(self, Self::Ack(_) | Self::Have(_) | Self::Bye(_))
     }
-}
-
-/// Some of the people in the room, still encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct People<'a> {
-    /// The person of the *ask*.
-    pub after: Option<PersonId>,
-    /// Whether there are more people after the last of these.
-    pub more: bool,
-    rest: &'a [u8],
-}
-
-impl<'a> People<'a> {
-    /// Creates a list from `encoded`, to which [`encode_person`] has added the people.
-    pub const fn new(after: Option<PersonId>, more: bool, encoded: &'a [u8]) -> Self {
-        Self { after, more, rest: encoded }
-    }
-
-    /// Returns the people and their nicks, in order, without persons of an unknown form; ends at the first malformed one.
-    pub fn iter(&self) -> impl Iterator<Item = (PersonId, &'a str)> + use<'a> {
-        let mut rest = self.rest;
-        let all = std::iter::from_fn(move || {
-            let (item, after) = postcard::take_from_bytes::<&[u8]>(rest).ok()?;
-            let ((name, person), _) = postcard::take_from_bytes::<(&str, PersonId)>(item).ok()?;
-            rest = after;
-            Some((person, name))
-        });
-        all.filter(|(person, _)| !matches!(person, PersonId::Other(_)))
-    }
-}
-
-/// Adds a person to a list of at most [`PEOPLE_MAX`] bytes; returns false if it does not fit. Cuts a name longer than
-/// [`NICK_MAX`], and leaves a name with control characters empty.
-pub fn encode_person(list: &mut Vec<u8>, person: PersonId, name: &str) -> bool {
-    let name = if is_plain(name) { cut(name) } else { "" };
-    let mut buffer = [0; PERSON_MAX];
-    let Ok(encoded) = postcard::to_slice(&(name, person), &mut buffer) else { return false };
-    let Ok(len) = u8::try_from(encoded.len()) else { return false };
-    let has_place = list.len() + 1 + encoded.len() <= PEOPLE_MAX;
-    if has_place {
-        // A length below 128 is one byte of varint.
-        list.push(len);
-        list.extend_from_slice(encoded);
-    }
-    has_place
 }
 
 /// Consecutive entries, still encoded.
@@ -340,6 +297,8 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         }
         FIND => Frame::Find { name: take::<&str>(body).and_then(short)? },
         FOUND => Frame::Found(take(body)?),
+        FETCH => Frame::Fetch(take(body)?),
+        PAGE => Frame::Page(take(body)?),
         _ => return Ok(None),
     }))
 }
@@ -430,6 +389,8 @@ impl Writer {
                 self.body(POST, &(counter, settled_below, kind, body))
             }
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
+            Frame::Fetch(fetch) => self.body(FETCH, fetch),
+            Frame::Page(page) => self.body(PAGE, page),
         }
     }
 
@@ -528,6 +489,8 @@ mod tests {
             Frame::Find { name: "jill" },
             Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "Jill", key: [9; 32] }),
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
+            Frame::Fetch(Fetch { id: 7, spot: Spot::Before(Seq(900)), count: 128 }),
+            Frame::Page(Page { id: 7, from: Seq(772), to: Seq(900), oldest: Seq(300) }),
             Frame::Ask { after: Some(PersonId::Text(300)) },
             Frame::People(People { after: None, more: true, rest: &[6, 2, b'a', b'l', 1, 200, 1] }),
         ]

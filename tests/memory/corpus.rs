@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use udpchat::fuzzing;
 use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
-    Ack, Barred, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, People, PersonId, PostKind,
-    RoomInfo, Welcome, Whose, Writer, encode_person, frames,
+    Ack, Barred, Fetch, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, Page, People, PersonId,
+    PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person, frames,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet;
@@ -108,6 +108,8 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("private", plain(&[Frame::Post { counter: 0, settled_below: 0, kind: PostKind::Private, body: &letter }])),
         ("find", plain(&[Frame::Find { name: "jill" }])),
         ("found", plain(&[Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "jill", key: [9; 32] })])),
+        ("fetch", plain(&[Frame::Fetch(Fetch { id: 1, spot: Spot::Around(Seq(300)), count: 128 })])),
+        ("page", plain(&[Frame::Page(Page { id: 1, from: Seq(172), to: Seq(300), oldest: Seq(0) })])),
         ("barred", plain(&[Frame::Barred(Barred { until: Timestamp::NEVER, by: "ann", why: "spam" })])),
         ("list", plain(&[Frame::List { after: Some(Name::Token([7; 16])) }])),
         ("listed", plain(&[Frame::Listed { after: None, state: ListState::More, items: &records }])),
@@ -238,12 +240,14 @@ fn every_frames_decoder_is_reached() {
         "Bye",
         "Challenge",
         "Entries",
+        "Fetch",
         "Find",
         "Found",
         "Gap",
         "Have",
         "List",
         "Listed",
+        "Page",
         "People",
         "Ping",
         "Pong",

@@ -26,8 +26,8 @@ use udpchat::session::{Entropy, StaticKey, Transport};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Act, ENTRY_MAX, Entry, PRIVATE_MAX, Tail};
 use udpchat::wire::frame::{
-    Ack, Barred, Found, Frame, GapReason, Have, HeldNick, History, Join, Letter, ListState, Outcome, PEOPLE_MAX,
-    People, PersonId, PostKind, RoomInfo, Welcome, Whose, Writer, encode_person,
+    Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, History, Join, Letter, ListState, Outcome, PEOPLE_MAX,
+    Page, People, PersonId, PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
@@ -298,6 +298,9 @@ fn every_frame() -> Vec<Named> {
         ("list, behind what is blocked", Frame::List { after: Some(Name::Block(who, Who([0; 8]))) }),
         ("listed, what is blocked", listed(&blocks)),
         ("settled, refused: blocked", settled(Outcome::Refused(Refusal::Blocked))),
+        ("fetch, 128 before 300", Frame::Fetch(Fetch { id: 5, spot: Spot::Before(Seq(300)), count: 128 })),
+        ("fetch, 10 around 300", Frame::Fetch(Fetch { id: 6, spot: Spot::Around(Seq(300)), count: 10 })),
+        ("page", Frame::Page(Page { id: 5, from: Seq(172), to: Seq(300), oldest: Seq(150) })),
         ("gap, without effect", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Void }),
         ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
     ];

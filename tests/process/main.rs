@@ -20,5 +20,6 @@ mod lab;
 mod letters;
 mod members;
 mod namespace;
+mod reading;
 mod serve;
 mod sim;

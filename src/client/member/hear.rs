@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attempt::{self, Attempt};
+use super::questions::Asked;
 use super::{Cargo, Link, Member};
 use crate::client::event::{Event, Over, Room};
 use crate::client::seen::Seen;
@@ -121,6 +122,7 @@ impl Member {
         for frame in &frames {
             self.handle_frame(frame);
         }
+        self.finish_reading();
         self.take_back_lost();
     }
 
@@ -139,10 +141,24 @@ impl Member {
             Frame::Entries(entries) => {
                 for (offset, encoded) in entries.iter().enumerate() {
                     let Ok(encoded) = encoded else { return self.end(Over::Closed(CloseReason::Broken)) };
-                    self.view.entry(entries.first + offset as u64, encoded, &mut self.events);
+                    let seq = entries.first + offset as u64;
+                    if let Some(reading) = &mut self.questions.reading {
+                        reading.entry(self.now, seq, encoded);
+                    }
+                    self.view.entry(seq, encoded, &mut self.events);
                 }
             }
-            Frame::Gap { first, count, why } => self.view.gap(first, count, why, &mut self.events),
+            Frame::Gap { first, count, why } => {
+                if let Some(reading) = &mut self.questions.reading {
+                    reading.gap(self.now, first, count, why);
+                }
+                self.view.gap(first, count, why, &mut self.events);
+            }
+            Frame::Page(page) => {
+                if let Some(reading) = &mut self.questions.reading {
+                    reading.page(self.now, page);
+                }
+            }
             Frame::Settled { counter, outcome } => self.handle_settled(counter, outcome),
             Frame::People(people) => self.handle_people(people),
             Frame::Bye(why) => self.handle_bye(why),
@@ -158,17 +174,20 @@ impl Member {
             }
             Frame::Listed { ref after, state, items: list } => self.handle_listed(after.as_ref(), state, list),
             Frame::Found(found) => self.handle_found(&found),
-            // Only clients may send the first five; the session has handled the others.
-            Frame::Have(_) | Frame::Post { .. } | Frame::Ask { .. } | Frame::List { .. } | Frame::Find { .. } => {
-                self.end(Over::Closed(CloseReason::Broken))
-            }
+            // Only clients may send the first six; the session has handled the others.
+            Frame::Have(_)
+            | Frame::Post { .. }
+            | Frame::Ask { .. }
+            | Frame::List { .. }
+            | Frame::Find { .. }
+            | Frame::Fetch(_) => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
 
     fn handle_found(&mut self, found: &Found<'_>) {
         let Found { name, whom, nick, key } = *found;
-        if nick.len() <= NICK_MAX && self.find.take_if(|(asked, _)| **asked == *name).is_some() {
+        if nick.len() <= NICK_MAX && self.questions.name.take_if(|asked| *asked.what == *name).is_some() {
             self.events.push_back(Event::Found { name: name.into(), whom, nick: nick.into(), key: PublicKey(key) });
         }
     }
@@ -201,24 +220,27 @@ impl Member {
     }
 
     fn handle_people(&mut self, people: People<'_>) {
-        let Some((after, _)) = self.ask.filter(|&(after, _)| after == people.after) else { return };
+        let Some(after) = self.questions.people.as_ref().map(|asked| asked.what) else { return };
+        if after != people.after {
+            return;
+        }
         let list: Vec<_> = people.iter().map(|(person, nick)| (person, Box::from(nick))).collect();
         // Continue behind the last person, but only forwards, so that no answer leads in a circle.
         let last = list.last().map(|&(person, _)| Some(person)).filter(|&last| people.more && last > after);
-        self.ask = last.map(|last| (last, self.now));
+        self.questions.people = last.map(|last| Asked::new(self.now, last));
         self.events.push_back(Event::People { people: list, more: last.is_some() });
     }
 
     fn handle_listed(&mut self, after: Option<&Name>, state: ListState, list: &[u8]) {
-        if self.list.as_ref().is_none_or(|(asked, _)| asked.as_ref() != after) {
+        if self.questions.records.as_ref().is_none_or(|asked| asked.what.as_ref() != after) {
             return;
         }
         let records: Vec<_> = items(list).collect();
         // As with people: only forwards.
         let last = records.last().map(|(name, _)| name).filter(|&last| state == ListState::More && Some(last) > after);
-        self.list = last.map(|last| (Some(last.clone()), self.now));
+        self.questions.records = last.map(|last| Asked::new(self.now, Some(last.clone())));
         let may = state != ListState::NoRight;
-        self.events.push_back(Event::Records { records, more: self.list.is_some(), may });
+        self.events.push_back(Event::Records { records, more: self.questions.records.is_some(), may });
     }
 
     fn handle_welcome(&mut self, welcome: &Welcome, nick: &str, software: &str, room: RoomInfo<'_>) {
@@ -231,6 +253,7 @@ impl Member {
         if is_another {
             // What was sealed for one log does not open in another.
             self.letters.seen = Seen::EMPTY;
+            self.questions.reading = None;
             self.events.push_back(Event::AnotherLog);
         }
         // If no log was known, the posts sent so far went nowhere, or into this log.

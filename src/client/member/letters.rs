@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Member;
+use super::questions::Asked;
 use crate::client::config::Identity;
 use crate::client::event::{Event, Private, Said, Trust};
 use crate::client::seen::{Order, Seen};
@@ -67,46 +68,70 @@ impl Letters {
         *self.numbers.entry(to).or_default() += 1;
     }
 
-    /// Reads a private entry of that log; `None` if these bytes are none.
+    /// Reads a private entry of that log whose turn has come; `None` if these bytes are none.
     pub(super) fn open(
         &mut self,
-        (log, seq): (LogId, Seq),
+        place: (LogId, Seq),
         (key, instance): (&StaticKey, Instance),
         encoded: &[u8],
     ) -> Option<Private> {
-        let (entry, at, tail) = Entry::decode_with_tail(encoded)?;
-        let Entry::Private { who, to, nick, of, post, sealed } = entry else { return None };
-        let own = key.public();
-        let mut private = Private {
-            seq,
-            at,
-            who,
-            from: None,
-            nick: nick.to_owned(),
-            to,
-            of: of.to_owned(),
-            said: Said::Unreadable,
-            trust: Trust::New,
-        };
-        if who == own.who() {
-            let text = if post.instance == instance { self.own.remove(&post.counter) } else { None };
-            private.said = Said::Own(text);
-            return Some(private);
-        }
-        let author = if let Some(Tail::Author(author)) = tail { Some(PublicKey(author)) } else { None };
-        private.from = author.filter(|author| author.who() == who);
-        let Some(from) = private.from else { return Some(private) };
-        let is_short = nick.len() <= crate::wire::NICK_MAX && of.len() <= crate::wire::NICK_MAX;
-        let envelope = Envelope { log, from, to: own, nick, of, post };
-        let opened = if to == own.who() && is_short { envelope.open(key, sealed) } else { None };
-        let Some(Letter { number, is_counted, is_act, text }) = opened else { return Some(private) };
-        private.said = match self.seen.take(who, post, (number, is_counted), seq) {
-            Order::New { missing } => Said::Text { text, is_act, missing },
-            Order::Again => Said::Text { text, is_act, missing: 0 },
-            Order::Repeated => Said::Repeated,
+        let (mut private, post, opened) = read(place, key, encoded)?;
+        private.said = match opened {
+            Opened::Own if post.instance == instance => Said::Own(self.own.remove(&post.counter)),
+            Opened::Own => Said::Own(None),
+            Opened::Unreadable => Said::Unreadable,
+            Opened::Letter(Letter { number, is_counted, is_act, text }) => {
+                match self.seen.take(private.who, post, (number, is_counted), private.seq) {
+                    Order::New { missing } => Said::Text { text, is_act, missing },
+                    Order::Again => Said::Text { text, is_act, missing: 0 },
+                    Order::Repeated => Said::Repeated,
+                }
+            }
         };
         Some(private)
     }
+
+    /// Reads a private entry of that log that is read back; `None` if these bytes are none. Among those before the newest that was
+    /// seen, a copy looks like the original (PROTOCOL 2.20).
+    fn reopen(&self, place: (LogId, Seq), key: &StaticKey, encoded: &[u8]) -> Option<Private> {
+        let (mut private, post, opened) = read(place, key, encoded)?;
+        private.said = match opened {
+            Opened::Own => Said::Own(None),
+            Opened::Unreadable => Said::Unreadable,
+            Opened::Letter(Letter { number, .. }) if self.seen.is_repeat(private.who, post, number, private.seq) => {
+                Said::Repeated
+            }
+            Opened::Letter(Letter { is_act, text, .. }) => Said::Text { text, is_act, missing: 0 },
+        };
+        Some(private)
+    }
+}
+
+/// What a private entry turns out to be.
+enum Opened {
+    /// The user wrote it.
+    Own,
+    Letter(Letter),
+    Unreadable,
+}
+
+/// Reads a private entry of that log, with the recipient's key; `None` if these bytes are none. What it says is not filled in.
+fn read((log, seq): (LogId, Seq), key: &StaticKey, encoded: &[u8]) -> Option<(Private, PostId, Opened)> {
+    let (entry, at, tail) = Entry::decode_with_tail(encoded)?;
+    let Entry::Private { who, to, nick, of, post, sealed } = entry else { return None };
+    let own = key.public();
+    let author = if let Some(Tail::Author(author)) = tail { Some(PublicKey(author)) } else { None };
+    let from = author.filter(|author| author.who() == who && who != own.who());
+    let (said, trust) = (Said::Unreadable, Trust::New);
+    let private = Private { seq, at, who, from, nick: nick.to_owned(), to, of: of.to_owned(), said, trust };
+    if who == own.who() {
+        return Some((private, post, Opened::Own));
+    }
+    let Some(from) = from else { return Some((private, post, Opened::Unreadable)) };
+    let is_short = nick.len() <= crate::wire::NICK_MAX && of.len() <= crate::wire::NICK_MAX;
+    let envelope = Envelope { log, from, to: own, nick, of, post };
+    let opened = if to == own.who() && is_short { envelope.open(key, sealed) } else { None };
+    Some((private, post, opened.map_or(Opened::Unreadable, Opened::Letter)))
 }
 
 impl Member {
@@ -134,24 +159,24 @@ impl Member {
     /// Asks whose a name is; [`Event::Found`] has the answer. An earlier question that has no answer yet gets none.
     pub fn find(&mut self, now: Instant, name: &str) {
         self.now = self.now.max(now);
-        self.find = Some((name.into(), now));
+        self.questions.name = Some(Asked::new(now, name.into()));
     }
 
     /// Stops waiting for an answer to [`Member::find`]; returns the name.
     pub fn stop_finding(&mut self) -> Option<Box<str>> {
-        self.find.take().map(|(name, _)| name)
+        self.questions.name.take().map(|asked| asked.what)
     }
 
     /// Returns whether an answer to [`Member::find`] is awaited.
     pub const fn is_finding(&self) -> bool {
-        self.find.is_some()
+        self.questions.name.is_some()
     }
 
     /// Asks whose private messages the user does not take; [`Event::Records`] has the answer.
     pub fn list_blocks(&mut self, now: Instant) {
         self.now = self.now.max(now);
         let own = self.ends.identity.key.public().who();
-        self.list = Some((Some(Name::Block(own, Who::default())), now));
+        self.questions.records = Some(Asked::new(now, Some(Name::Block(own, Who::default()))));
     }
 
     /// Opens a private entry for the user, if the event is one; its turn has come.
@@ -164,6 +189,14 @@ impl Member {
         let Identity { ref key, instance, .. } = self.ends.identity;
         let private = self.letters.open((log, seq), (key, instance), encoded);
         private.map_or(event, |private| Event::Private(Box::new(private)))
+    }
+
+    /// Opens a private entry that is read once more, or for the first time on this device, if the entry is one.
+    pub(super) fn reopened(&self, seq: Seq, encoded: Box<[u8]>) -> Event {
+        let private = if Entry::begins_private(&encoded) { self.view.place() } else { None };
+        let Some((log, _)) = private else { return Event::Entry { seq, encoded } };
+        let private = self.letters.reopen((log, seq), &self.ends.identity.key, &encoded);
+        private.map_or_else(|| Event::Entry { seq, encoded }, |private| Event::Private(Box::new(private)))
     }
 
     /// Seals the private posts that are to be sent, now that the log and the user's nick there are known.

@@ -21,6 +21,8 @@ mod attempt;
 mod hear;
 mod letters;
 mod posts;
+mod questions;
+mod reading;
 mod view;
 
 use std::collections::VecDeque;
@@ -31,13 +33,13 @@ use super::config::Identity;
 use super::event::{Away, Event, Over};
 use crate::session::{Again, Entropy, PublicKey, Session, Transport};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, PersonId, PostKind, Writer};
+use crate::wire::frame::{Frame, PostKind, Writer};
 use crate::wire::packet::{self, Datagram};
-use crate::wire::record::Name;
 use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
 use letters::Letters;
 use posts::{Carried, Posts};
+use questions::{Asked, Questions};
 use view::View;
 
 /// How often the client sends *bye* before it leaves without an answer (PROTOCOL 2.11).
@@ -46,9 +48,6 @@ const BYES: u32 = 3;
 /// The server counts as quiet when it has left an ack-eliciting packet unanswered for this long. Chosen: several probe timeouts
 /// of any usual path; soon enough for a user who waits.
 const QUIET_AFTER: Duration = Duration::from_secs(5);
-
-/// The pause before an unanswered *ask*, *list* or *find* is repeated.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The pause before the first attempt at a session after one that ended, randomly up to a quarter shorter or longer; each
 /// further pause is twice as long, up to the longest (PROTOCOL 2.4). Chosen: nobody notices the first; an attacker who ends
@@ -112,12 +111,7 @@ pub struct Member {
     letters: Letters,
     /// Whether the client accepts more entries than the server knows.
     takes: bool,
-    /// The outstanding *ask*: behind which person it continues, and when to send it next.
-    ask: Option<(Option<PersonId>, Instant)>,
-    /// The outstanding *list*: behind which record it continues, and when to send it next.
-    list: Option<(Option<Name>, Instant)>,
-    /// The outstanding *find*, and when to send it next.
-    find: Option<(Box<str>, Instant)>,
+    questions: Questions,
     events: VecDeque<Event>,
     /// The datagram that was built and that the socket has not accepted yet, and whether it is the attempt's.
     out: Vec<u8>,
@@ -144,9 +138,7 @@ impl Member {
             posts: Posts::new(ends.identity.repeats),
             letters: Letters::new(ends.identity.seen.clone()),
             takes: false,
-            ask: None,
-            list: None,
-            find: None,
+            questions: Questions::default(),
             events: VecDeque::new(),
             out: Vec::new(),
             out_is_attempts: false,
@@ -226,13 +218,13 @@ impl Member {
     /// Asks who is here; [`Event::People`] has the answer.
     pub fn ask(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        self.ask = Some((None, now));
+        self.questions.people = Some(Asked::new(now, None));
     }
 
     /// Asks what the room knows of who may do what; [`Event::Records`] has the answer.
     pub fn list(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        self.list = Some((None, now));
+        self.questions.records = Some(Asked::new(now, None));
     }
 
     /// Pings the server; [`Event::Pong`] reports the answer. The stamp is not 0. Does nothing if there is no session.
@@ -355,10 +347,8 @@ impl Member {
         let leaving = self.leaving.map(|(_, at)| at).filter(|&at| at > self.now);
         let repeat = self.posts.poll_timeout().filter(|_| self.link.is_some());
         let quiet = self.link.as_ref().and_then(Link::quiet_at);
-        let ask = self.ask.map(|(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
-        let list = self.list.as_ref().map(|&(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
-        let find = self.find.as_ref().map(|&(_, at)| at).filter(|&at| at > self.now && self.link.is_some());
-        [attempt, session, paced, leaving, repeat, quiet, ask, list, find].into_iter().flatten().min()
+        let questions = self.questions.poll_timeout().filter(|&at| at > self.now && self.link.is_some());
+        [attempt, session, paced, leaving, repeat, quiet, questions].into_iter().flatten().min()
     }
 
     fn go_away(&mut self, why: Option<CloseReason>) {
@@ -440,8 +430,7 @@ impl Member {
             return;
         }
         let has_welcome = link.welcomed;
-        let (view, posts, takes, ask) = (&self.view, &mut self.posts, &mut self.takes, &mut self.ask);
-        let (list, find) = (&mut self.list, &mut self.find);
+        let (view, posts, takes, questions) = (&self.view, &mut self.posts, &mut self.takes, &mut self.questions);
         link.session.poll_packet(now, &mut self.out, |writer, allowed| {
             let tells = *takes && allowed.cargo;
             if allowed.ack || tells {
@@ -450,23 +439,10 @@ impl Member {
             // *Have* is not ack-eliciting, and this one must arrive.
             let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
             let posts = if allowed.cargo { write_posts(now, posts, writer) } else { Carried::default() };
-            let may_ask = allowed.cargo && has_welcome;
-            let asks = may_ask && ask_for(now, ask, |&after| writer.frame(&Frame::Ask { after }));
-            let lists = may_ask && ask_for(now, list, |after| writer.frame(&Frame::List { after: after.clone() }));
-            let finds = may_ask && ask_for(now, find, |name| writer.frame(&Frame::Find { name }));
-            (takes || asks || lists || finds || posts.count > 0).then_some(Cargo { posts, takes })
+            let asks = allowed.cargo && has_welcome && questions.write(now, |frame| writer.frame(frame));
+            (takes || asks || posts.count > 0).then_some(Cargo { posts, takes })
         });
     }
-}
-
-/// Writes an outstanding question into a packet if it is due; returns whether it was.
-fn ask_for<T>(now: Instant, asked: &mut Option<(T, Instant)>, write: impl FnOnce(&T) -> bool) -> bool {
-    let Some((what, at)) = asked.as_mut().filter(|(_, at)| *at <= now) else { return false };
-    let is_sent = write(what);
-    if is_sent {
-        *at = now + ASK_AGAIN;
-    }
-    is_sent
 }
 
 /// Writes posts into a packet; returns which.

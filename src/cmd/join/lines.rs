@@ -12,7 +12,7 @@ use super::super::act;
 use super::super::members::Listed;
 use super::super::talk::{away, quiet};
 use super::visit::Visit;
-use crate::client::{Client, Dialect, Event, Private, Room, Said, Trust};
+use crate::client::{Client, Dialect, Event, Private, Room, Said};
 use crate::net::client::{Driver, Next, Ticked};
 use crate::time::Instant;
 use crate::ui::when::Calendar;
@@ -26,12 +26,6 @@ use crate::wire::{Refusal, Seq, Timestamp, Who};
 
 /// The original's prompt.
 const PROMPT: &str = " ";
-
-/// Before private messages.
-const PRIVATE: &str = "[private] ";
-
-/// Before the user's own, and the nick of the recipient. No nick can be taken for a part of either.
-const PRIVATE_TO: &str = "[private to] ";
 
 /// How long a server may take to answer before its user is told. Chosen: longer than most paths take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -204,6 +198,8 @@ impl LineMode {
             | Event::Barred { .. }
             | Event::Contact { .. }
             | Event::Found { .. }
+            | Event::Page { .. }
+            | Event::NoPage { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind, line, why, .. } => self.refused(kind, &line, why),
@@ -270,40 +266,27 @@ impl LineMode {
         }
     }
 
-    /// Shows a private message, so that it looks like no line of the room: nicks do not begin with a bracket, and lines that do have a
-    /// mark.
+    /// Shows a private message.
     fn show_private(&mut self, private: &Private) {
         if let Some(what) = self.visit.introduce(private) {
             self.notice(what);
         }
-        let mark = room::mark_of_private(matches!(private.trust, Trust::Changed(_)), &private.nick);
-        let (nick, of) = (private.nick.as_str(), private.of.as_str());
+        let nick = sanitize::escaped(&private.nick);
         match &private.said {
-            Said::Text { text, is_act, missing } => {
-                if *missing > 0 {
-                    let (messages, are) = if *missing == 1 { ("message", "is") } else { ("messages", "are") };
-                    let nick = sanitize::escaped(nick);
-                    self.notice(format_args!(
-                        "{missing} private {messages} of {nick} {are} missing before the next one"
-                    ));
-                }
-                let said = if *is_act { ["* ", nick, " "] } else { ["", nick, ": "] };
-                let [before, nick, between] = said;
-                self.visit.output.push_line(&[PRIVATE, mark, before, nick, between, text]);
+            Said::Text { missing: missing @ 1.., .. } => {
+                let (messages, are) = if *missing == 1 { ("message", "is") } else { ("messages", "are") };
+                self.notice(format_args!("{missing} private {messages} of {nick} {are} missing before the next one"));
             }
-            Said::Own(Some((text, is_act))) => {
-                let [star, nick, blank] = if *is_act { [": * ", nick, " "] } else { [": ", "", ""] };
-                self.visit.output.push_line(&[PRIVATE_TO, of, star, nick, blank, text]);
-            }
-            Said::Own(None) => self.visit.output.push_line(&[PRIVATE_TO, of, ": (you wrote this elsewhere)"]),
             Said::Repeated => self.notice(format_args!(
-                "the server delivered a private message of {} once more: this copy is not shown",
-                sanitize::escaped(nick)
+                "the server delivered a private message of {nick} once more: this copy is not shown"
             )),
             Said::Unreadable => self.notice(format_args!(
-                "a private message that is said to be from {} does not open: it was changed on its way, or is for another key",
-                sanitize::escaped(nick)
+                "a private message that is said to be from {nick} does not open: it was changed on its way, or is for another key"
             )),
+            Said::Text { .. } | Said::Own(_) => {}
+        }
+        if let Some(line) = super::super::private::line(private) {
+            self.visit.output.push_line(&[&line]);
         }
     }
 

@@ -57,6 +57,11 @@ impl Reader {
         Ok(Self { connection, path: path.to_owned(), file, version: None })
     }
 
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the oldest number and the one behind the newest; twice the same if the log is empty.
     ///
     /// # Errors

@@ -214,6 +214,10 @@ impl Sessions {
                 peer.finding = Some(name.into());
                 Ok(())
             }
+            Frame::Fetch(fetch) => {
+                peer.reading.ask(fetch);
+                Ok(())
+            }
             Frame::Bye(_) => Err(CloseReason::Left),
             // Only servers send these.
             Frame::Welcome { .. }
@@ -224,6 +228,7 @@ impl Sessions {
             | Frame::Barred(_)
             | Frame::Listed { .. }
             | Frame::Found(_)
+            | Frame::Page(_)
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)

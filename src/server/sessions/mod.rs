@@ -23,6 +23,7 @@ mod lobby;
 mod notices;
 mod orders;
 mod peer;
+mod reading;
 mod rounds;
 mod turns;
 

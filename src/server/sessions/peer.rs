@@ -5,6 +5,7 @@
 //! Driven by: `sessions`.
 
 use super::cursor::{Cursor, Run};
+use super::reading::{Reading, Tag};
 use crate::log::{PAGE, Reader, Window};
 use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
@@ -12,7 +13,7 @@ use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
 use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome};
+use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome, Writer};
 use crate::wire::record::Name;
 use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
@@ -41,6 +42,8 @@ pub(crate) enum Turn {
 pub(crate) struct Cargo {
     /// Entries; few bytes, because there is one of these for each packet in flight.
     pieces: [Piece; 2],
+    /// The answer to a *fetch* of which it says what comes.
+    page: Tag,
     welcome: bool,
     settled: bool,
 }
@@ -68,9 +71,16 @@ struct Piece {
     count: u32,
     /// They are in flight in another packet as well.
     is_copy: bool,
+    /// The answer to a *fetch* that they belong to, unless their turn in the log has come.
+    of: Tag,
 }
 
 impl Piece {
+    fn new(run: Run, is_copy: bool, of: Tag) -> Self {
+        let count = u32::try_from(run.to.since(run.from)).unwrap_or(u32::MAX);
+        Self { from: run.from, count, is_copy, of }
+    }
+
     fn run(self) -> Run {
         Run { from: self.from, to: self.from + self.count.into() }
     }
@@ -102,6 +112,8 @@ pub(crate) struct Peer {
     pub(crate) listing: Option<Option<Name>>,
     /// The newest unanswered *find*: the name in question.
     pub(crate) finding: Option<Box<str>>,
+    /// What it reads back.
+    pub(crate) reading: Reading,
     /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
     pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
@@ -150,6 +162,7 @@ impl Peer {
             asked: None,
             listing: None,
             finding: None,
+            reading: Reading::default(),
             held: None,
             allowed,
             paced: None,
@@ -157,12 +170,20 @@ impl Peer {
         }
     }
 
-    /// Returns entries before `end` to be read for it: the one that it cannot go on without, and one of the page after that.
+    /// Returns entries before `end` to be read for it: the one that it cannot go on without, one of the page after that, and one
+    /// that it reads back.
     pub(crate) fn lacks(&self, window: &Window, end: Seq) -> impl Iterator<Item = Seq> {
         let next = self.cursor.next_run(end);
         let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
+        let back = self.reading.next_run().into_iter().map(|next| next.from);
         let reader = self.reader();
-        ahead.filter(move |&seq| window.lacks_for(seq, reader))
+        ahead.chain(back).filter(move |&seq| window.lacks_for(seq, reader))
+    }
+
+    /// Begins the answer to its newest *fetch*, if there is one, from a log that ends at `end` for it.
+    pub(crate) fn begin_reading(&mut self, window: &Window, end: Seq) {
+        let reader = self.reader();
+        self.reading.begin(window.oldest(), end, |seq| window.lacks_for(seq, reader));
     }
 
     /// Returns who reads.
@@ -199,6 +220,7 @@ impl Peer {
             || self.asked.is_some()
             || self.listing.is_some()
             || self.finding.is_some()
+            || self.reading.wants()
             || author.has_news()
             || !self.cursor.is_at(end)
     }
@@ -214,7 +236,8 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let reader = self.reader();
-        let Self { session, cursor, owes_welcome, welcome, asked, listing, finding, nick, held, who, .. } = self;
+        let Self { session, cursor, owes_welcome, welcome, asked, listing, finding, reading, nick, held, who, .. } =
+            self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
@@ -256,11 +279,15 @@ impl Peer {
                 if to == next.from {
                     break;
                 }
-                piece.is_copy = cursor.sent(Run { from: next.from, to });
-                piece.from = next.from;
-                piece.count = u32::try_from(to.since(next.from)).unwrap_or(u32::MAX);
+                let run = Run { from: next.from, to };
+                *piece = Piece::new(run, cursor.sent(run), Tag::default());
             }
-            let is_cargo = is_answered || carried.welcome || carried.settled || carried.pieces[0].count > 0;
+            carried.page = read_back(reading, &mut carried.pieces, (told.window, reader), writer);
+            let is_cargo = is_answered
+                || carried.welcome
+                || carried.settled
+                || carried.page.is_some()
+                || carried.pieces.iter().any(|piece| piece.count > 0);
             is_cargo.then_some(carried)
         })
     }
@@ -269,19 +296,49 @@ impl Peer {
     pub(crate) fn again(&mut self, again: Again<Cargo>, author: Option<&mut Author>) {
         let (Again::Copy(cargo) | Again::All(cargo) | Again::Rest(cargo)) = again;
         for piece in cargo.pieces {
+            let cursor = if piece.of.is_some() { self.reading.cursor_of(piece.of) } else { Some(&mut self.cursor) };
+            let Some(cursor) = cursor else { continue };
             match again {
-                Again::Copy(_) if !piece.is_copy => self.cursor.copy(piece.run()),
-                Again::All(_) => self.cursor.lost(piece.run()),
-                Again::Rest(_) if piece.is_copy => self.cursor.lost(piece.run()),
+                Again::Copy(_) if !piece.is_copy => cursor.copy(piece.run()),
+                Again::All(_) => cursor.lost(piece.run()),
+                Again::Rest(_) if piece.is_copy => cursor.lost(piece.run()),
                 Again::Copy(_) | Again::Rest(_) => {}
             }
         }
         if matches!(again, Again::Copy(_)) {
             return;
         }
+        if cargo.page.is_some() {
+            self.reading.lost_head(cargo.page);
+        }
         self.owes_welcome |= cargo.welcome;
         if let Some(author) = author.filter(|_| cargo.settled) {
             author.say_again();
         }
     }
+}
+
+/// Writes what is read back into a packet, behind everything else: into the places that are left among its pieces. Returns the answer of
+/// which the packet says what comes, if it does.
+fn read_back(
+    reading: &mut Reading,
+    pieces: &mut [Piece],
+    (window, reader): (&Window, Reader),
+    writer: &mut Writer,
+) -> Tag {
+    let head = reading.head().is_some_and(|page| writer.frame(&Frame::Page(page)));
+    if head {
+        reading.told();
+    }
+    for piece in pieces.iter_mut().filter(|piece| piece.count == 0) {
+        let Some(next) = reading.next_run() else { break };
+        // Each entry by itself, also in a large room.
+        let to = window.write_all(next.from, next.to, reader, false, writer);
+        if to == next.from {
+            break;
+        }
+        let run = Run { from: next.from, to };
+        *piece = Piece::new(run, reading.sent(run), reading.tag());
+    }
+    if head { reading.tag() } else { Tag::default() }
 }

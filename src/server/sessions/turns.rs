@@ -57,6 +57,7 @@ impl Sessions {
         let (policy, wall) = (&*policy, cx.wall);
         let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
         let end = peer.end(announcements.told());
+        peer.begin_reading(window, end);
         let told = Told { window, end, is_large, policy, is_closed, name: cx.name, found: found.as_ref() };
         let mut packets = 0;
         while packets < PACKETS_OF_A_TURN
@@ -65,7 +66,7 @@ impl Sessions {
             packets += 1;
         }
         let wants_more = peer.wants(author, told.end);
-        let lacking: ArrayVec<Seq, 2> = peer.lacks(window, told.end).collect();
+        let lacking: ArrayVec<Seq, 3> = peer.lacks(window, told.end).collect();
         match peer.session.may_send(now) {
             Err(paced) if wants_more => peer.paced = paced,
             Ok(()) if wants_more && packets > 0 => self.wake(id),

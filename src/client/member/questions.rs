@@ -1,0 +1,76 @@
+//! What a member asks its server: who is here, who may do what, whose a name is, and earlier entries.
+//!
+//! Owns: the outstanding question of each kind, and when it is sent next; an unanswered one is repeated.
+//! Must not know: packets; what the answers mean.
+//! Driven by: `member`.
+
+use super::reading::{ASK_AGAIN, Reading};
+use crate::time::Instant;
+use crate::wire::frame::{Frame, PersonId};
+use crate::wire::record::Name;
+
+/// An outstanding question.
+#[derive(Debug)]
+pub(super) struct Asked<T> {
+    pub(super) what: T,
+    /// When to send it next.
+    at: Instant,
+}
+
+impl<T> Asked<T> {
+    /// Creates a question that is to be asked now.
+    pub(super) const fn new(now: Instant, what: T) -> Self {
+        Self { what, at: now }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    /// Who is here, behind that person.
+    pub(super) people: Option<Asked<Option<PersonId>>>,
+    /// What is known of who may do what, behind that record.
+    pub(super) records: Option<Asked<Option<Name>>>,
+    /// Whose that name is.
+    pub(super) name: Option<Asked<Box<str>>>,
+    /// Earlier entries.
+    pub(super) reading: Option<Reading>,
+}
+
+impl Questions {
+    /// Writes what is to be asked now into a packet. Returns whether there was anything.
+    pub(super) fn write(&mut self, now: Instant, mut write: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        let people = ask(now, &mut self.people, |&after| write(&Frame::Ask { after }));
+        let records = ask(now, &mut self.records, |after| write(&Frame::List { after: after.clone() }));
+        let name = ask(now, &mut self.name, |name| write(&Frame::Find { name }));
+        let fetch = self.reading.as_mut().is_some_and(|reading| {
+            reading.fetch(now).is_some_and(|fetch| {
+                let is_sent = write(&Frame::Fetch(fetch));
+                if is_sent {
+                    reading.asked(now + ASK_AGAIN);
+                }
+                is_sent
+            })
+        });
+        people | records | name | fetch
+    }
+
+    /// Returns when to write the next question, if one is to be repeated.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let people = self.people.as_ref().map(|asked| asked.at);
+        let records = self.records.as_ref().map(|asked| asked.at);
+        let name = self.name.as_ref().map(|asked| asked.at);
+        let reading = self.reading.as_ref().map(Reading::poll_timeout);
+        [people, records, name, reading].into_iter().flatten().min()
+    }
+}
+
+/// Writes an outstanding question if it is due; returns whether it was.
+fn ask<T>(now: Instant, asked: &mut Option<Asked<T>>, write: impl FnOnce(&T) -> bool) -> bool {
+    let Some(asked) = asked.as_mut().filter(|asked| asked.at <= now) else { return false };
+    let is_sent = write(&asked.what);
+    if is_sent {
+        asked.at = now + ASK_AGAIN;
+    }
+    is_sent
+}
