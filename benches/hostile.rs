@@ -64,6 +64,7 @@ fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallor
         place: None,
         history: History::NONE,
         token: [0; 16],
+        uncounted: false,
     };
     let mut payload = [0; 128];
     let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);

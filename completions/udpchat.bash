@@ -465,7 +465,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__join)
-            opts="-n -s -t -v -h --nick --history --server --timeout --secure --text --json --verbose --help"
+            opts="-n -s -t -v -h --nick --history --no-receipts --server --timeout --secure --text --json --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,7 +855,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__send)
-            opts="-n -s -t -v -h --nick --to --id --server --timeout --secure --text --verbose --help"
+            opts="-n -s -t -v -h --nick --to --wait --wait-for --id --server --timeout --secure --text --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -870,6 +870,14 @@ _udpchat() {
                     return 0
                     ;;
                 --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -77,6 +77,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'Y
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l history -d 'On your first visit, show the last N messages, those of the last DURATION, or all' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l no-receipts -d 'Keep from others whether your program has received their messages'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write each event as a JSON object, one a line (docs/JSON.md)'
@@ -84,6 +85,8 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l to -d 'Send it in private, to this nick, NICK#FINGERPRINT or whole key alone' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l wait -d 'Wait until the members who were there have received it, or N of them' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l wait-for -d 'Wait until this member has received it; may be given several times' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l id -d 'Name for this message: sent again under the same KEY, it is in the room once' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r

@@ -30,8 +30,8 @@ pub use acts::{AccessArg, ActOn, Admin, Ban, Invite, Members, MembersAction, Mut
 pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
 pub use serve::Serve;
-pub use values::{BenchDialect, Db, RateArg, RestartArg, SimDialect, Sync, Text, WeatherArg};
-use values::{at_least_one, clients, count, duration, history, recipient};
+pub use values::{BenchDialect, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg};
+use values::{at_least_one, clients, count, duration, history, receipts, recipient};
 
 /// Headings of the options in help texts.
 const ROOM: &str = "Room";
@@ -287,6 +287,10 @@ pub struct Join {
     #[arg(long, value_name = "N|DURATION|all", default_value = "50", value_parser = history, help_heading = ROOM)]
     pub history: History,
 
+    /// Keep from others whether your program has received their messages
+    #[arg(long, help_heading = ROOM)]
+    pub no_receipts: bool,
+
     /// The server.
     #[command(flatten)]
     pub target: Target,
@@ -316,6 +320,17 @@ pub struct Send {
     /// its text.
     #[arg(long, value_name = "NICK", value_parser = recipient, conflicts_with = "text", help_heading = ROOM)]
     pub to: Option<String>,
+
+    /// Wait until the members who were there have received it, or N of them
+    ///
+    /// Their programs have it then; nobody knows who has read it. Members in plain text, members that have kept out of this with
+    /// --no-receipts, and those who come later do not count. All of nobody is not confirmed.
+    #[arg(long, value_name = "received[=all|N]", value_parser = receipts, conflicts_with = "text", help_heading = ROOM)]
+    pub wait: Option<ReceivedBy>,
+
+    /// Wait until this member has received it; may be given several times
+    #[arg(long, value_name = "NICK", value_parser = recipient, conflicts_with = "text", help_heading = ROOM)]
+    pub wait_for: Vec<String>,
 
     /// Name for this message: sent again under the same KEY, it is in the room once
     #[arg(long, value_name = "KEY", help_heading = ROOM)]

@@ -45,6 +45,7 @@ pub fn datagram(bytes: &[u8]) {
                     entry.render(&mut line);
                 });
             }
+            Frame::Received(receipt) => assert!(receipt.whos().count() <= DATAGRAM_MAX),
             Frame::People(people) => assert!(people.iter().count() <= DATAGRAM_MAX),
             Frame::Held(held) => assert!(held.nick.len() <= DATAGRAM_MAX),
             Frame::Listed { items: list, .. } => assert!(items(list).count() <= DATAGRAM_MAX),
@@ -71,6 +72,7 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::Found(_)
             | Frame::Fetch(_)
             | Frame::Page(_)
+            | Frame::Watch(_)
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}
@@ -227,8 +229,15 @@ impl Server {
         })?;
         let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
         let instance = Instance([9; 8]);
-        let join =
-            Join { instance, nick: "mallory", present: true, place: None, history: History::NONE, token: [0; 16] };
+        let join = Join {
+            instance,
+            nick: "mallory",
+            present: true,
+            place: None,
+            history: History::NONE,
+            token: [0; 16],
+            uncounted: false,
+        };
         let mut payload = [0; 64];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
         let id = SessionId(hello.id);

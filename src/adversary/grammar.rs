@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, SEALED_MAX, TEXT_MAX, Tail, Terms};
 use crate::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, Letter, ListState, Outcome, PEOPLE_MAX, Page, People,
-    PersonId, PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person,
+    PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person,
 };
 use crate::wire::order::{Order, key_text};
 use crate::wire::record::{Name, Record, Settings, encode_item};
@@ -218,7 +218,7 @@ fn entries(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// The bytes are used up.
 pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let said = text(u)?;
-    Ok(match u.int_in_range(0..=35)? {
+    Ok(match u.int_in_range(0..=37)? {
         0 => writer.frame(&Frame::Ack(ack(u, bases)?)),
         1 => writer.frame(&Frame::Ping { stamp: number(u, 0)? }),
         2 => writer.frame(&Frame::Pong { stamp: number(u, 1)? }),
@@ -262,6 +262,7 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         17..=21 => rights_frame(u, bases, &said, writer)?,
         22..=25 => letter_frame(u, bases, &said, writer)?,
         26..=28 => reading_frame(u, bases, writer)?,
+        29 | 30 => receipt_frame(u, bases, writer)?,
         15 => {
             // A frame of any type, known or not, with an arbitrary body.
             let body: [u8; 12] = u.arbitrary()?;
@@ -353,6 +354,24 @@ fn reading_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -
         }
     }
     Ok(is_sent)
+}
+
+/// Adds one frame that is about who has received something; returns false if it does not fit.
+fn receipt_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
+    let seq = Seq(number(u, bases.log)?);
+    let what = match u.int_in_range(0..=4)? {
+        0 => Watched::Nothing,
+        1 => Watched::Count,
+        2 => Watched::Names,
+        3 => Watched::Key(Who(u.arbitrary()?)),
+        _ => Watched::Other(4 + u.int_in_range(0..=300)?),
+    };
+    let watch = Watch { seq, what };
+    if u.ratio(2, 3)? {
+        return Ok(writer.frame(&Frame::Watch(watch)));
+    }
+    let whos = vec![7; u.int_in_range(0..=600)?];
+    Ok(writer.frame(&Frame::Received(Receipt::new(watch, (number(u, 1)?, number(u, 1)?), &whos))))
 }
 
 /// Adds one frame that is about who may do what; returns false if it does not fit.

@@ -300,7 +300,8 @@ impl Adversary {
         let present = !index.is_multiple_of(2);
         // Some come with an invitation that never was.
         let token = if index % 5 == 4 { [7; 16] } else { [0; 16] };
-        let join = Join { instance: place.instance, nick, present, place: place_in_log, history, token };
+        let join =
+            Join { instance: place.instance, nick, present, place: place_in_log, history, token, uncounted: false };
         let mut payload = [0; 128];
         let Ok(payload) = postcard::to_slice(&join, &mut payload) else { return };
         let (noise, transport) = initiator.finish(payload);

@@ -132,6 +132,10 @@ const SEND: Manual = Manual {
             "until udpchat send --nick bot --id build-42 'the build is done'; do sleep 10; done",
         ),
         ("Send each line of a file:", "udpchat send --nick bot - <README.md"),
+        (
+            "Send a message, and wait until everybody who is there has received it:",
+            "udpchat send --nick bot --wait received 'the build is done'",
+        ),
     ],
     ..OVERVIEW
 };

@@ -163,6 +163,26 @@ pub(super) fn text_history(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&count| count <= 1000).ok_or_else(|| "a number from 0 to 1000".into())
 }
 
+/// How many of the members have to have received a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceivedBy {
+    /// All that were there before it and still are.
+    All,
+    /// So many of these.
+    Some(u64),
+}
+
+pub(super) fn receipts(text: &str) -> Result<ReceivedBy, String> {
+    let wrong = || "expected received, received=all or received=N".to_owned();
+    match text.strip_prefix("received").ok_or_else(wrong)? {
+        "" | "=all" => Ok(ReceivedBy::All),
+        count => {
+            let count = count.strip_prefix('=').and_then(|count| count.parse().ok());
+            count.filter(|&count| count > 0).map(ReceivedBy::Some).ok_or_else(wrong)
+        }
+    }
+}
+
 /// Returns whom a private message is for.
 pub(super) fn recipient(text: &str) -> Result<String, String> {
     let can_be_one = text.len() <= WHOM_MAX && matches!(Whom::parse(text), Some(Whom::Key { .. } | Whom::Nick { .. }));

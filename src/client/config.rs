@@ -56,6 +56,8 @@ pub struct Identity {
     pub repeats: bool,
     /// Whether others are to see that it is here.
     pub present: bool,
+    /// Whether others may learn what it has received.
+    pub receipts: bool,
     /// Whether the probe has an empty nick, since an original announces it to the room.
     pub unnamed: bool,
     /// The log that it knows, and the next number that it wants.
@@ -84,6 +86,7 @@ impl Identity {
             instance,
             repeats: false,
             present: true,
+            receipts: true,
             unnamed: false,
             place: None,
             history: History::NONE,

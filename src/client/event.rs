@@ -352,6 +352,19 @@ pub enum Event {
         /// [`Event::Entry`], [`Event::Private`] and [`Event::Gap`].
         entries: Vec<Self>,
     },
+    /// Who has received an entry of the user's.
+    Reached {
+        /// The entry.
+        seq: Seq,
+        /// How many keys have received it, of those that were here before it and still are.
+        count: u64,
+        /// How many these are.
+        of: u64,
+        /// Which ones have, if that was asked and the room is small.
+        by: Vec<Who>,
+        /// Whether the server knows; otherwise it will not say any more.
+        is_known: bool,
+    },
     /// There will be no answer to a request for earlier entries.
     NoPage {
         /// The number of the request.

@@ -97,6 +97,7 @@ impl Client {
             | Event::Contact { .. }
             | Event::NotWritten { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }

@@ -29,6 +29,7 @@ mod letters;
 mod lines;
 pub mod member;
 mod patience;
+mod receipts;
 pub mod search;
 pub mod seen;
 pub mod text;
@@ -196,6 +197,7 @@ impl Client {
                     && !self.awaits_records
                     && !self.questions.are_open()
                     && !self.history.is_wanted()
+                    && !self.is_watching()
                     && self.shown_to >= self.to_be_shown
             }
             State::Finding(_) | State::Over => false,

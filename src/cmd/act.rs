@@ -369,6 +369,7 @@ impl Driver for Acting {
             | Event::Found { .. }
             | Event::Page { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Gap { .. }
             | Event::Lost { .. }
             | Event::Renamed(_)

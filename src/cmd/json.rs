@@ -157,6 +157,7 @@ impl<'a> Told<'a> {
             | Event::Found { .. }
             | Event::Page { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Over(_) => return None,
         })
     }

@@ -241,6 +241,7 @@ impl Driver for Pinger {
             | Event::Found { .. }
             | Event::Page { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::NotTaken { .. }

@@ -5,6 +5,7 @@
 //! Driven by: `cmd`.
 
 mod again;
+mod receipts;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::wire::entry::{PRIVATE_MAX, TEXT_MAX, texts};
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::{CloseReason, Instance};
 use again::{Found, Retry};
+use receipts::Goals;
 
 /// The message argument that stands for the lines of stdin.
 const STDIN: &str = "-";
@@ -35,7 +37,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         if args.id.is_some() {
             return Err(Failure::new(Exit::Usage, "--id is for one message, not for the lines of stdin"));
         }
-        return post(&args, None).map(drop);
+        return post(&args, None, true).map(drop);
     }
     let lines: Vec<_> = message_lines(&args.message).map(str::to_owned).collect();
     if lines.is_empty() {
@@ -47,7 +49,7 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         notice("commands are for join: the message is sent as it stands");
     }
     if args.id.is_none() {
-        return post(&args, Some(&lines)).map(drop);
+        return post(&args, Some(&lines), true).map(drop);
     }
     // Cut as they will be in the log, to be compared with its entries.
     let longest = if args.to.is_some() { PRIVATE_MAX } else { TEXT_MAX };
@@ -57,10 +59,10 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, message));
     }
     // The first line alone shows whether the id was used for another message; then the other lines must not follow.
-    let found = post(&args, Some(&lines[..1]))?;
+    let found = post(&args, Some(&lines[..1]), lines.len() == 1)?;
     let mut retry = again::compare(&args, &found, &lines[..1])?;
     if lines.len() > 1 {
-        let found = post(&args, Some(&lines))?;
+        let found = post(&args, Some(&lines), true)?;
         let all = again::compare(&args, &found, &lines)?;
         retry = if retry == Retry::New { Retry::New } else { all };
     }
@@ -78,47 +80,67 @@ pub(super) fn run(args: Send) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Posts these lines, or those of stdin, and waits for the outcome of each. Returns their entries.
-fn post(args: &Send, message: Option<&[String]>) -> Result<Found, Failure> {
-    let timeout = args.target.timeout;
+/// Posts these lines, or those of stdin, and waits for the outcome of each; if it `waits`, also for receipts, if these are wanted.
+/// Returns the entries.
+fn post(args: &Send, message: Option<&[String]>, waits: bool) -> Result<Found, Failure> {
     let instance = args.id.as_deref().map(instance);
     let needs_session = instance.is_some();
     let (mut config, known) = prepare(&args.target, dialects(args), wanted(args, instance))?;
     if let (true, Some(identity)) = (args.to.is_some(), &mut config.identity) {
         identity.contacts = known.contacts().map_err(|why| Failure::new(Exit::Failure, why))?;
     }
-    let to = args.to.as_deref().map(|to| Recipient::Name(to.into()));
     let input = if message.is_none() { Some(Input::stdin()?) } else { None };
-    let mut client = ClientLoop::new(config, Source { input, leave_at_end: false })?;
-    if let Some(lines) = message {
-        let now = client.now();
-        let parts: usize = lines.iter().map(|line| say(&mut client.port.client, now, to.as_ref(), line)).sum();
-        if parts > 1 {
-            notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
-        }
-        client.finish();
-    }
+    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
     let mut ui = Script {
         entered: Lines::default(),
         known,
         needs_session,
         is_forced: args.dialects.text,
-        to,
+        to: args.to.as_deref().map(|to| Recipient::Name(to.into())),
         refusal: None,
         not_written: None,
         failed: Vec::new(),
         not_sent: 0,
         found: Found::default(),
     };
-    let end = client.run(&mut ui)?;
-    let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
-    let client = &client.port.client;
+    let done = say_all(args, &mut client, &mut ui, (message, input), waits);
+    client.part()?;
+    done.map(|()| ui.found)
+}
+
+/// Posts everything in a session, and waits for what is to be waited for.
+fn say_all(
+    args: &Send,
+    client: &mut ClientLoop,
+    ui: &mut Script,
+    (message, input): (Option<&[String]>, Option<Input>),
+    waits: bool,
+) -> Result<(), Failure> {
+    let timeout = args.target.timeout;
+    let goals = if waits { Goals::find(client, ui, (args.wait, &args.wait_for), timeout)? } else { Goals::default() };
+    if let Some(input) = input {
+        client.set_input(input)?;
+    }
+    if let Some(lines) = message {
+        let now = client.now();
+        let parts: usize = lines.iter().map(|line| say(&mut client.port.client, now, ui.to.as_ref(), line)).sum();
+        if parts > 1 {
+            notice(format_args!("the message is long or has several lines: sent as {parts} lines"));
+        }
+        client.finish();
+    }
+    let end = client.talk(ui)?;
     if message.is_none() {
+        let rest = if client.input_has_ended() { "" } else { "; not all of the input was read" };
+        let client = &client.port.client;
         let total = client.confirmed() + client.lost() + client.not_taken() + client.outstanding() as u64 + ui.not_sent;
         notice(format_args!("{} of {} confirmed by {}{rest}", client.confirmed(), lines(total), client.server()));
     }
-    ui.conclude(client, end, timeout)?;
-    Ok(ui.found)
+    ui.conclude(&client.port.client, end, timeout)?;
+    match ui.found.last() {
+        Some(seq) => goals.reach(client, ui, seq, timeout),
+        None => Ok(()),
+    }
 }
 
 /// Posts a line, in private if there is a recipient. Returns into how many pieces it is cut.
@@ -129,9 +151,10 @@ fn say(client: &mut Client, now: Instant, to: Option<&Recipient>, line: &str) ->
     }
 }
 
-/// Returns which dialects may be spoken: in plain text everybody would see a private message.
+/// Returns which dialects may be spoken: in plain text everybody would see a private message, and nobody could say who has received it.
 const fn dialects(args: &Send) -> Dialects {
-    Dialects { secure: args.dialects.secure || args.to.is_some(), ..args.dialects }
+    let needs_session = args.to.is_some() || args.wait.is_some() || !args.wait_for.is_empty();
+    Dialects { secure: args.dialects.secure || needs_session, ..args.dialects }
 }
 
 /// Describes a client that only posts, without being present in the room.
@@ -280,6 +303,7 @@ impl Driver for Script {
             | Event::Found { .. }
             | Event::Page { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::Renamed(_)

@@ -169,6 +169,16 @@ impl ClientLoop {
         })
     }
 
+    /// Reads this input from now on.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn set_input(&mut self, mut input: Input) -> io::Result<()> {
+        input.register(self.poll.registry(), INPUT)?;
+        self.source.input = Some(input);
+        Ok(())
+    }
+
     /// Returns whether all the input was taken, if there was any.
     pub const fn input_has_ended(&self) -> bool {
         self.source.input.is_none()

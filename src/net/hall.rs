@@ -285,7 +285,8 @@ impl Coming {
                 | Event::NotWritten { .. }
                 | Event::Found { .. }
                 | Event::Page { .. }
-                | Event::NoPage { .. } => {}
+                | Event::NoPage { .. }
+                | Event::Reached { .. } => {}
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
                 Event::Gap { count, .. } => {
                     *batches += 1;

@@ -41,6 +41,7 @@ impl Server {
         let Some(slot) = appended.draft.and_then(|draft| self.queue.get_mut(draft)) else {
             if effect.is_ok() {
                 self.appended_elsewhere(appended, transcript);
+                self.sessions.appended(seq, shown, &self.room);
                 self.enforce(shown);
             }
             self.in_hand = None;
@@ -65,6 +66,7 @@ impl Server {
             }
             self.done_with(slot);
         }
+        self.sessions.appended(seq, shown, &self.room);
         self.enforce(shown);
         self.in_hand = None;
     }

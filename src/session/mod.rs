@@ -271,6 +271,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Found(_)
             | Frame::Fetch(_)
             | Frame::Page(_)
+            | Frame::Watch(_)
+            | Frame::Received(_)
             | Frame::Post { .. }
             | Frame::Settled { .. }
             | Frame::Ask { .. }

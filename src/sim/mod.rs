@@ -17,6 +17,7 @@ mod network;
 mod nicks;
 mod oracle;
 mod reading;
+mod receipts;
 mod rights;
 mod rival;
 mod store;

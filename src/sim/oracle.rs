@@ -77,6 +77,13 @@ pub(super) struct Reader {
     next: Option<u64>,
 }
 
+impl Reader {
+    /// Returns the number that must come next, if it is known.
+    pub(super) const fn next(&self) -> Option<u64> {
+        self.next
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Address {
     from: u64,

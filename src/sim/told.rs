@@ -71,8 +71,8 @@ impl World<'_> {
             }
             Event::Gap { first, count, why } => self.oracle.gap(index, first.0, count, why.into()),
             Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
-                self.oracle.told(index, (instance, counter), Told::Accepted(seq.0));
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is entry {}", seq.0));
+                self.accepted(index, (instance, counter), seq);
             }
             Event::NotTaken { post: Some(counter), why, .. } => {
                 self.oracle.told(index, (instance, counter), Told::Refused);
@@ -83,6 +83,7 @@ impl World<'_> {
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
             Event::Page { from, to, entries, .. } => self.answered(index, (from, to), &entries),
+            event @ Event::Reached { .. } => self.reached(index, &event),
             Event::Room(_) => {}
             Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
             Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),

@@ -14,7 +14,7 @@ use crate::session::Transport;
 use crate::time::Instant;
 use crate::wire::SessionId;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Ack, Fetch, Found, Frame, GapReason, Outcome, PostKind, Spot, frames};
+use crate::wire::frame::{Ack, Fetch, Found, Frame, GapReason, Outcome, PostKind, Spot, Watch, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::items;
 
@@ -165,6 +165,8 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Found(Found { whom, nick, .. }) => format!("found {whom:?} {:?}", short(nick)),
         Frame::Fetch(Fetch { spot: Spot::Before(seq), count, .. }) => format!("fetch {count} before {}", seq.0),
         Frame::Fetch(Fetch { spot: Spot::Around(seq), count, .. }) => format!("fetch {count} around {}", seq.0),
+        Frame::Watch(Watch { seq, what }) => format!("who has {}? {what:?}", seq.0),
+        Frame::Received(receipt) => format!("{} of {} have {}", receipt.count, receipt.of, receipt.seq.0),
         Frame::Page(page) => format!("page {}..{}", page.from.0, page.to.0),
         Frame::Ask { .. } => "who is here?".into(),
         Frame::Barred(_) => "who has to stay out".into(),

@@ -9,6 +9,7 @@
 
 mod people;
 mod reading;
+mod receipts;
 mod values;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use super::{CloseReason, NICK_MAX, Seq};
 use crate::work::{self, Work};
 pub use people::{PEOPLE_MAX, People, encode_person};
 pub use reading::{FETCH_MAX, Fetch, Page, Spot};
+pub use receipts::{RECEIPT_NAMES_MAX, Receipt, Watch, Watched};
 pub use values::{
     ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Letter, ListState,
     Outcome, PersonId, PostKind, RoomInfo, ServerHello, Welcome, Whose,
@@ -51,6 +53,8 @@ const FIND: u8 = 0x1c;
 const FOUND: u8 = 0x1d;
 const FETCH: u8 = 0x1e;
 const PAGE: u8 = 0x1f;
+const WATCH: u8 = 0x20;
+const RECEIVED: u8 = 0x21;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
@@ -157,6 +161,10 @@ pub enum Frame<'a> {
     Fetch(Fetch),
     /// The answer to a *fetch*: which entries come. They come as all others do, in *entries* and gaps.
     Page(Page),
+    /// A question who has received an entry.
+    Watch(Watch),
+    /// The answer to a *watch*, each time that it changes.
+    Received(Receipt<'a>),
 }
 
 impl Frame<'_> {
@@ -299,6 +307,12 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         FOUND => Frame::Found(take(body)?),
         FETCH => Frame::Fetch(take(body)?),
         PAGE => Frame::Page(take(body)?),
+        WATCH => Frame::Watch(take(body)?),
+        RECEIVED => {
+            let ((seq, count, of, what), rest) = postcard::take_from_bytes(body)?;
+            let whos = if what == Watched::Names { rest } else { &[] };
+            Frame::Received(Receipt { seq, count, of, what, whos })
+        }
         _ => return Ok(None),
     }))
 }
@@ -391,6 +405,10 @@ impl Writer {
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
             Frame::Fetch(fetch) => self.body(FETCH, fetch),
             Frame::Page(page) => self.body(PAGE, page),
+            Frame::Watch(watch) => self.body(WATCH, watch),
+            Frame::Received(receipt) => {
+                self.list(RECEIVED, &(receipt.seq, receipt.count, receipt.of, receipt.what), receipt.whos)
+            }
         }
     }
 
@@ -460,7 +478,7 @@ impl Writer {
 mod tests {
     #![allow(clippy::wildcard_enum_match_arm)]
     use super::*;
-    use crate::wire::{LogId, Refusal};
+    use crate::wire::{LogId, Refusal, Who};
     use proptest::prelude::*;
 
     fn every_frame() -> Vec<Frame<'static>> {
@@ -490,6 +508,9 @@ mod tests {
             Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "Jill", key: [9; 32] }),
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
             Frame::Fetch(Fetch { id: 7, spot: Spot::Before(Seq(900)), count: 128 }),
+            Frame::Watch(Watch { seq: Seq(900), what: Watched::Key(Who([5; 8])) }),
+            Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Names }, (1, 3), &[7; 8])),
+            Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Count }, (1, 3), &[])),
             Frame::Page(Page { id: 7, from: Seq(772), to: Seq(900), oldest: Seq(300) }),
             Frame::Ask { after: Some(PersonId::Text(300)) },
             Frame::People(People { after: None, more: true, rest: &[6, 2, b'a', b'l', 1, 200, 1] }),

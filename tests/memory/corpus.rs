@@ -11,7 +11,7 @@ use udpchat::fuzzing;
 use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, Page, People, PersonId,
-    PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person, frames,
+    PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person, frames,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet;
@@ -110,6 +110,11 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("found", plain(&[Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "jill", key: [9; 32] })])),
         ("fetch", plain(&[Frame::Fetch(Fetch { id: 1, spot: Spot::Around(Seq(300)), count: 128 })])),
         ("page", plain(&[Frame::Page(Page { id: 1, from: Seq(172), to: Seq(300), oldest: Seq(0) })])),
+        ("watch", plain(&[Frame::Watch(Watch { seq: Seq(300), what: Watched::Key(Who([5; 8])) })])),
+        (
+            "received",
+            plain(&[Frame::Received(Receipt::new(Watch { seq: Seq(1), what: Watched::Names }, (1, 2), &[5; 8]))]),
+        ),
         ("barred", plain(&[Frame::Barred(Barred { until: Timestamp::NEVER, by: "ann", why: "spam" })])),
         ("list", plain(&[Frame::List { after: Some(Name::Token([7; 16])) }])),
         ("listed", plain(&[Frame::Listed { after: None, state: ListState::More, items: &records }])),
@@ -252,8 +257,10 @@ fn every_frames_decoder_is_reached() {
         "Ping",
         "Pong",
         "Post",
+        "Received",
         "Response",
         "Settled",
+        "Watch",
         "Welcome",
     ];
     assert_eq!(reached.iter().map(String::as_str).collect::<Vec<_>>(), all);

@@ -118,6 +118,7 @@ impl Raw {
             place: None,
             history: History::NONE,
             token: [0; 16],
+            uncounted: false,
         };
         let mut payload = [0; 128];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap());

@@ -27,7 +27,7 @@ use udpchat::time::Instant;
 use udpchat::wire::entry::{Act, ENTRY_MAX, Entry, PRIVATE_MAX, Tail};
 use udpchat::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, History, Join, Letter, ListState, Outcome, PEOPLE_MAX,
-    Page, People, PersonId, PostKind, RoomInfo, Spot, Welcome, Whose, Writer, encode_person,
+    Page, People, PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
@@ -251,6 +251,7 @@ fn every_frame() -> Vec<Named> {
         let (nick, key) = if is_key { ("Jill", [9; 32]) } else { ("", [0; 32]) };
         Frame::Found(Found { name: "jill", whom, nick, key })
     };
+    let watch_of = |what| Watch { seq: Seq(300), what };
     let listed = |items| Frame::Listed { after: None, state: ListState::End, items };
     let mute = Order { whom: "ann".into(), seconds: 600, why: "loud".into(), ..Order::new(Act::Mute) }.encode();
     let room = RoomInfo { role: 2, access: 1, topic: "tea", name: "chat.example:9999" };
@@ -301,6 +302,11 @@ fn every_frame() -> Vec<Named> {
         ("fetch, 128 before 300", Frame::Fetch(Fetch { id: 5, spot: Spot::Before(Seq(300)), count: 128 })),
         ("fetch, 10 around 300", Frame::Fetch(Fetch { id: 6, spot: Spot::Around(Seq(300)), count: 10 })),
         ("page", Frame::Page(Page { id: 5, from: Seq(172), to: Seq(300), oldest: Seq(150) })),
+        ("watch, how many", Frame::Watch(Watch { seq: Seq(300), what: Watched::Count })),
+        ("watch, a key", Frame::Watch(watch_of(Watched::Key(who)))),
+        ("received, by one of three", Frame::Received(Receipt::new(watch_of(Watched::Names), (1, 3), &[0x77; 8]))),
+        ("received, by a key", Frame::Received(Receipt::new(watch_of(Watched::Key(who)), (1, 1), &[]))),
+        ("received, not the author's", Frame::Received(Receipt::new(watch_of(Watched::Nothing), (0, 0), &[]))),
         ("gap, without effect", Frame::Gap { first: Seq(300), count: 1, why: GapReason::Void }),
         ("people, behind a key, with more", Frame::People(People::new(Some(PersonId::Key(who)), true, &list))),
     ];
@@ -352,7 +358,8 @@ fn named(what: &str, frame: &Frame<'_>) -> Named {
 fn every_join() -> Vec<Named> {
     let join = |what: &str, place, history| {
         let token = if what == "with an invitation" { [7; 16] } else { [0; 16] };
-        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history, token };
+        let uncounted = what == "without receipts";
+        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history, token, uncounted };
         let mut payload = [0; 128];
         Named { what: what.into(), bytes: hex(postcard::to_slice(&join, &mut payload).unwrap()) }
     };
@@ -362,6 +369,7 @@ fn every_join() -> Vec<Named> {
         join("without a place, all of it", None, History::ALL),
         join("without a place, of the last hour", None, History::Within(3600)),
         join("with an invitation", None, History::NONE),
+        join("without receipts", None, History::NONE),
         join("with a place, next wanted 300", Some((LogId(LOG), Seq(300))), History::Last(50)),
     ]
 }
@@ -719,10 +727,11 @@ fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
     let place = [&[1][..], &LOG, &[0xac, 0x02]].concat();
     let all = [&[0, 0][..], &[0xff; 9], &[1]].concat();
     let place = [&place[..], &[0, 50]].concat();
-    let joins: [&[u8]; 6] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[0, 0, 0], &place];
+    let joins: [&[u8]; 7] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[0, 0, 0], &[0, 0, 0], &place];
     assert_eq!(vectors.joins.len(), joins.len());
     for (join, expected) in vectors.joins.iter().zip(joins) {
         let token = if join.what == "with an invitation" { [7; 16] } else { [0; 16] };
-        assert_eq!(unhex(&join.bytes), [&head[..], expected, &token].concat(), "{}", join.what);
+        let uncounted = u8::from(join.what == "without receipts");
+        assert_eq!(unhex(&join.bytes), [&head[..], expected, &token, &[uncounted]].concat(), "{}", join.what);
     }
 }

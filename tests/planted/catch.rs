@@ -60,6 +60,8 @@ mod bugs {
                 Scenario { restart_server: Some(Restart::SameLog), ..storm }
             }
             Some(Fault::WakeEverybody | Fault::SendPrivateToAll) => Scenario { private: 1, ..storm },
+            Some(Fault::CountPeople) => Scenario { reads: 0.5, announce_each: 1, clients: 6, ..storm },
+            Some(Fault::ClaimReceipts) => Scenario { reads: 0.1, ..storm },
             Some(Fault::AcceptRejected) => Scenario { commit_reject: 0.2, ..storm },
             Some(Fault::AcceptBeforeCommit) => Scenario { commit_late: Duration::from_millis(100), ..storm },
             Some(Fault::ConfuseInstances) => Scenario { restart_clients: true, ..storm },

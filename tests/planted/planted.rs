@@ -68,6 +68,10 @@ pub enum Fault {
     ShowRepeats,
     /// The nicks are not part of what is sealed.
     SealNoNicks,
+    /// Where somebody reads back who came and went, a count of them will do.
+    CountPeople,
+    /// The server says that everybody has received everything.
+    ClaimReceipts,
     /// The server's core panics at a post of [`PANIC`].
     Panic,
 }
@@ -77,7 +81,7 @@ pub const PANIC: &str = "planted: panic";
 
 impl Fault {
     /// The faults that harm honest members in bad weather.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::SkipDedup,
         Self::AcceptBeforeCommit,
         Self::SkipChallenge,
@@ -96,6 +100,8 @@ impl Fault {
         Self::DropTail,
         Self::WakeEverybody,
         Self::SendPrivateToAll,
+        Self::CountPeople,
+        Self::ClaimReceipts,
     ];
 
     /// The faults that harm honest members only when an adversary exploits them.

@@ -21,5 +21,6 @@ mod letters;
 mod members;
 mod namespace;
 mod reading;
+mod receipts;
 mod serve;
 mod sim;

@@ -204,6 +204,7 @@ impl Attempt {
             place,
             history: ends.identity.history,
             token: ends.identity.token.map_or([0; 16], |token| token.0),
+            uncounted: !ends.identity.receipts,
         };
         let mut payload = [0; JOIN_MAX];
         let payload = postcard::to_slice(&join, &mut payload).expect("a nick is short");

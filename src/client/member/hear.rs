@@ -154,6 +154,7 @@ impl Member {
                 }
                 self.view.gap(first, count, why, &mut self.events);
             }
+            Frame::Received(receipt) => self.handle_received(&receipt),
             Frame::Page(page) => {
                 if let Some(reading) = &mut self.questions.reading {
                     reading.page(self.now, page);
@@ -174,13 +175,14 @@ impl Member {
             }
             Frame::Listed { ref after, state, items: list } => self.handle_listed(after.as_ref(), state, list),
             Frame::Found(found) => self.handle_found(&found),
-            // Only clients may send the first six; the session has handled the others.
+            // Only clients may send the first seven; the session has handled the others.
             Frame::Have(_)
             | Frame::Post { .. }
             | Frame::Ask { .. }
             | Frame::List { .. }
             | Frame::Find { .. }
-            | Frame::Fetch(_) => self.end(Over::Closed(CloseReason::Broken)),
+            | Frame::Fetch(_)
+            | Frame::Watch(_) => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }
@@ -254,8 +256,10 @@ impl Member {
             // What was sealed for one log does not open in another.
             self.letters.seen = Seen::EMPTY;
             self.questions.reading = None;
+            self.questions.watch = None;
             self.events.push_back(Event::AnotherLog);
         }
+        self.watch_anew();
         // If no log was known, the posts sent so far went nowhere, or into this log.
         let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
         if is_safe {

@@ -23,6 +23,7 @@ mod letters;
 mod posts;
 mod questions;
 mod reading;
+mod receipts;
 mod view;
 
 use std::collections::VecDeque;

@@ -6,7 +6,7 @@
 
 use super::reading::{ASK_AGAIN, Reading};
 use crate::time::Instant;
-use crate::wire::frame::{Frame, PersonId};
+use crate::wire::frame::{Frame, PersonId, Watch};
 use crate::wire::record::Name;
 
 /// An outstanding question.
@@ -22,6 +22,11 @@ impl<T> Asked<T> {
     pub(super) const fn new(now: Instant, what: T) -> Self {
         Self { what, at: now }
     }
+
+    /// Notes that it was answered, and is to be asked again at `at`.
+    pub(super) const fn ask_again(&mut self, at: Instant) {
+        self.at = at;
+    }
 }
 
 /// See the module.
@@ -35,6 +40,8 @@ pub(super) struct Questions {
     pub(super) name: Option<Asked<Box<str>>>,
     /// Earlier entries.
     pub(super) reading: Option<Reading>,
+    /// Who has received that entry.
+    pub(super) watch: Option<Asked<Watch>>,
 }
 
 impl Questions {
@@ -52,7 +59,8 @@ impl Questions {
                 is_sent
             })
         });
-        people | records | name | fetch
+        let watch = ask(now, &mut self.watch, |&watch| write(&Frame::Watch(watch)));
+        people | records | name | fetch | watch
     }
 
     /// Returns when to write the next question, if one is to be repeated.
@@ -61,7 +69,8 @@ impl Questions {
         let records = self.records.as_ref().map(|asked| asked.at);
         let name = self.name.as_ref().map(|asked| asked.at);
         let reading = self.reading.as_ref().map(Reading::poll_timeout);
-        [people, records, name, reading].into_iter().flatten().min()
+        let watch = self.watch.as_ref().map(|asked| asked.at);
+        [people, records, name, reading, watch].into_iter().flatten().min()
     }
 }
 

@@ -200,6 +200,7 @@ impl LineMode {
             | Event::Found { .. }
             | Event::Page { .. }
             | Event::NoPage { .. }
+            | Event::Reached { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind, line, why, .. } => self.refused(kind, &line, why),

@@ -68,6 +68,7 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
         });
         identity.seen = place.as_ref().map(PlaceFile::seen).unwrap_or_default();
         identity.history = args.history;
+        identity.receipts = !args.no_receipts;
     }
     let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, place);
     let source = Source { input: Some(input), leave_at_end: interactive };

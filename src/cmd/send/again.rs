@@ -43,6 +43,11 @@ impl Found {
         }
     }
 
+    /// Returns the newest entry that a line was confirmed as.
+    pub(super) fn last(&self) -> Option<Seq> {
+        self.confirmed.values().max().copied()
+    }
+
     /// Returns the entries that the lines were confirmed as, in the order of the log.
     fn entries<'a>(&self, lines: &'a [String]) -> Vec<(Seq, &'a str)> {
         let line = |post: u64| usize::try_from(post).ok().and_then(|index| lines.get(index));

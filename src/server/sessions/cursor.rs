@@ -53,6 +53,11 @@ impl Cursor {
         Self { next: start, takes_to: start + take, fresh: start, repairs: ArrayVec::new(), copies: Run::default() }
     }
 
+    /// Returns the number before which the client has everything.
+    pub(crate) const fn next(&self) -> Seq {
+        self.next
+    }
+
     /// Returns the run to send next of a log that ends at `end`: first missing entries, then new ones.
     pub(crate) fn next_run(&self, end: Seq) -> Option<Run> {
         let fresh = Run { from: self.fresh, to: end.min(self.takes_to) };

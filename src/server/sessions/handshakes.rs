@@ -52,13 +52,15 @@ struct Asked {
     history: History,
     /// The hash of its invitation's token, if it has one.
     token: Option<[u8; 16]>,
+    /// Whether it stays out of receipts.
+    uncounted: bool,
 }
 
 impl Asked {
     fn decode(payload: &[u8]) -> Option<Self> {
-        let Join { instance, nick, present, place, history, token } = Join::decode(payload)?;
+        let Join { instance, nick, present, place, history, token, uncounted } = Join::decode(payload)?;
         let token = (token != [0; 16]).then(|| InvitationToken(token).hash());
-        Some(Self { instance, nick: nick.parse().ok()?, present, place, history, token })
+        Some(Self { instance, nick: nick.parse().ok()?, present, place, history, token, uncounted })
     }
 }
 
@@ -332,7 +334,9 @@ impl Sessions {
                 None => Place::At(window.skip_silent(window.first(), reader)),
             },
         };
-        Ok(Admitted::Now(Identity { key, who, instance: join.instance, nick, present, author }, start))
+        let (instance, is_counted) = (join.instance, !join.uncounted);
+        let resumed = join.place.is_some_and(|(log, next)| log == cx.room.log && next <= end);
+        Ok(Admitted::Now(Identity { key, who, instance, nick, present, is_counted, resumed, author }, start))
     }
 
     fn join(
@@ -356,6 +360,9 @@ impl Sessions {
             Place::Before(history) => (end, Some(history)),
         };
         let welcome = Welcome { log: cx.room.log, start, end, remembers };
+        if identity.present {
+            self.receipts.arrive(who, identity.is_counted);
+        }
         let notice = cx.room.presence.arrive(who, &identity.nick, identity.present, author);
         let path = session.path();
         let prefix = Prefix::of(path.peer.ip());

@@ -218,6 +218,10 @@ impl Sessions {
                 peer.reading.ask(fetch);
                 Ok(())
             }
+            Frame::Watch(watch) => {
+                self.watch(cx, id, watch);
+                Ok(())
+            }
             Frame::Bye(_) => Err(CloseReason::Left),
             // Only servers send these.
             Frame::Welcome { .. }
@@ -229,6 +233,7 @@ impl Sessions {
             | Frame::Listed { .. }
             | Frame::Found(_)
             | Frame::Page(_)
+            | Frame::Received(_)
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)

@@ -24,6 +24,7 @@ mod notices;
 mod orders;
 mod peer;
 mod reading;
+mod receipts;
 mod rounds;
 mod turns;
 
@@ -48,13 +49,14 @@ use crate::server::timers::Timers;
 use crate::session::{DEAD_AFTER, Entropy, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{History, Outcome, Welcome};
-use crate::wire::{CloseReason, Instance, Nick, SessionId, Timestamp, Who, packet};
+use crate::wire::{CloseReason, Instance, Nick, Seq, SessionId, Timestamp, Who, packet};
 use archive::Archive;
 use handshakes::Registering;
 use knocks::Knocks;
 use lobby::Lobby;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 use peer::{Peer, Turn};
+use receipts::Receipts;
 use rounds::Rounds;
 
 /// Packets that one session is sent before the next has its turn. Chosen: what one system call carries well.
@@ -122,6 +124,8 @@ pub(super) struct Sessions {
     /// Clients that wait for the log to take the entry that makes their keys known, by ticket; and the newest ticket.
     registering: BTreeMap<u64, Box<Registering>>,
     tickets: u64,
+    /// Which authors want to know who has received an entry.
+    receipts: Receipts,
     /// The key whose packet or finish is being handled.
     in_hand: Option<Who>,
 }
@@ -155,6 +159,7 @@ impl Sessions {
             moves: 0,
             registering: BTreeMap::new(),
             tickets: 0,
+            receipts: Receipts::default(),
             in_hand: None,
         }
     }
@@ -231,6 +236,7 @@ impl Sessions {
             self.wake(id);
             self.arm(id);
         }
+        self.count_receipts(cx);
         while let Some(notice) = cx.room.presence.expired(now) {
             self.tell(cx, &notice, None, None);
         }
@@ -242,7 +248,8 @@ impl Sessions {
     /// Returns when to call [`Sessions::handle_timeout`].
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let archive = self.archive.poll_timeout(now);
-        let others = [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive];
+        let receipts = self.receipts.poll_timeout();
+        let others = [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive, receipts];
         others.into_iter().chain([self.timers.next()]).flatten().min()
     }
 
@@ -388,6 +395,7 @@ impl Sessions {
         self.timers = Timers::default();
         self.at_end.clear();
         self.archive = Archive::default();
+        self.receipts.clear();
         // They come again.
         self.registering.clear();
     }
@@ -421,6 +429,7 @@ impl Sessions {
         }
         self.timers.disarm(id);
         self.archive.forget(id, &mut cx.room.window);
+        self.receipts.forget(id);
         self.allowance.depart(cx.now, peer.allowed);
         // Its place in the ready queue stays: the session that gets the id next is looked at once for nothing.
         self.by_id.remove(&peer.id);
@@ -432,6 +441,12 @@ impl Sessions {
         if let Some(notice) = cx.room.presence.depart(cx.now, peer.who, &peer.nick, peer.present, why) {
             self.tell(cx, &notice, peer.allowed.young(), None);
         }
+        self.receipts.forget_if_gone(peer.who, cx.room);
+    }
+
+    /// Takes an entry that has effect, whoever wrote it.
+    pub(super) fn appended(&mut self, seq: Seq, encoded: &[u8], room: &Room) {
+        self.receipts.append(seq, encoded, room);
     }
 
     fn reply(&mut self, path: Path, bytes: &[u8]) {

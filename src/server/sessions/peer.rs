@@ -6,6 +6,7 @@
 
 use super::cursor::{Cursor, Run};
 use super::reading::{Reading, Tag};
+use super::receipts::Watching;
 use crate::log::{PAGE, Reader, Window};
 use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
@@ -46,6 +47,7 @@ pub(crate) struct Cargo {
     page: Tag,
     welcome: bool,
     settled: bool,
+    receipt: bool,
 }
 
 /// The log as sessions are to see it.
@@ -62,6 +64,18 @@ pub(crate) struct Told<'a> {
     pub(crate) name: &'a str,
     /// The answer to its *find*, if one is outstanding.
     pub(crate) found: Option<&'a Found<'a>>,
+}
+
+impl<'a> Told<'a> {
+    /// Returns what the room is like for that key.
+    fn room(&self, who: Who) -> RoomInfo<'a> {
+        RoomInfo {
+            role: self.policy.role(who) as u32,
+            access: self.is_closed.into(),
+            topic: self.policy.topic(),
+            name: self.name,
+        }
+    }
 }
 
 /// Entries in a packet.
@@ -97,6 +111,10 @@ pub(crate) struct Peer {
     pub(crate) instance: Instance,
     pub(crate) nick: Nick,
     pub(crate) present: bool,
+    /// Whether it takes part in receipts.
+    pub(crate) is_counted: bool,
+    /// Whether it continues from a place where it has everything before.
+    resumed: bool,
     pub(crate) author: AuthorId,
     pub(crate) cursor: Cursor,
     /// The number behind the newest entry that only this member, or this one and another, are sent. When a session begins, nobody has
@@ -114,6 +132,8 @@ pub(crate) struct Peer {
     pub(crate) finding: Option<Box<str>>,
     /// What it reads back.
     pub(crate) reading: Reading,
+    /// The entry of its own of which it wants to know who has received it.
+    pub(crate) watching: Option<Box<Watching>>,
     /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
     pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
@@ -132,6 +152,10 @@ pub(crate) struct Identity {
     pub(crate) instance: Instance,
     pub(crate) nick: Nick,
     pub(crate) present: bool,
+    /// Whether it takes part in receipts.
+    pub(crate) is_counted: bool,
+    /// Whether it continues from a place.
+    pub(crate) resumed: bool,
     pub(crate) author: AuthorId,
 }
 
@@ -144,7 +168,7 @@ impl Peer {
         welcome: Welcome,
         allowed: Part,
     ) -> Self {
-        let Identity { key, who, instance, nick, present, author } = identity;
+        let Identity { key, who, instance, nick, present, is_counted, resumed, author } = identity;
         Self {
             id,
             session,
@@ -153,6 +177,8 @@ impl Peer {
             instance,
             nick,
             present,
+            is_counted,
+            resumed,
             author,
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
             own_end: welcome.end,
@@ -163,6 +189,7 @@ impl Peer {
             listing: None,
             finding: None,
             reading: Reading::default(),
+            watching: None,
             held: None,
             allowed,
             paced: None,
@@ -209,6 +236,11 @@ impl Peer {
         self.turn = Turn::Waiting;
     }
 
+    /// Returns from which entry on its cursor says what the client has received.
+    pub(crate) const fn received_from(&self) -> Seq {
+        if self.resumed { Seq(0) } else { self.welcome.start }
+    }
+
     /// Returns the welcome that it will be sent.
     pub(crate) const fn welcome(&self) -> Welcome {
         self.welcome
@@ -221,6 +253,7 @@ impl Peer {
             || self.listing.is_some()
             || self.finding.is_some()
             || self.reading.wants()
+            || self.watching.as_ref().is_some_and(|watching| watching.owes())
             || author.has_news()
             || !self.cursor.is_at(end)
     }
@@ -236,20 +269,28 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let reader = self.reader();
-        let Self { session, cursor, owes_welcome, welcome, asked, listing, finding, reading, nick, held, who, .. } =
-            self;
+        let Self {
+            session,
+            cursor,
+            owes_welcome,
+            welcome,
+            asked,
+            listing,
+            finding,
+            reading,
+            watching,
+            nick,
+            held,
+            who,
+            ..
+        } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
             }
             let mut carried = Cargo::default();
             if *owes_welcome {
-                let room = RoomInfo {
-                    role: told.policy.role(*who) as u32,
-                    access: told.is_closed.into(),
-                    topic: told.policy.topic(),
-                    name: told.name,
-                };
+                let room = told.room(*who);
                 let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE, room };
                 carried.welcome = writer.frame(&frame);
                 *owes_welcome = !carried.welcome;
@@ -273,6 +314,7 @@ impl Peer {
                 is_answered |= is_told;
                 finding.take_if(|_| is_told);
             }
+            carried.receipt = watching.as_mut().is_some_and(|watching| watching.tell(writer));
             for piece in &mut carried.pieces {
                 let Some(next) = cursor.next_run(told.end) else { break };
                 let to = told.window.write_all(next.from, next.to, reader, told.is_large, writer);
@@ -286,6 +328,7 @@ impl Peer {
             let is_cargo = is_answered
                 || carried.welcome
                 || carried.settled
+                || carried.receipt
                 || carried.page.is_some()
                 || carried.pieces.iter().any(|piece| piece.count > 0);
             is_cargo.then_some(carried)
@@ -307,6 +350,9 @@ impl Peer {
         }
         if matches!(again, Again::Copy(_)) {
             return;
+        }
+        if let Some(watching) = self.watching.as_mut().filter(|_| cargo.receipt) {
+            watching.tell_again();
         }
         if cargo.page.is_some() {
             self.reading.lost_head(cargo.page);

@@ -333,7 +333,7 @@ impl<'de> Deserialize<'de> for PersonId {
 }
 
 /// Returns the next element; fails if there is none.
-fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
+pub(super) fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
     seq.next_element()?.ok_or_else(|| A::Error::custom("too short"))
 }
 
@@ -468,19 +468,25 @@ pub struct Join<'a> {
     pub place: Option<(LogId, Seq)>,
     /// How far back it wants to begin if it has no place.
     pub history: History,
-    /// The token of an invitation; zeros if it has none. Older clients end before it.
+    /// The token of an invitation; zeros if it has none. Older clients end before it, or behind it.
     pub token: [u8; 16],
+    /// Whether it stays out of receipts (PROTOCOL 2.21).
+    pub uncounted: bool,
 }
 
 impl<'a> Join<'a> {
     /// Reads the payload, and that of an older client; `None` if it is malformed.
     pub fn decode(payload: &'a [u8]) -> Option<Self> {
-        if let Ok((join, _)) = postcard::take_from_bytes(payload) {
-            return Some(join);
-        }
-        let ((instance, nick, present, place, history), _) = postcard::take_from_bytes(payload).ok()?;
-        Some(Self { instance, nick, present, place, history, token: [0; 16] })
+        let ((instance, nick, present, place, history), rest) = postcard::take_from_bytes(payload).ok()?;
+        let (token, rest) = next_or_default(rest);
+        let (uncounted, _) = next_or_default(rest);
+        Some(Self { instance, nick, present, place, history, token, uncounted })
     }
+}
+
+/// Returns the next field of a payload, and the rest; the default if an older program has not written it.
+fn next_or_default<'a, T: Deserialize<'a> + Default>(payload: &'a [u8]) -> (T, &'a [u8]) {
+    postcard::take_from_bytes(payload).unwrap_or_default()
 }
 
 /// The server's payload in its half of the handshake (PROTOCOL 2.4).

@@ -1,0 +1,58 @@
+//! Receipts in a run: who asks about which entry, and what the oracle knows of that (PROTOCOL 2.21).
+//!
+//! Owns: the plan of questions; the promise about answers: whoever is said to have received an entry has been shown it, and was there
+//! before it.
+//! Must not know: anything of the core, where it is the oracle's part.
+//! Driven by: `told`, with what clients are told.
+
+use super::cast::Kind;
+use super::oracle::{Oracle, Post, Told};
+use super::world::World;
+use crate::client::Event;
+use crate::wire::frame::{Watch, Watched};
+use crate::wire::{Seq, Who};
+
+impl World<'_> {
+    /// Takes what a client is told of its post, and has it ask who has received the entry.
+    pub(super) fn accepted(&mut self, index: usize, post: Post, seq: Seq) {
+        self.oracle.told(index, post, Told::Accepted(seq.0));
+        let is_asked = self.scenario.reads > 0.0;
+        if let (Kind::Session(member), true) = (&mut self.clients[index].kind, is_asked) {
+            member.watch(self.now, Watch { seq, what: Watched::Names });
+        }
+    }
+
+    /// Shows an answer to the oracle.
+    pub(super) fn reached(&mut self, index: usize, event: &Event) {
+        let Event::Reached { seq, count, of, by, is_known } = event else { return };
+        let nick = self.clients[index].nick.clone();
+        self.trace.tell(self.now, &nick, || format!("is told that {count} of {of} have {}", seq.0));
+        if *is_known {
+            let by: Vec<_> = by.iter().map(|&Who(who)| who).collect();
+            self.oracle.reached(index, seq.0, (*count, *of), &by);
+        }
+    }
+}
+
+impl Oracle {
+    /// Checks what an author is told of who has received an entry.
+    fn reached(&mut self, author: usize, seq: u64, (count, of): (u64, u64), by: &[[u8; 8]]) {
+        if by.len() as u64 != count || count > of {
+            self.violation(format!("client {author} is told {count} of {of}, which are {}", by.len()));
+        }
+        for who in by {
+            let reader = self.keys.iter().find(|&(_, key)| key == who).map(|(&client, _)| client);
+            let Some(reader) = reader else {
+                // Strangers are here only with an adversary, who says of itself what it likes.
+                if !self.is_stranger(*who) {
+                    self.violation(format!("client {author} is told that {who:?} has {seq}, which is nobody's"));
+                }
+                continue;
+            };
+            let has_it = self.readers.get(&reader).is_some_and(|reader| reader.next().is_some_and(|next| next > seq));
+            if !has_it || reader == author {
+                self.violation(format!("client {author} is told that client {reader} has {seq}"));
+            }
+        }
+    }
+}
