@@ -73,6 +73,7 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::Fetch(_)
             | Frame::Page(_)
             | Frame::Watch(_)
+            | Frame::Read { .. }
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}

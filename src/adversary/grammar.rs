@@ -356,7 +356,7 @@ fn reading_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -
     Ok(is_sent)
 }
 
-/// Adds one frame that is about who has received something; returns false if it does not fit.
+/// Adds one frame that is about who has received or read something; returns false if it does not fit.
 fn receipt_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let seq = Seq(number(u, bases.log)?);
     let what = match u.int_in_range(0..=4)? {
@@ -367,6 +367,9 @@ fn receipt_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -
         _ => Watched::Other(4 + u.int_in_range(0..=300)?),
     };
     let watch = Watch { seq, what };
+    if u.ratio(1, 3)? {
+        return Ok(writer.frame(&Frame::Read { before: seq }));
+    }
     if u.ratio(2, 3)? {
         return Ok(writer.frame(&Frame::Watch(watch)));
     }
@@ -403,7 +406,7 @@ fn rights_frame(u: &mut Unstructured<'_>, bases: &Bases, said: &str, writer: &mu
 /// The bytes are used up.
 pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
     let mut writer = Writer::default();
-    match u.int_in_range(0..=10)? {
+    match u.int_in_range(0..=11)? {
         0 => while writer.frame(&Frame::Ask { after: None }) {},
         1 => {
             let ack = Frame::Ack(ack(u, bases)?);
@@ -425,7 +428,7 @@ pub fn plaintext(u: &mut Unstructured<'_>, bases: &Bases) -> Result<Writer> {
                 settled_below = settled_below.saturating_add(step);
             }
         }
-        4 => {
+        4 | 11 => {
             // A post in flight and a far later one that claims the first is settled: this once crashed a server. In reverse
             // order, it once made the server draft the earlier post.
             let far = number(u, 1 << 61)?;

@@ -365,6 +365,11 @@ pub enum Event {
         /// Whether the server knows; otherwise it will not say any more.
         is_known: bool,
     },
+    /// The user has read everything before this number, on another device or in an earlier visit.
+    Read {
+        /// The number.
+        before: Seq,
+    },
     /// There will be no answer to a request for earlier entries.
     NoPage {
         /// The number of the request.

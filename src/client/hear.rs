@@ -67,18 +67,8 @@ impl Client {
             Event::Page { .. } => self.fetched(event),
             Event::Entry { .. } | Event::Private(_) => self.came(event),
             Event::Received(_) | Event::Gap { .. } => self.entries.push_back(event),
-            Event::Confirmed { post: Some(_), seq } => {
-                self.progress = self.now;
-                self.confirmed += 1;
-                if let Some(seq) = seq.filter(|_| self.is_present()) {
-                    self.to_be_shown = self.to_be_shown.max(seq + 1);
-                }
-                self.events.push_back(event);
-            }
-            Event::NotTaken { .. } => self.refused(event),
-            Event::Lost { post: Some(_), .. } => {
-                self.lost += 1;
-                self.events.push_back(event);
+            Event::Confirmed { post: Some(_), .. } | Event::NotTaken { .. } | Event::Lost { post: Some(_), .. } => {
+                self.settled(event);
             }
             Event::People { .. } | Event::Records { .. } => self.answered(event),
             Event::Over(Over::Closed(_)) if self.is_leaving => {}
@@ -98,6 +88,7 @@ impl Client {
             | Event::NotWritten { .. }
             | Event::NoPage { .. }
             | Event::Reached { .. }
+            | Event::Read { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }
@@ -203,6 +194,22 @@ impl Client {
             self.events.push_back(Event::Back);
         }
         // Otherwise this session began beside the old one, and nobody noticed.
+    }
+
+    /// Takes the outcome of a post.
+    fn settled(&mut self, event: Event) {
+        if let Event::Confirmed { seq, .. } = event {
+            self.progress = self.now;
+            self.confirmed += 1;
+            if let Some(seq) = seq.filter(|_| self.is_present()) {
+                self.to_be_shown = self.to_be_shown.max(seq + 1);
+            }
+        } else if let Event::NotTaken { .. } = event {
+            return self.refused(event);
+        } else {
+            self.lost += 1;
+        }
+        self.events.push_back(event);
     }
 
     fn refused(&mut self, event: Event) {

@@ -1,6 +1,6 @@
-//! Who has received the user's messages.
+//! Who has received the user's messages, and how far the user has read.
 //!
-//! Owns: the question of a client's user, from before there is a session on.
+//! Owns: nothing; both are the member's.
 //! Must not know: how it is asked.
 //! Driven by: `client`.
 
@@ -16,6 +16,14 @@ impl Client {
         self.pass_time(now);
         if let State::Session(member) = &mut self.state {
             member.watch(now, Watch { seq, what });
+        }
+    }
+
+    /// Notes that the user has read everything before this number: the user's other devices are told. In a session only.
+    pub fn read(&mut self, now: Instant, before: Seq) {
+        self.pass_time(now);
+        if let State::Session(member) = &mut self.state {
+            member.read(now, before);
         }
     }
 

@@ -370,6 +370,7 @@ impl Driver for Acting {
             | Event::Page { .. }
             | Event::NoPage { .. }
             | Event::Reached { .. }
+            | Event::Read { .. }
             | Event::Gap { .. }
             | Event::Lost { .. }
             | Event::Renamed(_)

@@ -31,6 +31,7 @@ pub(super) enum Told<'a> {
     Refused { text: Cow<'a, str>, why: String },
     Lost { text: &'a str },
     Renamed { nick: &'a str },
+    Read { before: u64 },
     Quiet { seconds: u64 },
     Away { why: String },
     Back,
@@ -103,24 +104,14 @@ impl<'a> Told<'a> {
             Event::Private(private) => Self::Line(of_private(private)),
             Event::Contact { nick, key } => Self::Contact { nick, key: key.fingerprint().replace(' ', "") },
             Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
-            Event::Gap { first, count, why } => {
-                let why = match why {
-                    GapReason::Gone => "gone",
-                    GapReason::Unreadable => "unreadable",
-                    GapReason::Joined => "joined",
-                    GapReason::Left => "left",
-                    GapReason::CameAndWent => "came-and-went",
-                    GapReason::Void => return None,
-                    GapReason::Other(_) => "not-sent",
-                };
-                Self::Gap { first: first.0, count: *count, why }
-            }
+            Event::Gap { first, count, why } => Self::Gap { first: first.0, count: *count, why: gap(*why)? },
             Event::Confirmed { seq, .. } => Self::Confirmed { seq: seq.map(|seq| seq.0) },
             Event::NotTaken { kind: PostKind::Order, line, why, .. } => {
                 Self::Refused { text: orders::describe(line).into(), why: why.to_string() }
             }
             Event::NotTaken { line, why, .. } => Self::Refused { text: line.into(), why: why.to_string() },
             Event::Lost { line, .. } => Self::Lost { text: line },
+            Event::Read { before } => Self::Read { before: before.0 },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
             Event::Away(Away::Silent) => Self::Away { why: CloseReason::TimedOut.to_string() },
@@ -161,6 +152,19 @@ impl<'a> Told<'a> {
             | Event::Over(_) => return None,
         })
     }
+}
+
+/// Returns the word for why entries will not come, if that is anybody's business.
+const fn gap(why: GapReason) -> Option<&'static str> {
+    Some(match why {
+        GapReason::Gone => "gone",
+        GapReason::Unreadable => "unreadable",
+        GapReason::Joined => "joined",
+        GapReason::Left => "left",
+        GapReason::CameAndWent => "came-and-went",
+        GapReason::Void => return None,
+        GapReason::Other(_) => "not-sent",
+    })
 }
 
 impl<'a> Line<'a> {

@@ -242,6 +242,7 @@ impl Driver for Pinger {
             | Event::Page { .. }
             | Event::NoPage { .. }
             | Event::Reached { .. }
+            | Event::Read { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::NotTaken { .. }

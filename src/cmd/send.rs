@@ -304,6 +304,7 @@ impl Driver for Script {
             | Event::Page { .. }
             | Event::NoPage { .. }
             | Event::Reached { .. }
+            | Event::Read { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::Renamed(_)

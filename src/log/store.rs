@@ -40,6 +40,8 @@ pub struct Opening {
     pub present: Vec<(Who, Nick)>,
     /// What a fold over its entries comes to.
     pub policy: Policy,
+    /// How far the users of keys have read: before which number.
+    pub reads: Vec<(Who, Seq)>,
 }
 
 /// The id of a request, until it is answered.
@@ -200,6 +202,13 @@ pub trait Store {
 
     /// Ends the turn: all its drafts are submitted.
     fn flush(&mut self);
+
+    /// Stores how far the users of keys have read, beside the log: before which number, or nothing any more. Returns false if that is
+    /// not possible now. A backend that stores nothing takes it all.
+    fn note_reads(&mut self, reads: &[(Who, Option<Seq>)]) -> bool {
+        let _ = reads;
+        true
+    }
 
     /// Accepts a request.
     fn request(&mut self, request: &Request);

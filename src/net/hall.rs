@@ -286,7 +286,8 @@ impl Coming {
                 | Event::Found { .. }
                 | Event::Page { .. }
                 | Event::NoPage { .. }
-                | Event::Reached { .. } => {}
+                | Event::Reached { .. }
+                | Event::Read { .. } => {}
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
                 Event::Gap { count, .. } => {
                     *batches += 1;

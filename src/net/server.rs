@@ -252,6 +252,7 @@ impl<S: Store> ServerLoop<S> {
     fn part(&mut self) -> io::Result<()> {
         self.has_parted = true;
         self.server.close();
+        server::store_reads(&mut self.server, &mut self.log, true);
         let until = self.clock.now() + GOODBYE;
         let mut events = Events::with_capacity(64);
         loop {

@@ -17,6 +17,7 @@ const KNOWN: usize = 16;
 /// Carries everything over that is ready: drafts to the log, outcomes to the server, and what was posted to `transcript`, as
 /// tag and text.
 pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut transcript: impl FnMut(&str, &str)) {
+    store_reads(server, log, false);
     loop {
         let mut is_told = false;
         while server.takes_outcomes()
@@ -35,6 +36,15 @@ pub fn exchange(now: Instant, server: &mut Server, log: &mut impl Store, mut tra
         }
         if !is_told && !is_submitted {
             return;
+        }
+    }
+}
+
+/// Has stored how far members have read, as far as that is due, or `all` of it, because the server ends.
+pub fn store_reads(server: &mut Server, log: &mut impl Store, all: bool) {
+    while let reads @ [_, ..] = &server.poll_reads(all)[..] {
+        if !log.note_reads(reads) {
+            return server.reads_not_stored(reads);
         }
     }
 }

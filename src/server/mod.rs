@@ -39,7 +39,7 @@ pub use admission::suspects::REFUSED_FOR;
 pub use admission::{TextPolicy, is_private};
 pub use config::{ANNOUNCE_EACH, Config};
 pub use counters::{Counters, DropReason};
-pub use drive::{ask, exchange};
+pub use drive::{ask, exchange, store_reads};
 pub use ids::{Path, SocketId, Unreachable};
 pub use outgoing::{TransmitToken, Transmits};
 pub use sessions::{HALF_OPEN_MAX, WORK_OF_A_TURN};
@@ -59,7 +59,7 @@ use admission::rate::Meters;
 use ids::Source;
 use queue::{Item, ItemKind, Queue, Slot};
 use room::Room;
-use sessions::{Context, Sessions};
+use sessions::{Context, ReadOf, Sessions};
 use settings::Settings;
 use text::fanout::Fanout;
 use text::{Intake, Text};
@@ -144,6 +144,7 @@ impl Server {
         for (who, nick) in opening.present {
             Sessions::recall_present(&mut cx, who, nick);
         }
+        self.sessions.recall_reads(opening.reads, &self.room.policy);
     }
 
     /// Has the settings that the server was started with written to the log, if they are due.
@@ -379,6 +380,17 @@ impl Server {
         // In most rooms there are none, and each datagram asks.
         let policy = &self.room.policy;
         policy.has_addresses() && policy.sanction(&Name::Address(address_name(ip)), self.wall).is_some()
+    }
+
+    /// Returns some of what is to be stored beside the log, of how far the users of keys have read; `all` that has changed, if the
+    /// server ends.
+    pub(super) fn poll_reads(&mut self, all: bool) -> Vec<ReadOf> {
+        self.sessions.poll_reads(all)
+    }
+
+    /// Takes back what could not be stored.
+    pub(super) fn reads_not_stored(&mut self, some: &[ReadOf]) {
+        self.sessions.reads_not_stored(self.now, some);
     }
 
     /// Returns the next request to the log. The more requests the driver takes at once, the longer everybody else waits.

@@ -272,6 +272,7 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Fetch(_)
             | Frame::Page(_)
             | Frame::Watch(_)
+            | Frame::Read { .. }
             | Frame::Received(_)
             | Frame::Post { .. }
             | Frame::Settled { .. }

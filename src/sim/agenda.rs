@@ -160,6 +160,7 @@ impl World<'_> {
             (0..self.clients.len()).filter(|&index| index >= replayers && self.clients[index].joined).collect();
         self.tally.said(self.now, message, index, readers);
         self.read_back(message);
+        self.reads(index);
         let client = &mut self.clients[index];
         match &mut client.kind {
             Kind::Session(member) => {

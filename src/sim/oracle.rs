@@ -75,6 +75,8 @@ pub(super) struct Reader {
     pub(super) log: Option<Log>,
     /// The number that must come next; `None` allows any.
     next: Option<u64>,
+    /// The number before which its user has read everything, in whatever log.
+    pub(super) read: u64,
 }
 
 impl Reader {
@@ -250,7 +252,7 @@ impl Oracle {
     pub(super) fn reads(&mut self, client: usize, log: Log, from: u64) {
         let reader = self.readers.entry(client).or_default();
         let goes_on = reader.log == Some(log);
-        let expected = std::mem::replace(reader, Reader { log: Some(log), next: Some(from) }).next;
+        let expected = std::mem::replace(reader, Reader { log: Some(log), next: Some(from), read: reader.read }).next;
         let Some(expected) = expected.filter(|_| goes_on) else { return };
         // Entries that an older session brought while the new one began come again, and are not shown again.
         reader.next = Some(expected);
@@ -261,8 +263,9 @@ impl Oracle {
 
     /// Records that a client restarted and remembers this place, or none.
     pub(super) fn restarted(&mut self, client: usize, place: Option<(Log, u64)>) {
-        let reader = Reader { log: place.map(|(log, _)| log), next: place.map(|(_, next)| next) };
-        self.readers.insert(client, reader);
+        let reader = self.readers.entry(client).or_default();
+        reader.log = place.map(|(log, _)| log);
+        reader.next = place.map(|(_, next)| next);
         let untold = self.posted.iter().filter(|&(post, posted)| posted.by == client && !self.told.contains_key(post));
         self.abandoned.extend(untold.map(|(&post, _)| post));
     }

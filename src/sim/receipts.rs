@@ -1,7 +1,7 @@
-//! Receipts in a run: who asks about which entry, and what the oracle knows of that (PROTOCOL 2.21).
+//! Receipts in a run, and how far users have read: who asks about which entry, and what the oracle knows of that (PROTOCOL 2.21, 2.22).
 //!
-//! Owns: the plan of questions; the promise about answers: whoever is said to have received an entry has been shown it, and was there
-//! before it.
+//! Owns: the plan of questions; the promises about answers: whoever is said to have received an entry has been shown it; no user has
+//! read further than it has said.
 //! Must not know: anything of the core, where it is the oracle's part.
 //! Driven by: `told`, with what clients are told.
 
@@ -22,8 +22,21 @@ impl World<'_> {
         }
     }
 
-    /// Shows an answer to the oracle.
+    /// Has a client's user read everything that it was shown.
+    pub(super) fn reads(&mut self, index: usize) {
+        if let (Kind::Session(member), true) = (&mut self.clients[index].kind, self.scenario.reads > 0.0)
+            && let Some((_, next)) = member.place()
+        {
+            member.read(self.now, next);
+            self.oracle.has_read(index, next.0);
+        }
+    }
+
+    /// Shows to the oracle what a client is told of who has received or read something.
     pub(super) fn reached(&mut self, index: usize, event: &Event) {
+        if let Event::Read { before } = event {
+            return self.oracle.knows_read(index, before.0);
+        }
         let Event::Reached { seq, count, of, by, is_known } = event else { return };
         let nick = self.clients[index].nick.clone();
         self.trace.tell(self.now, &nick, || format!("is told that {count} of {of} have {}", seq.0));
@@ -35,6 +48,20 @@ impl World<'_> {
 }
 
 impl Oracle {
+    /// Records that a user has read everything before a number.
+    fn has_read(&mut self, client: usize, before: u64) {
+        let reader = self.readers.entry(client).or_default();
+        reader.read = reader.read.max(before);
+    }
+
+    /// Checks what a client is told of how far its user has read: no further than the user has said.
+    fn knows_read(&mut self, client: usize, before: u64) {
+        let read = self.readers.get(&client).map_or(0, |reader| reader.read);
+        if before > read {
+            self.violation(format!("client {client} is told that its user has read up to {before}, which is {read}"));
+        }
+    }
+
     /// Checks what an author is told of who has received an entry.
     fn reached(&mut self, author: usize, seq: u64, (count, of): (u64, u64), by: &[[u8; 8]]) {
         if by.len() as u64 != count || count > of {

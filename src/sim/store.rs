@@ -87,6 +87,8 @@ pub(super) struct Backend {
     foreign_is_present: bool,
     answers: Answers,
     policy: Policy,
+    /// How far users have read.
+    reads: BTreeMap<Who, Seq>,
     /// The keys that the owner acts on through another server, if there is one.
     acted_on: Vec<(Who, [u8; 32])>,
 }
@@ -111,6 +113,7 @@ impl Backend {
             foreign_is_present: false,
             answers: Answers::default(),
             policy: Policy::default(),
+            reads: BTreeMap::new(),
             acted_on: Vec::new(),
         }
     }
@@ -176,6 +179,7 @@ impl Backend {
     fn clear(&mut self) {
         self.id = LogId(self.entropy.bytes());
         self.log.clear();
+        self.reads.clear();
         self.oldest = Seq(0);
         self.foreign_is_present = false;
         self.policy = Policy::default();
@@ -371,7 +375,22 @@ impl Store for Backend {
     fn open(&mut self) -> Opening {
         let present = self.present().into_iter().collect();
         let policy = self.policy.clone();
-        Opening { id: self.id, next: Seq(self.log.len() as u64), oldest: Some(self.oldest), present, policy }
+        let (next, oldest) = (Seq(self.log.len() as u64), Some(self.oldest));
+        let reads = self.reads.iter().map(|(&who, &seq)| (who, seq)).collect();
+        Opening { id: self.id, next, oldest, present, policy, reads }
+    }
+
+    fn note_reads(&mut self, reads: &[(Who, Option<Seq>)]) -> bool {
+        if self.is_away {
+            return false;
+        }
+        for &(who, next) in reads {
+            match next {
+                Some(next) => drop(self.reads.insert(who, next)),
+                None => drop(self.reads.remove(&who)),
+            }
+        }
+        true
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {

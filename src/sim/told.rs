@@ -83,12 +83,11 @@ impl World<'_> {
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
             Event::Page { from, to, entries, .. } => self.answered(index, (from, to), &entries),
-            event @ Event::Reached { .. } => self.reached(index, &event),
+            event @ (Event::Reached { .. } | Event::Read { .. }) => self.reached(index, &event),
             Event::Room(_) => {}
-            Event::Away(_) => self.trace.tell(self.now, &nick, || "hears nothing any more".into()),
-            Event::Quiet(_) => self.trace.tell(self.now, &nick, || "waits for a word".into()),
-            Event::Back => self.trace.tell(self.now, &nick, || "hears the server again".into()),
-            Event::AnotherLog => self.trace.tell(self.now, &nick, || "finds another log".into()),
+            event @ (Event::Away(_) | Event::Quiet(_) | Event::Back | Event::AnotherLog) => {
+                self.trace.tell(self.now, &nick, || in_words(&event).into());
+            }
             odd @ (Event::Pong { .. }
             | Event::People { .. }
             | Event::Held { .. }
@@ -110,5 +109,18 @@ impl World<'_> {
             | Event::NoPage { .. }
             | Event::Failed(..)) => self.oracle.violation(format!("{nick} is told {odd:?}")),
         }
+    }
+}
+
+/// Returns what happened to the connection.
+fn in_words(event: &Event) -> &'static str {
+    if matches!(event, Event::Away(_)) {
+        "hears nothing any more"
+    } else if matches!(event, Event::Quiet(_)) {
+        "waits for a word"
+    } else if *event == Event::Back {
+        "hears the server again"
+    } else {
+        "finds another log"
     }
 }

@@ -165,6 +165,7 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Found(Found { whom, nick, .. }) => format!("found {whom:?} {:?}", short(nick)),
         Frame::Fetch(Fetch { spot: Spot::Before(seq), count, .. }) => format!("fetch {count} before {}", seq.0),
         Frame::Fetch(Fetch { spot: Spot::Around(seq), count, .. }) => format!("fetch {count} around {}", seq.0),
+        Frame::Read { before } => format!("read up to {}", before.0),
         Frame::Watch(Watch { seq, what }) => format!("who has {}? {what:?}", seq.0),
         Frame::Received(receipt) => format!("{} of {} have {}", receipt.count, receipt.of, receipt.seq.0),
         Frame::Page(page) => format!("page {}..{}", page.from.0, page.to.0),

@@ -55,6 +55,7 @@ const FETCH: u8 = 0x1e;
 const PAGE: u8 = 0x1f;
 const WATCH: u8 = 0x20;
 const RECEIVED: u8 = 0x21;
+const READ: u8 = 0x22;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
@@ -165,6 +166,11 @@ pub enum Frame<'a> {
     Watch(Watch),
     /// The answer to a *watch*, each time that it changes.
     Received(Receipt<'a>),
+    /// The user has read everything before this number, on whatever device.
+    Read {
+        /// The number.
+        before: Seq,
+    },
 }
 
 impl Frame<'_> {
@@ -307,6 +313,7 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         FOUND => Frame::Found(take(body)?),
         FETCH => Frame::Fetch(take(body)?),
         PAGE => Frame::Page(take(body)?),
+        READ => Frame::Read { before: take(body)? },
         WATCH => Frame::Watch(take(body)?),
         RECEIVED => {
             let ((seq, count, of, what), rest) = postcard::take_from_bytes(body)?;
@@ -405,6 +412,7 @@ impl Writer {
             Frame::Settled { counter, outcome } => self.body(SETTLED, &(counter, outcome)),
             Frame::Fetch(fetch) => self.body(FETCH, fetch),
             Frame::Page(page) => self.body(PAGE, page),
+            Frame::Read { before } => self.body(READ, before),
             Frame::Watch(watch) => self.body(WATCH, watch),
             Frame::Received(receipt) => {
                 self.list(RECEIVED, &(receipt.seq, receipt.count, receipt.of, receipt.what), receipt.whos)
@@ -508,6 +516,7 @@ mod tests {
             Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "Jill", key: [9; 32] }),
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
             Frame::Fetch(Fetch { id: 7, spot: Spot::Before(Seq(900)), count: 128 }),
+            Frame::Read { before: Seq(901) },
             Frame::Watch(Watch { seq: Seq(900), what: Watched::Key(Who([5; 8])) }),
             Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Names }, (1, 3), &[7; 8])),
             Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Count }, (1, 3), &[])),

@@ -110,6 +110,7 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("found", plain(&[Frame::Found(Found { name: "jill", whom: Whose::Key, nick: "jill", key: [9; 32] })])),
         ("fetch", plain(&[Frame::Fetch(Fetch { id: 1, spot: Spot::Around(Seq(300)), count: 128 })])),
         ("page", plain(&[Frame::Page(Page { id: 1, from: Seq(172), to: Seq(300), oldest: Seq(0) })])),
+        ("read", plain(&[Frame::Read { before: Seq(300) }])),
         ("watch", plain(&[Frame::Watch(Watch { seq: Seq(300), what: Watched::Key(Who([5; 8])) })])),
         (
             "received",
@@ -257,6 +258,7 @@ fn every_frames_decoder_is_reached() {
         "Ping",
         "Pong",
         "Post",
+        "Read",
         "Received",
         "Response",
         "Settled",

@@ -302,6 +302,7 @@ fn every_frame() -> Vec<Named> {
         ("fetch, 128 before 300", Frame::Fetch(Fetch { id: 5, spot: Spot::Before(Seq(300)), count: 128 })),
         ("fetch, 10 around 300", Frame::Fetch(Fetch { id: 6, spot: Spot::Around(Seq(300)), count: 10 })),
         ("page", Frame::Page(Page { id: 5, from: Seq(172), to: Seq(300), oldest: Seq(150) })),
+        ("read, everything before 300", Frame::Read { before: Seq(300) }),
         ("watch, how many", Frame::Watch(Watch { seq: Seq(300), what: Watched::Count })),
         ("watch, a key", Frame::Watch(watch_of(Watched::Key(who)))),
         ("received, by one of three", Frame::Received(Receipt::new(watch_of(Watched::Names), (1, 3), &[0x77; 8]))),

@@ -9,6 +9,7 @@ mod abuse;
 mod access;
 mod bench;
 mod clients;
+mod devices;
 mod edges;
 mod faults;
 mod history;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attempt::{self, Attempt};
+use super::marks::Marks;
 use super::questions::Asked;
 use super::{Cargo, Link, Member};
 use crate::client::event::{Event, Over, Room};
@@ -155,6 +156,7 @@ impl Member {
                 self.view.gap(first, count, why, &mut self.events);
             }
             Frame::Received(receipt) => self.handle_received(&receipt),
+            Frame::Read { before } => self.handle_read(before),
             Frame::Page(page) => {
                 if let Some(reading) = &mut self.questions.reading {
                     reading.page(self.now, page);
@@ -257,9 +259,11 @@ impl Member {
             self.letters.seen = Seen::EMPTY;
             self.questions.reading = None;
             self.questions.watch = None;
+            self.marks = Marks::default();
             self.events.push_back(Event::AnotherLog);
         }
         self.watch_anew();
+        self.marks.tell_again();
         // If no log was known, the posts sent so far went nowhere, or into this log.
         let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
         if is_safe {

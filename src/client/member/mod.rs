@@ -20,6 +20,7 @@
 mod attempt;
 mod hear;
 mod letters;
+mod marks;
 mod posts;
 mod questions;
 mod reading;
@@ -39,6 +40,7 @@ use crate::wire::packet::{self, Datagram};
 use crate::wire::{CloseReason, LogId, Nick, Seq, SessionId};
 use attempt::Attempt;
 use letters::Letters;
+use marks::Marks;
 use posts::{Carried, Posts};
 use questions::{Asked, Questions};
 use view::View;
@@ -73,6 +75,8 @@ struct Cargo {
     posts: Carried,
     /// Whether it tells the server that the client accepts more entries.
     takes: bool,
+    /// Whether it tells the server how far the user has read.
+    reads: bool,
 }
 
 #[derive(Debug)]
@@ -113,6 +117,7 @@ pub struct Member {
     /// Whether the client accepts more entries than the server knows.
     takes: bool,
     questions: Questions,
+    marks: Marks,
     events: VecDeque<Event>,
     /// The datagram that was built and that the socket has not accepted yet, and whether it is the attempt's.
     out: Vec<u8>,
@@ -140,6 +145,7 @@ impl Member {
             letters: Letters::new(ends.identity.seen.clone()),
             takes: false,
             questions: Questions::default(),
+            marks: Marks::default(),
             events: VecDeque::new(),
             out: Vec::new(),
             out_is_attempts: false,
@@ -403,7 +409,11 @@ impl Member {
                 Again::All(_) => self.posts.again(first..first + count, false),
                 Again::Rest(_) => self.posts.again(first..first + copies, false),
             }
-            self.takes |= cargo.takes && !matches!(again, Again::Copy(_));
+            let is_lost = !matches!(again, Again::Copy(_));
+            self.takes |= cargo.takes && is_lost;
+            if cargo.reads && is_lost {
+                self.marks.tell_again();
+            }
         }
     }
 
@@ -432,6 +442,7 @@ impl Member {
         }
         let has_welcome = link.welcomed;
         let (view, posts, takes, questions) = (&self.view, &mut self.posts, &mut self.takes, &mut self.questions);
+        let marks = &mut self.marks;
         link.session.poll_packet(now, &mut self.out, |writer, allowed| {
             let tells = *takes && allowed.cargo;
             if allowed.ack || tells {
@@ -441,7 +452,12 @@ impl Member {
             let takes = tells && writer.frame(&Frame::Ping { stamp: 0 }) && std::mem::take(takes);
             let posts = if allowed.cargo { write_posts(now, posts, writer) } else { Carried::default() };
             let asks = allowed.cargo && has_welcome && questions.write(now, |frame| writer.frame(frame));
-            (takes || asks || posts.count > 0).then_some(Cargo { posts, takes })
+            let before = marks.due().filter(|_| allowed.cargo && has_welcome);
+            let reads = before.is_some_and(|before| writer.frame(&Frame::Read { before }));
+            if reads {
+                marks.told();
+            }
+            (takes || asks || reads || posts.count > 0).then_some(Cargo { posts, takes, reads })
         });
     }
 }

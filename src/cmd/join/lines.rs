@@ -47,6 +47,8 @@ pub(super) struct LineMode {
     members: Listed,
     calendar: Calendar,
     seam: Option<Seam>,
+    /// The number before which the user has read everything elsewhere, until the first entry behind it is shown.
+    unread: Option<Seq>,
     keys: room::Keys,
     /// When the user is told that the server has not answered yet, and whether that was done.
     tells_to_wait: Option<Instant>,
@@ -57,6 +59,8 @@ pub(super) struct LineMode {
 #[derive(Clone, Copy, Debug)]
 struct Seam {
     count: u64,
+    /// The number of the first of them.
+    begin: Seq,
     /// The number behind the last of them.
     end: Seq,
     resumed: bool,
@@ -77,6 +81,7 @@ impl LineMode {
             members: Listed::default(),
             calendar,
             seam: None,
+            unread: None,
             keys: room::Keys::default(),
             tells_to_wait: None,
             is_told_to_wait: false,
@@ -94,7 +99,7 @@ impl LineMode {
     /// Announces the earlier entries before the first of them. Returns false if the event is not to be shown at all.
     fn begin(&mut self, event: &Event) -> bool {
         if let Event::Begins { from, count, resumed, .. } = *event {
-            self.seam = (count > 0).then_some(Seam { count, end: from + count, resumed, is_told: false });
+            self.seam = (count > 0).then_some(Seam { count, begin: from, end: from + count, resumed, is_told: false });
         } else if self.visit.hides(event) {
             self.count_out(1);
             return false;
@@ -147,6 +152,17 @@ impl LineMode {
             self.notice(format_args!("--- {count} since you were last here{since} ---"));
         } else {
             self.notice(format_args!("--- {count} earlier{since} ---"));
+        }
+    }
+
+    /// Says where the user stopped reading on another device, between the entry before and the one that ends at `shown_to`: only among
+    /// earlier entries, of which some are before it.
+    fn tell_unread(&mut self, shown_to: Option<Seq>) {
+        let Some(shown_to) = shown_to else { return };
+        let Some(unread) = self.unread.take_if(|unread| *unread < shown_to) else { return };
+        let is_between = self.seam.as_ref().is_some_and(|seam| seam.is_told && unread > seam.begin);
+        if is_between {
+            self.notice("--- you have read up to here elsewhere ---");
         }
     }
 
@@ -211,6 +227,7 @@ impl LineMode {
                 }
             }
             Event::Room(room) => self.show_room(&room),
+            Event::Read { before } => self.unread = Some(before),
             Event::Records { records, more, may } => self.show_members(records, more, may),
             Event::Renamed(nick) => notice(format_args!("you are {nick} now")),
             Event::Away(why) => notice(away(server, why, self.visit.timeout, &self.visit.known)),
@@ -347,6 +364,7 @@ impl Driver for LineMode {
             return Ok(());
         }
         let shown_to = event.end();
+        self.tell_unread(shown_to);
         self.show(client, event);
         if self.seam.take_if(|seam| shown_to.is_some_and(|to| to >= seam.end)).is_some() {
             self.notice("--- now ---");

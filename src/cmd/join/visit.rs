@@ -174,7 +174,12 @@ impl Visit {
     /// # Errors
     /// Why the line could not be carried out, for the user.
     pub(super) fn take(&mut self, now: Instant, client: &mut Client) -> Option<Result<Next, String>> {
-        let done = match self.entered.pop()? {
+        let entered = self.entered.pop()?;
+        if let (true, Some((_, next))) = (self.interactive, self.seen) {
+            // Whoever enters a line has seen what is above it.
+            client.read(now, next);
+        }
+        let done = match entered {
             Line::Text(line) => self.carry_out_alone(now, client, &line),
             Line::NotUtf8(number) => Err(format!("line {number} of the input is not UTF-8: not sent")),
         };

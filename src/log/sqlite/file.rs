@@ -56,6 +56,9 @@ const MIGRATIONS: &[&str] = &["
 ", "
     -- Who may do what (PROTOCOL 2.18), as `claims`: names and records in the encoding that they have on the wire.
     CREATE TABLE rules (name BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+", "
+    -- How far the user of a key has read (PROTOCOL 2.22): before which number.
+    CREATE TABLE reads (who INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 "];
 
 /// How long to wait for somebody else's lock. Chosen: `history --forget` holds one for a millisecond at a time, and at its end
@@ -408,7 +411,7 @@ mod tests {
         place.open(LOG).unwrap().pragma_update(None, "user_version", MIGRATIONS.len() as i64 + 1).unwrap();
         let before = fs::read(&path).unwrap();
         let err = place.open(LOG).unwrap_err().to_string();
-        assert!(err.contains("written by a newer udpchat (its schema is 4, this program knows 3)"), "{err}");
+        assert!(err.contains("written by a newer udpchat (its schema is 5, this program knows 4)"), "{err}");
         assert!(open_existing(&path, false).is_err());
         assert_eq!(fs::read(&path).unwrap(), before);
     }

@@ -21,6 +21,7 @@ pub mod history;
 mod keep;
 mod mend;
 mod query;
+mod reads;
 mod rescue;
 
 use std::path::Path;
@@ -414,7 +415,8 @@ impl Sqlite {
 impl Store for Sqlite {
     fn open(&mut self) -> Opening {
         let (present, policy) = (self.present(), self.policy.clone());
-        Opening { id: self.id, next: self.end.next, oldest: Some(self.oldest), present, policy }
+        let reads = self.connection.as_ref().and_then(|connection| reads::load(connection).ok()).unwrap_or_default();
+        Opening { id: self.id, next: self.end.next, oldest: Some(self.oldest), present, policy, reads }
     }
 
     fn submit(&mut self, draft: &Draft<'_>) {
@@ -432,6 +434,10 @@ impl Store for Sqlite {
 
     fn flush(&mut self) {
         self.commit();
+    }
+
+    fn note_reads(&mut self, reads: &[(Who, Option<Seq>)]) -> bool {
+        self.store_reads(reads)
     }
 
     fn request(&mut self, request: &Request) {

@@ -15,6 +15,7 @@ use tempfile::TempPath;
 use crate::log::sqlite::End;
 use crate::log::sqlite::file::{OpenError, Place, Sync, beside, prepare};
 use crate::log::sqlite::query::{self, Stored};
+use crate::log::sqlite::reads;
 use crate::policy::Policy;
 use crate::wire::entry::Entry;
 use crate::wire::{LogId, Seq};
@@ -61,6 +62,10 @@ impl Rescue {
         for (name, record) in policy.records() {
             query::store_rule(&into, name, Some(record)).map_err(|err| place.error(err))?;
         }
+        // If these cannot be read, nobody has read anything.
+        let reads: Vec<_> =
+            reads::load(from).unwrap_or_default().into_iter().map(|(who, seq)| (who, Some(seq))).collect();
+        reads::store(&into, &reads).map_err(|err| place.error(err))?;
         if let Err(err) = query::acts(from, |seq, entry| query::insert_act(&into, seq, entry)) {
             log::warn!("some of the copies of who used which right cannot be read: {err}");
         }

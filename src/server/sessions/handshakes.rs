@@ -371,6 +371,7 @@ impl Sessions {
             self.tell(cx, &notice, allowed.young(), Some(identity.key));
         }
         let mut peer = Peer::new(id, session, identity, welcome, allowed);
+        peer.owed.read = self.reads.get(who).is_some();
         if history.is_some() || (cx.room.window.reads_back() && !remembers) {
             peer.turn = Turn::Beginning(history);
             self.archive.begin(id);

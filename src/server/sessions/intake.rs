@@ -203,19 +203,23 @@ impl Sessions {
             }
             Frame::Ask { after } => {
                 // Only the newest is outstanding: a client asks for one list after the other.
-                peer.asked = Some(after);
+                peer.owed.people = Some(after);
                 Ok(())
             }
             Frame::List { ref after } => {
-                peer.listing = Some(after.clone());
+                peer.owed.records = Some(after.clone());
                 Ok(())
             }
             Frame::Find { name } => {
-                peer.finding = Some(name.into());
+                peer.owed.name = Some(name.into());
                 Ok(())
             }
             Frame::Fetch(fetch) => {
                 peer.reading.ask(fetch);
+                Ok(())
+            }
+            Frame::Read { before } => {
+                self.read(cx, id, before);
                 Ok(())
             }
             Frame::Watch(watch) => {

@@ -22,8 +22,10 @@ mod letters;
 mod lobby;
 mod notices;
 mod orders;
+mod owed;
 mod peer;
 mod reading;
+mod reads;
 mod receipts;
 mod rounds;
 mod turns;
@@ -56,6 +58,8 @@ use knocks::Knocks;
 use lobby::Lobby;
 pub use lobby::{HALF_OPEN_MAX, WORK_OF_A_TURN};
 use peer::{Peer, Turn};
+pub(crate) use reads::ReadOf;
+use reads::Reads;
 use receipts::Receipts;
 use rounds::Rounds;
 
@@ -126,6 +130,8 @@ pub(super) struct Sessions {
     tickets: u64,
     /// Which authors want to know who has received an entry.
     receipts: Receipts,
+    /// How far the users of keys have read.
+    reads: Reads,
     /// The key whose packet or finish is being handled.
     in_hand: Option<Who>,
 }
@@ -160,6 +166,7 @@ impl Sessions {
             registering: BTreeMap::new(),
             tickets: 0,
             receipts: Receipts::default(),
+            reads: Reads::default(),
             in_hand: None,
         }
     }
@@ -237,6 +244,7 @@ impl Sessions {
             self.arm(id);
         }
         self.count_receipts(cx);
+        self.reads.handle_timeout(now);
         while let Some(notice) = cx.room.presence.expired(now) {
             self.tell(cx, &notice, None, None);
         }
@@ -248,8 +256,9 @@ impl Sessions {
     /// Returns when to call [`Sessions::handle_timeout`].
     pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let archive = self.archive.poll_timeout(now);
-        let receipts = self.receipts.poll_timeout();
-        let others = [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive, receipts];
+        let (receipts, reads) = (self.receipts.poll_timeout(), self.reads.poll_timeout());
+        let others =
+            [self.lobby.expiry(), self.knocks.poll_timeout(), self.rounds.poll_timeout(), archive, receipts, reads];
         others.into_iter().chain([self.timers.next()]).flatten().min()
     }
 

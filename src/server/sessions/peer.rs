@@ -5,8 +5,8 @@
 //! Driven by: `sessions`.
 
 use super::cursor::{Cursor, Run};
+use super::owed::{Owed, Said};
 use super::reading::{Reading, Tag};
-use super::receipts::Watching;
 use crate::log::{PAGE, Reader, Window};
 use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
@@ -14,7 +14,7 @@ use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
 use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, People, PersonId, RoomInfo, Welcome, Writer};
+use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, PersonId, RoomInfo, Welcome, Writer};
 use crate::wire::record::Name;
 use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
@@ -47,7 +47,7 @@ pub(crate) struct Cargo {
     page: Tag,
     welcome: bool,
     settled: bool,
-    receipt: bool,
+    said: Said,
 }
 
 /// The log as sessions are to see it.
@@ -64,6 +64,8 @@ pub(crate) struct Told<'a> {
     pub(crate) name: &'a str,
     /// The answer to its *find*, if one is outstanding.
     pub(crate) found: Option<&'a Found<'a>>,
+    /// How far its user has read.
+    pub(crate) read: Option<Seq>,
 }
 
 impl<'a> Told<'a> {
@@ -124,16 +126,10 @@ pub(crate) struct Peer {
     /// Whether the welcome is to be sent.
     owes_welcome: bool,
     pub(crate) turn: Turn,
-    /// The newest unanswered *ask*, as the person it begins after; a lost answer is not repeated: the client asks again.
-    pub(crate) asked: Option<Option<PersonId>>,
-    /// The outstanding request for records: behind which it continues.
-    pub(crate) listing: Option<Option<Name>>,
-    /// The newest unanswered *find*: the name in question.
-    pub(crate) finding: Option<Box<str>>,
+    /// What it is owed beside the log.
+    pub(crate) owed: Owed,
     /// What it reads back.
     pub(crate) reading: Reading,
-    /// The entry of its own of which it wants to know who has received it.
-    pub(crate) watching: Option<Box<Watching>>,
     /// Who holds the nick that it was refused last: that nick, the key, since when. It is sent once, before the refusal.
     pub(crate) held: Option<(Box<str>, Who, Timestamp)>,
     /// What it may post.
@@ -185,11 +181,8 @@ impl Peer {
             welcome,
             owes_welcome: true,
             turn: Turn::Waiting,
-            asked: None,
-            listing: None,
-            finding: None,
+            owed: Owed::default(),
             reading: Reading::default(),
-            watching: None,
             held: None,
             allowed,
             paced: None,
@@ -248,14 +241,7 @@ impl Peer {
 
     /// Whether there is cargo to send.
     pub(crate) fn wants(&self, author: &Author, end: Seq) -> bool {
-        self.owes_welcome
-            || self.asked.is_some()
-            || self.listing.is_some()
-            || self.finding.is_some()
-            || self.reading.wants()
-            || self.watching.as_ref().is_some_and(|watching| watching.owes())
-            || author.has_news()
-            || !self.cursor.is_at(end)
+        self.owes_welcome || self.owed.is_any() || self.reading.wants() || author.has_news() || !self.cursor.is_at(end)
     }
 
     /// Builds the next packet, if there is one: adds it to `out` and returns where it goes.
@@ -269,21 +255,7 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let reader = self.reader();
-        let Self {
-            session,
-            cursor,
-            owes_welcome,
-            welcome,
-            asked,
-            listing,
-            finding,
-            reading,
-            watching,
-            nick,
-            held,
-            who,
-            ..
-        } = self;
+        let Self { session, cursor, owes_welcome, welcome, owed, reading, nick, held, who, .. } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
@@ -299,22 +271,8 @@ impl Peer {
                 writer.frame(&Frame::Held(HeldNick { nick: &nick, who, since }));
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
-            // The list is made when it is sent, and only if it fits: a question costs no more than its answer.
-            let mut is_answered = false;
-            if let Some(after) = asked.take_if(|_| writer.has_place_for_people()) {
-                let (more, encoded) = people(after);
-                is_answered = writer.frame(&Frame::People(People::new(after, more, &encoded)));
-            }
-            if let Some(after) = listing.take_if(|_| writer.has_place_for_records()) {
-                let (state, items) = records(*who, after.as_ref());
-                is_answered |= writer.frame(&Frame::Listed { after, state, items: &items });
-            }
-            if let Some(found) = told.found.filter(|_| finding.is_some()) {
-                let is_told = writer.frame(&Frame::Found(*found));
-                is_answered |= is_told;
-                finding.take_if(|_| is_told);
-            }
-            carried.receipt = watching.as_mut().is_some_and(|watching| watching.tell(writer));
+            let (is_answered, said) = owed.say(*who, (told.found, told.read), people, records, writer);
+            carried.said = said;
             for piece in &mut carried.pieces {
                 let Some(next) = cursor.next_run(told.end) else { break };
                 let to = told.window.write_all(next.from, next.to, reader, told.is_large, writer);
@@ -328,7 +286,7 @@ impl Peer {
             let is_cargo = is_answered
                 || carried.welcome
                 || carried.settled
-                || carried.receipt
+                || carried.said.is_any()
                 || carried.page.is_some()
                 || carried.pieces.iter().any(|piece| piece.count > 0);
             is_cargo.then_some(carried)
@@ -351,9 +309,7 @@ impl Peer {
         if matches!(again, Again::Copy(_)) {
             return;
         }
-        if let Some(watching) = self.watching.as_mut().filter(|_| cargo.receipt) {
-            watching.tell_again();
-        }
+        self.owed.say_again(cargo.said);
         if cargo.page.is_some() {
             self.reading.lost_head(cargo.page);
         }

@@ -28,7 +28,7 @@ const WATCHERS_OF_A_TURN: usize = 32;
 
 /// What an author wants to know, and was told last.
 #[derive(Debug)]
-pub(super) struct Watching {
+pub(crate) struct Watching {
     watch: Watch,
     /// Only these are asked about, if the entry is private.
     parties: Option<[Who; 2]>,
@@ -42,12 +42,12 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Whether there is an answer to be sent.
-    pub(super) const fn owes(&self) -> bool {
+    pub(crate) const fn owes(&self) -> bool {
         self.owes && self.told.is_some()
     }
 
     /// Writes the answer into a packet, if there is one to be sent. Returns whether it did.
-    pub(super) fn tell(&mut self, writer: &mut Writer) -> bool {
+    pub(crate) fn tell(&mut self, writer: &mut Writer) -> bool {
         let Some(counts) = self.told.filter(|_| self.owes) else { return false };
         let receipt = Receipt::new(self.watch, counts, &self.whos);
         let is_told = writer.frame(&Frame::Received(receipt));
@@ -56,7 +56,7 @@ impl Watching {
     }
 
     /// Has the answer sent again.
-    pub(super) const fn tell_again(&mut self) {
+    pub(crate) const fn tell_again(&mut self) {
         self.owes = true;
     }
 
@@ -183,7 +183,7 @@ impl Sessions {
             }
             self.receipts.forget(id);
         }
-        peer.watching = Some(Box::new(watching));
+        peer.owed.watching = Some(Box::new(watching));
     }
 
     /// Counts for some of the authors that wait, if it is time.
@@ -202,7 +202,7 @@ impl Sessions {
         for id in turn {
             let Some(peer) = self.peers.get_mut(id.key()) else { continue };
             let author = peer.who;
-            let Some(watching) = peer.watching.as_mut() else { continue };
+            let Some(watching) = peer.owed.watching.as_mut() else { continue };
             watching.count(author, &rows);
             let (is_owed, is_over) = (watching.owes, watching.is_complete() || watching.ends <= cx.now);
             if is_over {

@@ -45,7 +45,7 @@ impl Sessions {
         self.archive.serve(id, &mut cx.room.window);
         let is_closed = cx.room.is_closed();
         let may_send = |peer: &&Peer| peer.session.may_send(now).is_ok();
-        let name = self.peer(id).filter(may_send).and_then(|peer| peer.finding.clone());
+        let name = self.peer(id).filter(may_send).and_then(|peer| peer.owed.name.clone());
         let found = name.as_deref().map(|name| (name, self.found(cx, name)));
         let found = found.as_ref().map(|(name, found)| found.frame(name));
         let Room { window, posts, presence, announcements, policy, .. } = &mut *cx.room;
@@ -58,7 +58,8 @@ impl Sessions {
         let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
         let end = peer.end(announcements.told());
         peer.begin_reading(window, end);
-        let told = Told { window, end, is_large, policy, is_closed, name: cx.name, found: found.as_ref() };
+        let read = self.reads.get(peer.who);
+        let told = Told { window, end, is_large, policy, is_closed, name: cx.name, found: found.as_ref(), read };
         let mut packets = 0;
         while packets < PACKETS_OF_A_TURN
             && outgoing.push(|out| peer.poll_packet(now, author, told, people, records, out))
