@@ -10,7 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant as Clock};
 
 use udpchat::net::state::{make_key, random};
-use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
+use udpchat::session::{Cipher, Entropy, Initiator, Role, Session, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram, Token};
@@ -56,7 +56,7 @@ fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallor
             break payload;
         }
     };
-    let id = SessionId(postcard::from_bytes::<ServerHello>(&payload).ok()?.id);
+    let id = SessionId(ServerHello::decode(&payload)?.id);
     let join = Join {
         instance: Instance(random()),
         nick,
@@ -65,9 +65,10 @@ fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallor
         history: History::NONE,
         token: [0; 16],
         uncounted: false,
+        cipher: 0,
     };
     let mut payload = [0; 128];
-    let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
+    let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?, Cipher::default());
     socket.send(&packet::finish(id, &noise)).ok()?;
     let session = Session::new(Instant::ZERO, Role::Client, id, transport, server, Duration::from_millis(1));
     socket.set_nonblocking(true).ok()?;

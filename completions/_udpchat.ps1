@@ -58,6 +58,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Store the log in this file instead; '':memory:'' stores nothing')
             [CompletionResult]::new('--sync', '--sync', [CompletionResultType]::ParameterName, 'When a confirmed message is on the disk')
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Which addresses may speak plain text, as the original does')
+            [CompletionResult]::new('--cipher', '--cipher', [CompletionResultType]::ParameterName, 'Cipher of sessions: AES-256-GCM where both processors have instructions for it, or always ChaCha20-Poly1305')
             [CompletionResult]::new('--max-members', '--max-members', [CompletionResultType]::ParameterName, 'Most members at a time')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Messages per second from each key or address, ten seconds'' worth at once')
             [CompletionResult]::new('--signup-rate', '--signup-rate', [CompletionResultType]::ParameterName, 'New text members per second from each IPv4 /24 or IPv6 /64, 64 at once')

@@ -909,7 +909,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__serve)
-            opts="-q -v -h --bind --room --keep --keep-entries --db --sync --text --max-members --rate --signup-rate --text-idle --text-history --announce-each --access --nick-expiry --owner --name --key --quiet --verbose --help"
+            opts="-q -v -h --bind --room --keep --keep-entries --db --sync --text --cipher --max-members --rate --signup-rate --text-idle --text-history --announce-each --access --nick-expiry --owner --name --key --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -941,6 +941,10 @@ _udpchat() {
                     ;;
                 --text)
                     COMPREPLY=($(compgen -W "private any off" -- "${cur}"))
+                    return 0
+                    ;;
+                --cipher)
+                    COMPREPLY=($(compgen -W "auto chacha20" -- "${cur}"))
                     return 0
                     ;;
                 --max-members)

@@ -54,6 +54,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --db 'Store the log in this file instead; '':memory:'' stores nothing'
             cand --sync 'When a confirmed message is on the disk'
             cand --text 'Which addresses may speak plain text, as the original does'
+            cand --cipher 'Cipher of sessions: AES-256-GCM where both processors have instructions for it, or always ChaCha20-Poly1305'
             cand --max-members 'Most members at a time'
             cand --rate 'Messages per second from each key or address, ten seconds'' worth at once'
             cand --signup-rate 'New text members per second from each IPv4 /24 or IPv6 /64, 64 at once'

@@ -58,6 +58,8 @@ full\t'Before it is confirmed: every message waits for the disk'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l text -d 'Which addresses may speak plain text, as the original does' -r -f -a "private\t'Loopback, private, link-local, shared (100.64/10) and unique-local addresses'
 any\t'Every address: a spoofed source address can subscribe a victim to the room'
 off\t'Nobody'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l cipher -d 'Cipher of sessions: AES-256-GCM where both processors have instructions for it, or always ChaCha20-Poly1305' -r -f -a "auto\t'The faster one'
+chacha20\t'ChaCha20-Poly1305'"
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l max-members -d 'Most members at a time' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l rate -d 'Messages per second from each key or address, ten seconds\' worth at once' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -l signup-rate -d 'New text members per second from each IPv4 /24 or IPv6 /64, 64 at once' -r

@@ -30,7 +30,7 @@ pub use acts::{AccessArg, ActOn, Admin, Ban, Invite, Members, MembersAction, Mut
 pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
 pub use serve::Serve;
-pub use values::{BenchDialect, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg};
+pub use values::{BenchDialect, CipherArg, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg};
 use values::{at_least_one, clients, count, duration, history, receipts, recipient};
 
 /// Headings of the options in help texts.

@@ -17,7 +17,7 @@ use crate::client::member::Member;
 use crate::client::{Event, Identity};
 use crate::log::{Memory, Store};
 use crate::server::{self, Config, Path, SocketId};
-use crate::session::{Entropy, Initiator, Responder, Role, Session, StaticKey};
+use crate::session::{Cipher, Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Frame, History, Join, Letter, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
@@ -228,7 +228,7 @@ impl Server {
             Some(Datagram::Answer { noise, .. }) => initiator.read_answer(noise),
             _ => None, // another datagram of the handshake
         })?;
-        let hello: ServerHello = postcard::from_bytes(&payload).ok()?;
+        let hello = ServerHello::decode(&payload)?;
         let instance = Instance([9; 8]);
         let join = Join {
             instance,
@@ -238,9 +238,10 @@ impl Server {
             history: History::NONE,
             token: [0; 16],
             uncounted: false,
+            cipher: 0,
         };
         let mut payload = [0; 64];
-        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?);
+        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?, Cipher::default());
         let id = SessionId(hello.id);
         self.receive(address(3), &packet::finish(id, &noise));
         Some(Session::new(self.now, Role::Client, id, transport, address(1), Duration::from_millis(10)))
@@ -326,13 +327,13 @@ impl Client {
         let hello = self.next()?;
         let Some(Datagram::Hello { client, prologue, noise, .. }) = packet::parse(&hello) else { return None };
         let mut payload = [0; 8];
-        let payload = postcard::to_slice(&ServerHello { id: MALLORY.0 }, &mut payload).ok()?;
+        let payload = postcard::to_slice(&ServerHello { id: MALLORY.0, ciphers: 0 }, &mut payload).ok()?;
         let (mut responder, answer) = Responder::new(key, entropy, prologue, noise, payload)?;
         self.member.handle_datagram(self.now, address(1), &packet::answer(client, &answer));
         let finish = self.next()?;
         let Some(Datagram::Finish { noise, .. }) = packet::parse(&finish) else { return None };
         responder.read_finish(key, noise)?;
-        let transport = responder.into_transport();
+        let transport = responder.into_transport(Cipher::default());
         let mut session =
             Session::new(self.now, Role::Server, client, transport, address(2), Duration::from_millis(10));
         let mut writer = Writer::default();

@@ -12,7 +12,7 @@ use arbitrary::{Result, Unstructured};
 
 use super::grammar::{self, Bases};
 use crate::server::SocketId;
-use crate::session::{Entropy, Initiator, Role, Session, StaticKey};
+use crate::session::{Cipher, Entropy, Initiator, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry;
 use crate::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};
@@ -280,7 +280,7 @@ impl Adversary {
             place.state = State::Greeting(initiator, id);
             return;
         };
-        let Ok(hello) = postcard::from_bytes::<ServerHello>(&payload) else { return };
+        let Some(hello) = ServerHello::decode(&payload) else { return };
         // Valid nicks that several of its keys use, a malformed one, and those of somebody who is away.
         let nicks = [
             "mallory: yes",
@@ -300,11 +300,13 @@ impl Adversary {
         let present = !index.is_multiple_of(2);
         // Some come with an invitation that never was.
         let token = if index % 5 == 4 { [7; 16] } else { [0; 16] };
+        // Some take a cipher that was not offered, or that there is not; these are turned away.
+        let (uncounted, cipher) = (index.is_multiple_of(3), [0, 1, 0, 1, 7][index % 5]);
         let join =
-            Join { instance: place.instance, nick, present, place: place_in_log, history, token, uncounted: false };
+            Join { instance: place.instance, nick, present, place: place_in_log, history, token, uncounted, cipher };
         let mut payload = [0; 128];
         let Ok(payload) = postcard::to_slice(&join, &mut payload) else { return };
-        let (noise, transport) = initiator.finish(payload);
+        let (noise, transport) = initiator.finish(payload, Cipher::of(cipher).unwrap_or_default());
         let server = SessionId(hello.id);
         let (log, counter) = (place.bases.log, place.bases.counter);
         place.session = Some(Session::new(now, Role::Client, server, transport, self.server, Duration::from_millis(2)));

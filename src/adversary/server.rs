@@ -15,9 +15,9 @@ use super::grammar::{self, Bases};
 use super::letters::{Letters, WRITTEN};
 use super::limits::{CLIENT_DATAGRAM, Limits};
 use crate::client::{Client, Config, Event, Identity, Private, Said};
-use crate::session::{Entropy, Responder, Role, Session, StaticKey};
+use crate::session::{Cipher, Entropy, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
-use crate::wire::frame::{Ack, FETCH_MAX, Frame, Outcome, RoomInfo, ServerHello, Spot, Welcome, Writer, frames};
+use crate::wire::frame::{Ack, FETCH_MAX, Frame, Join, Outcome, RoomInfo, ServerHello, Spot, Welcome, Writer, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram, TOKEN_LEN, Token};
 use crate::wire::{CloseReason, Instance, LogId, Seq, SessionId};
 
@@ -205,7 +205,7 @@ fn meet<'a, 'b>(
 
 fn config(entropy: &mut Entropy, server: SocketAddr, stays: bool) -> Config {
     let identity = Identity::new(StaticKey::generate(entropy), Instance(entropy.bytes()), entropy.bytes());
-    let identity = Identity { present: stays, ..identity };
+    let identity = Identity { present: stays, has_aes: true, ..identity };
     let nick = "jill".parse().expect("a nick");
     Config { nick, servers: vec![server], timeout: TIMEOUT, stays, identity: Some(identity), is_secure: true }
 }
@@ -299,8 +299,12 @@ impl<'a, 'b> Hostile<'a, 'b> {
             Some(Datagram::Hello { .. }) if self.manner == Manner::Tokens => vec![self.token().to_vec()],
             Some(Datagram::Hello { client, prologue, noise, .. }) => {
                 let id = SessionId(self.entropy.next_u32());
-                let mut payload = [0; 8];
-                let Ok(payload) = postcard::to_slice(&ServerHello { id: id.0 }, &mut payload) else { return vec![] };
+                let mut payload = [0; 16];
+                let Ok(payload) =
+                    postcard::to_slice(&ServerHello { id: id.0, ciphers: self.entropy.next_u32() }, &mut payload)
+                else {
+                    return vec![];
+                };
                 let made = Responder::new(&self.key, &mut self.entropy, prologue, noise, payload);
                 let Some((responder, answer)) = made else { return vec![] };
                 self.handshakes.push_front((id, responder, client));
@@ -319,9 +323,10 @@ impl<'a, 'b> Hostile<'a, 'b> {
     fn finish(&mut self, now: Instant, server: SessionId, noise: &[u8]) -> Vec<Vec<u8>> {
         let Some(index) = self.handshakes.iter().position(|(id, ..)| *id == server) else { return vec![] };
         let Some((_, mut responder, client)) = self.handshakes.remove(index) else { return vec![] };
-        let Some((_, client_key)) = responder.read_finish(&self.key, noise) else { return vec![] };
+        let Some((payload, client_key)) = responder.read_finish(&self.key, noise) else { return vec![] };
+        let cipher = Join::decode(&payload).and_then(|join| Cipher::of(join.cipher)).unwrap_or_default();
         let address = SocketAddr::from(([10, 0, 0, 2], 1));
-        let mut session = Session::new(now, Role::Server, client, responder.into_transport(), address, 2 * DELAY);
+        let mut session = Session::new(now, Role::Server, client, responder.into_transport(cipher), address, 2 * DELAY);
         let log = LogId([1; 16]);
         if self.letters.is_none() {
             self.letters = Some(Letters::new(self.entropy.child(), client_key, log));

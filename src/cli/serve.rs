@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::AccessArg;
-use super::values::{Db, RateArg, Sync, Text, at_least_one, bind_address, duration, rate, text_history};
+use super::values::{CipherArg, Db, RateArg, Sync, Text, at_least_one, bind_address, duration, rate, text_history};
 use super::{ACCESS, GENERAL, ROOM};
 use crate::net::HostPort;
 use crate::net::rooms::RoomName;
@@ -48,6 +48,10 @@ pub struct Serve {
     /// Which addresses may speak plain text, as the original does
     #[arg(long, value_enum, default_value_t = Text::Private, help_heading = ACCESS)]
     pub text: Text,
+
+    /// Cipher of sessions: AES-256-GCM where both processors have instructions for it, or always ChaCha20-Poly1305
+    #[arg(long, value_enum, default_value_t = CipherArg::Auto, hide_possible_values = true, value_name = "auto|chacha20", help_heading = GENERAL)]
+    pub cipher: CipherArg,
 
     /// Most members at a time
     #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one::<NonZeroUsize>, help_heading = ACCESS)]

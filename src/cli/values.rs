@@ -62,6 +62,15 @@ impl From<Sync> for sqlite::Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateArg(pub Option<Rate>);
 
+/// The values of `--cipher`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CipherArg {
+    /// The faster one
+    Auto,
+    /// ChaCha20-Poly1305
+    Chacha20,
+}
+
 /// The values of `--text`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Text {

@@ -56,6 +56,8 @@ pub struct Identity {
     pub repeats: bool,
     /// Whether others are to see that it is here.
     pub present: bool,
+    /// Whether its processor has instructions for AES: it takes that cipher from servers that offer it.
+    pub has_aes: bool,
     /// Whether others may learn what it has received.
     pub receipts: bool,
     /// Whether the probe has an empty nick, since an original announces it to the room.
@@ -86,6 +88,7 @@ impl Identity {
             instance,
             repeats: false,
             present: true,
+            has_aes: false,
             receipts: true,
             unnamed: false,
             place: None,

@@ -20,7 +20,7 @@ use crate::net::server::ServerLoop;
 use crate::net::state::{OWNER_KEY, State, load_key, load_or_make_key, make_key, random};
 use crate::net::stdio::Output;
 use crate::net::udp::ServerSocket;
-use crate::net::{DEFAULT_PORT, lan_addresses};
+use crate::net::{DEFAULT_PORT, has_aes, lan_addresses};
 use crate::server::{self, is_private};
 use crate::session::{PublicKey, StaticKey};
 use crate::wire::LogId;
@@ -49,6 +49,7 @@ pub(super) fn run(args: Serve) -> Result<(), Failure> {
     let config = server::Config {
         key,
         seed: random(),
+        has_aes: args.cipher == cli::CipherArg::Auto && has_aes(),
         announce_each: args.announce_each,
         recent_bytes: if db == Db::Memory { RECENT_BYTES } else { RECENT_BYTES_OF_A_FILE },
         text: args.text.into(),

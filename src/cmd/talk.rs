@@ -18,7 +18,7 @@ use crate::net::link::Link;
 use crate::net::people::Ignored;
 use crate::net::places::PlaceFile;
 use crate::net::state::{State, load_or_make_key, make_key, random};
-use crate::net::{HostPort, wall};
+use crate::net::{HostPort, has_aes, wall};
 use crate::policy::names;
 use crate::session::{PublicKey, StaticKey};
 use crate::ui::orders::by_whom;
@@ -271,7 +271,7 @@ pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Re
         let identity = Identity::new(key, instance, random());
         let (pinned, token) = (known.expected(), link.map(|link| link.token));
         let run = u32::try_from(wall().0 / 1000).unwrap_or(u32::MAX);
-        Some(Identity { repeats, present, unnamed, pinned, token, run, ..identity })
+        Some(Identity { repeats, present, unnamed, pinned, token, run, has_aes: has_aes(), ..identity })
     };
     let config = Config { nick, servers, timeout: target.timeout, stays, identity, is_secure: dialects.secure };
     Ok((config, known))

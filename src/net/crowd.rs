@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use mio::net::UdpSocket;
 
+use super::has_aes;
 use super::state::{make_key, random};
 use crate::client::member::Member;
 use crate::client::{Event, Identity};
@@ -44,7 +45,7 @@ impl Crowd {
         let nick = format!("b{number}").parse().expect("it is short and plain");
         let key = self.keys.pop().unwrap_or_else(make_key);
         let identity = Identity::new(key, Instance(random()), random());
-        let identity = Identity { unnamed: !self.present, present: self.present, ..identity };
+        let identity = Identity { unnamed: !self.present, present: self.present, has_aes: has_aes(), ..identity };
         self.members.push(Member::new(now, self.server, nick, identity));
         self.armed.push(None);
     }

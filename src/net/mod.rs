@@ -60,6 +60,24 @@ impl Clock {
     }
 }
 
+/// Returns whether the processor has instructions for AES and the multiplication of GCM: without them the other cipher is faster.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub fn has_aes() -> bool {
+    std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("pclmulqdq")
+}
+
+/// As for other processors.
+#[cfg(target_arch = "aarch64")]
+pub fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull")
+}
+
+/// As for other processors.
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+pub fn has_aes() -> bool {
+    false
+}
+
 /// Returns the calendar time.
 pub fn wall() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -22,6 +22,8 @@ pub struct Config {
     pub key: StaticKey,
     /// The seed of all randomness of the sessions.
     pub seed: [u8; 32],
+    /// Whether it offers AES-256-GCM: its processor has instructions for that.
+    pub has_aes: bool,
     /// How many bytes of the newest entries are kept in memory. Older ones are read back, if the log can do that.
     pub recent_bytes: usize,
     /// With whom the server speaks the text dialect.
@@ -56,6 +58,7 @@ impl Config {
         Self {
             key,
             seed,
+            has_aes: false,
             recent_bytes: 8 * 1024 * 1024,
             text: TextPolicy::Private,
             members_max: 10_000,

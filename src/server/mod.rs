@@ -119,7 +119,7 @@ impl Server {
             room: Room::new(&opening, config.recent_bytes, config.text_history),
             queue: Queue::default(),
             text: Text::new(sockets, opening.next),
-            sessions: Sessions::new(config.key.clone(), config.seed, sockets),
+            sessions: Sessions::new(config.key.clone(), config.seed, config.has_aes, sockets),
             signups: Meters::default(),
             gave_to_sessions: vec![false; sockets],
             log_state: State::default(),

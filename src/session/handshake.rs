@@ -1,18 +1,18 @@
 //! Noise XX by snow, with our own prologue and random generator (PROTOCOL 2.4).
 //!
-//! Owns: the two ends of a handshake, and the [`Transport`] keys that result.
+//! Owns: the two ends of a handshake, and which keys result.
 //! Must not know: addresses, time, what the payloads mean.
 //! Driven by: `server` ([`Responder`]) and `client` ([`Initiator`]).
 
 use std::fmt;
-use std::sync::Arc;
 
 use snow::params::{CipherChoice, DHChoice, HashChoice, NoiseParams};
 use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver, RingResolver};
-use snow::types::{Cipher, Dh, Hash, Random};
-use snow::{Builder, HandshakeState, StatelessTransportState};
+use snow::types::{Cipher as NoiseCipher, Dh, Hash, Random};
+use snow::{Builder, HandshakeState};
 use zeroize::Zeroizing;
 
+use super::cipher::{Cipher, Transport};
 use super::keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 use crate::wire::packet::{self, DATAGRAM_MAX, PROLOGUE_LEN, TAG_LEN};
 use crate::work::{self, Work};
@@ -60,10 +60,10 @@ impl Initiator {
         Some((payload[..len].to_vec(), remote(&self.noise)?))
     }
 
-    /// Returns the last Noise message, and the keys of the session.
-    pub fn finish(mut self, payload: &[u8]) -> (Vec<u8>, Transport) {
+    /// Returns the last Noise message, and the keys of the session for that cipher, which `payload` names.
+    pub fn finish(mut self, payload: &[u8], cipher: Cipher) -> (Vec<u8>, Transport) {
         let message = write(&mut self.noise, payload);
-        (message, Transport::new(self.noise))
+        (message, transport(self.noise, cipher))
     }
 }
 
@@ -111,9 +111,9 @@ impl Responder {
         self.is_spent
     }
 
-    /// Returns the keys of the session, after [`Responder::read_finish`].
-    pub fn into_transport(self) -> Transport {
-        Transport::new(self.noise)
+    /// Returns the keys of the session for that cipher, after [`Responder::read_finish`].
+    pub fn into_transport(self, cipher: Cipher) -> Transport {
+        transport(self.noise, cipher)
     }
 }
 
@@ -132,35 +132,12 @@ fn respond(
     Some((noise, answer))
 }
 
-/// The keys of one end of a session.
-#[derive(Clone)]
-pub struct Transport(Arc<StatelessTransportState>);
-
-impl Transport {
-    fn new(noise: HandshakeState) -> Self {
-        Self(Arc::new(noise.into_stateless_transport_mode().expect("the handshake is finished")))
-    }
-
-    /// Appends `plain`, sealed under `number`, to `into`.
-    pub(super) fn seal(&self, number: u64, plain: &[u8], into: &mut Vec<u8>) {
-        let start = into.len();
-        into.resize(start + plain.len() + TAG_LEN, 0);
-        let len = self.0.write_message(number, plain, &mut into[start..]);
-        // Otherwise the rest of the buffer would go out unsealed.
-        assert_eq!(len.ok(), Some(plain.len() + TAG_LEN), "a packet is short, its number is not the last");
-    }
-
-    /// Opens what the other end sealed under `number`; returns `None` if it did not.
-    pub fn open<'a>(&self, number: u64, sealed: &[u8], into: &'a mut [u8; DATAGRAM_MAX]) -> Option<&'a [u8]> {
-        let len = self.0.read_message(number, sealed, into).ok()?;
-        Some(&into[..len])
-    }
-}
-
-impl fmt::Debug for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transport(secret)")
-    }
+/// Returns the keys of one end, after its last message.
+fn transport(mut noise: HandshakeState, cipher: Cipher) -> Transport {
+    let is_client = noise.is_initiator();
+    let (up, down) = noise.dangerously_get_raw_split();
+    let (up, down) = (Zeroizing::new(up), Zeroizing::new(down));
+    if is_client { Transport::new(cipher, &up, &down) } else { Transport::new(cipher, &down, &up) }
 }
 
 impl fmt::Debug for Initiator {
@@ -223,7 +200,7 @@ impl CryptoResolver for Seeded {
         self.ring.resolve_hash(choice)
     }
 
-    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn Cipher>> {
+    fn resolve_cipher(&self, choice: &CipherChoice) -> Option<Box<dyn NoiseCipher>> {
         self.ring.resolve_cipher(choice)
     }
 }
@@ -249,9 +226,9 @@ pub(super) fn pair() -> (Transport, Transport) {
     let hello = initiator.hello()[PROLOGUE_LEN..PROLOGUE_LEN + packet::NOISE_1_LEN].to_vec();
     let (mut responder, answer) = Responder::new(&server, &mut entropy, &prologue, &hello, b"").unwrap();
     initiator.read_answer(&answer).unwrap();
-    let (finish, transport) = initiator.finish(b"");
+    let (finish, transport) = initiator.finish(b"", Cipher::default());
     responder.read_finish(&server, &finish).unwrap();
-    (transport, responder.into_transport())
+    (transport, responder.into_transport(Cipher::default()))
 }
 
 #[cfg(test)]
@@ -271,14 +248,14 @@ mod tests {
         let (mut responder, answer) = Responder::new(&server, &mut entropy, prologue, noise, b"id").unwrap();
         assert_eq!(initiator.read_answer(&answer[1..]), None, "damaged on the way");
         assert_eq!(initiator.read_answer(&answer), Some((b"id".to_vec(), server.public())));
-        let (finish, client_end) = initiator.finish(b"join");
+        let (finish, client_end) = initiator.finish(b"join", Cipher::AesGcm);
         for position in [0, 40, finish.len() - 1] {
             let mut forged = finish.clone();
             forged[position] ^= 1;
             assert_eq!(responder.read_finish(&server, &forged), None, "changed at {position}");
         }
         assert_eq!(responder.read_finish(&server, &finish), Some((b"join".to_vec(), jill.public())));
-        let server_end = responder.into_transport();
+        let server_end = responder.into_transport(Cipher::AesGcm);
         let (mut sealed, mut opened) = (Vec::new(), [0; DATAGRAM_MAX]);
         client_end.seal(7, b"hey", &mut sealed);
         assert_eq!(server_end.open(7, &sealed, &mut opened), Some(&b"hey"[..]));

@@ -1,7 +1,7 @@
 //! One encrypted, reliable session; the same code at both ends (PROTOCOL 2.3 to 2.12).
 //!
 //! Owns: keys and packet numbers, what was received and what is in flight, round-trip time, window, the other end's address,
-//! when the session is dead. Its parts: `keys`, `token_key`, `handshake`, `received`, `acks`, `sent_packets`, `recovery`,
+//! when the session is dead. Its parts: `keys`, `token_key`, `handshake`, `cipher`, `received`, `acks`, `sent_packets`, `recovery`,
 //! `rtt`, `congestion`, `delays`, `pacer`, `path`.
 //! Must not know: rooms, logs, what the cargo of a packet is; it tells the driver when cargo may go, and hands lost cargo back.
 //! Driven by: `server` and `client`:
@@ -13,6 +13,7 @@
 //! 5. [`Session::poll_challenge`] and [`Session::poll_packet`] until they return `None`.
 
 mod acks;
+mod cipher;
 mod congestion;
 mod delays;
 mod handshake;
@@ -29,8 +30,9 @@ mod token_key;
 use std::fmt;
 use std::time::Duration;
 
+pub use cipher::{Cipher, OFFERS_AES, Transport};
 pub use congestion::PACKETS_MAX;
-pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder, Transport};
+pub use handshake::{FINISH_COST, HELLO_COST, Initiator, REDO_COST, Responder};
 pub use keys::{Entropy, KEY_LEN, PublicKey, StaticKey};
 pub use received::WINDOW as REPLAY_WINDOW;
 pub use sent_packets::Again;
@@ -54,6 +56,10 @@ pub const KEEPALIVE: Duration = Duration::from_secs(15);
 pub const DEAD_AFTER: Duration = Duration::from_secs(60);
 
 const _: () = assert!(DEAD_AFTER.as_secs() >= 4 * KEEPALIVE.as_secs());
+
+/// The most packets in one direction of a session (RFC 9001 6.6 and B.1: with packets this short, AES-GCM keeps its promises for 2^28).
+/// From half of them on, the client begins a new session.
+pub const PACKETS_OF_A_KEY: u64 = 1 << 27;
 
 /// Which end this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +178,26 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         self.next_number
     }
 
+    /// Returns whether it is time for a new session: its keys have done half of what they may.
+    pub fn is_worn(&self) -> bool {
+        self.most_packets() >= PACKETS_OF_A_KEY / 2
+    }
+
+    /// Returns whether its keys must not be used any more, except for a last *bye*.
+    pub fn is_worn_out(&self) -> bool {
+        self.most_packets() >= PACKETS_OF_A_KEY
+    }
+
+    fn most_packets(&self) -> u64 {
+        self.next_number.max(self.received.highest().map_or(0, |highest| highest + 1))
+    }
+
+    /// Lets the session be as old as one that has sent so many packets.
+    #[cfg(feature = "adversary")]
+    pub const fn age(&mut self, packets: u64) {
+        self.next_number = packets;
+    }
+
     /// Returns whether nothing ack-eliciting is in flight.
     pub fn is_quiet(&self) -> bool {
         self.sent_packets.is_empty()
@@ -207,6 +233,10 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         // RFC 6479: check before decrypting, which is expensive; mark afterwards, once the packet is known to be authentic.
         if !self.received.is_new(number) {
             return Err(Ignored::Replayed);
+        }
+        // No end that keeps to the protocol comes near this, so that keys are never overused whatever the other end does.
+        if number > PACKETS_OF_A_KEY {
+            return Err(Ignored::Forged);
         }
         self.transport.open(number, sealed, into).ok_or(Ignored::Forged)
     }
@@ -334,6 +364,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
     /// Appends a challenge to a new address to `out`, if one is due, and returns where it goes.
     pub fn poll_challenge(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<P> {
         self.challenge_now = false;
+        if self.is_worn_out() {
+            return None;
+        }
         let challenge = self.paths.challenge(now)?;
         let mut writer = Writer::default();
         writer.frame(&Frame::Challenge(challenge.data));
@@ -353,6 +386,9 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
         out: &mut Vec<u8>,
         fill: impl FnOnce(&mut Writer, Allowed) -> Option<C>,
     ) -> Option<P> {
+        if self.is_worn_out() {
+            return None;
+        }
         let mut writer = Writer::up_to(self.congestion.packet());
         let allowed = Allowed { cargo: self.may_send(now).is_ok(), ack: self.acks.is_wanted() };
         if allowed.ack

@@ -77,6 +77,7 @@ pub(super) fn open_server(
     now: Instant,
 ) -> Server {
     let mut config = server::Config::new(key.clone(), entropy.bytes());
+    config.has_aes = scenario.aes;
     config.recent_bytes = scenario.recent_bytes;
     config.announce_each = scenario.announce_each;
     if !scenario.adversary {

@@ -72,6 +72,8 @@ pub struct Scenario {
     pub interval: Duration,
     /// How many private messages follow each of these, from the same client to the next one; none if there is no other.
     pub private: u64,
+    /// Whether the server, and every other client, has AES: their sessions use it.
+    pub aes: bool,
     /// With each of these, the part of the clients that ask for earlier entries.
     pub reads: f64,
     /// The length of each message, in bytes.
@@ -128,6 +130,7 @@ impl Default for Scenario {
             messages: 100,
             interval: Duration::from_millis(20),
             private: 0,
+            aes: false,
             reads: 0.0,
             size: 64,
             weather: Weather::default(),

@@ -197,13 +197,14 @@ impl<'a> World<'a> {
         let client = &self.clients[index];
         let history = if index < self.scenario.replayers { History::Last(self.scenario.replay) } else { History::NONE };
         let pinned = Some(self.server_key.public());
+        let has_aes = index.is_multiple_of(2);
         let identity = Identity::new(client.key.clone(), client.instance, seed);
         let nick = client.nick.parse().expect("our own nicks are nicks");
         let member = member::Member::new(
             self.now,
             server(),
             nick,
-            Identity { place, history, pinned, seen: client.seen.clone(), ..identity },
+            Identity { place, history, pinned, seen: client.seen.clone(), has_aes, ..identity },
         );
         Kind::Session(Box::new(member))
     }

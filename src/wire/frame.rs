@@ -7,6 +7,7 @@
 //! Enums can grow (PROTOCOL 2.6): each is a plain code, or ends a body whose length is known. An unknown code is read as such,
 //! and never makes a body malformed.
 
+mod join;
 mod people;
 mod reading;
 mod receipts;
@@ -19,12 +20,13 @@ use super::packet::{DATAGRAM_MAX, PLAIN_MAX};
 use super::record::Name;
 use super::{CloseReason, NICK_MAX, Seq};
 use crate::work::{self, Work};
+pub use join::{History, Join, ServerHello};
 pub use people::{PEOPLE_MAX, People, encode_person};
 pub use reading::{FETCH_MAX, Fetch, Page, Spot};
 pub use receipts::{RECEIPT_NAMES_MAX, Receipt, Watch, Watched};
 pub use values::{
-    ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, History, Join, Letter, ListState,
-    Outcome, PersonId, PostKind, RoomInfo, ServerHello, Welcome, Whose,
+    ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, Letter, ListState, Outcome, PersonId,
+    PostKind, RoomInfo, Welcome, Whose,
 };
 
 /// Length of a frame's head: type and length.

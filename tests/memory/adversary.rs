@@ -56,6 +56,7 @@ pub(crate) fn scenario(seed: u64) -> Scenario {
         announce_each: [100, 2][index(61, 2)],
         calms: true,
         private: [0, 1, 3][index(33, 3)],
+        aes: pick(1, 2) == 0,
         reads: [0.0, 0.2][index(39, 2)],
         adversary: true,
         ..Scenario::default()

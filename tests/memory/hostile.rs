@@ -9,7 +9,7 @@ use udpchat::client::member::Member;
 use udpchat::client::{Event, Identity};
 use udpchat::log::{Memory, Store};
 use udpchat::server::{Config, DropReason, Path, Rate, Server, SocketId};
-use udpchat::session::{Entropy, Initiator, Role, Session, StaticKey};
+use udpchat::session::{Cipher, Entropy, Initiator, PACKETS_OF_A_KEY, Role, Session, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, SEALED_MAX};
 use udpchat::wire::frame::{Frame, History, Join, Letter, Outcome, PostKind, ServerHello, Writer, frames};
@@ -110,7 +110,7 @@ impl Raw {
             Some(Datagram::Answer { noise, .. }) => initiator.read_answer(noise),
             _ => None,
         });
-        let hello: ServerHello = postcard::from_bytes(&answer.unwrap().0).unwrap();
+        let hello = ServerHello::decode(&answer.unwrap().0).unwrap();
         let join = Join {
             instance: Instance([instance; 8]),
             nick,
@@ -119,9 +119,10 @@ impl Raw {
             history: History::NONE,
             token: [0; 16],
             uncounted: false,
+            cipher: 0,
         };
         let mut payload = [0; 128];
-        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap());
+        let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap(), Cipher::default());
         let id = SessionId(hello.id);
         let session = Session::new(world.now, Role::Client, id, transport, server(), Duration::from_millis(10));
         let mut raw = Self { session, address, settled: Vec::new(), over: None, lists: 0 };
@@ -288,6 +289,22 @@ fn a_member_moves_from_one_socket_of_the_server_to_another() {
     }
     assert_eq!(shown, ["jill joined!", "jill: in round 50", "jill: in round 150"]);
     assert_eq!(jill.outstanding(), 0);
+}
+
+#[test]
+fn a_session_whose_keys_have_done_all_that_they_may_ends_and_the_member_may_come_back() {
+    let mut world = World::new(None);
+    let mut mallory = Raw::join(&mut world, "mallory", &key(1), 1, address(1, 1)).unwrap();
+    mallory.session.age(PACKETS_OF_A_KEY - 2);
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(0, 0))));
+    assert_eq!(mallory.over, None);
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(1, 0))));
+    assert_eq!(mallory.over, Some(CloseReason::ServerEnds));
+    let mut mallory = Raw::join(&mut world, "mallory", &key(1), 1, address(1, 1)).unwrap();
+    // A number far beyond is nobody's who keeps to the protocol.
+    mallory.session.age(1 << 62);
+    mallory.say(&mut world, |writer| assert!(writer.frame(&post(2, 0))));
+    assert!(mallory.over.is_none() && mallory.settled.iter().all(|&(counter, _)| counter < 2));
 }
 
 #[test]

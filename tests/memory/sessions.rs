@@ -10,7 +10,7 @@ use udpchat::client::{Away, Event, Identity, Over};
 use udpchat::log::{Memory, Opening, Outcome as Committing, State, Store};
 use udpchat::policy::claims::LAPSE;
 use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, SocketId};
-use udpchat::session::{Entropy, StaticKey};
+use udpchat::session::{Entropy, PACKETS_OF_A_KEY, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
 use udpchat::wire::frame::{Outcome, PersonId, PostKind};
@@ -977,4 +977,23 @@ fn a_message_under_the_same_instance_is_one_message_and_one_that_was_refused_may
     let accepted = (0, Outcome::Accepted(Seq(0)));
     assert_eq!(outcomes, [(0, Outcome::Refused(Refusal::Full)), accepted, accepted]);
     assert_eq!(world.server.end(), Seq(1));
+}
+
+#[test]
+fn before_its_keys_are_worn_out_a_client_begins_a_new_session_and_nobody_notices() {
+    let mut world = World::new();
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    world.wait(Duration::from_secs(1), &mut [&mut jill, &mut jack]);
+    jill.member.age(PACKETS_OF_A_KEY / 2 - 3);
+    jill.events.clear();
+    jack.events.clear();
+    for number in 0..20 {
+        world.say(0, &number.to_string(), &mut [&mut jill, &mut jack]);
+        world.wait(Duration::from_millis(50), &mut [&mut jill, &mut jack]);
+    }
+    let sessions = jill.events.iter().filter(|event| matches!(event, Event::Here { .. })).count();
+    assert_eq!(sessions, 1, "one more, with new keys");
+    assert!(!jill.events.iter().any(|event| matches!(event, Event::Away(_) | Event::Quiet(_) | Event::Over(_))));
+    let said: Vec<_> = (0..20).map(|number| format!("jill: {number}")).collect();
+    assert_eq!((jill.shown(), jack.shown()), (said.clone(), said), "and nobody came or went");
 }

@@ -31,6 +31,7 @@ fn scenario(seed: u64) -> Scenario {
         messages: 30 + pick(7, 40),
         interval: ms([2, 20, 100][usize::try_from(pick(11, 3)).unwrap()]),
         private: [0, 0, 1, 3][usize::try_from(pick(2, 4)).unwrap()],
+        aes: pick(1, 2) == 0,
         reads: [0.0, 0.1, 0.5][usize::try_from(pick(35, 3)).unwrap()],
         size: [20, 64, 300, 900][usize::try_from(pick(13, 4)).unwrap()],
         weather: Weather {

@@ -12,10 +12,10 @@ use std::time::Duration;
 use blake2::digest::Mac;
 use blake2::{Blake2s256, Blake2sMac256, Digest};
 use serde::{Deserialize, Serialize};
-use snow::Builder;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
+use snow::{Builder, HandshakeState};
 use udpchat::client::Identity;
 use udpchat::client::member::Member;
 use udpchat::log::{Memory, Store};
@@ -56,6 +56,8 @@ struct Vectors {
     nick: String,
     /// In the order in which they were sent.
     datagrams: Vec<DatagramVector>,
+    /// The same conversation, by two ends that have AES.
+    aes: Vec<DatagramVector>,
     /// Single frames in all their forms: type, length, body.
     frames: Vec<Named>,
     /// Private messages, of the client's key to the server's, in this log and of this instance.
@@ -142,19 +144,21 @@ fn ephemeral(seed: [u8; 32], its_public: &[u8]) -> [u8; 32] {
     (0..32).map(secret).find(|&secret| public(secret)[..] == *its_public).expect("it was drawn soon")
 }
 
-/// Makes the vectors: lets our two ends talk in memory.
-#[allow(clippy::too_many_lines)] // a script
-fn make() -> Vectors {
+const CLIENT_ADDRESS: &str = "192.0.2.7:50000";
+
+/// Lets our two ends talk in memory, with or without AES.
+fn converse(has_aes: bool) -> Vec<DatagramVector> {
     let (client_address, server_address): (SocketAddr, SocketAddr) =
-        ("192.0.2.7:50000".parse().unwrap(), "192.0.2.1:9999".parse().unwrap());
+        (CLIENT_ADDRESS.parse().unwrap(), "192.0.2.1:9999".parse().unwrap());
     let key = StaticKey::from_secret(Zeroizing::new(SERVER_SECRET));
     let mut store = Memory::new(LogId(LOG));
-    let mut room = Server::new(Instant::ZERO, Config::new(key, SERVER_SEED), 1, store.open());
+    let config = Config { has_aes, ..Config::new(key, SERVER_SEED) };
+    let mut room = Server::new(Instant::ZERO, config, 1, store.open());
     room.set_wall(AT);
     // In the third minute after the server's start.
     let mut now = Instant::from_millis(125_000);
     let key = StaticKey::from_secret(Zeroizing::new(CLIENT_SECRET));
-    let identity = Identity::new(key, Instance(INSTANCE), CLIENT_SEED);
+    let identity = Identity { has_aes, ..Identity::new(key, Instance(INSTANCE), CLIENT_SEED) };
     let mut member = Member::new(now, server_address, "jill".parse().unwrap(), identity);
     let (mut datagrams, mut keys) = (Vec::new(), BTreeMap::new());
     let mut talk = |now: Instant, member: &mut Member| loop {
@@ -193,7 +197,12 @@ fn make() -> Vectors {
     talk(now, &mut member);
     member.leave(now);
     talk(now, &mut member);
+    datagrams
+}
 
+/// Makes the vectors.
+fn make() -> Vectors {
+    let (mut datagrams, mut aes) = (converse(false), converse(true));
     let noise = |what: &str, at: usize| {
         unhex(&datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes)[at..at + 32].to_vec()
     };
@@ -202,6 +211,7 @@ fn make() -> Vectors {
     let token_secret = Entropy::new(SERVER_SEED).bytes::<32>();
     let token = unhex(&datagrams[1].bytes);
     add_payloads(&mut datagrams, &client_ephemeral, &server_ephemeral);
+    add_payloads(&mut aes, &client_ephemeral, &server_ephemeral);
     Vectors {
         about: "udpchat session protocol, version 2 (docs/PROTOCOL.md 2); made by tests/memory/vectors.rs".into(),
         client: end(CLIENT_SECRET, client_ephemeral),
@@ -209,13 +219,14 @@ fn make() -> Vectors {
         token: TokenVector {
             server_secret: hex(&token_secret),
             slot: 2,
-            client_address: client_address.to_string(),
+            client_address: CLIENT_ADDRESS.into(),
             token: hex(&token),
         },
         log: hex(&LOG),
         instance: hex(&INSTANCE),
         nick: "jill".into(),
         datagrams,
+        aes,
         frames: every_frame(),
         letters: every_letter(),
         joins: every_join(),
@@ -360,7 +371,8 @@ fn every_join() -> Vec<Named> {
     let join = |what: &str, place, history| {
         let token = if what == "with an invitation" { [7; 16] } else { [0; 16] };
         let uncounted = what == "without receipts";
-        let join = Join { instance: Instance(INSTANCE), nick: "jill", present: true, place, history, token, uncounted };
+        let (instance, cipher) = (Instance(INSTANCE), u32::from(what == "with AES"));
+        let join = Join { instance, nick: "jill", present: true, place, history, token, uncounted, cipher };
         let mut payload = [0; 128];
         Named { what: what.into(), bytes: hex(postcard::to_slice(&join, &mut payload).unwrap()) }
     };
@@ -371,6 +383,7 @@ fn every_join() -> Vec<Named> {
         join("without a place, of the last hour", None, History::Within(3600)),
         join("with an invitation", None, History::NONE),
         join("without receipts", None, History::NONE),
+        join("with AES", None, History::NONE),
         join("with a place, next wanted 300", Some((LogId(LOG), Seq(300))), History::Last(50)),
     ]
 }
@@ -452,8 +465,9 @@ fn our_two_ends_say_what_the_vectors_say() {
     let is_welcome =
         |datagram: &DatagramVector| datagram.plaintext.as_deref().is_some_and(|plain| plain.contains(&hex(b"udpchat")));
     assert!(kept.datagrams.iter().any(is_welcome) && made.datagrams.iter().any(is_welcome));
-    kept.datagrams.retain(|datagram| !is_welcome(datagram));
-    made.datagrams.retain(|datagram| !is_welcome(datagram));
+    for datagrams in [&mut kept.datagrams, &mut made.datagrams, &mut kept.aes, &mut made.aes] {
+        datagrams.retain(|datagram| !is_welcome(datagram));
+    }
     assert_eq!(made, kept);
 }
 
@@ -530,11 +544,10 @@ impl CryptoResolver for Others {
     }
 }
 
-#[test]
-fn another_implementation_of_noise_reads_and_says_the_same() {
-    let vectors = vectors();
-    let find = |what: &str| unhex(&vectors.datagrams.iter().find(|datagram| datagram.what == what).unwrap().bytes);
-    let (hello, answer, finish) = (find("hello"), find("answer"), find("finish"));
+/// Shakes hands as the vectors say, by snow with its own cryptography. Returns the two ends, and the cipher that the client takes.
+fn shake_hands(vectors: &Vectors, datagrams: &[DatagramVector]) -> (HandshakeState, HandshakeState, u32) {
+    let datagram = |what: &str| datagrams.iter().find(|datagram| datagram.what == what).unwrap();
+    let [hello, answer, finish] = ["hello", "answer", "finish"].map(|what| unhex(&datagram(what).bytes));
     assert_eq!((hello.len(), &hello[..2], hex(&hello[6..18])), (1200, &[0xf8, 2][..], vectors.token.token.clone()));
     assert!(hello[50..].iter().all(|&byte| byte == 0));
     let end = |end: &End, is_client| {
@@ -549,45 +562,87 @@ fn another_implementation_of_noise_reads_and_says_the_same() {
     let len = client.write_message(&[], &mut message).unwrap();
     assert_eq!(message[..len], hello[18..50]);
     server.read_message(&hello[18..50], &mut payload).unwrap();
-    // The answer: the client's id, then the Noise message, whose payload is the server's id.
+    // The answer: the client's id, then the Noise message, whose payload is the server's id and its ciphers.
     assert_eq!(answer[1..5], hello[2..6]);
     let len = client.read_message(&answer[5..], &mut payload).unwrap();
-    let id: u32 = postcard::from_bytes(&payload[..len]).unwrap();
+    let (id, ciphers): (u32, u32) = postcard::from_bytes(&payload[..len]).unwrap();
     assert_eq!(id.to_be_bytes(), finish[1..5]);
     let said = payload[..len].to_vec();
+    assert_eq!(datagram("answer").plaintext, Some(hex(&said)));
     let len = server.write_message(&said, &mut message).unwrap();
     assert_eq!(message[..len], answer[5..]);
     let len = server.read_message(&finish[5..], &mut payload).unwrap();
-    type Join<'a> = ([u8; 8], &'a str, bool, Option<([u8; 16], u64)>, u32, u64);
+    type Join<'a> = ([u8; 8], &'a str, bool, Option<([u8; 16], u64)>, u32, u64, [u8; 16], bool, u32);
     let join: Join<'_> = postcard::from_bytes(&payload[..len]).unwrap();
-    assert_eq!(join, (unhex(&vectors.instance).try_into().unwrap(), "jill", true, None, 0, 0));
+    let cipher = join.8;
+    assert_eq!(cipher, ciphers, "what is offered is taken");
+    let instance = unhex(&vectors.instance).try_into().unwrap();
+    assert_eq!(join, (instance, "jill", true, None, 0, 0, [0; 16], false, cipher));
     let said = payload[..len].to_vec();
-    let plaintext =
-        |what: &str| vectors.datagrams.iter().find(|datagram| datagram.what == what).unwrap().plaintext.clone();
-    let plaintexts = ["hello", "answer", "finish"].map(plaintext);
-    assert_eq!(plaintexts, [String::new(), hex(postcard::to_slice(&id, &mut [0; 5]).unwrap()), hex(&said)].map(Some));
+    assert_eq!(datagram("hello").plaintext, Some(String::new()));
+    assert_eq!(datagram("finish").plaintext, Some(hex(&said)));
     let len = client.write_message(&said, &mut message).unwrap();
     assert_eq!(message[..len], finish[5..]);
-    let (client, server) =
-        (client.into_stateless_transport_mode().unwrap(), server.into_stateless_transport_mode().unwrap());
-    let mut count = 0;
-    for datagram in vectors.datagrams.iter().filter(|datagram| datagram.what == "packet") {
+    (client, server, cipher)
+}
+
+/// Returns the packets: whether the client sent it, its number, what is sealed, and the plaintext.
+fn packets(datagrams: &[DatagramVector]) -> Vec<(bool, u64, Vec<u8>, Vec<u8>)> {
+    let packets = datagrams.iter().filter(|datagram| datagram.what == "packet");
+    let packets = packets.map(|datagram| {
         let bytes = unhex(&datagram.bytes);
         let number = u64::from_be_bytes(bytes[5..13].try_into().unwrap());
-        let (reader, writer, receiver) = if datagram.from == "client" {
-            (&server, &client, &finish[1..5])
-        } else {
-            (&client, &server, &hello[2..6])
-        };
-        assert_eq!(bytes[1..5], *receiver);
-        let len = reader.read_message(number, &bytes[13..], &mut payload).unwrap();
-        assert_eq!(hex(&payload[..len]), *datagram.plaintext.as_ref().unwrap());
-        let plain = payload[..len].to_vec();
+        let plain = unhex(datagram.plaintext.as_ref().unwrap());
+        (datagram.from == "client", number, bytes[13..].to_vec(), plain)
+    });
+    packets.collect()
+}
+
+#[test]
+fn another_implementation_of_noise_reads_and_says_the_same() {
+    let vectors = vectors();
+    let (client, server, cipher) = shake_hands(&vectors, &vectors.datagrams);
+    assert_eq!(cipher, 0);
+    let (client, server) =
+        (client.into_stateless_transport_mode().unwrap(), server.into_stateless_transport_mode().unwrap());
+    let (mut message, mut payload) = ([0; 1200], [0; 1200]);
+    let packets = packets(&vectors.datagrams);
+    assert!(packets.len() > 6, "{} packets", packets.len());
+    for (is_clients, number, sealed, plain) in packets {
+        let (reader, writer) = if is_clients { (&server, &client) } else { (&client, &server) };
+        let len = reader.read_message(number, &sealed, &mut payload).unwrap();
+        assert_eq!(payload[..len], plain);
         let len = writer.write_message(number, &plain, &mut message).unwrap();
-        assert_eq!(message[..len], bytes[13..]);
-        count += 1;
+        assert_eq!(message[..len], sealed);
     }
-    assert!(count > 6, "{count} packets");
+}
+
+#[test]
+fn with_aes_the_keys_follow_from_the_same_handshake_as_the_protocol_says() {
+    use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use ring::hmac::{HMAC_SHA256, Key, sign};
+
+    let vectors = vectors();
+    let (mut client, _, cipher) = shake_hands(&vectors, &vectors.aes);
+    assert_eq!(cipher, 1);
+    let (up, down) = client.dangerously_get_raw_split();
+    // HKDF-SHA-256 by hand (RFC 5869 2), without a salt; one block is enough.
+    let derive = |split: [u8; 32]| {
+        let secret = sign(&Key::new(HMAC_SHA256, &[0; 32]), &split);
+        let block = sign(&Key::new(HMAC_SHA256, secret.as_ref()), b"udpchat 2 AES-256-GCM\x01");
+        LessSafeKey::new(UnboundKey::new(&AES_256_GCM, block.as_ref()).unwrap())
+    };
+    let (up, down) = (derive(up), derive(down));
+    for (is_clients, number, sealed, plain) in packets(&vectors.aes) {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&number.to_be_bytes());
+        let key = if is_clients { &up } else { &down };
+        let mut bytes = sealed;
+        let opened = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut bytes).unwrap();
+        assert_eq!(opened, plain);
+    }
+    let plains = |datagrams| packets(datagrams).into_iter().map(|(_, _, _, plain)| plain).collect::<Vec<_>>();
+    assert_eq!(plains(&vectors.aes), plains(&vectors.datagrams), "only the cipher differs");
 }
 
 #[test]
@@ -728,11 +783,12 @@ fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
     let place = [&[1][..], &LOG, &[0xac, 0x02]].concat();
     let all = [&[0, 0][..], &[0xff; 9], &[1]].concat();
     let place = [&place[..], &[0, 50]].concat();
-    let joins: [&[u8]; 7] = [&[0, 0, 0], &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], &[0, 0, 0], &[0, 0, 0], &place];
+    let none = &[0, 0, 0][..];
+    let joins = [none, &[0, 0, 50], &all, &[0, 1, 0x90, 0x1c], none, none, none, &place];
     assert_eq!(vectors.joins.len(), joins.len());
     for (join, expected) in vectors.joins.iter().zip(joins) {
         let token = if join.what == "with an invitation" { [7; 16] } else { [0; 16] };
-        let uncounted = u8::from(join.what == "without receipts");
-        assert_eq!(unhex(&join.bytes), [&head[..], expected, &token, &[uncounted]].concat(), "{}", join.what);
+        let (uncounted, cipher) = (u8::from(join.what == "without receipts"), u8::from(join.what == "with AES"));
+        assert_eq!(unhex(&join.bytes), [&head[..], expected, &token, &[uncounted, cipher]].concat(), "{}", join.what);
     }
 }

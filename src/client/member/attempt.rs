@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Cargo, Ends};
-use crate::session::{Entropy, Initiator, PublicKey, Role, Session};
+use crate::session::{Cipher, Entropy, Initiator, PublicKey, Role, Session};
 use crate::time::Instant;
 use crate::wire::frame::{Join, ServerHello};
 use crate::wire::packet::{self, Datagram, Token};
@@ -38,7 +38,7 @@ enum Stage {
     Greeting {
         id: SessionId,
         initiator: Box<Initiator>,
-        server: Option<SessionId>,
+        server: Option<(SessionId, u32)>,
     },
     Finishing {
         id: SessionId,
@@ -176,10 +176,8 @@ impl Attempt {
         match *datagram {
             Datagram::Answer { client, noise } if client == *id => {
                 let Some((payload, key)) = initiator.read_answer(noise) else { return Heard::Nothing };
-                let Ok((hello, _)) = postcard::take_from_bytes::<ServerHello>(&payload) else {
-                    return Heard::Nothing;
-                };
-                *server = Some(SessionId(hello.id));
+                let Some(hello) = ServerHello::decode(&payload) else { return Heard::Nothing };
+                *server = Some((SessionId(hello.id), hello.ciphers));
                 Heard::Answered(key)
             }
             Datagram::OtherVersion { client, version } if client == *id && version != packet::VERSION => {
@@ -197,6 +195,13 @@ impl Attempt {
 
     /// Prepares the finish, once the caller has accepted the server's key.
     pub(super) fn finish(&mut self, now: Instant, ends: &Ends, place: Option<(LogId, Seq)>) {
+        let seeking = Self::new(now, ends).stage;
+        let Stage::Greeting { id, initiator, server: Some((peer, ciphers)) } =
+            std::mem::replace(&mut self.stage, seeking)
+        else {
+            return;
+        };
+        let cipher = Cipher::best(ends.identity.has_aes, ciphers);
         let join = Join {
             instance: ends.identity.instance,
             nick: ends.nick.as_str(),
@@ -205,15 +210,12 @@ impl Attempt {
             history: ends.identity.history,
             token: ends.identity.token.map_or([0; 16], |token| token.0),
             uncounted: !ends.identity.receipts,
+            cipher: cipher.code(),
         };
         let mut payload = [0; JOIN_MAX];
         let payload = postcard::to_slice(&join, &mut payload).expect("a nick is short");
         let round_trip = now.saturating_since(self.sent);
-        let seeking = Self::new(now, ends).stage;
-        let Stage::Greeting { id, initiator, server: Some(peer) } = std::mem::replace(&mut self.stage, seeking) else {
-            return;
-        };
-        let (noise, transport) = initiator.finish(payload);
+        let (noise, transport) = initiator.finish(payload, cipher);
         let session = Session::new(now, Role::Client, peer, transport, ends.server, round_trip);
         self.enter(Stage::Finishing { id, session: Box::new(session), finish: packet::finish(peer, &noise) });
     }

@@ -125,6 +125,10 @@ impl Member {
         }
         self.finish_reading();
         self.take_back_lost();
+        if self.leaving.is_none() && self.link.as_ref().is_some_and(|link| link.session.is_worn()) {
+            // Beside this session, so that nobody notices.
+            self.seek();
+        }
     }
 
     fn handle_frame(&mut self, frame: &Frame<'_>) {

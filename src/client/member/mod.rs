@@ -185,6 +185,14 @@ impl Member {
         self.session_named(session).map(Session::keys)
     }
 
+    /// Lets the session be as old as one in which the client has sent so many packets.
+    #[cfg(feature = "adversary")]
+    pub fn age(&mut self, packets: u64) {
+        if let Some(link) = &mut self.link {
+            link.session.age(packets);
+        }
+    }
+
     /// Returns since when the server has left an ack-eliciting packet unanswered; [`Instant::ZERO`] while there is no session.
     pub fn unanswered(&self) -> Option<Instant> {
         self.link.as_ref().map_or(Some(Instant::ZERO), |link| link.session.unanswered())

@@ -14,7 +14,7 @@ use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
 use crate::server::counters::DropReason;
 use crate::server::ids::{Path, PeerId, Source};
 use crate::server::queue::{Deed, Item, ItemKind};
-use crate::session::{PublicKey, Responder, Role, Session};
+use crate::session::{Cipher, PublicKey, Responder, Role, Session};
 use crate::time::Instant;
 use crate::wire::entry::{Act, Terms};
 use crate::wire::frame::{Barred, Frame, History, Join, Outcome, ServerHello, Welcome};
@@ -54,13 +54,16 @@ struct Asked {
     token: Option<[u8; 16]>,
     /// Whether it stays out of receipts.
     uncounted: bool,
+    /// The cipher of the session. It may be one that was not offered: this program can do it, only slowly.
+    cipher: Cipher,
 }
 
 impl Asked {
     fn decode(payload: &[u8]) -> Option<Self> {
-        let Join { instance, nick, present, place, history, token, uncounted } = Join::decode(payload)?;
+        let Join { instance, nick, present, place, history, token, uncounted, cipher } = Join::decode(payload)?;
+        let cipher = Cipher::of(cipher)?;
         let token = (token != [0; 16]).then(|| InvitationToken(token).hash());
-        Some(Self { instance, nick: nick.parse().ok()?, present, place, history, token, uncounted })
+        Some(Self { instance, nick: nick.parse().ok()?, present, place, history, token, uncounted, cipher })
     }
 }
 
@@ -147,7 +150,8 @@ impl Sessions {
     fn answer(&mut self, now: Instant, id: SessionId) -> Result<(), DropReason> {
         let Some(half_open) = self.lobby.get(id) else { return Ok(()) };
         let mut payload = [0; 8];
-        let payload = postcard::to_slice(&ServerHello { id: id.0 }, &mut payload).map_err(|_| DropReason::Forged)?;
+        let payload = postcard::to_slice(&ServerHello { id: id.0, ciphers: self.ciphers }, &mut payload)
+            .map_err(|_| DropReason::Forged)?;
         let (path, client) = (half_open.path, half_open.client);
         let made = Responder::new(&self.key, &mut self.entropy, &half_open.prologue, &half_open.noise, payload);
         let Some((responder, noise)) = made else {
@@ -171,8 +175,11 @@ impl Sessions {
         self.in_hand = Some(key.who());
         let Finishing { half_open, responder, round_trip, .. } = finishing;
         let (path, client) = (half_open.path, half_open.client);
-        let session = Session::new(now, Role::Server, client, responder.into_transport(), path, round_trip);
-        match Asked::decode(&payload) {
+        let asked = Asked::decode(&payload);
+        // A client that wants a cipher that there is not gets the one that everybody speaks, in which it is turned away.
+        let cipher = asked.as_ref().map(|asked| asked.cipher).unwrap_or_default();
+        let session = Session::new(now, Role::Server, client, responder.into_transport(cipher), path, round_trip);
+        match asked {
             Some(asked) => self.take_in(cx, Registering { id, session, key, asked }),
             None => self.turn_away(cx, id, session, key, CloseReason::Broken.into()),
         }

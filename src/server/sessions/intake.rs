@@ -114,6 +114,9 @@ impl Sessions {
         self.in_hand = None;
         if let Err(DropReason::Broken) = taken {
             self.close(cx, id, CloseReason::Broken);
+        } else if self.peer(id).is_some_and(|peer| peer.session.is_worn_out()) {
+            // A client that keeps to the protocol has begun another one long before.
+            self.close(cx, id, CloseReason::ServerEnds);
         }
         taken
     }

@@ -48,7 +48,7 @@ use crate::server::room::Room;
 use crate::server::room::presence::{News, Notice};
 use crate::server::text::members::Members;
 use crate::server::timers::Timers;
-use crate::session::{DEAD_AFTER, Entropy, StaticKey, TokenKey, Transport};
+use crate::session::{DEAD_AFTER, Entropy, OFFERS_AES, StaticKey, TokenKey, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{History, Outcome, Welcome};
 use crate::wire::{CloseReason, Instance, Nick, Seq, SessionId, Timestamp, Who, packet};
@@ -96,6 +96,8 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 pub(super) struct Sessions {
     key: StaticKey,
+    /// The ciphers that it offers beside the one that everybody speaks.
+    ciphers: u32,
     entropy: Entropy,
     tokens: TokenKey,
     lobby: Lobby,
@@ -137,11 +139,12 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Creates the state of a server with this key and `sockets` sockets. All its randomness comes from `seed`.
-    pub(super) fn new(key: StaticKey, seed: [u8; 32], sockets: usize) -> Self {
+    /// Creates the state of a server with this key and `sockets` sockets, which offers AES or not. All its randomness comes from `seed`.
+    pub(super) fn new(key: StaticKey, seed: [u8; 32], has_aes: bool, sockets: usize) -> Self {
         let mut entropy = Entropy::new(seed);
         Self {
             key,
+            ciphers: if has_aes { OFFERS_AES } else { 0 },
             tokens: TokenKey::new(&mut entropy),
             entropy,
             lobby: Lobby::default(),

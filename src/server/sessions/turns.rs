@@ -12,8 +12,8 @@ use super::{BUILT_MAX, Context, PACKETS_OF_A_TURN, Sessions, intake, orders};
 use crate::server::ids::{PeerId, SocketId};
 use crate::server::room::Room;
 use crate::time::Instant;
-use crate::wire::Seq;
 use crate::wire::record::Name;
+use crate::wire::{CloseReason, Seq};
 use crate::work::{self, Work};
 
 impl Sessions {
@@ -28,7 +28,9 @@ impl Sessions {
                 continue;
             }
             peer.turn = Turn::Waiting;
-            if peer.session.path().socket == socket {
+            if peer.session.is_worn_out() {
+                self.close(cx, id, CloseReason::ServerEnds);
+            } else if peer.session.path().socket == socket {
                 self.build_for(cx, socket, id);
             } else {
                 self.wake(id);

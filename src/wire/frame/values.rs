@@ -1,6 +1,6 @@
 //! The values in frames, and their encodings.
 //!
-//! Owns: acks, reports of held entries, outcomes, reasons, the payloads of the handshake.
+//! Owns: acks, reports of held entries, outcomes, reasons.
 //! Must not know: the frame around a value.
 //! Driven by: `frame`.
 
@@ -11,7 +11,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::wire::{Instance, LogId, Refusal, Seq, Timestamp, Who};
+use crate::wire::{LogId, Refusal, Seq, Timestamp, Who};
 
 /// Most ranges in an ack after the first (PROTOCOL 2.6).
 pub const ACK_RANGES_MAX: usize = 8;
@@ -385,44 +385,6 @@ impl From<GapReason> for u32 {
     }
 }
 
-/// How far back a client without a place in the log wants to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "(u32, u64)", into = "(u32, u64)")]
-pub enum History {
-    /// With the last N messages, or as many as there are; entries between them come too.
-    Last(u64),
-    /// With the entries committed within the last N seconds.
-    Within(u64),
-}
-
-impl From<(u32, u64)> for History {
-    /// Reads an unknown code as no earlier entries.
-    fn from((code, much): (u32, u64)) -> Self {
-        match code {
-            0 => Self::Last(much),
-            1 => Self::Within(much),
-            _ => Self::NONE,
-        }
-    }
-}
-
-impl From<History> for (u32, u64) {
-    fn from(history: History) -> Self {
-        match history {
-            History::Last(messages) => (0, messages),
-            History::Within(seconds) => (1, seconds),
-        }
-    }
-}
-
-impl History {
-    /// Nothing earlier: only new entries.
-    pub const NONE: Self = Self::Last(0);
-
-    /// Everything, from the oldest entry on.
-    pub const ALL: Self = Self::Last(u64::MAX);
-}
-
 /// The outcome of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Outcome {
@@ -453,45 +415,4 @@ impl<'de> Deserialize<'de> for Outcome {
         }
         deserializer.deserialize_tuple(2, Coded)
     }
-}
-
-/// The client's payload in the last message of the handshake (PROTOCOL 2.4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Join<'a> {
-    /// Which running client it is.
-    pub instance: Instance,
-    /// The nick it asks for.
-    pub nick: &'a str,
-    /// Whether it is announced to others as present.
-    pub present: bool,
-    /// The log that it knows and the next number that it needs.
-    pub place: Option<(LogId, Seq)>,
-    /// How far back it wants to begin if it has no place.
-    pub history: History,
-    /// The token of an invitation; zeros if it has none. Older clients end before it, or behind it.
-    pub token: [u8; 16],
-    /// Whether it stays out of receipts (PROTOCOL 2.21).
-    pub uncounted: bool,
-}
-
-impl<'a> Join<'a> {
-    /// Reads the payload, and that of an older client; `None` if it is malformed.
-    pub fn decode(payload: &'a [u8]) -> Option<Self> {
-        let ((instance, nick, present, place, history), rest) = postcard::take_from_bytes(payload).ok()?;
-        let (token, rest) = next_or_default(rest);
-        let (uncounted, _) = next_or_default(rest);
-        Some(Self { instance, nick, present, place, history, token, uncounted })
-    }
-}
-
-/// Returns the next field of a payload, and the rest; the default if an older program has not written it.
-fn next_or_default<'a, T: Deserialize<'a> + Default>(payload: &'a [u8]) -> (T, &'a [u8]) {
-    postcard::take_from_bytes(payload).unwrap_or_default()
-}
-
-/// The server's payload in its half of the handshake (PROTOCOL 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerHello {
-    /// The server's id for the session.
-    pub id: u32,
 }
