@@ -74,6 +74,8 @@ pub fn datagram(bytes: &[u8]) {
             | Frame::Page(_)
             | Frame::Watch(_)
             | Frame::Read { .. }
+            | Frame::End { .. }
+            | Frame::Skip { .. }
             | Frame::Gap { .. }
             | Frame::Post { .. }
             | Frame::Settled { .. } => {}

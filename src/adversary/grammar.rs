@@ -356,7 +356,7 @@ fn reading_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -
     Ok(is_sent)
 }
 
-/// Adds one frame that is about who has received or read something; returns false if it does not fit.
+/// Adds one frame that is about who has received, read or skipped something; returns false if it does not fit.
 fn receipt_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Result<bool> {
     let seq = Seq(number(u, bases.log)?);
     let what = match u.int_in_range(0..=4)? {
@@ -367,8 +367,11 @@ fn receipt_frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -
         _ => Watched::Other(4 + u.int_in_range(0..=300)?),
     };
     let watch = Watch { seq, what };
-    if u.ratio(1, 3)? {
-        return Ok(writer.frame(&Frame::Read { before: seq }));
+    match u.int_in_range(0..=8)? {
+        0 | 1 => return Ok(writer.frame(&Frame::Read { before: seq })),
+        2 => return Ok(writer.frame(&Frame::End { end: seq })),
+        3 => return Ok(writer.frame(&Frame::Skip { to: seq })),
+        _ => {}
     }
     if u.ratio(2, 3)? {
         return Ok(writer.frame(&Frame::Watch(watch)));

@@ -370,6 +370,11 @@ pub enum Event {
         /// The number.
         before: Seq,
     },
+    /// The client is far behind: so many entries that the log has have not come yet.
+    Behind {
+        /// How many.
+        count: u64,
+    },
     /// There will be no answer to a request for earlier entries.
     NoPage {
         /// The number of the request.
@@ -384,6 +389,19 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns the number of an entry, or the first of a gap.
+    pub fn first(&self) -> Option<Seq> {
+        if let Self::Entry { seq, .. } = self {
+            Some(*seq)
+        } else if let Self::Private(private) = self {
+            Some(private.seq)
+        } else if let Self::Gap { first, .. } = self {
+            Some(*first)
+        } else {
+            None
+        }
+    }
+
     /// Returns the number behind an entry or a gap.
     pub fn end(&self) -> Option<Seq> {
         if let Self::Entry { seq, .. } = self {

@@ -89,6 +89,7 @@ impl Client {
             | Event::NoPage { .. }
             | Event::Reached { .. }
             | Event::Read { .. }
+            | Event::Behind { .. }
             | Event::Failed(..)
             | Event::Over(_) => self.events.push_back(event),
         }

@@ -1,16 +1,16 @@
-//! Who has received the user's messages, and how far the user has read.
+//! Who has received the user's messages, how far the user has read, and how far behind the user is.
 //!
 //! Owns: nothing; both are the member's.
 //! Must not know: how it is asked.
 //! Driven by: `client`.
 
-use super::{Client, State};
+use super::{Client, Event, State};
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::frame::{Watch, Watched};
+use crate::wire::frame::{GapReason, Watch, Watched};
 
 impl Client {
-    /// Asks who has received an entry of the user's, in a session; [`super::Event::Reached`] has the answer, each time that it changes.
+    /// Asks who has received an entry of the user's, in a session; [`Event::Reached`] has the answer, each time that it changes.
     /// Ends an earlier question.
     pub fn watch(&mut self, now: Instant, seq: Seq, what: Watched) {
         self.pass_time(now);
@@ -24,6 +24,37 @@ impl Client {
         self.pass_time(now);
         if let State::Session(member) = &mut self.state {
             member.read(now, before);
+        }
+    }
+
+    /// Returns how many entries the user has not been given, of those that the log is known to have.
+    pub fn behind(&self) -> u64 {
+        let waiting = self.entries.iter().filter(|event| event.end().is_some()).count() as u64;
+        if let State::Session(member) = &self.state { member.behind() + waiting } else { 0 }
+    }
+
+    /// Skips everything that the user has not been given, up to the newest entry: gaps come in its place.
+    pub fn skip(&mut self, now: Instant) {
+        self.pass_time(now);
+        let State::Session(member) = &mut self.state else { return };
+        member.skip(now);
+        for event in std::mem::take(&mut self.entries) {
+            let Some(end) = event.end() else {
+                self.entries.push_back(event);
+                continue;
+            };
+            let first = event.first().unwrap_or(end);
+            match self.entries.back_mut() {
+                Some(Event::Gap { first: before, count, why: GapReason::Skipped }) => {
+                    // Its place is kept by the gap.
+                    *count = end.since(*before);
+                    member.taken();
+                }
+                Some(_) | None => {
+                    let (count, why) = (end.since(first), GapReason::Skipped);
+                    self.entries.push_back(Event::Gap { first, count, why });
+                }
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::server::{self, Path, Server, SocketId};
 use crate::session::{Entropy, StaticKey};
 use crate::wire::entry::Entry;
 use crate::wire::entry::TEXT_MAX;
-use crate::wire::frame::Spot;
+use crate::wire::frame::{GapReason, Spot};
 use crate::wire::{Instance, LogId, Seq};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -208,6 +208,85 @@ fn a_user_reads_back_from_where_the_visit_began_and_no_further_than_there_is_som
     talk.wait(Duration::from_secs(1), &mut server);
     assert_eq!(pages(&talk.told), [(end - 60, 60), (0, 42)]);
     assert_eq!(talk.client.fetch_back(talk.now, 60), None, "there is nothing before that");
+}
+
+#[test]
+fn whoever_is_far_behind_is_told_how_far_and_may_skip_to_the_newest() {
+    let mut config_of_server = server::Config::new(key(100), [1; 32]);
+    config_of_server.rate = None;
+    let mut store = Memory::new(LogId([1; 16]));
+    let room = Server::new(Instant::ZERO, config_of_server, 2, store.open());
+    let mut ours = Ours { room, store };
+    let mut jill = Talk::new(Config { stays: true, ..config(&[1]) });
+    let mut server = |now, _: SocketAddr, bytes: &[u8]| {
+        ours.receive(now, bytes);
+        ours.sent(now)
+    };
+    jill.wait(Duration::from_secs(1), &mut server);
+    assert_eq!(jill.client.behind(), 0);
+    // It says a lot itself, and its user takes none of the entries.
+    for number in 0..5000 {
+        jill.client.say(jill.now, &number.to_string());
+        if number % 50 == 49 {
+            untaken(&mut jill, Duration::from_millis(100), &mut server);
+        }
+    }
+    untaken(&mut jill, Duration::from_secs(5), &mut server);
+    let told = jill.told.iter().rev().find_map(|event| match event {
+        Event::Behind { count } => Some(*count),
+        _ => None,
+    });
+    // 4,096 wait for the user, and the server has the rest.
+    assert!(told.is_some_and(|count| count >= 5000 - 4096), "{told:?}");
+    assert_eq!(jill.client.behind(), 5000);
+    jill.client.skip(jill.now);
+    jill.told.clear();
+    jill.wait(Duration::from_secs(5), &mut server);
+    assert_eq!(jill.client.behind(), 0);
+    let mut next = jill.told.iter().find_map(Event::first).unwrap();
+    let mut skipped = 0;
+    for event in jill.told.iter().filter(|event| event.first().is_some()) {
+        assert_eq!(event.first(), Some(next), "each number once");
+        next = event.end().unwrap();
+        if let Event::Gap { count, why, .. } = event {
+            assert_eq!(*why, GapReason::Skipped);
+            skipped += count;
+        }
+    }
+    assert_eq!(skipped, 5000);
+    jill.told.clear();
+    jill.client.say(jill.now, "and now?");
+    jill.wait(Duration::from_secs(1), &mut server);
+    assert!(jill.told.iter().any(|event| matches!(event, Event::Entry { .. })), "what is new comes as ever");
+}
+
+/// Lets time pass for a user who takes no entries.
+fn untaken(talk: &mut Talk, time: Duration, answers: &mut impl FnMut(Instant, SocketAddr, &[u8]) -> Vec<Vec<u8>>) {
+    let end = talk.now + time;
+    loop {
+        while let Some(bytes) = talk.client.poll_transmit().map(<[u8]>::to_vec) {
+            let server = talk.client.server();
+            talk.client.transmitted(talk.now);
+            for answer in answers(talk.now, server, &bytes) {
+                talk.client.handle_datagram(talk.now, server, &answer);
+            }
+        }
+        while let Some(event) = talk.client.poll_event() {
+            talk.told.push(event);
+        }
+        // The server has deadlines of its own.
+        let step = talk.now + Duration::from_millis(5);
+        let next = talk.client.poll_timeout().map_or(step, |at| at.min(step)).max(talk.now);
+        if next > end {
+            break;
+        }
+        talk.now = next;
+        talk.client.handle_timeout(next);
+        for answer in answers(next, talk.client.server(), b"") {
+            talk.client.handle_datagram(next, talk.client.server(), &answer);
+        }
+    }
+    talk.now = end;
 }
 
 #[test]

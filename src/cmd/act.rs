@@ -371,6 +371,7 @@ impl Driver for Acting {
             | Event::NoPage { .. }
             | Event::Reached { .. }
             | Event::Read { .. }
+            | Event::Behind { .. }
             | Event::Gap { .. }
             | Event::Lost { .. }
             | Event::Renamed(_)

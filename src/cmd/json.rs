@@ -32,6 +32,7 @@ pub(super) enum Told<'a> {
     Lost { text: &'a str },
     Renamed { nick: &'a str },
     Read { before: u64 },
+    Behind { count: u64 },
     Quiet { seconds: u64 },
     Away { why: String },
     Back,
@@ -111,6 +112,7 @@ impl<'a> Told<'a> {
             }
             Event::NotTaken { line, why, .. } => Self::Refused { text: line.into(), why: why.to_string() },
             Event::Lost { line, .. } => Self::Lost { text: line },
+            Event::Behind { count } => Self::Behind { count: *count },
             Event::Read { before } => Self::Read { before: before.0 },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
@@ -163,6 +165,7 @@ const fn gap(why: GapReason) -> Option<&'static str> {
         GapReason::Left => "left",
         GapReason::CameAndWent => "came-and-went",
         GapReason::Void => return None,
+        GapReason::Skipped => "skipped",
         GapReason::Other(_) => "not-sent",
     })
 }

@@ -243,6 +243,7 @@ impl Driver for Pinger {
             | Event::NoPage { .. }
             | Event::Reached { .. }
             | Event::Read { .. }
+            | Event::Behind { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::NotTaken { .. }

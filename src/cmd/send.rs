@@ -305,6 +305,7 @@ impl Driver for Script {
             | Event::NoPage { .. }
             | Event::Reached { .. }
             | Event::Read { .. }
+            | Event::Behind { .. }
             | Event::Gap { .. }
             | Event::Confirmed { .. }
             | Event::Renamed(_)

@@ -17,4 +17,4 @@ pub use draft::{Draft, DraftId, Rejection};
 pub use memory::Memory;
 pub use page::{PAGE, Page, Reader};
 pub use store::{Appended, Known, Opening, Outcome, Request, RequestId, Start, State, Store, Waker};
-pub use window::Window;
+pub use window::{Window, write_gap};

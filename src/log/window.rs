@@ -306,16 +306,16 @@ impl Window {
     /// Writes as much as fits in one frame, of entries or as a gap.
     fn write(&self, from: Seq, to: Seq, reader: Reader, is_large: bool, writer: &mut Writer) -> Seq {
         if from < self.oldest() {
-            return gap(from, to.min(self.oldest()), GapReason::Gone, writer);
+            return write_gap(from, to.min(self.oldest()), GapReason::Gone, writer);
         }
         if let Some(behind) = self.private_to_others(from, reader) {
-            return gap(from, behind.min(to), GapReason::Void, writer);
+            return write_gap(from, behind.min(to), GapReason::Void, writer);
         }
         let Some(page) = self.page(from) else { return from };
         match page.missing(from, to, reader) {
-            Some((behind, why)) => gap(from, behind, why, writer),
+            Some((behind, why)) => write_gap(from, behind, why, writer),
             None if is_large => match page.people(from, to) {
-                Some((behind, why)) => gap(from, behind, why, writer),
+                Some((behind, why)) => write_gap(from, behind, why, writer),
                 None => page.write(from, page.first_people(from, to), reader, writer),
             },
             None => page.write(from, to, reader, writer),
@@ -329,7 +329,7 @@ impl Window {
 }
 
 /// Writes a gap for the entries from `from` up to `to`; returns the number behind it.
-fn gap(from: Seq, to: Seq, why: GapReason, writer: &mut Writer) -> Seq {
+pub fn write_gap(from: Seq, to: Seq, why: GapReason, writer: &mut Writer) -> Seq {
     let gap = Frame::Gap { first: from, count: to.since(from), why };
     if writer.frame(&gap) { to } else { from }
 }

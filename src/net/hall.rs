@@ -287,7 +287,8 @@ impl Coming {
                 | Event::Page { .. }
                 | Event::NoPage { .. }
                 | Event::Reached { .. }
-                | Event::Read { .. } => {}
+                | Event::Read { .. }
+                | Event::Behind { .. } => {}
                 Event::Confirmed { post: Some(post), .. } => talk.settled(now, member, post),
                 Event::Gap { count, .. } => {
                     *batches += 1;

@@ -303,6 +303,8 @@ impl<P: Copy + PartialEq, C: Copy + Default> Session<P, C> {
             | Frame::Page(_)
             | Frame::Watch(_)
             | Frame::Read { .. }
+            | Frame::End { .. }
+            | Frame::Skip { .. }
             | Frame::Received(_)
             | Frame::Post { .. }
             | Frame::Settled { .. }

@@ -37,6 +37,9 @@ impl World<'_> {
         if let Event::Read { before } = event {
             return self.oracle.knows_read(index, before.0);
         }
+        if let Event::Behind { count } = event {
+            return self.oracle.is_behind(index, *count);
+        }
         let Event::Reached { seq, count, of, by, is_known } = event else { return };
         let nick = self.clients[index].nick.clone();
         self.trace.tell(self.now, &nick, || format!("is told that {count} of {of} have {}", seq.0));
@@ -59,6 +62,15 @@ impl Oracle {
         let read = self.readers.get(&client).map_or(0, |reader| reader.read);
         if before > read {
             self.violation(format!("client {client} is told that its user has read up to {before}, which is {read}"));
+        }
+    }
+
+    /// Checks what a client is told of how far it is behind.
+    fn is_behind(&mut self, client: usize, count: u64) {
+        let log = self.readers.get(&client).and_then(|reader| self.logs.get(&reader.log?));
+        let entries = log.map_or(0, |log| log.entries.len() as u64);
+        if count > entries {
+            self.violation(format!("client {client} is told that it is {count} behind, of {entries}"));
         }
     }
 

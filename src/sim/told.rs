@@ -83,7 +83,7 @@ impl World<'_> {
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is unconfirmed"));
             }
             Event::Page { from, to, entries, .. } => self.answered(index, (from, to), &entries),
-            event @ (Event::Reached { .. } | Event::Read { .. }) => self.reached(index, &event),
+            event @ (Event::Reached { .. } | Event::Read { .. } | Event::Behind { .. }) => self.reached(index, &event),
             Event::Room(_) => {}
             event @ (Event::Away(_) | Event::Quiet(_) | Event::Back | Event::AnotherLog) => {
                 self.trace.tell(self.now, &nick, || in_words(&event).into());

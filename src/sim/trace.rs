@@ -147,6 +147,7 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
                 GapReason::Unreadable => ", unreadable",
                 GapReason::Joined | GapReason::Left | GapReason::CameAndWent => ", who joined or left",
                 GapReason::Void => ", without effect",
+                GapReason::Skipped => ", skipped",
                 GapReason::Gone | GapReason::Other(_) => "",
             };
             format!("gap of {count} at {}{why}", first.0)
@@ -165,6 +166,8 @@ fn frame_in_words(frame: &Frame<'_>) -> String {
         Frame::Found(Found { whom, nick, .. }) => format!("found {whom:?} {:?}", short(nick)),
         Frame::Fetch(Fetch { spot: Spot::Before(seq), count, .. }) => format!("fetch {count} before {}", seq.0),
         Frame::Fetch(Fetch { spot: Spot::Around(seq), count, .. }) => format!("fetch {count} around {}", seq.0),
+        Frame::End { end } => format!("the end is {}", end.0),
+        Frame::Skip { to } => format!("skip to {}", to.0),
         Frame::Read { before } => format!("read up to {}", before.0),
         Frame::Watch(Watch { seq, what }) => format!("who has {}? {what:?}", seq.0),
         Frame::Received(receipt) => format!("{} of {} have {}", receipt.count, receipt.of, receipt.seq.0),

@@ -25,8 +25,8 @@ pub use people::{PEOPLE_MAX, People, encode_person};
 pub use reading::{FETCH_MAX, Fetch, Page, Spot};
 pub use receipts::{RECEIPT_NAMES_MAX, Receipt, Watch, Watched};
 pub use values::{
-    ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, Letter, ListState, Outcome, PersonId,
-    PostKind, RoomInfo, Welcome, Whose,
+    ACK_RANGES_MAX, Ack, Barred, Found, GapReason, HELD_RUNS_MAX, Have, HeldNick, Letter, ListState, Malformed,
+    Outcome, PersonId, PostKind, RoomInfo, Welcome, Whose,
 };
 
 /// Length of a frame's head: type and length.
@@ -58,6 +58,8 @@ const PAGE: u8 = 0x1f;
 const WATCH: u8 = 0x20;
 const RECEIVED: u8 = 0x21;
 const READ: u8 = 0x22;
+const END: u8 = 0x23;
+const SKIP: u8 = 0x24;
 
 // The longest entry fits a packet, whatever its number.
 const _: () = assert!(HEAD + 10 + 2 + super::entry::ENTRY_MAX <= PLAIN_MAX);
@@ -168,6 +170,16 @@ pub enum Frame<'a> {
     Watch(Watch),
     /// The answer to a *watch*, each time that it changes.
     Received(Receipt<'a>),
+    /// The number behind the log's last entry, for a client that is far behind.
+    End {
+        /// The number.
+        end: Seq,
+    },
+    /// The client does not want what is before this number any more.
+    Skip {
+        /// The number.
+        to: Seq,
+    },
     /// The user has read everything before this number, on whatever device.
     Read {
         /// The number.
@@ -209,16 +221,6 @@ impl<'a> Entries<'a> {
                 }
             }
         })
-    }
-}
-
-/// The plaintext of an authentic packet is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
-
-impl From<postcard::Error> for Malformed {
-    fn from(_: postcard::Error) -> Self {
-        Self
     }
 }
 
@@ -315,6 +317,8 @@ fn read(kind: u8, body: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
         FOUND => Frame::Found(take(body)?),
         FETCH => Frame::Fetch(take(body)?),
         PAGE => Frame::Page(take(body)?),
+        END => Frame::End { end: take(body)? },
+        SKIP => Frame::Skip { to: take(body)? },
         READ => Frame::Read { before: take(body)? },
         WATCH => Frame::Watch(take(body)?),
         RECEIVED => {
@@ -415,6 +419,8 @@ impl Writer {
             Frame::Fetch(fetch) => self.body(FETCH, fetch),
             Frame::Page(page) => self.body(PAGE, page),
             Frame::Read { before } => self.body(READ, before),
+            Frame::End { end } => self.body(END, end),
+            Frame::Skip { to } => self.body(SKIP, to),
             Frame::Watch(watch) => self.body(WATCH, watch),
             Frame::Received(receipt) => {
                 self.list(RECEIVED, &(receipt.seq, receipt.count, receipt.of, receipt.what), receipt.whos)
@@ -519,6 +525,8 @@ mod tests {
             Frame::Settled { counter: 1, outcome: Outcome::Refused(Refusal::Busy) },
             Frame::Fetch(Fetch { id: 7, spot: Spot::Before(Seq(900)), count: 128 }),
             Frame::Read { before: Seq(901) },
+            Frame::End { end: Seq(902) },
+            Frame::Skip { to: Seq(903) },
             Frame::Watch(Watch { seq: Seq(900), what: Watched::Key(Who([5; 8])) }),
             Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Names }, (1, 3), &[7; 8])),
             Frame::Received(Receipt::new(Watch { seq: Seq(900), what: Watched::Count }, (1, 3), &[])),

@@ -111,6 +111,8 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
         ("fetch", plain(&[Frame::Fetch(Fetch { id: 1, spot: Spot::Around(Seq(300)), count: 128 })])),
         ("page", plain(&[Frame::Page(Page { id: 1, from: Seq(172), to: Seq(300), oldest: Seq(0) })])),
         ("read", plain(&[Frame::Read { before: Seq(300) }])),
+        ("end", plain(&[Frame::End { end: Seq(300) }])),
+        ("skip", plain(&[Frame::Skip { to: Seq(300) }])),
         ("watch", plain(&[Frame::Watch(Watch { seq: Seq(300), what: Watched::Key(Who([5; 8])) })])),
         (
             "received",
@@ -245,6 +247,7 @@ fn every_frames_decoder_is_reached() {
         "Barred",
         "Bye",
         "Challenge",
+        "End",
         "Entries",
         "Fetch",
         "Find",
@@ -262,6 +265,7 @@ fn every_frames_decoder_is_reached() {
         "Received",
         "Response",
         "Settled",
+        "Skip",
         "Watch",
         "Welcome",
     ];

@@ -124,6 +124,7 @@ impl Member {
             self.handle_frame(frame);
         }
         self.finish_reading();
+        self.finish_skipping();
         self.take_back_lost();
         if self.leaving.is_none() && self.link.as_ref().is_some_and(|link| link.session.is_worn()) {
             // Beside this session, so that nobody notices.
@@ -161,6 +162,7 @@ impl Member {
             }
             Frame::Received(receipt) => self.handle_received(&receipt),
             Frame::Read { before } => self.handle_read(before),
+            Frame::End { end } => self.handle_end(end),
             Frame::Page(page) => {
                 if let Some(reading) = &mut self.questions.reading {
                     reading.page(self.now, page);
@@ -181,14 +183,15 @@ impl Member {
             }
             Frame::Listed { ref after, state, items: list } => self.handle_listed(after.as_ref(), state, list),
             Frame::Found(found) => self.handle_found(&found),
-            // Only clients may send the first seven; the session has handled the others.
+            // Only clients may send the first eight; the session has handled the others.
             Frame::Have(_)
             | Frame::Post { .. }
             | Frame::Ask { .. }
             | Frame::List { .. }
             | Frame::Find { .. }
             | Frame::Fetch(_)
-            | Frame::Watch(_) => self.end(Over::Closed(CloseReason::Broken)),
+            | Frame::Watch(_)
+            | Frame::Skip { .. } => self.end(Over::Closed(CloseReason::Broken)),
             Frame::Ack(_) | Frame::Ping { .. } | Frame::Pong { .. } | Frame::Challenge(_) | Frame::Response(_) => {}
         }
     }

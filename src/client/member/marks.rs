@@ -1,10 +1,11 @@
-//! How far the user has read, here and on other devices (PROTOCOL 2.22).
+//! How far the user has read, here and on other devices (PROTOCOL 2.22), and how far the log goes (2.23).
 //!
-//! Owns: that number, and whether the server is to be told.
+//! Owns: these numbers, and whether the server is to be told of the first.
 //! Must not know: packets, what the user sees.
 //! Driven by: `member`.
 
 use super::Member;
+use super::questions::Asked;
 use crate::client::event::Event;
 use crate::time::Instant;
 use crate::wire::Seq;
@@ -17,6 +18,8 @@ pub(super) struct Marks {
     /// What the user has read here, and whether to tell the server.
     here: Option<Seq>,
     is_due: bool,
+    /// Where the log ends, as far as the server has said.
+    pub(super) end: Seq,
 }
 
 impl Marks {
@@ -37,6 +40,31 @@ impl Marks {
 }
 
 impl Member {
+    /// Returns how many of the entries that the log is known to have have not come yet.
+    pub fn behind(&self) -> u64 {
+        self.marks.end.since(self.view.place().map_or(self.marks.end, |(_, next)| next))
+    }
+
+    /// Gives up the entries that the client is behind, for the newest ones: a gap comes in their place.
+    pub fn skip(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if self.behind() > 0 {
+            self.questions.skip = Some(Asked::new(now, self.marks.end));
+        }
+    }
+
+    /// Takes the server's word where the log ends.
+    pub(super) fn handle_end(&mut self, end: Seq) {
+        self.marks.end = self.marks.end.max(end);
+        self.events.push_back(Event::Behind { count: self.behind() });
+    }
+
+    /// Stops asking for a gap that has come.
+    pub(super) fn finish_skipping(&mut self) {
+        let next = self.view.place().map(|(_, next)| next);
+        self.questions.skip.take_if(|asked| next.is_some_and(|next| asked.what <= next));
+    }
+
     /// Notes that the user has read everything before this number. Numbers that are lower than an earlier one change nothing.
     pub fn read(&mut self, now: Instant, before: Seq) {
         self.now = self.now.max(now);

@@ -6,6 +6,7 @@
 
 use super::reading::{ASK_AGAIN, Reading};
 use crate::time::Instant;
+use crate::wire::Seq;
 use crate::wire::frame::{Frame, PersonId, Watch};
 use crate::wire::record::Name;
 
@@ -42,6 +43,8 @@ pub(super) struct Questions {
     pub(super) reading: Option<Reading>,
     /// Who has received that entry.
     pub(super) watch: Option<Asked<Watch>>,
+    /// A gap for everything before that number.
+    pub(super) skip: Option<Asked<Seq>>,
 }
 
 impl Questions {
@@ -60,7 +63,8 @@ impl Questions {
             })
         });
         let watch = ask(now, &mut self.watch, |&watch| write(&Frame::Watch(watch)));
-        people | records | name | fetch | watch
+        let skip = ask(now, &mut self.skip, |&to| write(&Frame::Skip { to }));
+        people | records | name | fetch | watch | skip
     }
 
     /// Returns when to write the next question, if one is to be repeated.
@@ -70,7 +74,8 @@ impl Questions {
         let name = self.name.as_ref().map(|asked| asked.at);
         let reading = self.reading.as_ref().map(Reading::poll_timeout);
         let watch = self.watch.as_ref().map(|asked| asked.at);
-        [people, records, name, reading, watch].into_iter().flatten().min()
+        let skip = self.skip.as_ref().map(|asked| asked.at);
+        [people, records, name, reading, watch, skip].into_iter().flatten().min()
     }
 }
 

@@ -195,6 +195,7 @@ impl LineMode {
                     GapReason::Left => self.notice(format_args!("{count} left")),
                     GapReason::CameAndWent => self.notice(format_args!("{count} came or went")),
                     GapReason::Void => {}
+                    GapReason::Skipped => self.notice(format_args!("{count} {messages} skipped")),
                     GapReason::Other(_) => {
                         self.notice(format_args!("the server does not send {count} earlier {messages}"));
                     }
@@ -217,6 +218,7 @@ impl LineMode {
             | Event::Page { .. }
             | Event::NoPage { .. }
             | Event::Reached { .. }
+            | Event::Behind { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
             Event::NotTaken { kind, line, why, .. } => self.refused(kind, &line, why),

@@ -58,6 +58,11 @@ impl Cursor {
         self.next
     }
 
+    /// Allows what is before `to` to be sent, though only as a gap, whatever the client accepts.
+    pub(crate) fn skip(&mut self, to: Seq) {
+        self.takes_to = self.takes_to.max(to);
+    }
+
     /// Returns the run to send next of a log that ends at `end`: first missing entries, then new ones.
     pub(crate) fn next_run(&self, end: Seq) -> Option<Run> {
         let fresh = Run { from: self.fresh, to: end.min(self.takes_to) };

@@ -221,6 +221,10 @@ impl Sessions {
                 peer.reading.ask(fetch);
                 Ok(())
             }
+            Frame::Skip { to } => {
+                peer.skip(to.min(cx.room.window.end()));
+                Ok(())
+            }
             Frame::Read { before } => {
                 self.read(cx, id, before);
                 Ok(())
@@ -241,6 +245,7 @@ impl Sessions {
             | Frame::Found(_)
             | Frame::Page(_)
             | Frame::Received(_)
+            | Frame::End { .. }
             | Frame::People(_) => Err(CloseReason::Broken),
             // Handled already: the session's own frames, and posts.
             Frame::Ack(_)

@@ -4,10 +4,19 @@
 //! Must not know: the log's entries, packets; an answer is made when it is sent, and only if it fits.
 //! Driven by: `peer`, and `intake` with the questions.
 
+use std::time::Duration;
+
 use super::receipts::Watching;
+use crate::time::Instant;
 use crate::wire::frame::{Found, Frame, ListState, People, PersonId, Writer};
 use crate::wire::record::Name;
 use crate::wire::{Seq, Who};
+
+/// From how many numbers on a client counts as far behind. Chosen: two pages; whoever is nearer is there in a moment.
+const LAGS: u64 = 256;
+
+/// The time between two words about where the log ends. Chosen: a status line does not need more.
+const TELL_END: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -20,6 +29,8 @@ pub(crate) struct Owed {
     pub(crate) name: Option<Box<str>>,
     /// Whether it is to be told how far its user has read.
     pub(crate) read: bool,
+    /// When it was last told where the log ends, and the number.
+    end: Option<(Instant, Seq)>,
     /// The entry of its own of which it wants to know who has received it.
     pub(crate) watching: Option<Box<Watching>>,
 }
@@ -29,12 +40,13 @@ pub(crate) struct Owed {
 pub(crate) struct Said {
     receipt: bool,
     read: bool,
+    end: bool,
 }
 
 impl Said {
     /// Whether there is any.
     pub(crate) const fn is_any(self) -> bool {
-        self.receipt || self.read
+        self.receipt || self.read || self.end
     }
 }
 
@@ -80,9 +92,36 @@ impl Owed {
         (is_answered, said)
     }
 
+    /// Notes that its *welcome* says where the log ends.
+    pub(crate) const fn knows_end(&mut self, end: Seq) {
+        self.end = Some((Instant::ZERO, end));
+    }
+
+    /// Tells a client that is far behind where the log ends, if that is due: `lag` is how many numbers it has not received.
+    pub(crate) fn say_end(&mut self, now: Instant, (end, lag): (Seq, u64), said: &mut Said, writer: &mut Writer) {
+        if self.end_due(end, lag).is_some_and(|due| due <= now) && writer.frame(&Frame::End { end }) {
+            self.end = Some((now, end));
+            said.end = true;
+        }
+    }
+
+    /// Returns when to tell it where the log ends; `None` if it knows, or is not far behind.
+    pub(crate) fn end_due(&self, end: Seq, lag: u64) -> Option<Instant> {
+        if lag < LAGS {
+            return None;
+        }
+        match self.end {
+            Some((at, known)) => (known != end).then(|| at + TELL_END),
+            None => Some(Instant::ZERO),
+        }
+    }
+
     /// Has what was said in a lost packet said again.
     pub(crate) fn say_again(&mut self, said: Said) {
         self.read |= said.read;
+        if said.end {
+            self.end = self.end.map(|(at, _)| (at, Seq(u64::MAX)));
+        }
         if let Some(watching) = self.watching.as_mut().filter(|_| said.receipt) {
             watching.tell_again();
         }

@@ -7,14 +7,14 @@
 use super::cursor::{Cursor, Run};
 use super::owed::{Owed, Said};
 use super::reading::{Reading, Tag};
-use crate::log::{PAGE, Reader, Window};
+use crate::log::{PAGE, Reader, Window, write_gap};
 use crate::policy::Policy;
 use crate::server::admission::allowance::Part;
 use crate::server::ids::{AuthorId, Path, SocketId};
 use crate::server::room::posts::Author;
 use crate::session::{Again, Allowed, PublicKey, Session};
 use crate::time::Instant;
-use crate::wire::frame::{Found, Frame, HeldNick, History, ListState, PersonId, RoomInfo, Welcome, Writer};
+use crate::wire::frame::{Found, Frame, GapReason, HeldNick, History, ListState, PersonId, RoomInfo, Welcome, Writer};
 use crate::wire::record::Name;
 use crate::wire::{Instance, Nick, Seq, SessionId, Timestamp, Who};
 
@@ -117,6 +117,8 @@ pub(crate) struct Peer {
     pub(crate) is_counted: bool,
     /// Whether it continues from a place where it has everything before.
     resumed: bool,
+    /// Up to where its client has skipped.
+    skipped_to: Seq,
     pub(crate) author: AuthorId,
     pub(crate) cursor: Cursor,
     /// The number behind the newest entry that only this member, or this one and another, are sent. When a session begins, nobody has
@@ -175,6 +177,7 @@ impl Peer {
             present,
             is_counted,
             resumed,
+            skipped_to: Seq(0),
             author,
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
             own_end: welcome.end,
@@ -193,7 +196,8 @@ impl Peer {
     /// Returns entries before `end` to be read for it: the one that it cannot go on without, one of the page after that, and one
     /// that it reads back.
     pub(crate) fn lacks(&self, window: &Window, end: Seq) -> impl Iterator<Item = Seq> {
-        let next = self.cursor.next_run(end);
+        // What is skipped needs no page.
+        let next = self.cursor.next_run(end).filter(|next| next.from >= self.skipped_to);
         let ahead = next.into_iter().flat_map(|next| [next.from, next.from + PAGE]);
         let back = self.reading.next_run().into_iter().map(|next| next.from);
         let reader = self.reader();
@@ -230,8 +234,21 @@ impl Peer {
     }
 
     /// Returns from which entry on its cursor says what the client has received.
-    pub(crate) const fn received_from(&self) -> Seq {
-        if self.resumed { Seq(0) } else { self.welcome.start }
+    pub(crate) fn received_from(&self) -> Seq {
+        let start = if self.resumed { Seq(0) } else { self.welcome.start };
+        start.max(self.skipped_to)
+    }
+
+    /// Takes the client's word that it does not want what is before `to`: it is sent a gap for what it has not received.
+    pub(crate) fn skip(&mut self, to: Seq) {
+        self.skipped_to = self.skipped_to.max(to);
+        self.cursor.skip(to);
+    }
+
+    /// Returns when it is to be told where the log ends, because it is far behind.
+    pub(crate) fn end_due(&self, told: Seq) -> Option<Instant> {
+        let end = self.end(told);
+        self.owed.end_due(end, end.since(self.cursor.next()))
     }
 
     /// Returns the welcome that it will be sent.
@@ -255,7 +272,7 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Option<Path> {
         let reader = self.reader();
-        let Self { session, cursor, owes_welcome, welcome, owed, reading, nick, held, who, .. } = self;
+        let Self { session, cursor, owes_welcome, welcome, owed, reading, nick, held, who, skipped_to, .. } = self;
         session.poll_packet(now, out, |writer, Allowed { cargo, .. }| {
             if !cargo {
                 return None;
@@ -266,16 +283,22 @@ impl Peer {
                 let frame = Frame::Welcome { welcome: *welcome, nick: nick.as_str(), software: SOFTWARE, room };
                 carried.welcome = writer.frame(&frame);
                 *owes_welcome = !carried.welcome;
+                owed.knows_end(welcome.end);
             }
             if let Some((nick, who, since)) = held.take() {
                 writer.frame(&Frame::Held(HeldNick { nick: &nick, who, since }));
             }
             carried.settled = author.say(|counter, outcome| writer.frame(&Frame::Settled { counter, outcome }));
-            let (is_answered, said) = owed.say(*who, (told.found, told.read), people, records, writer);
+            let (is_answered, mut said) = owed.say(*who, (told.found, told.read), people, records, writer);
+            owed.say_end(now, (told.end, told.end.since(cursor.next())), &mut said, writer);
             carried.said = said;
             for piece in &mut carried.pieces {
                 let Some(next) = cursor.next_run(told.end) else { break };
-                let to = told.window.write_all(next.from, next.to, reader, told.is_large, writer);
+                let to = if next.from < *skipped_to {
+                    write_gap(next.from, next.to.min(*skipped_to), GapReason::Skipped, writer)
+                } else {
+                    told.window.write_all(next.from, next.to, reader, told.is_large, writer)
+                };
                 if to == next.from {
                     break;
                 }

@@ -69,6 +69,7 @@ impl Sessions {
             packets += 1;
         }
         let wants_more = peer.wants(author, told.end);
+        let end_due = peer.end_due(announcements.told()).filter(|&due| due > now);
         let lacking: ArrayVec<Seq, 3> = peer.lacks(window, told.end).collect();
         match peer.session.may_send(now) {
             Err(paced) if wants_more => peer.paced = paced,
@@ -83,6 +84,9 @@ impl Sessions {
             self.archive.want(seq, id);
         }
         self.arm(id);
+        if let Some(due) = end_due {
+            self.timers.arm(id, due);
+        }
     }
 
     /// Makes the session ready, behind the others.

@@ -19,6 +19,16 @@ pub const ACK_RANGES_MAX: usize = 8;
 /// Most runs of held entries in a *have* (PROTOCOL 2.6).
 pub const HELD_RUNS_MAX: usize = 16;
 
+/// The plaintext of an authentic packet is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl From<postcard::Error> for Malformed {
+    fn from(_: postcard::Error) -> Self {
+        Self
+    }
+}
+
 /// Which packets have arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -353,6 +363,8 @@ pub enum GapReason {
     CameAndWent,
     /// They had no effect, for their authors had no right to them (PROTOCOL 2.18): nobody is shown anything.
     Void,
+    /// The client has skipped them.
+    Skipped,
     /// A code that this program does not know: the entries will not come.
     Other(u32),
 }
@@ -366,6 +378,7 @@ impl From<u32> for GapReason {
             3 => Self::Left,
             4 => Self::CameAndWent,
             5 => Self::Void,
+            6 => Self::Skipped,
             code => Self::Other(code),
         }
     }
@@ -380,6 +393,7 @@ impl From<GapReason> for u32 {
             GapReason::Left => 3,
             GapReason::CameAndWent => 4,
             GapReason::Void => 5,
+            GapReason::Skipped => 6,
             GapReason::Other(code) => code,
         }
     }
