@@ -67,6 +67,10 @@ const SEEN: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N.seen",
     "Which private messages were shown, so that the server cannot show one as new again.",
 );
+const OUTBOX: (&str, &str) = (
+    "$XDG_STATE_HOME/udpchat/places/HOST:PORT/NICK.N.outbox",
+    "What you have said and what is not confirmed yet: the next run finds out.",
+);
 const PEOPLE: (&str, &str) = (
     "$XDG_STATE_HOME/udpchat/people/HOST:PORT/NICK.key",
     "The key of somebody whom you have written to in private: no other key is written to under that nick.",
@@ -107,7 +111,7 @@ const SERVE: Manual = Manual {
 
 const JOIN: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
-    files: &[STDOUT, CLIENT_KEY, PINS, PLACES, SEEN, PEOPLE, IGNORED],
+    files: &[STDOUT, CLIENT_KEY, PINS, PLACES, SEEN, OUTBOX, PEOPLE, IGNORED],
     examples: &[
         ("Be asked for the nick, as the original does:", "udpchat join"),
         ("Talk on another machine's server:", "udpchat join --nick jack --server 192.168.1.5:9999"),

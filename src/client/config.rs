@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::contacts::Contacts;
+use super::outbox::Outbox;
 use super::seen::Seen;
 use crate::session::{PublicKey, StaticKey};
 use crate::wire::frame::History;
@@ -74,6 +75,8 @@ pub struct Identity {
     pub contacts: Contacts,
     /// Which private messages it has seen.
     pub seen: Seen,
+    /// What earlier runs of the instance have left, if its posts are stored before they are sent.
+    pub outbox: Option<Outbox>,
     /// If it repeats posts: the number of this run, higher than that of each earlier one with the same instance.
     pub run: u32,
     /// The source of all its randomness.
@@ -97,6 +100,7 @@ impl Identity {
             token: None,
             contacts: Contacts::NONE,
             seen: Seen::EMPTY,
+            outbox: None,
             run: 0,
             seed,
         }

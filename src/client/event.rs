@@ -389,6 +389,19 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns the counter of the post that has its outcome with this event.
+    pub const fn settles(&self) -> Option<u64> {
+        if let Self::Confirmed { post, .. } = self {
+            *post
+        } else if let Self::NotTaken { post, .. } = self {
+            *post
+        } else if let Self::Lost { post, .. } = self {
+            *post
+        } else {
+            None
+        }
+    }
+
     /// Returns the number of an entry, or the first of a gap.
     pub fn first(&self) -> Option<Seq> {
         if let Self::Entry { seq, .. } = self {

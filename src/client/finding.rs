@@ -138,7 +138,12 @@ impl Client {
 
     /// Speaks text with a server that answered the probe in text only.
     pub(super) fn speak_text(&mut self, now: Instant) {
-        let State::Finding(finding) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let State::Finding(mut finding) = std::mem::replace(&mut self.state, State::Over) else { return };
+        if let Asking::Session(member) = &mut finding.asking {
+            // What an earlier run has said to a server with sessions is not said in text.
+            member.give_up();
+            self.lost += member.drain_lost(&mut self.events);
+        }
         let config = text_config(&self.config, self.config.servers[self.server]);
         self.speak_text_with(now, text::Client::answered(now, config, finding.answers));
     }

@@ -28,10 +28,12 @@ mod history;
 mod letters;
 mod lines;
 pub mod member;
+pub mod outbox;
 mod patience;
 mod receipts;
 pub mod search;
 pub mod seen;
+mod storing;
 pub mod text;
 
 use std::collections::VecDeque;
@@ -231,7 +233,7 @@ impl Client {
 
     /// Returns the number of lines that were given up.
     pub fn lost(&self) -> u64 {
-        if let State::Text(text) = &self.state { text.lost() } else { self.lost }
+        if let State::Text(text) = &self.state { text.lost() + self.lost } else { self.lost }
     }
 
     /// Returns whether the client wants more lines; it keeps those given all the same.

@@ -72,6 +72,15 @@ impl Failure {
         Self::new(Exit::NotConfirmed, format!("{what} not confirmed{because}"))
     }
 
+    /// Adds what else there is to know.
+    fn because(mut self, more: &str) -> Self {
+        if let Some(message) = &mut self.message {
+            message.push_str("; ");
+            message.push_str(more);
+        }
+        self
+    }
+
     const fn silent(exit: Exit) -> Self {
         Self { exit, message: None }
     }

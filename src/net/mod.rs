@@ -12,6 +12,7 @@ pub mod hall;
 pub mod link;
 pub mod load;
 pub mod members;
+pub mod outbox;
 pub mod people;
 pub mod places;
 mod port;

@@ -6,15 +6,17 @@
 //!
 //! ```text
 //!   places/HOST:PORT/NICK.0        the log, and the next number to be shown
+//!   places/HOST:PORT/NICK.0.outbox see `outbox`
 //!   places/HOST:PORT/NICK.0.seen   a line for each instance: author, instance, next counter, next number, newest entry
 //! ```
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::HostPort;
+use super::outbox::OutboxFile;
 use super::people::eight;
 use super::state::{State, file_name, make_folder, with_suffix};
 use crate::client::seen::{SEEN_MAX, Seen, SeenOf};
@@ -22,6 +24,9 @@ use crate::wire::{Instance, LogId, Nick, Seq, Who, hex};
 
 /// The suffix of the file beside a place.
 const SEEN: &str = ".seen";
+
+/// The suffix of the file with what was said.
+const OUTBOX: &str = ".outbox";
 
 /// Most clients of one user in one room under one nick, each with a place of its own.
 const PLACES_MAX: u32 = 64;
@@ -35,6 +40,7 @@ pub struct PlaceFile {
     file: File,
     /// The file beside it.
     seen: File,
+    path: PathBuf,
     place: Option<(LogId, Seq)>,
 }
 
@@ -52,7 +58,15 @@ impl PlaceFile {
             let log = u128::from_str_radix(log, 16).ok().filter(|_| log.len() == 32)?;
             Some((LogId(log.to_be_bytes()), Seq(next.parse().ok()?)))
         });
-        Some(Self { file, seen, place })
+        Some(Self { file, seen, path: path.to_owned(), place })
+    }
+
+    /// Opens what the client has said and not heard the outcome of, here or in earlier runs.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn outbox(&self) -> io::Result<OutboxFile> {
+        OutboxFile::open(&with_suffix(&self.path, OUTBOX))
     }
 
     /// Returns the place that was there at the beginning, or was stored last.

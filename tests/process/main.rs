@@ -21,6 +21,7 @@ mod lab;
 mod letters;
 mod members;
 mod namespace;
+mod outbox;
 mod reading;
 mod receipts;
 mod serve;

@@ -18,7 +18,7 @@ use crate::wire::entry::WHY_MAX;
 use crate::wire::frame::{Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::{Name, Role, items};
-use crate::wire::{CloseReason, NICK_MAX, Nick, SessionId};
+use crate::wire::{CloseReason, LogId, NICK_MAX, Nick, SessionId};
 
 /// A knock within this time after another one is ignored (PROTOCOL 2.11): forged knocks make the client ping its own server.
 const KNOCK_PAUSE: Duration = Duration::from_secs(1);
@@ -272,7 +272,9 @@ impl Member {
         self.watch_anew();
         self.marks.tell_again();
         // If no log was known, the posts sent so far went nowhere, or into this log.
-        let is_safe = welcome.remembers && before.is_none_or(|before| before == welcome.log);
+        let stored = self.ends.identity.outbox.as_mut().and_then(|outbox| outbox.log.replace(welcome.log));
+        let is_it = |log: Option<LogId>| log.is_none_or(|log| log == welcome.log);
+        let is_safe = welcome.remembers && is_it(before) && is_it(stored);
         if is_safe {
             self.posts.resume();
         } else {

@@ -10,6 +10,7 @@ use super::Member;
 use super::questions::Asked;
 use crate::client::config::Identity;
 use crate::client::event::{Event, Private, Said, Trust};
+use crate::client::outbox::{Outbox, Stored};
 use crate::client::seen::{Order, Seen};
 use crate::session::letter::{Envelope, Letter};
 use crate::session::{PublicKey, StaticKey};
@@ -41,8 +42,16 @@ pub(super) struct Outgoing {
 }
 
 impl Letters {
-    pub(super) fn new(seen: Seen) -> Self {
-        Self { seen, ..Self::default() }
+    pub(super) fn new(seen: Seen, outbox: Option<&Outbox>) -> Self {
+        let mut letters = Self { seen, ..Self::default() };
+        let Some(outbox) = outbox else { return letters };
+        letters.numbers = outbox.numbers.iter().copied().collect();
+        for Stored { counter, text, to, .. } in &outbox.posts {
+            if let Some((_, _, is_act)) = to {
+                letters.wrote(*counter, text, *is_act);
+            }
+        }
+        letters
     }
 
     /// Notes what the user wrote, so that it can be shown once its entry comes: it cannot be opened.
@@ -149,6 +158,11 @@ impl Member {
     /// nick on that of a rename.
     pub fn may_write_to(&self, to: &PublicKey) -> bool {
         !self.posts.has_letter_to(to) && !self.posts.has_renames()
+    }
+
+    /// Returns the number of the next private message to each recipient.
+    pub fn numbers(&self) -> impl Iterator<Item = (PublicKey, u32)> {
+        self.letters.numbers.iter().map(|(&to, &number)| (to, number))
     }
 
     /// Returns which private messages were seen.

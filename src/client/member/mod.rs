@@ -21,6 +21,7 @@ mod attempt;
 mod hear;
 mod letters;
 mod marks;
+mod outbox;
 mod posts;
 mod questions;
 mod reading;
@@ -141,8 +142,8 @@ impl Member {
             link: None,
             server: None,
             view: View::at(ends.identity.place),
-            posts: Posts::new(ends.identity.repeats),
-            letters: Letters::new(ends.identity.seen.clone()),
+            posts: ends.identity.outbox.as_ref().map_or_else(|| Posts::new(ends.identity.repeats), Posts::load),
+            letters: Letters::new(ends.identity.seen.clone(), ends.identity.outbox.as_ref()),
             takes: false,
             questions: Questions::default(),
             marks: Marks::default(),

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use super::letters::Outgoing;
 use crate::client::event::Event;
+use crate::client::outbox::{Outbox, Stored};
 use crate::session::PublicKey;
 use crate::time::Instant;
+use crate::wire::Refusal;
 use crate::wire::frame::{Outcome, PostKind};
 use crate::wire::limits::POSTS_MAX;
 
@@ -63,12 +65,63 @@ pub(super) struct Posts {
     pause: Duration,
     /// Whether to report none as settled, so that the server goes on remembering them.
     keeps: bool,
+    /// The counter below which posts are stored, if they have to be before they are sent.
+    stored: Option<u64>,
 }
 
 impl Posts {
     /// Creates an empty queue. `keeps`: the server is to remember the outcome of every post.
     pub(super) fn new(keeps: bool) -> Self {
-        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps }
+        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps, stored: None }
+    }
+
+    /// Creates the queue of an instance whose earlier runs have left this. Each of these posts may have been sent.
+    pub(super) fn load(outbox: &Outbox) -> Self {
+        let base = outbox.posts.first().map_or(outbox.next, |post| post.counter);
+        let mut posts = Self { base, stored: Some(outbox.next), ..Self::new(false) };
+        for Stored { counter, kind, text, to } in &outbox.posts {
+            // In between there may be some that are settled.
+            while posts.end() < *counter {
+                posts.push_settled();
+            }
+            let letter = to.clone().map(|(to, of, is_act)| Outgoing { to, of: of.as_str().into(), is_act });
+            posts.push_for(*kind, text, letter);
+        }
+        while posts.end() < outbox.next {
+            posts.push_settled();
+        }
+        posts.posts.iter_mut().for_each(|post| post.sent = true);
+        posts
+    }
+
+    fn push_settled(&mut self) {
+        self.push(PostKind::Say, "");
+        if let Some(post) = self.posts.back_mut() {
+            post.outcome = Some(Outcome::Refused(Refusal::Other(0)));
+            post.due = false;
+        }
+    }
+
+    /// Returns the posts that are to be stored before they can be sent.
+    pub(super) fn unstored(&self) -> impl Iterator<Item = Stored> {
+        let from = self.stored.unwrap_or(u64::MAX);
+        let posts = (self.base..).zip(&self.posts).filter(move |&(counter, _)| counter >= from);
+        posts.map(|(counter, post)| Stored {
+            counter,
+            kind: post.kind,
+            text: String::from(&*post.text),
+            to: post.letter.as_ref().and_then(|letter| Some((letter.0.to, letter.0.of.parse().ok()?, letter.0.is_act))),
+        })
+    }
+
+    /// Records that the posts below that counter are stored.
+    pub(super) fn set_stored(&mut self, below: u64) {
+        self.stored = self.stored.map(|stored| stored.max(below));
+    }
+
+    /// Returns the counter from which on posts cannot be sent yet.
+    fn sendable(&self) -> u64 {
+        self.stored.unwrap_or(u64::MAX)
     }
 
     /// Returns the number of posts whose outcome is unknown.
@@ -112,7 +165,8 @@ impl Posts {
 
     /// Returns whether any post is to be sent now.
     pub(super) fn has_due(&self) -> bool {
-        self.window().any(|(_, post)| post.due && post.body().is_some())
+        let sendable = self.sendable();
+        self.window().any(|(counter, post)| post.due && counter < sendable && post.body().is_some())
     }
 
     /// Returns whether a private post to that key is unsettled.
@@ -163,7 +217,8 @@ impl Posts {
         let window = usize::try_from(POSTS_MAX).unwrap_or_default();
         let mut count = 0;
         let mut copies = 0;
-        for post in self.posts.iter_mut().take(window).skip(skip).take_while(|post| post.due) {
+        let sendable = usize::try_from(self.sendable().saturating_sub(base)).unwrap_or(usize::MAX);
+        for post in self.posts.iter_mut().take(window.min(sendable)).skip(skip).take_while(|post| post.due) {
             let settled_below = if self.keeps { 0 } else { base };
             let Some(body) = post.body() else { break };
             if !write(first + count, settled_below, post.kind, body) {
@@ -299,6 +354,26 @@ mod tests {
 
     fn accepted(seq: u64) -> Outcome {
         Outcome::Accepted(Seq(seq))
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_sent_again_under_its_counters_and_what_is_new_only_once_it_is_stored() {
+        let post = |counter, text: &str| Stored { counter, kind: PostKind::Say, text: text.into(), to: None };
+        let outbox = Outbox { next: 9, posts: vec![post(4, "four"), post(6, "six")], ..Outbox::default() };
+        let mut posts = Posts::load(&outbox);
+        assert_eq!((posts.unsettled(), posts.end()), (2, 9));
+        assert_eq!(sent(&mut posts, at(0)), [4, 6]);
+        assert_eq!(posts.push(PostKind::Say, "nine"), 9);
+        assert!(sent(&mut posts, at(0)).is_empty(), "it is not stored yet");
+        assert_eq!(posts.unstored().collect::<Vec<_>>(), [post(9, "nine")]);
+        posts.set_stored(10);
+        assert_eq!((sent(&mut posts, at(0)), posts.unstored().count()), (vec![9], 0));
+        let mut events = Vec::new();
+        posts.settled(4, accepted(1), &mut events);
+        posts.give_up_sent(&mut events);
+        assert_eq!((events.len(), posts.unsettled()), (3, 0), "six and nine may be in another log");
+        let nothing = Posts::load(&Outbox { next: 7, ..Outbox::default() });
+        assert_eq!((nothing.unsettled(), nothing.end()), (0, 7));
     }
 
     #[test]

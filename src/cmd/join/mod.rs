@@ -60,7 +60,18 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
         Wanted { nick, stays: interactive, present: true, unnamed: false, instance: None, key: None, server: None };
     let (mut config, known) = prepare(&args.target, args.dialects, wanted)?;
     let place = if config.identity.is_some() { known.place(&config.nick) } else { None };
+    let outbox = place.as_ref().map(PlaceFile::outbox).and_then(|outbox| match outbox {
+        Ok(outbox) => Some(outbox),
+        Err(err) => {
+            notice(format_args!("cannot store what you say until it is confirmed: {err}"));
+            None
+        }
+    });
     if let Some(identity) = &mut config.identity {
+        if let Some(outbox) = &outbox {
+            identity.instance = outbox.instance();
+            identity.outbox = Some(outbox.get());
+        }
         identity.place = place.as_ref().and_then(PlaceFile::get);
         identity.contacts = known.contacts().unwrap_or_else(|why| {
             notice(why);
@@ -70,7 +81,7 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
         identity.history = args.history;
         identity.receipts = !args.no_receipts;
     }
-    let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, place);
+    let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, (place, outbox));
     let source = Source { input: Some(input), leave_at_end: interactive };
     if args.json {
         return attend(JsonMode::new(visit), config, source);

@@ -16,6 +16,7 @@ use crate::client::seen::Seen;
 use crate::client::{Client, Dialect, Event, Over, Room, Said, Unreachable};
 use crate::net::client::{DRIVER, End, Next};
 use crate::net::link::Link;
+use crate::net::outbox::OutboxFile;
 use crate::net::people::Ignored;
 use crate::net::places::PlaceFile;
 use crate::net::state::random;
@@ -64,8 +65,14 @@ pub(super) struct Visit {
     pub(super) orders: Vec<Order>,
     /// Successes that the user is to be told.
     pub(super) done: Vec<String>,
+    /// What the user has said and not heard the outcome of, if that can be stored.
+    outbox: Option<OutboxFile>,
+    /// The counter from which on posts are this visit's, if earlier ones have left some.
+    first_post: u64,
     /// Which private messages were seen, as stored.
     seen_letters: Seen,
+    /// Whether what an earlier visit could not say was said.
+    has_said_waiting: bool,
     /// When the last line was taken, and whether it or one with which it came is private.
     last_line: Option<(Instant, bool)>,
 }
@@ -77,7 +84,7 @@ impl Visit {
         known: Known,
         entered: Lines,
         output: Output,
-        place: Option<PlaceFile>,
+        (place, outbox): (Option<PlaceFile>, Option<OutboxFile>),
     ) -> Self {
         let failed = Vec::new();
         let ignored = known.ignored();
@@ -101,13 +108,17 @@ impl Visit {
             wanted: VecDeque::new(),
             orders: Vec::new(),
             done: Vec::new(),
+            first_post: outbox.as_ref().map_or(0, |outbox| outbox.get().next),
+            outbox,
             seen_letters,
+            has_said_waiting: false,
             last_line: None,
         }
     }
 
     /// Records what the final message needs. Returns what failed with this event, if the user is to be told.
     pub(super) fn observe(&mut self, client: &Client, event: &Event) -> Option<String> {
+        self.settled(client, event);
         if let Event::Failed(address, why) = *event {
             self.failed.push((address, why));
         }
@@ -145,6 +156,52 @@ impl Visit {
         } else {
             format!("{} did not say in time who is here", client.server())
         })
+    }
+
+    /// Notes that a post has an outcome.
+    fn settled(&mut self, client: &Client, event: &Event) {
+        let Some(post) = event.settles() else { return };
+        if let (true, Event::Confirmed { .. }, true) = (post < self.first_post, event, self.interactive) {
+            notice("a line of your last visit is in the room now");
+        }
+        let Some(outbox) = &mut self.outbox else { return };
+        if let Err(err) = outbox.done(post, client.log(), &client.numbers()) {
+            self.cannot_store(&err);
+        }
+    }
+
+    /// Says again what an earlier visit could not.
+    fn say_waiting(&mut self, now: Instant, client: &mut Client) {
+        let Some(outbox) = self.outbox.as_ref().filter(|_| !std::mem::replace(&mut self.has_said_waiting, true)) else {
+            return;
+        };
+        let (open, waiting) = (outbox.len() as u64, outbox.waiting().to_vec());
+        let count = open + waiting.len() as u64;
+        if count > 0 {
+            let are = if count == 1 { "is" } else { "are" };
+            notice(format_args!(
+                "{} of your last visit {are} not confirmed yet: asking what became of it",
+                lines(count)
+            ));
+        }
+        client.say_waiting(now, &waiting);
+    }
+
+    /// Stores what is to be sent, before it is.
+    fn store(&mut self, client: &mut Client) {
+        let Some(outbox) = &mut self.outbox else { return };
+        let stored = outbox.add(client.unstored(), client.waiting());
+        client.stored();
+        if let Err(err) = stored {
+            self.cannot_store(&err);
+        }
+    }
+
+    fn cannot_store(&mut self, err: &io::Error) {
+        notice(format_args!(
+            "cannot store what you say until it is confirmed: {err}; if this program is killed, look what has arrived"
+        ));
+        self.outbox = None;
     }
 
     /// Returns the link of an invitation that the user has made, once the log has it.
@@ -272,6 +329,8 @@ impl Visit {
         for order in std::mem::take(&mut self.orders) {
             client.order(now, &order);
         }
+        self.say_waiting(now, client);
+        self.store(client);
         self.seen = client.place();
         // Before the place: a message that was seen must not be new after that.
         if let (Some(place), Some(seen)) = (&self.place, client.seen())
@@ -318,6 +377,12 @@ impl Visit {
     pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
         self.output.finish();
         self.remember();
+        let kept = self.outbox.as_ref().is_some_and(|outbox| outbox.len() + outbox.waiting().len() > 0);
+        if let Some(outbox) = self.outbox.take()
+            && let Err(err) = outbox.close()
+        {
+            self.cannot_store(&err);
+        }
         if self.interactive && end == End::Interrupted {
             // The shell's prompt should begin a line, whatever the user had typed.
             prompt("\n");
@@ -340,7 +405,12 @@ impl Visit {
             End::Quit | End::Interrupted if self.interactive && client.is_text() => Ok(()),
             End::Quit | End::Interrupted if self.interactive && not_confirmed == 0 => Ok(()),
             _ if not_confirmed > 0 || !(input_ended || self.interactive) => {
-                Err(self.not_confirmed(client, input_ended))
+                let failure = self.not_confirmed(client, input_ended);
+                Err(if kept {
+                    failure.because("the next join under this nick asks what became of it")
+                } else {
+                    failure
+                })
             }
             _ if client.not_taken() > 0 && !self.interactive => Err(Failure::silent(Exit::Refused)),
             _ if self.not_sent > 0 && !self.interactive => Err(Failure::silent(Exit::Failure)),

@@ -1,0 +1,34 @@
+//! Posts that have to be stored before they are sent, and those of earlier runs.
+//!
+//! Owns: nothing; the posts are in `posts`.
+//! Must not know: where they are stored.
+//! Driven by: `client`.
+
+use std::collections::VecDeque;
+
+use super::Member;
+use crate::client::event::Event;
+use crate::client::outbox::Stored;
+
+impl Member {
+    /// Returns the posts that are to be stored before they are sent, if they have to be ([`crate::client::Identity::outbox`]).
+    pub fn unstored(&self) -> impl Iterator<Item = Stored> {
+        self.posts.unstored()
+    }
+
+    /// Records that all posts so far are stored.
+    pub fn stored(&mut self) {
+        let end = self.posts.end();
+        self.posts.set_stored(end);
+    }
+
+    /// Moves the reports of posts that were given up to `events`, and returns how many they are.
+    pub(in crate::client) fn drain_lost(&mut self, events: &mut VecDeque<Event>) -> u64 {
+        let (lost, others) = self.events.drain(..).partition(|event| matches!(event, Event::Lost { .. }));
+        self.events = others;
+        let lost: VecDeque<Event> = lost;
+        let count = lost.len() as u64;
+        events.extend(lost);
+        count
+    }
+}

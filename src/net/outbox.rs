@@ -1,0 +1,369 @@
+//! What a client has said and not heard the outcome of, on the disk before it is sent.
+//!
+//! Owns: the file beside a client's place, which only that running client writes: its form, when it is written anew.
+//! Must not know: how posts are sent, what became of them.
+//! Driven by: `cmd::join`, once a turn.
+//!
+//! ```text
+//!   places/HOST:PORT/NICK.0.outbox   JSON, an object a line: first what there is, then what happens
+//!     {"instance":"..","log":"..","next":7,"numbers":[["..",2]]}
+//!     {"posts":[{"post":7,"kind":0,"text":"hey"}],"waiting":[]}     these may be sent from now on, and nothing waits for a session
+//!     {"done":7}                                                    it has an outcome
+//! ```
+//! A line that was being written when the machine went down ends the file. If the file cannot be written it is removed: then the next run
+//! is another instance, which repeats no number.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{random, write_aside};
+use crate::client::outbox::{Outbox, STORED_MAX, Stored, Waiting};
+use crate::session::PublicKey;
+use crate::wire::frame::PostKind;
+use crate::wire::order::{key_text, parse_key};
+use crate::wire::{Instance, LogId, Nick, hex};
+
+/// The length from which on a file without an open post is written anew. Chosen: some hundred lines.
+const LONG: u64 = 64 * 1024;
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Head {
+        instance: String,
+        log: Option<String>,
+        next: u64,
+        numbers: Vec<(String, u32)>,
+    },
+    /// One line, so that what waited and is posted now is never in both lists, or in none.
+    Now {
+        posts: Vec<PostLine>,
+        waiting: Vec<WaitingLine>,
+    },
+    Done {
+        done: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PostLine {
+    post: u64,
+    kind: u32,
+    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<(String, String, bool)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WaitingLine {
+    kind: u32,
+    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<(String, bool)>,
+}
+
+impl From<&Stored> for PostLine {
+    fn from(post: &Stored) -> Self {
+        let to = post.to.as_ref().map(|(key, nick, is_act)| (key_text(&key.0), nick.to_string(), *is_act));
+        Self { post: post.counter, kind: post.kind.into(), text: post.text.clone(), to }
+    }
+}
+
+impl From<&Waiting> for WaitingLine {
+    fn from(waiting: &Waiting) -> Self {
+        Self { kind: waiting.kind.into(), text: waiting.text.clone(), to: waiting.to.clone() }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct OutboxFile {
+    path: PathBuf,
+    file: File,
+    len: u64,
+    instance: Instance,
+    log: Option<LogId>,
+    next: u64,
+    posts: BTreeMap<u64, Stored>,
+    waiting: Vec<Waiting>,
+    numbers: Vec<(PublicKey, u32)>,
+}
+
+impl OutboxFile {
+    /// Opens the file, which nobody else has open; one that is not there, or cannot be read, is that of a new instance.
+    ///
+    /// # Errors
+    /// It cannot be written: then nothing is to be stored.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut outbox = Self {
+            path: path.to_owned(),
+            file: File::options().create(true).append(true).mode(0o600).open(path)?,
+            len: 0,
+            instance: Instance(random()),
+            log: None,
+            next: 0,
+            posts: BTreeMap::new(),
+            waiting: Vec::new(),
+            numbers: Vec::new(),
+        };
+        let text = fs::read(path)?;
+        let mut lines = text.split(|&byte| byte == b'\n').map_while(|line| serde_json::from_slice(line).ok());
+        if let Some(Line::Head { instance, log, next, numbers }) = lines.next()
+            && let Some(instance) = eight(&instance)
+        {
+            outbox.instance = Instance(instance);
+            outbox.log = log.and_then(|log| Some(LogId(u128::from_str_radix(&log, 16).ok()?.to_be_bytes())));
+            outbox.next = next;
+            outbox.numbers = numbers
+                .into_iter()
+                .filter_map(|(key, number)| Some((parse_key(&key).map(PublicKey)?, number)))
+                .collect();
+            lines.for_each(|line| outbox.take(line));
+        }
+        outbox.rewrite()?;
+        Ok(outbox)
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Head { .. } => {}
+            Line::Now { posts, waiting } => {
+                posts.into_iter().for_each(|post| self.take_post(post));
+                let waiting = waiting.into_iter().take(STORED_MAX);
+                let waiting = waiting.map(|line| Waiting { kind: line.kind.into(), text: line.text, to: line.to });
+                self.waiting = waiting.collect();
+            }
+            Line::Done { done } => {
+                self.posts.remove(&done);
+            }
+        }
+    }
+
+    fn take_post(&mut self, PostLine { post: counter, kind, text, to }: PostLine) {
+        let to = to.and_then(|(key, nick, is_act)| {
+            Some((parse_key(&key).map(PublicKey)?, nick.parse::<Nick>().ok()?, is_act))
+        });
+        let kind = PostKind::from(kind);
+        // A private message whose recipient cannot be read must not become public.
+        if self.posts.len() < STORED_MAX && (kind != PostKind::Private || to.is_some()) {
+            self.posts.insert(counter, Stored { counter, kind, text, to });
+        }
+        self.next = self.next.max(counter.saturating_add(1));
+    }
+
+    /// Returns the lines that waited for a session when the last run ended.
+    pub fn waiting(&self) -> &[Waiting] {
+        &self.waiting
+    }
+
+    /// Returns the instance that owns the posts.
+    pub const fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    /// Returns what earlier runs have left.
+    pub fn get(&self) -> Outbox {
+        let posts = self.posts.values().cloned().collect();
+        Outbox { log: self.log, next: self.next, posts, numbers: self.numbers.clone() }
+    }
+
+    /// Stores posts, and what waits now: when this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// It is not. The file is gone, or at least of no use any more: the next run is another instance.
+    pub fn add(&mut self, posts: Vec<Stored>, waiting: Vec<Waiting>) -> io::Result<()> {
+        if posts.is_empty() && waiting == self.waiting {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        let now = Line::Now {
+            posts: posts.iter().map(PostLine::from).collect(),
+            waiting: waiting.iter().map(WaitingLine::from).collect(),
+        };
+        push(&mut line, &now)?;
+        self.waiting = waiting;
+        for post in posts {
+            self.next = self.next.max(post.counter + 1);
+            self.posts.insert(post.counter, post);
+        }
+        self.append(&line).and_then(|()| self.file.sync_data()).or_else(|err| self.fail(err))
+    }
+
+    /// Notes that a post has an outcome. After a crash it may be asked about once more, which changes nothing.
+    ///
+    /// # Errors
+    /// As for [`OutboxFile::add`].
+    pub fn done(&mut self, counter: u64, log: Option<LogId>, numbers: &[(PublicKey, u32)]) -> io::Result<()> {
+        let was_private = self.posts.remove(&counter).is_some_and(|post| post.to.is_some());
+        let is_changed = self.log != log || (was_private && self.numbers != numbers);
+        self.log = log;
+        self.numbers = numbers.to_vec();
+        if is_changed || (self.posts.is_empty() && self.len > LONG) {
+            return self.rewrite().or_else(|err| self.fail(err));
+        }
+        let mut line = Vec::new();
+        push(&mut line, &Line::Done { done: counter })?;
+        self.append(&line).or_else(|err| self.fail(err))
+    }
+
+    /// Returns how many posts have no outcome.
+    pub fn len(&self) -> usize {
+        self.posts.len()
+    }
+
+    /// Whether each post has an outcome.
+    pub fn is_empty(&self) -> bool {
+        self.posts.is_empty()
+    }
+
+    /// Forgets what has been said, at the end of a run: the rest is kept for the next one.
+    ///
+    /// # Errors
+    /// As for [`OutboxFile::add`].
+    pub fn close(mut self) -> io::Result<()> {
+        self.rewrite().or_else(|err| self.fail(err))
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines)?;
+        self.len += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the file anew, with what there is and nothing of what there was.
+    fn rewrite(&mut self) -> io::Result<()> {
+        let mut lines = Vec::new();
+        let head = Line::Head {
+            instance: hex(&self.instance.0),
+            log: self.log.map(|LogId(log)| hex(&log)),
+            next: self.next,
+            numbers: self.numbers.iter().map(|(key, number)| (key_text(&key.0), *number)).collect(),
+        };
+        push(&mut lines, &head)?;
+        let now = Line::Now {
+            posts: self.posts.values().map(PostLine::from).collect(),
+            waiting: self.waiting.iter().map(WaitingLine::from).collect(),
+        };
+        push(&mut lines, &now)?;
+        write_aside(&self.path, |out| out.write_all(&lines))?;
+        self.file = File::options().append(true).open(&self.path)?;
+        self.len = lines.len() as u64;
+        Ok(())
+    }
+
+    fn fail(&self, err: io::Error) -> io::Result<()> {
+        // On a full disk a file can be removed, or at least emptied.
+        if fs::remove_file(&self.path).is_err() {
+            self.file.set_len(0)?;
+        }
+        Err(err)
+    }
+}
+
+fn push(lines: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, line)?;
+    lines.push(b'\n');
+    Ok(())
+}
+
+fn eight(text: &str) -> Option<[u8; 8]> {
+    let number = u64::from_str_radix(text, 16).ok().filter(|_| text.len() == 16)?;
+    Some(number.to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(counter: u64, text: &str) -> Stored {
+        Stored { counter, kind: PostKind::Say, text: text.into(), to: None }
+    }
+
+    fn private(counter: u64) -> Stored {
+        let to = Some((PublicKey([7; 32]), "jill".parse().unwrap(), true));
+        Stored { counter, kind: PostKind::Private, text: "waves".into(), to }
+    }
+
+    fn waiting() -> Waiting {
+        Waiting { kind: PostKind::Private, text: "d".into(), to: Some(("ann".into(), false)) }
+    }
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jack.0.outbox");
+        (folder, path)
+    }
+
+    #[test]
+    fn the_next_run_is_the_same_instance_and_finds_what_has_no_outcome() {
+        let (_folder, path) = file();
+        let mut first = OutboxFile::open(&path).unwrap();
+        first.add(vec![post(0, "a"), post(1, "b"), private(2)], vec![waiting()]).unwrap();
+        first.add(vec![post(3, "d")], Vec::new()).unwrap();
+        first.done(1, Some(LogId([5; 16])), &[(PublicKey([7; 32]), 3)]).unwrap();
+        // Killed: nothing is closed.
+        let second = OutboxFile::open(&path).unwrap();
+        assert_eq!((second.instance(), second.waiting()), (first.instance(), &[][..]), "it has been posted");
+        let expected = Outbox {
+            log: Some(LogId([5; 16])),
+            next: 4,
+            posts: vec![post(0, "a"), private(2), post(3, "d")],
+            numbers: vec![(PublicKey([7; 32]), 3)],
+        };
+        assert_eq!(second.get(), expected);
+        second.close().unwrap();
+        assert_eq!(OutboxFile::open(&path).unwrap().get(), expected);
+    }
+
+    #[test]
+    fn what_waited_for_a_session_waits_again() {
+        let (_folder, path) = file();
+        let mut outbox = OutboxFile::open(&path).unwrap();
+        outbox.add(Vec::new(), vec![waiting()]).unwrap();
+        assert_eq!(OutboxFile::open(&path).unwrap().waiting(), [waiting()]);
+        assert_eq!(OutboxFile::open(&path).unwrap().waiting(), [waiting()], "also in a file that was written anew");
+    }
+
+    #[test]
+    fn what_is_said_does_not_stay_on_the_disk_once_it_is_settled_and_the_run_has_ended() {
+        let (_folder, path) = file();
+        let mut outbox = OutboxFile::open(&path).unwrap();
+        outbox.add(vec![post(0, "a secret")], Vec::new()).unwrap();
+        outbox.done(0, None, &[]).unwrap();
+        outbox.close().unwrap();
+        assert!(!fs::read_to_string(&path).unwrap().contains("secret"));
+        assert_eq!(OutboxFile::open(&path).unwrap().get(), Outbox { next: 1, ..Outbox::default() });
+    }
+
+    #[test]
+    fn wherever_the_file_ends_no_number_is_used_twice_by_one_instance() {
+        let (_folder, path) = file();
+        let mut outbox = OutboxFile::open(&path).unwrap();
+        let instance = outbox.instance();
+        outbox.add(vec![post(0, "a")], Vec::new()).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for len in 0..=whole.len() {
+            fs::write(&path, &whole[..len]).unwrap();
+            let again = OutboxFile::open(&path).unwrap();
+            let has_it = again.get().next == 1;
+            // A post that is not whole was never sent.
+            assert_eq!(again.instance() == instance && has_it, len + 1 >= whole.len(), "{len} of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_no_instances_any_more() {
+        let (_folder, path) = file();
+        let mut outbox = OutboxFile::open(&path).unwrap();
+        // A file that cannot be appended to.
+        outbox.file = File::open(&path).unwrap();
+        assert!(outbox.add(vec![post(0, "a")], Vec::new()).is_err());
+        assert!(!path.exists());
+    }
+}
