@@ -257,7 +257,7 @@ pub struct Recorded {
     pub server: Option<ServerName>,
 
     /// With --server, how long to wait for each answer
-    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration, help_heading = ROOM)]
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration, requires = "server", help_heading = ROOM)]
     pub timeout: Duration,
 
     /// Overwrite for ever what the key behind NICK posted, under whatever nick

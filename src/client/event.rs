@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::session::PublicKey;
-use crate::wire::frame::{GapReason, PersonId, PostKind, Whose};
+use crate::wire::frame::{GapReason, PersonId, PostKind, Watched, Whose};
 use crate::wire::record::{Name, Record, Role};
 use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq, Timestamp, Who};
 
@@ -356,6 +356,8 @@ pub enum Event {
     Reached {
         /// The entry.
         seq: Seq,
+        /// What was asked; [`Watched::Nothing`] if the server does not know.
+        what: Watched,
         /// How many keys have received it, of those that were here before it and still are.
         count: u64,
         /// How many these are.

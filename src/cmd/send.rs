@@ -33,6 +33,10 @@ use receipts::Goals;
 const STDIN: &str = "-";
 
 pub(super) fn run(args: Send) -> Result<(), Failure> {
+    if let (Some(to), Some(other)) = (&args.to, args.wait_for.iter().find(|&name| args.to.as_ref() != Some(name))) {
+        let message = format!("--wait-for {other}: the message is for {to} alone, whom --wait received waits for");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     if args.message == STDIN {
         if args.id.is_some() {
             return Err(Failure::new(Exit::Usage, "--id is for one message, not for the lines of stdin"));

@@ -46,6 +46,10 @@ pub fn store_reads(server: &mut Server, log: &mut impl Store, all: bool) {
         if !log.note_reads(reads) {
             return server.reads_not_stored(reads);
         }
+        if !all {
+            // The rest in the next turns, so that the room does not wait.
+            return;
+        }
     }
 }
 

@@ -140,6 +140,7 @@ impl Server {
     }
 
     fn recall_present(&mut self, opening: Opening) {
+        self.sessions.recall_receipts(opening.next, opening.present.iter().map(|(who, _)| *who));
         let (_, mut cx) = self.split();
         for (who, nick) in opening.present {
             Sessions::recall_present(&mut cx, who, nick);

@@ -142,6 +142,11 @@ impl Oracle {
         self.strangers = strangers;
     }
 
+    /// Returns how many keys there are that are not the clients'.
+    pub(super) fn strangers(&self) -> usize {
+        self.strangers.len()
+    }
+
     /// Returns whether the key is none of the clients'.
     pub(super) fn is_stranger(&self, who: [u8; 8]) -> bool {
         self.strangers.contains(&who)

@@ -6,7 +6,7 @@
 //! Driven by: `told`, with what clients are told.
 
 use super::cast::Kind;
-use super::oracle::{Oracle, Post, Told};
+use super::oracle::{Oracle, Post, Reader, Told};
 use super::world::World;
 use crate::client::Event;
 use crate::wire::frame::{Watch, Watched};
@@ -17,8 +17,15 @@ impl World<'_> {
     pub(super) fn accepted(&mut self, index: usize, post: Post, seq: Seq) {
         self.oracle.told(index, post, Told::Accepted(seq.0));
         let is_asked = self.scenario.reads > 0.0;
+        let other = self.clients[(index + 1) % self.clients.len()].key.public().who();
+        let what =
+            [Watched::Names, Watched::Count, Watched::Key(other)][usize::try_from(seq.0 % 3).unwrap_or_default()];
         if let (Kind::Session(member), true) = (&mut self.clients[index].kind, is_asked) {
-            member.watch(self.now, Watch { seq, what: Watched::Names });
+            // And then something else about the same entry.
+            if let Some(Watch { seq: before, .. }) = member.watching() {
+                member.watch(self.now, Watch { seq: before, what });
+            }
+            member.watch(self.now, Watch { seq, what });
         }
     }
 
@@ -40,12 +47,18 @@ impl World<'_> {
         if let Event::Behind { count } = event {
             return self.oracle.is_behind(index, *count);
         }
-        let Event::Reached { seq, count, of, by, is_known } = event else { return };
+        let Event::Reached { seq, what, count, of, by, is_known } = event else { return };
         let nick = self.clients[index].nick.clone();
         self.trace.tell(self.now, &nick, || format!("is told that {count} of {of} have {}", seq.0));
         if *is_known {
             let by: Vec<_> = by.iter().map(|&Who(who)| who).collect();
-            self.oracle.reached(index, seq.0, (*count, *of), &by);
+            match *what {
+                Watched::Key(Who(who)) if *count == 1 => self.oracle.reached(index, seq.0, (1, *of), &[who]),
+                Watched::Names => self.oracle.reached(index, seq.0, (*count, *of), &by),
+                Watched::Count | Watched::Key(_) | Watched::Nothing | Watched::Other(_) => {
+                    self.oracle.counted(seq.0, *count);
+                }
+            }
         }
     }
 }
@@ -71,6 +84,15 @@ impl Oracle {
         let entries = log.map_or(0, |log| log.entries.len() as u64);
         if count > entries {
             self.violation(format!("client {client} is told that it is {count} behind, of {entries}"));
+        }
+    }
+
+    /// Checks how many are said to have received an entry: no more than have been shown it, strangers aside.
+    fn counted(&mut self, seq: u64, count: u64) {
+        let has_it = |reader: &Reader| reader.next().is_some_and(|next| next > seq);
+        let most = self.readers.values().filter(|reader| has_it(reader)).count() + self.strangers();
+        if count > most as u64 {
+            self.violation(format!("{count} are said to have {seq}, which {most} can have"));
         }
     }
 

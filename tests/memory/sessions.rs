@@ -13,7 +13,7 @@ use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, Socke
 use udpchat::session::{Entropy, PACKETS_OF_A_KEY, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
-use udpchat::wire::frame::{Outcome, PersonId, PostKind};
+use udpchat::wire::frame::{GapReason, Outcome, PersonId, PostKind, Watch, Watched};
 use udpchat::wire::packet::{self, Datagram};
 use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 
@@ -996,4 +996,41 @@ fn before_its_keys_are_worn_out_a_client_begins_a_new_session_and_nobody_notices
     assert!(!jill.events.iter().any(|event| matches!(event, Event::Away(_) | Event::Quiet(_) | Event::Over(_))));
     let said: Vec<_> = (0..20).map(|number| format!("jill: {number}")).collect();
     assert_eq!((jill.shown(), jack.shown()), (said.clone(), said), "and nobody came or went");
+}
+
+#[test]
+fn what_was_deleted_before_a_member_had_it_is_not_said_to_be_received() {
+    let mut world = World::with(config(), Slow::default());
+    let (mut jill, mut jack) = (Peer::new("jill", 1), Peer::new("jack", 2));
+    let commit = |world: &mut World<Slow>, peers: &mut [&mut Peer]| {
+        world.run(peers);
+        while world.store.asked() > 0 {
+            world.store.commit(0);
+            world.run(peers);
+        }
+    };
+    commit(&mut world, &mut [&mut jill, &mut jack]);
+    jill.member.post(world.now, PostKind::Say, "the precious one");
+    // Jack is cut off.
+    commit(&mut world, &mut [&mut jill]);
+    let Some(&(_, Outcome::Accepted(seq))) = jill.settled().last() else { panic!("{:?}", jill.events) };
+    jill.member.watch(world.now, Watch { seq, what: Watched::Count });
+    world.wait(Duration::from_millis(300), &mut [&mut jill]);
+    let reached = |peer: &Peer| {
+        let counts = peer.events.iter().filter_map(|event| match event {
+            Event::Reached { count, of, is_known, .. } => Some((*count, *of, *is_known)),
+            _ => None,
+        });
+        counts.max_by_key(|&(_, _, is_known)| !is_known)
+    };
+    assert_eq!(reached(&jill), Some((0, 1, true)));
+    world.store.tell(Committing::Truncated { oldest: seq + 1 });
+    world.wait(Duration::from_secs(10), &mut [&mut jill, &mut jack]);
+    assert!(
+        jack.events.iter().any(|event| matches!(event, Event::Gap { why: GapReason::Gone, .. })),
+        "{:?}",
+        jack.events
+    );
+    assert_eq!(reached(&jill), Some((0, 0, false)), "nobody can say it any more");
+    assert_eq!(jill.member.watching(), None);
 }

@@ -148,3 +148,23 @@ fn an_original_server_has_no_history_and_one_that_is_not_there_is_said_to_be_so(
     let mut process = at_home(&new_home(), &["history", "--server", &closed, "-t", "1s"]);
     assert_eq!(process.code(), 3, "{}", process.stderr.so_far());
 }
+
+#[test]
+fn following_ends_with_a_word_when_the_server_begins_a_new_log() {
+    let mut room = Room::new(&["--db", ":memory:"]);
+    let jack = new_home();
+    room.send_all(&jack, "jack", 0..8);
+    let mut follower = at_home(&room.reader, &["history", "--server", &room.name, "--follow"]);
+    follower.stdout.wait_for("jack: 7\n");
+    room.server.signal(Signal::SIGTERM);
+    room.server.wait();
+    room.server = serve_at_home(room.home.path(), &room.name, &["--db", ":memory:"]).0;
+    assert_eq!(follower.code(), 1);
+    assert!(follower.stderr.to_end().contains("has begun a new room meanwhile: start again"));
+}
+
+#[test]
+fn a_timeout_is_for_servers_only() {
+    let mut process = at_home(&new_home(), &["history", "--timeout", "1s"]);
+    assert_eq!(process.code(), 2);
+}

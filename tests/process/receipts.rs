@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::common::{Process, at_home, new_home, original_server, udpchat_with};
+use crate::common::{Process, at_home, new_home, original_server, serve_at_home, udpchat_with};
 
 /// A room, and the home of a bot.
 struct Room {
@@ -142,4 +142,85 @@ fn an_original_cannot_say_who_has_received_something_and_is_sent_nothing() {
         &["send", "--nick", "bot", "--server", &format!("127.0.0.1:{port}"), "-t", "1s", "--wait", "received", "hey"],
     );
     assert_eq!(process.code(), 4, "{}", process.stderr.so_far());
+}
+
+/// A room with a home of its own, which can be killed.
+struct Kept {
+    home: tempfile::TempDir,
+    server: Process,
+    name: String,
+    bot: std::path::PathBuf,
+    args: Vec<&'static str>,
+}
+
+impl Kept {
+    fn new(args: &[&'static str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", args);
+        Self { home, server, name, bot: new_home(), args: args.to_vec() }
+    }
+
+    fn kill_and_start(&mut self) {
+        self.server.signal(Signal::SIGKILL);
+        self.server.wait();
+        self.server = serve_at_home(self.home.path(), &self.name.clone(), &self.args.clone()).0;
+    }
+
+    fn join(&self, home: &Path, nick: &str, args: &[&str]) -> Process {
+        let joined = at_home(home, &[&["join", "--nick", nick, "--server", &self.name, "--json"], args].concat());
+        joined.stdout.wait_for("\"event\":\"joined\"");
+        joined
+    }
+
+    fn send(&self, args: &[&str]) -> (i32, String) {
+        let mut process = at_home(&self.bot, &[&["send", "--nick", "bot", "--server", &self.name], args].concat());
+        (process.code(), process.stderr.to_end())
+    }
+}
+
+#[test]
+fn a_restart_of_the_server_makes_nobody_a_witness_of_what_was_before_and_takes_nobody_away() {
+    let mut room = Kept::new(&[]);
+    let (bob, once) = (new_home(), ["--id", "old", "-t", "1s", "--wait", "received", "before bob"]);
+    assert_eq!(room.send(&once).0, 5, "nobody is there");
+    let here = room.join(&bob, "bob", &["--history", "0"]);
+    assert_eq!(room.send(&once).0, 5, "bob came later");
+    room.kill_and_start();
+    assert_eq!(room.send(&["is bob back?"]).0, 0);
+    here.stdout.wait_for("is bob back?");
+    // Reads the entry back into memory.
+    assert_eq!(at_home(&new_home(), &["history", "--server", &room.name]).code(), 0);
+    let (code, said) = room.send(&once);
+    assert!(code == 5 && said.contains("no longer knows"), "{code} {said}");
+    let new = ["--id", "new", "--wait-for", "bob", "after the restart"];
+    assert_eq!(room.send(&new).0, 0);
+    // Another window of his, under another nick.
+    let _other = room.join(&bob, "bob2", &[]);
+    assert_eq!(room.send(&new).0, 0, "he has been there all the time");
+}
+
+#[test]
+fn a_window_that_comes_back_has_not_received_what_was_before_its_first_time() {
+    let room = Kept::new(&[]);
+    let home = new_home();
+    let first = room.join(&home, "jill", &[]);
+    first.signal(Signal::SIGSTOP);
+    let old = ["--id", "old", "-t", "500ms", "--wait-for", "jill", "for the first window"];
+    assert_eq!(room.send(&old).0, 5);
+    for _ in 0..2 {
+        let mut second = room.join(&home, "jill", &["--history", "0"]);
+        assert_eq!(room.send(&["--wait-for", "jill", "for the second"]).0, 0);
+        assert_eq!(room.send(&old).0, 5, "neither window has it");
+        second.close_input();
+        assert_eq!(second.code(), 0);
+    }
+    first.signal(Signal::SIGCONT);
+    assert_eq!(room.send(&["--id", "old", "--wait-for", "jill", "for the first window"]).0, 0);
+}
+
+#[test]
+fn a_private_message_is_waited_for_at_its_recipient_and_nobody_else() {
+    let room = Kept::new(&[]);
+    let (code, said) = room.send(&["--to", "jill", "--wait-for", "jack", "only for you"]);
+    assert!(code == 2 && said.contains("is for jill alone"), "{code} {said}");
 }

@@ -13,7 +13,7 @@ use super::questions::Asked;
 use super::{Cargo, Link, Member};
 use crate::client::event::{Event, Over, Room};
 use crate::client::seen::Seen;
-use crate::session::{PACKETS_MAX, PublicKey, Session};
+use crate::session::{PACKETS_MAX, PACKETS_OF_A_KEY, PublicKey, Session};
 use crate::wire::entry::WHY_MAX;
 use crate::wire::frame::{Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
@@ -100,6 +100,10 @@ impl Member {
         };
         if frames.iter().filter(|frame| matches!(frame, Frame::Ack(_))).count() > 1 {
             return self.end(Over::Closed(CloseReason::Broken));
+        }
+        let is_last_word = |frame: &Frame<'_>| matches!(frame, Frame::Bye(_) | Frame::Held(_) | Frame::Barred(_));
+        if number >= PACKETS_OF_A_KEY && !frames.iter().all(is_last_word) {
+            return;
         }
         if is_new {
             // A session begins with *welcome* or *bye*; packets that overtook it have to be retransmitted.

@@ -31,7 +31,7 @@ impl<T> Asked<T> {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Questions {
     /// Who is here, behind that person.
     pub(super) people: Option<Asked<Option<PersonId>>>,
@@ -43,8 +43,17 @@ pub(super) struct Questions {
     pub(super) reading: Option<Reading>,
     /// Who has received that entry.
     pub(super) watch: Option<Asked<Watch>>,
+    /// When that was last asked.
+    pub(super) watched: Instant,
     /// A gap for everything before that number.
     pub(super) skip: Option<Asked<Seq>>,
+}
+
+impl Default for Questions {
+    fn default() -> Self {
+        let (people, records, name, reading) = (None, None, None, None);
+        Self { people, records, name, reading, watch: None, watched: Instant::ZERO, skip: None }
+    }
 }
 
 impl Questions {
@@ -63,6 +72,9 @@ impl Questions {
             })
         });
         let watch = ask(now, &mut self.watch, |&watch| write(&Frame::Watch(watch)));
+        if watch {
+            self.watched = now;
+        }
         let skip = ask(now, &mut self.skip, |&to| write(&Frame::Skip { to }));
         people | records | name | fetch | watch | skip
     }

@@ -87,7 +87,8 @@ impl Reading {
                 Piece::Entry(_) => {}
             }
         }
-        self.went_on(now);
+        self.progress = now;
+        self.at = now + ASK_AGAIN;
     }
 
     /// Notes that what is missing before `oldest` has been deleted meanwhile.
@@ -100,8 +101,9 @@ impl Reading {
     /// Takes an entry, whatever it was sent for.
     pub(super) fn entry(&mut self, now: Instant, seq: Seq, encoded: &[u8]) {
         if self.takes(seq, 1) {
+            let before = self.pieces.len();
             self.pieces.entry(seq).or_insert_with(|| Piece::Entry(encoded.into()));
-            self.went_on(now);
+            self.went_on(now, before);
         }
     }
 
@@ -112,14 +114,18 @@ impl Reading {
             // It may begin before what is meant.
             let begin = self.page.map_or(first, |page| first.max(page.from));
             let count = (first + count).since(begin);
+            let before = self.pieces.len();
             self.pieces.entry(begin).or_insert(Piece::Gap(count, why));
-            self.went_on(now);
+            self.went_on(now, before);
         }
     }
 
-    fn went_on(&mut self, now: Instant) {
-        self.progress = now;
-        self.at = now + ASK_AGAIN;
+    /// Waits longer if there is one more piece than before. What comes before it is known what is meant may be something else.
+    fn went_on(&mut self, now: Instant, before: usize) {
+        if self.page.is_some() && self.pieces.len() > before {
+            self.progress = now;
+            self.at = now + ASK_AGAIN;
+        }
     }
 
     fn takes(&self, first: Seq, count: u64) -> bool {
@@ -284,6 +290,20 @@ mod tests {
         assert_eq!(reading.missing(), Some((Seq(7), Seq(8))));
         reading.page(NOW, Page { oldest: Seq(20), ..page(20, 20) });
         assert_eq!(numbers(&mut reading), Some(vec![(0, 2), (2, 1), (3, 1), (4, 3), (7, 1), (8, 1), (9, 1)]));
+    }
+
+    #[test]
+    fn new_entries_do_not_keep_a_lost_question_from_being_asked_again() {
+        let mut reading = reading(10);
+        reading.asked(NOW + ASK_AGAIN);
+        reading.entry(NOW + ASK_AGAIN, Seq(5000), b"new");
+        assert!(reading.fetch(NOW + ASK_AGAIN).is_some());
+        assert_eq!(reading.progress, NOW);
+        reading.page(NOW, page(0, 10));
+        reading.entry(NOW + ASK_AGAIN, Seq(5), b"x");
+        assert_eq!(reading.progress, NOW + ASK_AGAIN);
+        reading.entry(NOW + ASK_AGAIN * 2, Seq(5), b"x");
+        assert_eq!(reading.progress, NOW + ASK_AGAIN, "once more is nothing new");
     }
 
     #[test]

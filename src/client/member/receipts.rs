@@ -12,8 +12,8 @@ use crate::client::event::Event;
 use crate::time::Instant;
 use crate::wire::frame::{Receipt, Watch, Watched};
 
-/// The pause after which the question is asked again once it was answered, so that the server goes on answering: less than the
-/// minute for which it does.
+/// How long after a question it is asked again although it was answered, so that the server goes on answering: less than the minute for
+/// which it does.
 const RENEW: Duration = Duration::from_secs(30);
 
 impl Member {
@@ -33,17 +33,19 @@ impl Member {
     pub(super) fn handle_received(&mut self, receipt: &Receipt<'_>) {
         let Receipt { seq, what, count, of, .. } = *receipt;
         let Some(asked) = self.questions.watch.as_mut().filter(|asked| asked.what.seq == seq) else { return };
+        // One for an earlier question, about the same entry, may come late.
+        if what != Watched::Nothing && what != asked.what.what {
+            return;
+        }
         if what == Watched::Nothing || count >= of {
             // Nothing will change any more.
             self.questions.watch = None;
-        } else if what == asked.what.what {
-            asked.ask_again(self.now + RENEW);
         } else {
-            return;
+            asked.ask_again(self.questions.watched + RENEW);
         }
         let is_known = what != Watched::Nothing;
         let by = receipt.whos().collect();
-        self.events.push_back(Event::Reached { seq, count: count.min(of), of, by, is_known });
+        self.events.push_back(Event::Reached { seq, what, count: count.min(of), of, by, is_known });
     }
 
     /// Asks again in a new session.

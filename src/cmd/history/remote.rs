@@ -39,6 +39,8 @@ struct Reader {
     /// The number behind the newest entry.
     end: Seq,
     has_news: bool,
+    /// Whether the server has begun a new log.
+    is_another: bool,
     /// Whether to come back as soon as there is news, or it is this late.
     until: Option<Instant>,
 }
@@ -57,8 +59,16 @@ impl Remote {
         let wanted = Wanted { nick, stays, present: false, unnamed: true, instance: None, key: None, server: None };
         let (config, known) = prepare(&target, dialects, wanted)?;
         let client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
-        let reader =
-            Reader { known, failed: Vec::new(), asked: None, answer: None, end: Seq(0), has_news: false, until: None };
+        let reader = Reader {
+            known,
+            failed: Vec::new(),
+            asked: None,
+            answer: None,
+            end: Seq(0),
+            has_news: false,
+            is_another: false,
+            until: None,
+        };
         Ok(Self { client, reader, timeout: target.timeout })
     }
 
@@ -76,16 +86,18 @@ impl Remote {
         let server = self.reader.known.server();
         match self.reader.answer.take() {
             Some(Ok(Event::Page { from, oldest, entries, .. })) => Ok((from, oldest, entries)),
-            Some(Err(NoPage::AnotherLog)) => {
-                let message = format!("{server} has begun a new room meanwhile: start again");
-                Err(Failure::new(Exit::Failure, message))
-            }
+            Some(Err(NoPage::AnotherLog)) => Err(self.another()),
             Some(_) | None => {
                 let within = humantime::format_duration(self.timeout);
                 let message = format!("{server} sent no earlier entries within {within} (is it an older version?)");
                 Err(Failure::new(Exit::Unreachable, message))
             }
         }
+    }
+
+    fn another(&self) -> Failure {
+        let server = self.reader.known.server();
+        Failure::new(Exit::Failure, format!("{server} has begun a new room meanwhile: start again"))
     }
 
     /// Runs the loop until what is waited for has come.
@@ -146,6 +158,9 @@ impl Recorded for Remote {
         while !std::mem::take(&mut self.reader.has_news) {
             self.reader.until = Some(self.client.now() + FOLLOW_PAUSE);
             self.talk()?;
+            if self.reader.is_another {
+                return Err(self.another());
+            }
         }
         Ok(())
     }
@@ -182,6 +197,7 @@ impl Driver for Reader {
             Event::Joined(Dialect::Session { key, .. }) => {
                 self.known.met(key).iter().for_each(|what| log::info!("{what}"));
             }
+            Event::AnotherLog => self.is_another = true,
             Event::TextIgnored => {
                 let server = client.server();
                 notice(format_args!("{server} answers in plain text: ignored, for it has no earlier entries"));

@@ -111,17 +111,14 @@ impl Waiting<'_> {
     fn ask(&mut self, now: Instant, client: &mut Client) {
         let Some(goal) = self.goals.0.front() else { return };
         if !std::mem::replace(&mut self.is_asked, true) {
-            let what = if let Goal::Key(who, _) = goal { Watched::Key(*who) } else { Watched::Count };
-            client.watch(now, self.seq, what);
+            client.watch(now, self.seq, goal.watched());
         }
     }
 
     /// Takes an answer about the first goal.
     fn take(&mut self, (count, of): (u64, u64)) {
         self.known = Some((count, of));
-        let failure = |what: String| {
-            Some(Err(Failure::new(Exit::NotConfirmed, format!("the message is in the room, but {what}"))))
-        };
+        let failure = |what: String| Some(Err(in_the_room(&what)));
         let is_reached = match self.goals.0.front() {
             Some(Goal::Members(_)) if of == 0 => {
                 self.done = failure("nobody is there who could have received it".into());
@@ -160,8 +157,23 @@ impl Waiting<'_> {
                 format!("{server} did not say in time who has received it (is it an older version?)")
             }
         };
-        Failure::new(Exit::NotConfirmed, format!("the message is in the room, but {what}"))
+        in_the_room(&what)
     }
+}
+
+impl Goal {
+    /// Returns what to ask for it.
+    const fn watched(&self) -> Watched {
+        match self {
+            Self::Members(_) => Watched::Count,
+            Self::Key(who, _) => Watched::Key(*who),
+        }
+    }
+}
+
+/// Returns the failure of a message that has arrived, though not where it was to arrive.
+fn in_the_room(but: &str) -> Failure {
+    Failure::new(Exit::NotConfirmed, format!("the message is in the room, but {but}"))
 }
 
 impl Driver for Finding<'_> {
@@ -195,14 +207,15 @@ impl Driver for Finding<'_> {
 
 impl Driver for Waiting<'_> {
     fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()> {
-        let Event::Reached { seq, count, of, is_known, .. } = event else {
+        let Event::Reached { seq, what, count, of, is_known, .. } = event else {
             return self.script.event(now, client, event);
         };
         if seq == self.seq && self.done.is_none() {
-            if is_known {
+            if !is_known {
+                let what = "the server no longer knows who has received it: it is too old, or was forgotten";
+                self.done = Some(Err(in_the_room(what)));
+            } else if self.goals.0.front().map(Goal::watched) == Some(what) {
                 self.take((count, of));
-            } else {
-                self.done = Some(Err(self.not_known()));
             }
         }
         Ok(())

@@ -139,6 +139,12 @@ impl Presence {
         behind.filter(|(_, presence)| presence.joined.is_some()).map(|((who, nick), _)| (*who, nick))
     }
 
+    /// Returns the keys that are present here, and not only at another server of the same log, in their order; some of them several times.
+    pub(crate) fn present_here(&self) -> impl Iterator<Item = Who> {
+        let here = self.presences.iter().filter(|(_, status)| matches!(status.joined, Some(Teller::Us(_))));
+        here.map(|((who, _), _)| *who)
+    }
+
     /// Records that the key was present when the server ended, as the log says: it has left unless it comes back soon.
     pub(crate) fn recall_joined(&mut self, now: Instant, who: Who, nick: Nick, author: AuthorId) {
         let name = (who, nick);

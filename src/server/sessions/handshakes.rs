@@ -342,8 +342,8 @@ impl Sessions {
             },
         };
         let (instance, is_counted) = (join.instance, !join.uncounted);
-        let resumed = join.place.is_some_and(|(log, next)| log == cx.room.log && next <= end);
-        Ok(Admitted::Now(Identity { key, who, instance, nick, present, is_counted, resumed, author }, start))
+        let has_from = join.place.filter(|&(log, next)| log == cx.room.log && next <= end).map(|(_, next)| next);
+        Ok(Admitted::Now(Identity { key, who, instance, nick, present, is_counted, has_from, author }, start))
     }
 
     fn join(
@@ -351,7 +351,7 @@ impl Sessions {
         cx: &mut Context<'_>,
         id: SessionId,
         session: Session<Path, peer::Cargo>,
-        identity: Identity,
+        mut identity: Identity,
         start: &Place,
     ) {
         let (who, author) = (identity.who, identity.author);
@@ -368,7 +368,9 @@ impl Sessions {
         };
         let welcome = Welcome { log: cx.room.log, start, end, remembers };
         if identity.present {
-            self.receipts.arrive(who, identity.is_counted);
+            let before = self.receipts.arrive(who, identity.instance, identity.is_counted);
+            // With a place it goes on where that session had begun; without one it begins anew.
+            identity.has_from = identity.has_from.map(|place| before.map_or(place, |before| before.min(place)));
         }
         let notice = cx.room.presence.arrive(who, &identity.nick, identity.present, author);
         let path = session.path();

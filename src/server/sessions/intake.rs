@@ -16,7 +16,7 @@ use crate::server::queue::{Deed, Item, ItemKind};
 use crate::server::room::posts::{Offer, Offered, Plan};
 use crate::server::room::presence::Presence;
 use crate::server::text::members::Members;
-use crate::session::Broken;
+use crate::session::{Broken, PACKETS_OF_A_KEY};
 use crate::time::Instant;
 use crate::wire::entry::Act;
 use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, PostKind, encode_person, frames};
@@ -109,14 +109,16 @@ impl Sessions {
         }
         let mut plain = [0; DATAGRAM_MAX];
         let plain = peer.session.open(number, sealed, &mut plain)?;
+        if number >= PACKETS_OF_A_KEY {
+            // A client that keeps to the protocol has begun another session long before.
+            self.close(cx, id, CloseReason::ServerEnds);
+            return Ok(());
+        }
         self.in_hand = Some(peer.who);
         let taken = self.take_packet(cx, path, id, (number, packet::PACKET_HEAD + sealed.len()), plain);
         self.in_hand = None;
         if let Err(DropReason::Broken) = taken {
             self.close(cx, id, CloseReason::Broken);
-        } else if self.peer(id).is_some_and(|peer| peer.session.is_worn_out()) {
-            // A client that keeps to the protocol has begun another one long before.
-            self.close(cx, id, CloseReason::ServerEnds);
         }
         taken
     }

@@ -311,6 +311,11 @@ impl Sessions {
         self.wake(id);
     }
 
+    /// Begins with a log that ends at `end`, in which these keys were present.
+    pub(super) fn recall_receipts(&mut self, end: Seq, present: impl IntoIterator<Item = Who>) {
+        self.receipts.recall(end, present);
+    }
+
     /// Notes that, according to the log, this key was present under this nick when the server ended.
     pub(super) fn recall_present(cx: &mut Context<'_>, who: Who, nick: Nick) {
         let author = cx.room.posts.find_or_insert(who, Instance::default());
@@ -452,6 +457,9 @@ impl Sessions {
         cx.room.posts.set_gone(peer.author, Some(cx.now));
         if let Some(notice) = cx.room.presence.depart(cx.now, peer.who, &peer.nick, peer.present, why) {
             self.tell(cx, &notice, peer.allowed.young(), None);
+        }
+        if peer.present {
+            self.receipts.depart(peer.who, peer.instance, peer.received_from());
         }
         self.receipts.forget_if_gone(peer.who, cx.room);
     }

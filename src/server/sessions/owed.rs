@@ -84,6 +84,8 @@ impl Owed {
             is_answered |= is_told;
             self.name.take_if(|_| is_told);
         }
+        // It may have been forgotten meanwhile.
+        self.read &= read.is_some();
         if let Some(before) = read.filter(|_| self.read) {
             said.read = writer.frame(&Frame::Read { before });
             self.read = !said.read;

@@ -115,8 +115,9 @@ pub(crate) struct Peer {
     pub(crate) present: bool,
     /// Whether it takes part in receipts.
     pub(crate) is_counted: bool,
-    /// Whether it continues from a place where it has everything before.
-    resumed: bool,
+    /// From where on its client has everything, if not from the beginning of this session: it continues from a place, or an earlier
+    /// session of the same instance had a beginning of its own.
+    has_from: Option<Seq>,
     /// Up to where its client has skipped.
     skipped_to: Seq,
     pub(crate) author: AuthorId,
@@ -152,8 +153,8 @@ pub(crate) struct Identity {
     pub(crate) present: bool,
     /// Whether it takes part in receipts.
     pub(crate) is_counted: bool,
-    /// Whether it continues from a place.
-    pub(crate) resumed: bool,
+    /// See [`Peer::has_from`].
+    pub(crate) has_from: Option<Seq>,
     pub(crate) author: AuthorId,
 }
 
@@ -166,7 +167,7 @@ impl Peer {
         welcome: Welcome,
         allowed: Part,
     ) -> Self {
-        let Identity { key, who, instance, nick, present, is_counted, resumed, author } = identity;
+        let Identity { key, who, instance, nick, present, is_counted, has_from, author } = identity;
         Self {
             id,
             session,
@@ -176,7 +177,7 @@ impl Peer {
             nick,
             present,
             is_counted,
-            resumed,
+            has_from,
             skipped_to: Seq(0),
             author,
             cursor: Cursor::new(welcome.start, TAKES_AT_FIRST),
@@ -235,8 +236,7 @@ impl Peer {
 
     /// Returns from which entry on its cursor says what the client has received.
     pub(crate) fn received_from(&self) -> Seq {
-        let start = if self.resumed { Seq(0) } else { self.welcome.start };
-        start.max(self.skipped_to)
+        self.has_from.unwrap_or(self.welcome.start).max(self.skipped_to)
     }
 
     /// Takes the client's word that it does not want what is before `to`: it is sent a gap for what it has not received.

@@ -121,9 +121,11 @@ impl Reads {
 impl Sessions {
     /// Takes what a client says of how far its user has read: the user's other devices are told.
     pub(super) fn read(&mut self, cx: &Context<'_>, id: PeerId, before: Seq) {
-        let Some(who) = self.peer(id).map(|peer| peer.who) else { return };
+        // Not the log's own end, where there may be private entries of others.
+        let told = cx.room.announcements.told();
+        let Some((who, end)) = self.peer(id).map(|peer| (peer.who, peer.end(told))) else { return };
         let is_known = cx.room.policy.role(who) > Role::Stranger;
-        if !self.reads.read(cx.now, who, before.min(cx.room.window.end()), is_known) {
+        if !self.reads.read(cx.now, who, before.min(end), is_known) {
             return;
         }
         let others: Vec<_> = self.of_key(who).filter(|&other| other != id).collect();

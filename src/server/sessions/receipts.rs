@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Context, Sessions};
+use crate::server::admission::allowance::SESSIONS_OF_A_KEY;
 use crate::server::ids::PeerId;
 use crate::server::room::Room;
 use crate::time::Instant;
 use crate::wire::entry::{Entry, parties};
 use crate::wire::frame::{Frame, RECEIPT_NAMES_MAX, Receipt, Watch, Watched, Writer};
-use crate::wire::{Seq, Who};
+use crate::wire::{Instance, Seq, Who};
 use crate::work::{self, Work};
 
 /// The time between two counts. Chosen: whoever looks at the number does not see more.
@@ -25,6 +26,9 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// The authors for whom is counted at a time; the others are next. Chosen: some milliseconds in a room of ten thousand.
 const WATCHERS_OF_A_TURN: usize = 32;
+
+/// How many instances of a key it is remembered of from where on they had everything. Chosen: as many as its sessions.
+const BEGINS_OF_A_KEY: usize = SESSIONS_OF_A_KEY;
 
 /// What an author wants to know, and was told last.
 #[derive(Debug)]
@@ -68,9 +72,13 @@ impl Watching {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
-    /// The entries with which keys became present. Those that were when the server began are not here: they came before every entry
-    /// that anybody may ask about.
+    /// The entries with which keys became present; 0 for those that were when the server began. A key that is not here is present only
+    /// once the log has its *joined*.
     since: BTreeMap<Who, Seq>,
+    /// The first entry that anybody may ask about: of those before the server began nobody knows who was there.
+    begin: Seq,
+    /// From where on the cursors of earlier sessions of present keys say what these have received.
+    begins: BTreeMap<(Who, Instance), Seq>,
     /// The keys of which the newest session stays out.
     out: BTreeSet<Who>,
     /// The sessions that wait.
@@ -85,7 +93,7 @@ pub(super) struct Receipts {
 #[derive(Clone, Copy, Debug)]
 struct Row {
     who: Who,
-    since: Option<Seq>,
+    since: Seq,
     /// It has been sent nothing before this.
     from: Seq,
     /// It has received everything from there up to this.
@@ -116,12 +124,29 @@ impl Receipts {
         }
     }
 
-    /// Notes what a session that begins says about receipts.
-    pub(super) fn arrive(&mut self, who: Who, is_counted: bool) {
+    /// Begins with a log that ends at `end`, and with those who are present according to it.
+    pub(super) fn recall(&mut self, end: Seq, present: impl IntoIterator<Item = Who>) {
+        self.begin = end;
+        self.since.extend(present.into_iter().map(|who| (who, Seq(0))));
+    }
+
+    /// Notes what a session that begins says about receipts. Returns from where on an earlier one of the same instance had everything, if
+    /// there was one while the key was present.
+    pub(super) fn arrive(&mut self, who: Who, instance: Instance, is_counted: bool) -> Option<Seq> {
         if is_counted {
             self.out.remove(&who);
         } else {
             self.out.insert(who);
+        }
+        self.begins.get(&(who, instance)).copied()
+    }
+
+    /// Notes from where on a session that ends had everything: the next one of its instance goes on from there.
+    pub(super) fn depart(&mut self, who: Who, instance: Instance, from: Seq) {
+        let first = (who, Instance([0; 8]));
+        let of_key = self.begins.range(first..).take_while(|((other, _), _)| *other == who).count();
+        if of_key < BEGINS_OF_A_KEY || self.begins.contains_key(&(who, instance)) {
+            self.begins.insert((who, instance), from);
         }
     }
 
@@ -130,6 +155,11 @@ impl Receipts {
         if room.presence.nicks_of(who) == 0 {
             self.since.remove(&who);
             self.out.remove(&who);
+            let (first, last) = ((who, Instance([0; 8])), (who, Instance([0xff; 8])));
+            let gone: Vec<_> = self.begins.range(first..=last).map(|(&begin, _)| begin).collect();
+            for begin in gone {
+                self.begins.remove(&begin);
+            }
         }
     }
 
@@ -151,6 +181,13 @@ impl Receipts {
         *self = Self::default();
     }
 
+    /// Returns an entry that can be asked about: one that the server has appended, that is there, and that nobody may have missed because it
+    /// was deleted.
+    fn entry<'a>(&self, seq: Seq, room: &'a Room) -> Option<&'a [u8]> {
+        let is_there = seq >= self.begin.max(room.window.oldest());
+        room.window.page(seq).filter(|_| is_there)?.entry(seq)
+    }
+
     /// Counts as soon as that is allowed.
     fn arm(&mut self, now: Instant) {
         let at = self.counted.map_or(now, |counted| (counted + PAUSE).max(now));
@@ -162,9 +199,12 @@ impl Sessions {
     /// Takes an author's question.
     pub(super) fn watch(&mut self, cx: &Context<'_>, id: PeerId, watch: Watch) {
         let Some(peer) = self.peers.get_mut(id.key()) else { return };
-        let entry = cx.room.window.page(watch.seq).and_then(|page| page.entry(watch.seq));
+        if matches!(watch.what, Watched::Other(_)) {
+            return;
+        }
+        let entry = self.receipts.entry(watch.seq, cx.room);
         let is_own = entry.and_then(Entry::decode).and_then(|entry| author(&entry)) == Some(peer.who);
-        let is_asked = !matches!(watch.what, Watched::Nothing | Watched::Other(_));
+        let is_asked = watch.what != Watched::Nothing;
         let nothing = Watch { what: Watched::Nothing, ..watch };
         let mut watching = Watching {
             watch: if is_own { watch } else { nothing },
@@ -203,7 +243,11 @@ impl Sessions {
             let Some(peer) = self.peers.get_mut(id.key()) else { continue };
             let author = peer.who;
             let Some(watching) = peer.owed.watching.as_mut() else { continue };
-            watching.count(author, &rows);
+            if self.receipts.entry(watching.watch.seq, cx.room).is_some() {
+                watching.count(author, &rows);
+            } else {
+                watching.forget();
+            }
             let (is_owed, is_over) = (watching.owes, watching.is_complete() || watching.ends <= cx.now);
             if is_over {
                 self.receipts.forget(id);
@@ -218,11 +262,11 @@ impl Sessions {
     fn rows(&self, cx: &Context<'_>) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
         let mut last = None;
-        for (who, _) in cx.room.presence.present_after(None) {
+        for who in cx.room.presence.present_here() {
             if last.replace(who) == Some(who) {
                 continue;
             }
-            let since = self.receipts.since.get(&who).copied();
+            let Some(&since) = self.receipts.since.get(&who) else { continue };
             let mut sessions = self.of_key(who).filter_map(|id| self.peer(id)).filter(|peer| peer.present).peekable();
             if sessions.peek().is_none() {
                 // It may come back within its grace.
@@ -256,7 +300,7 @@ impl Watching {
                 Watched::Nothing | Watched::Count | Watched::Names | Watched::Other(_) => true,
             };
             let is_party = self.parties.is_none_or(|parties| parties.contains(&who));
-            if who == author || since.is_some_and(|since| since >= seq) || !is_meant || !is_party {
+            if who == author || (since >= seq && since > Seq(0)) || !is_meant || !is_party {
                 continue;
             }
             of += 1;
@@ -265,11 +309,20 @@ impl Watching {
                 whos.extend(who.0);
             }
         }
+        if self.watch.what != Watched::Names || of > RECEIPT_NAMES_MAX as u64 {
+            whos.clear();
+        }
         if self.told.replace((count, of)) != Some((count, of)) || whos != self.whos {
             self.owes = true;
         }
-        let is_named = self.watch.what == Watched::Names && of <= RECEIPT_NAMES_MAX as u64;
-        self.whos = if is_named { whos } else { Vec::new() };
+        self.whos = whos;
+    }
+
+    /// Tells the author that the entry cannot be asked about any more.
+    fn forget(&mut self) {
+        self.watch.what = Watched::Nothing;
+        (self.told, self.owes) = (Some((0, 0)), true);
+        self.whos.clear();
     }
 }
 
@@ -282,5 +335,70 @@ fn author(entry: &Entry<'_>) -> Option<Who> {
         | Entry::Acted { who, .. }
         | Entry::Private { who, .. } => Some(who),
         Entry::Line { .. } | Entry::Joined { .. } | Entry::Left { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHOR: Who = Who([9; 8]);
+
+    fn row(who: u8, since: u64, from: u64, have: u64) -> Row {
+        Row { who: Who([who; 8]), since: Seq(since), from: Seq(from), have: Seq(have) }
+    }
+
+    fn watching(what: Watched) -> Watching {
+        let watch = Watch { seq: Seq(50), what };
+        Watching { watch, parties: None, ends: Instant::ZERO, told: None, whos: Vec::new(), owes: false }
+    }
+
+    fn counted(what: Watched, rows: &[Row]) -> (u64, u64) {
+        let mut watching = watching(what);
+        watching.count(AUTHOR, rows);
+        watching.told.unwrap()
+    }
+
+    #[test]
+    fn a_key_has_received_what_one_of_its_sessions_has_that_had_begun_by_then() {
+        let rows = [
+            row(1, 10, 10, 51),
+            row(2, 10, 10, 50),
+            row(3, 10, 60, 70),
+            row(3, 10, 10, 20),
+            row(4, 50, 50, 70),
+            row(5, 0, 50, 51),
+            row(9, 10, 10, 70),
+        ];
+        assert_eq!(counted(Watched::Count, &rows), (2, 4), "4 came after it, 9 is its author's");
+        assert_eq!(counted(Watched::Key(Who([1; 8])), &rows), (1, 1));
+        assert_eq!(counted(Watched::Key(Who([3; 8])), &rows), (0, 1), "one began behind it, the other is behind");
+        assert_eq!(counted(Watched::Key(Who([4; 8])), &rows), (0, 0));
+        assert_eq!(counted(Watched::Count, &[]), (0, 0));
+    }
+
+    #[test]
+    fn an_answer_is_owed_when_it_has_changed_and_not_when_it_has_not() {
+        for what in [Watched::Count, Watched::Names, Watched::Key(Who([1; 8]))] {
+            let mut watching = watching(what);
+            watching.count(AUTHOR, &[row(1, 10, 10, 40), row(2, 10, 10, 40)]);
+            assert!(watching.owes(), "the first answer");
+            assert!(watching.tell(&mut Writer::default()));
+            watching.count(AUTHOR, &[row(1, 10, 10, 60), row(2, 10, 10, 40)]);
+            assert!(watching.owes(), "{what:?}");
+            assert!(watching.tell(&mut Writer::default()));
+            watching.count(AUTHOR, &[row(1, 10, 10, 70), row(2, 10, 10, 50)]);
+            assert!(!watching.owes(), "{what:?}: it is the same");
+        }
+    }
+
+    #[test]
+    fn only_a_small_room_is_told_who_it_was() {
+        for (keys, named) in [(64, 64), (65, 0)] {
+            let rows: Vec<_> = (100..100 + keys).map(|who| row(who, 0, 0, 60)).collect();
+            let mut watching = watching(Watched::Names);
+            watching.count(AUTHOR, &rows);
+            assert_eq!((watching.told, watching.whos.len()), (Some((keys.into(), keys.into())), named * 8));
+        }
     }
 }
