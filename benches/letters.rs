@@ -1,8 +1,9 @@
-//! Members that write to each other in private: `letters SERVER SECONDS RATE [MEMBERS]`; RATE messages a second in all, none with 0.
+//! Members that write to each other in private: `letters SERVER SECONDS RATE [MEMBERS]`; RATE messages a second in all, none with 0. With
+//! `watch` behind that, each says one thing to all instead, and asks all the time who has received it.
 //!
-//! Owns: the private load of benches/letters.py.
+//! Owns: the private load of benches/letters.py, the watching authors of benches/wire.py.
 //! Must not know: what is measured.
-//! Driven by: benches/letters.py. Prints how many messages were confirmed, and how many were shown to their recipients.
+//! Driven by: benches/letters.py, benches/wire.py. Prints how many messages were confirmed, and how many were shown to their recipients.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)]
 #![allow(clippy::wildcard_enum_match_arm)]
 
@@ -16,6 +17,7 @@ use udpchat::client::{Event, Identity, Said};
 use udpchat::net::state::{make_key, random};
 use udpchat::session::PublicKey;
 use udpchat::time::Instant;
+use udpchat::wire::frame::{PostKind, Watch, Watched};
 use udpchat::wire::{Instance, Nick};
 
 struct Writer {
@@ -34,6 +36,8 @@ struct Load {
     here: usize,
     confirmed: u64,
     shown: u64,
+    /// Whether they say something to all, and watch it.
+    watches: bool,
 }
 
 impl Load {
@@ -61,7 +65,13 @@ impl Load {
         while let Some(event) = member.poll_event() {
             match event {
                 Event::Here { .. } => self.here += 1,
-                Event::Confirmed { .. } => self.confirmed += 1,
+                Event::Confirmed { seq, .. } => {
+                    self.confirmed += 1;
+                    if let (true, Some(seq)) = (self.watches, seq) {
+                        member.watch(now, Watch { seq, what: Watched::Count });
+                    }
+                }
+                Event::Reached { .. } => self.shown += 1,
                 Event::NotTaken { why, .. } => panic!("refused: {why}"),
                 Event::Private(private) if matches!(private.said, Said::Text { .. }) => self.shown += 1,
                 _ => {}
@@ -92,7 +102,15 @@ fn main() {
     let (seconds, rate): (u64, u32) = (seconds.parse().unwrap(), rate.parse().unwrap());
     let count: u32 = rest.first().map_or(250, |count| count.parse().unwrap());
     let mut poll = Poll::new().unwrap();
-    let mut load = Load { server, begun: Clock::now(), writers: Vec::new(), here: 0, confirmed: 0, shown: 0 };
+    let mut load = Load {
+        server,
+        begun: Clock::now(),
+        writers: Vec::new(),
+        here: 0,
+        confirmed: 0,
+        shown: 0,
+        watches: rest.len() > 1,
+    };
     for number in 0..count {
         let mut socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         poll.registry().register(&mut socket, Token(number as usize), Interest::READABLE).unwrap();
@@ -119,6 +137,9 @@ fn main() {
             ends = Some(Clock::now() + Duration::from_secs(seconds));
             for (index, writer) in (0..).zip(&mut load.writers) {
                 writer.next = now + pause * index / count;
+                if load.watches {
+                    writer.member.post(now, PostKind::Say, "who has received this?");
+                }
             }
         }
         if rate > 0 && ends.is_some() {

@@ -14,11 +14,11 @@ PORT = 39999
 SERVER_CORE, GENERATOR_CORE = "0", "1"
 
 
-def server(kind, members):
-    """Starts a server on its core."""
+def server(kind, members, *options, db=":memory:"):
+    """Starts a server on its core; ours with these options."""
     command = {
         "udpchat": [UDPCHAT, "serve", "--bind", f"127.0.0.1:{PORT}", "--quiet", "--rate", "off",
-                    "--signup-rate", "off", "--max-members", "20000", "--db", ":memory:"],
+                    "--signup-rate", "off", "--max-members", "20000", "--db", db, *options],
         "bare sendmmsg": [os.path.join(TARGET, "release/examples/bare_sendmmsg"), str(PORT), str(members)],
         "bare UDP_SEGMENT": [os.path.join(TARGET, "release/examples/bare_segment"), str(PORT), str(members)],
         "Python original": [sys.executable, os.path.join(ROOT, "tests/legacy/server.py"), str(PORT)],
