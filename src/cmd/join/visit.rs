@@ -199,7 +199,7 @@ impl Visit {
 
     fn cannot_store(&mut self, err: &io::Error) {
         notice(format_args!(
-            "cannot store what you say until it is confirmed: {err}; if this program is killed, look what has arrived"
+            "cannot store what you say until it is confirmed: {err}; if this program is killed, see what is in the room before you say it again"
         ));
         self.outbox = None;
     }
