@@ -121,7 +121,7 @@ NFT
 
 /// Runs a script behind [`ROUTER`], with a folder that is deleted at the end; `None` if the test must be skipped.
 fn behind_a_router(script: &str) -> Option<Process> {
-    if cfg!(udpchat_plain) {
+    if cfg!(feature = "plain") {
         eprintln!("skipped: seen on the other path");
         return None;
     }

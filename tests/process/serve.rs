@@ -264,7 +264,7 @@ fn a_stdout_that_takes_nothing_is_said_once_and_the_room_goes_on() {
 
 #[test]
 fn a_member_whose_port_is_closed_is_forgotten() {
-    if cfg!(any(not(target_os = "linux"), udpchat_plain)) {
+    if cfg!(any(not(target_os = "linux"), feature = "plain")) {
         eprintln!("skipped: closed ports are not reported here");
         return;
     }

@@ -4,12 +4,12 @@
 //! Must not know: the contents of datagrams.
 //! Driven by: `client`, `load`.
 
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
+#[cfg(all(target_os = "linux", not(feature = "plain")))]
 pub(crate) use linux::Inbox;
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
+#[cfg(any(not(target_os = "linux"), feature = "plain"))]
 pub(crate) use plain::Inbox;
 
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
+#[cfg(all(target_os = "linux", not(feature = "plain")))]
 mod linux {
     use std::io::{self, IoSliceMut};
     use std::os::fd::AsRawFd;
@@ -117,7 +117,7 @@ mod linux {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
+#[cfg(any(not(target_os = "linux"), feature = "plain"))]
 mod plain {
     use std::io;
 

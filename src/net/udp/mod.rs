@@ -5,10 +5,10 @@
 //! Must not know: the contents of datagrams.
 //! Driven by: the server's loop. The calls themselves are in `batch` (Linux: many datagrams a call) or `plain`.
 
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
+#[cfg(all(target_os = "linux", not(feature = "plain")))]
 mod batch;
 mod inbox;
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
+#[cfg(any(not(target_os = "linux"), feature = "plain"))]
 mod plain;
 
 use std::io;
@@ -25,10 +25,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::server::{Transmits, Unreachable};
 use crate::wire::text::DATAGRAM_MAX;
 
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
+#[cfg(all(target_os = "linux", not(feature = "plain")))]
 use batch::Calls;
 pub(crate) use inbox::Inbox;
-#[cfg(any(not(target_os = "linux"), udpchat_plain))]
+#[cfg(any(not(target_os = "linux"), feature = "plain"))]
 use plain::Calls;
 
 /// One byte more than the longest acceptable datagram, so that a longer one is recognised.
@@ -155,7 +155,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
     } else {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &wildcard)?;
     }
-    #[cfg(all(target_os = "linux", not(udpchat_plain)))]
+    #[cfg(all(target_os = "linux", not(feature = "plain")))]
     if address.is_ipv6() {
         setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
     } else {
@@ -256,7 +256,7 @@ pub(super) fn local_address(control: ControlMessageOwned) -> Option<IpAddr> {
 }
 
 /// Returns what the message reports about an earlier datagram (ip(7), `IP_RECVERR`), if anything.
-#[cfg(all(target_os = "linux", not(udpchat_plain)))]
+#[cfg(all(target_os = "linux", not(feature = "plain")))]
 #[allow(clippy::wildcard_enum_match_arm)] // the system's messages are not ours to list
 pub(super) fn report(control: &ControlMessageOwned) -> Option<Unreachable> {
     match control {
