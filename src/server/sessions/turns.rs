@@ -60,7 +60,7 @@ impl Sessions {
         let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
         let end = peer.end(announcements.told());
         peer.begin_reading(window, end);
-        let read = self.reads.get(peer.who);
+        let read = if peer.owed.read { self.reads.get(peer.who) } else { None };
         let told = Told { window, end, is_large, policy, is_closed, name: cx.name, found: found.as_ref(), read };
         let mut packets = 0;
         while packets < PACKETS_OF_A_TURN
