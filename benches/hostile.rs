@@ -12,7 +12,7 @@ use std::time::{Duration, Instant as Clock};
 use udpchat::net::state::{make_key, random};
 use udpchat::session::{Cipher, Entropy, Initiator, Role, Session, StaticKey};
 use udpchat::time::Instant;
-use udpchat::wire::frame::{Ack, Frame, Have, History, Join, PostKind, ServerHello, Writer, frames};
+use udpchat::wire::frame::{Ack, Frame, Have, Join, PostKind, ServerHello, Writer, frames};
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram, Token};
 use udpchat::wire::{Instance, Seq, SessionId, text};
 
@@ -57,16 +57,7 @@ fn shake_hands(server: SocketAddr, key: &StaticKey, nick: &str) -> Option<Mallor
         }
     };
     let id = SessionId(ServerHello::decode(&payload)?.id);
-    let join = Join {
-        instance: Instance(random()),
-        nick,
-        present: false,
-        place: None,
-        history: History::NONE,
-        token: [0; 16],
-        uncounted: false,
-        cipher: 0,
-    };
+    let join = Join { present: false, ..Join::new(Instance(random()), nick) };
     let mut payload = [0; 128];
     let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?, Cipher::default());
     socket.send(&packet::finish(id, &noise)).ok()?;

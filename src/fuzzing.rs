@@ -20,7 +20,7 @@ use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Cipher, Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
 use crate::wire::entry::Entry;
-use crate::wire::frame::{Frame, History, Join, Letter, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
+use crate::wire::frame::{Frame, Join, Letter, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
 use crate::wire::order::Order;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::items;
@@ -232,16 +232,7 @@ impl Server {
         })?;
         let hello = ServerHello::decode(&payload)?;
         let instance = Instance([9; 8]);
-        let join = Join {
-            instance,
-            nick: "mallory",
-            present: true,
-            place: None,
-            history: History::NONE,
-            token: [0; 16],
-            uncounted: false,
-            cipher: 0,
-        };
+        let join = Join::new(instance, "mallory");
         let mut payload = [0; 64];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).ok()?, Cipher::default());
         let id = SessionId(hello.id);

@@ -12,7 +12,7 @@ use udpchat::server::{Config, DropReason, Path, Rate, Server, SocketId};
 use udpchat::session::{Cipher, Entropy, Initiator, PACKETS_OF_A_KEY, Role, Session, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, SEALED_MAX};
-use udpchat::wire::frame::{Frame, History, Join, Letter, Outcome, PostKind, ServerHello, Writer, frames};
+use udpchat::wire::frame::{Frame, Join, Letter, Outcome, PostKind, ServerHello, Writer, frames};
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use udpchat::wire::{CloseReason, Instance, NICK_MAX, Refusal, Seq, SessionId, text};
 
@@ -111,16 +111,7 @@ impl Raw {
             _ => None,
         });
         let hello = ServerHello::decode(&answer.unwrap().0).unwrap();
-        let join = Join {
-            instance: Instance([instance; 8]),
-            nick,
-            present: true,
-            place: None,
-            history: History::NONE,
-            token: [0; 16],
-            uncounted: false,
-            cipher: 0,
-        };
+        let join = Join::new(Instance([instance; 8]), nick);
         let mut payload = [0; 128];
         let (noise, transport) = initiator.finish(postcard::to_slice(&join, &mut payload).unwrap(), Cipher::default());
         let id = SessionId(hello.id);

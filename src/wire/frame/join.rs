@@ -68,6 +68,13 @@ pub struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
+    /// Creates the payload of a client that is present, has neither a place, a history nor an invitation, and speaks the cipher that
+    /// everybody speaks.
+    pub const fn new(instance: Instance, nick: &'a str) -> Self {
+        let (place, history, token) = (None, History::NONE, [0; 16]);
+        Self { instance, nick, present: true, place, history, token, uncounted: false, cipher: 0 }
+    }
+
     /// Reads the payload, and that of an older client; `None` if it is malformed.
     pub fn decode(payload: &'a [u8]) -> Option<Self> {
         let ((instance, nick, present, place, history), rest) = postcard::take_from_bytes(payload).ok()?;
