@@ -356,7 +356,7 @@ pub enum Event {
     Reached {
         /// The entry.
         seq: Seq,
-        /// What was asked; [`Watched::Nothing`] if the server does not know.
+        /// What was asked; [`Watched::Nothing`] if the server does not know, and will not say any more.
         what: Watched,
         /// How many keys have received it, of those that were here before it and still are.
         count: u64,
@@ -364,8 +364,6 @@ pub enum Event {
         of: u64,
         /// Which ones have, if that was asked and the room is small.
         by: Vec<Who>,
-        /// Whether the server knows; otherwise it will not say any more.
-        is_known: bool,
     },
     /// The user has read everything before this number, on another device or in an earlier visit.
     Read {

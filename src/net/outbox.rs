@@ -167,6 +167,11 @@ impl OutboxFile {
         self.instance
     }
 
+    /// Returns the counter of the next post.
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Returns what earlier runs have left.
     pub fn get(&self) -> Outbox {
         let posts = self.posts.values().cloned().collect();
@@ -199,11 +204,11 @@ impl OutboxFile {
     ///
     /// # Errors
     /// As for [`OutboxFile::add`].
-    pub fn done(&mut self, counter: u64, log: Option<LogId>, numbers: &[(PublicKey, u32)]) -> io::Result<()> {
+    pub fn done(&mut self, counter: u64, log: Option<LogId>, numbers: Vec<(PublicKey, u32)>) -> io::Result<()> {
         let was_private = self.posts.remove(&counter).is_some_and(|post| post.to.is_some());
         let is_changed = self.log != log || (was_private && self.numbers != numbers);
         self.log = log;
-        self.numbers = numbers.to_vec();
+        self.numbers = numbers;
         if is_changed || (self.posts.is_empty() && self.len > LONG) {
             return self.rewrite().or_else(|err| self.fail(err));
         }
@@ -306,7 +311,7 @@ mod tests {
         let mut first = OutboxFile::open(&path).unwrap();
         first.add(vec![post(0, "a"), post(1, "b"), private(2)], vec![waiting()]).unwrap();
         first.add(vec![post(3, "d")], Vec::new()).unwrap();
-        first.done(1, Some(LogId([5; 16])), &[(PublicKey([7; 32]), 3)]).unwrap();
+        first.done(1, Some(LogId([5; 16])), vec![(PublicKey([7; 32]), 3)]).unwrap();
         // Killed: nothing is closed.
         let second = OutboxFile::open(&path).unwrap();
         assert_eq!((second.instance(), second.waiting()), (first.instance(), &[][..]), "it has been posted");
@@ -335,7 +340,7 @@ mod tests {
         let (_folder, path) = file();
         let mut outbox = OutboxFile::open(&path).unwrap();
         outbox.add(vec![post(0, "a secret")], Vec::new()).unwrap();
-        outbox.done(0, None, &[]).unwrap();
+        outbox.done(0, None, Vec::new()).unwrap();
         outbox.close().unwrap();
         assert!(!fs::read_to_string(&path).unwrap().contains("secret"));
         assert_eq!(OutboxFile::open(&path).unwrap().get(), Outbox { next: 1, ..Outbox::default() });

@@ -47,10 +47,10 @@ impl World<'_> {
         if let Event::Behind { count } = event {
             return self.oracle.is_behind(index, *count);
         }
-        let Event::Reached { seq, what, count, of, by, is_known } = event else { return };
+        let Event::Reached { seq, what, count, of, by } = event else { return };
         let nick = self.clients[index].nick.clone();
         self.trace.tell(self.now, &nick, || format!("is told that {count} of {of} have {}", seq.0));
-        if *is_known {
+        if *what != Watched::Nothing {
             let by: Vec<_> = by.iter().map(|&Who(who)| who).collect();
             match *what {
                 Watched::Key(Who(who)) if *count == 1 => self.oracle.reached(index, seq.0, (1, *of), &[who]),

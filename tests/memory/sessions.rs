@@ -1018,7 +1018,7 @@ fn what_was_deleted_before_a_member_had_it_is_not_said_to_be_received() {
     world.wait(Duration::from_millis(300), &mut [&mut jill]);
     let reached = |peer: &Peer| {
         let counts = peer.events.iter().filter_map(|event| match event {
-            Event::Reached { count, of, is_known, .. } => Some((*count, *of, *is_known)),
+            Event::Reached { count, of, what, .. } => Some((*count, *of, *what != Watched::Nothing)),
             _ => None,
         });
         counts.max_by_key(|&(_, _, is_known)| !is_known)

@@ -43,9 +43,8 @@ impl Member {
         } else {
             asked.ask_again(self.questions.watched + RENEW);
         }
-        let is_known = what != Watched::Nothing;
         let by = receipt.whos().collect();
-        self.events.push_back(Event::Reached { seq, what, count: count.min(of), of, by, is_known });
+        self.events.push_back(Event::Reached { seq, what, count: count.min(of), of, by });
     }
 
     /// Asks again in a new session.

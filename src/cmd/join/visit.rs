@@ -108,7 +108,7 @@ impl Visit {
             wanted: VecDeque::new(),
             orders: Vec::new(),
             done: Vec::new(),
-            first_post: outbox.as_ref().map_or(0, |outbox| outbox.get().next),
+            first_post: outbox.as_ref().map_or(0, OutboxFile::next),
             outbox,
             seen_letters,
             has_said_waiting: false,
@@ -165,16 +165,17 @@ impl Visit {
             notice("a line of your last visit is in the room now");
         }
         let Some(outbox) = &mut self.outbox else { return };
-        if let Err(err) = outbox.done(post, client.log(), &client.numbers()) {
+        if let Err(err) = outbox.done(post, client.log(), client.numbers()) {
             self.cannot_store(&err);
         }
     }
 
     /// Says again what an earlier visit could not.
     fn say_waiting(&mut self, now: Instant, client: &mut Client) {
-        let Some(outbox) = self.outbox.as_ref().filter(|_| !std::mem::replace(&mut self.has_said_waiting, true)) else {
+        if std::mem::replace(&mut self.has_said_waiting, true) {
             return;
-        };
+        }
+        let Some(outbox) = &self.outbox else { return };
         let (open, waiting) = (outbox.len() as u64, outbox.waiting().to_vec());
         let count = open + waiting.len() as u64;
         if count > 0 {

@@ -207,11 +207,11 @@ impl Driver for Finding<'_> {
 
 impl Driver for Waiting<'_> {
     fn event(&mut self, now: Instant, client: &Client, event: Event) -> io::Result<()> {
-        let Event::Reached { seq, what, count, of, is_known, .. } = event else {
+        let Event::Reached { seq, what, count, of, .. } = event else {
             return self.script.event(now, client, event);
         };
         if seq == self.seq && self.done.is_none() {
-            if !is_known {
+            if what == Watched::Nothing {
                 let what = "the server no longer knows who has received it: it is too old, or was forgotten";
                 self.done = Some(Err(in_the_room(what)));
             } else if self.goals.0.front().map(Goal::watched) == Some(what) {
