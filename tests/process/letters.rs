@@ -279,6 +279,9 @@ fn whom_the_user_ignores_is_not_shown_and_that_is_remembered() {
     let mut jill = room.join(&room.jill, "jill", &[]);
     jack.enter("once more\n");
     jack.stdout.wait_for("once more");
+    // Everybody has the room's order: what jill is shown here is behind what she is not shown.
+    jill.enter("behind it\n");
+    jill.stdout.wait_for("jill: behind it\n");
     jill.enter("/ignore\n");
     jill.stderr.wait_for("jack (");
     jill.enter("/unignore jack\n");
