@@ -89,7 +89,7 @@ Register-ArgumentCompleter -Native -CommandName 'udpchat' -ScriptBlock {
             [CompletionResult]::new('--no-receipts', '--no-receipts', [CompletionResultType]::ParameterName, 'Keep from others whether your program has received their messages')
             [CompletionResult]::new('--secure', '--secure', [CompletionResultType]::ParameterName, 'Speak sessions only, never plain text, which anybody can read and forge')
             [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'Speak plain text only, as the original does')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write each event as a JSON object, one a line (docs/JSON.md)')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

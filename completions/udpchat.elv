@@ -84,7 +84,7 @@ set edit:completion:arg-completer[udpchat] = {|@words|
             cand --no-receipts 'Keep from others whether your program has received their messages'
             cand --secure 'Speak sessions only, never plain text, which anybody can read and forge'
             cand --text 'Speak plain text only, as the original does'
-            cand --json 'Write each event as a JSON object, one a line (docs/JSON.md)'
+            cand --json 'Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)'
             cand -v 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand --verbose 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
             cand -h 'Print help'

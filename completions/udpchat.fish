@@ -82,7 +82,7 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l no-receipts -d 'Keep from others whether your program has received their messages'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
-complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write each event as a JSON object, one a line (docs/JSON.md)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r

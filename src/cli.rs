@@ -299,7 +299,7 @@ pub struct Join {
     #[command(flatten)]
     pub dialects: Dialects,
 
-    /// Write each event as a JSON object, one a line (docs/JSON.md)
+    /// Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)
     #[arg(long, help_heading = GENERAL)]
     pub json: bool,
 }

@@ -10,11 +10,11 @@ use arrayvec::ArrayVec;
 use crate::wire::entry::{ACT_MAX, Act, Claim, ENTRY_MAX, Entry, SEALED_MAX, TEXT_MAX, Tail, Terms};
 use crate::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, Letter, ListState, Outcome, PEOPLE_MAX, Page, People,
-    PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person,
+    Person, PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person,
 };
 use crate::wire::order::{Order, key_text};
 use crate::wire::record::{Name, Record, Settings, encode_item};
-use crate::wire::{CloseReason, Instance, LogId, NICK_MAX, PostId, Refusal, Seq, Timestamp, Who};
+use crate::wire::{CloseReason, Fingerprint, Instance, LogId, NICK_MAX, PostId, Refusal, Seq, Timestamp, Who};
 
 /// The session's current values, near which values are chosen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -251,7 +251,8 @@ pub fn frame(u: &mut Unstructured<'_>, bases: &Bases, writer: &mut Writer) -> Re
         14 => {
             let mut list = Vec::new();
             for _ in 0..u.int_in_range(0..=4)? {
-                encode_person(&mut list, person(u)?, &said);
+                let (id, print) = (person(u)?, if u.arbitrary()? { Some(Fingerprint(u.arbitrary()?)) } else { None });
+                encode_person(&mut list, Person { id, nick: &said, print });
             }
             writer.frame(&Frame::People(People::new(None, u.arbitrary()?, &list)))
         }

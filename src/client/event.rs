@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::session::PublicKey;
 use crate::wire::frame::{GapReason, PersonId, PostKind, Watched, Whose};
 use crate::wire::record::{Name, Record, Role};
-use crate::wire::{CloseReason, LogId, Nick, Refusal, Seq, Timestamp, Who};
+use crate::wire::{CloseReason, Fingerprint, LogId, Nick, Refusal, Seq, Timestamp, Who};
 
 /// The dialect that the server speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub enum Dialect {
         key: PublicKey,
         /// The server's program, as it names itself.
         software: Box<str>,
+        /// The server's log.
+        log: LogId,
+        /// The first number of it that will come.
+        from: Seq,
+        /// The number behind its last entry, when the session began.
+        to: Seq,
     },
 }
 
@@ -166,6 +172,35 @@ pub enum NotWritten {
     NoAnswer,
 }
 
+/// What a user calls something that it wants posted, so as to know the outcome when it comes: at most [`LABEL_MAX`] bytes, which mean
+/// nothing to anybody else and never leave the machine.
+pub type Label = Option<Box<str>>;
+
+/// Longest [`Label`], in bytes. Chosen: more than any usual form of a random id.
+pub const LABEL_MAX: usize = 128;
+
+/// Why the outcome of a line will never be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The server has another log by now, or has forgotten what this client has posted.
+    Forgotten,
+    /// The server did not say in time, or said that it ends the session.
+    NoAnswer,
+    /// It was posted in a session, and the server speaks only text now.
+    InText,
+}
+
+/// Somebody who is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Who it is.
+    pub id: PersonId,
+    /// The nick: the server's word, which nobody has checked.
+    pub nick: Box<str>,
+    /// The fingerprint of the key, if the server has told it: also its word, but it begins with the short name in `id`.
+    pub print: Option<Fingerprint>,
+}
+
 /// Why there is no answer to a request for earlier entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPage {
@@ -224,6 +259,8 @@ pub enum Event {
         line: String,
         /// Why.
         why: NotWritten,
+        /// What the user calls it.
+        label: Label,
     },
     /// Whose a name is ([`super::Client::find`]).
     Found {
@@ -262,6 +299,8 @@ pub enum Event {
         post: Option<u64>,
         /// The number of its entry, if it has one.
         seq: Option<Seq>,
+        /// What the user calls it.
+        label: Label,
     },
     /// The server refused a line.
     NotTaken {
@@ -273,6 +312,8 @@ pub enum Event {
         line: String,
         /// Why.
         why: Refusal,
+        /// What the user calls it.
+        label: Label,
     },
     /// Who holds the nick that the server refuses next, or with its last word.
     Held {
@@ -309,6 +350,10 @@ pub enum Event {
         post: Option<u64>,
         /// The line, as sent.
         line: String,
+        /// Why nobody will know.
+        why: Unknown,
+        /// What the user calls it.
+        label: Label,
     },
     /// The client has this nick from now on.
     Renamed(Nick),
@@ -329,8 +374,8 @@ pub enum Event {
     },
     /// Some of the people who are here.
     People {
-        /// Each person and their nick.
-        people: Vec<(PersonId, Box<str>)>,
+        /// Each of them; one that is here under several nicks is in the list once for each.
+        people: Vec<Person>,
         /// Whether more will come.
         more: bool,
     },

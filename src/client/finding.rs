@@ -5,19 +5,18 @@
 //! Must not know: other addresses, what the user posts.
 //! Driven by: `client`.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::Config;
-use super::event::{Event, NoPage, Over, Unreachable};
+use super::event::{Event, NoPage, Over, Unknown, Unreachable};
+use super::lines::text_post;
 use super::member::Member;
 use super::{Client, NotWritten, State, text};
 use crate::time::Instant;
-use crate::wire::frame::PostKind;
 use crate::wire::packet::PROBE;
 use crate::wire::text::JOINED;
-use crate::wire::{CloseReason, Nick, Refusal, packet};
+use crate::wire::{CloseReason, packet};
 
 /// The shortest and the longest wait for a token after a text answer (PROTOCOL 2.3). Chosen: our server answers a probe before
 /// it does anything else; the jitter of a path is shorter than this.
@@ -141,7 +140,7 @@ impl Client {
         let State::Finding(mut finding) = std::mem::replace(&mut self.state, State::Over) else { return };
         if let Asking::Session(member) = &mut finding.asking {
             // What an earlier run has said to a server with sessions is not said in text.
-            member.give_up();
+            member.give_up(Unknown::InText);
             self.lost += member.drain_lost(&mut self.events);
         }
         let config = text_config(&self.config, self.config.servers[self.server]);
@@ -158,7 +157,7 @@ impl Client {
                 self.not_written(line, NotWritten::InText);
                 continue;
             }
-            text_post(&mut text, &mut self.config.nick, line.kind, &line.text, &mut self.events);
+            text_post(&mut text, &mut self.config.nick, line, &mut self.events);
         }
         if self.ends {
             text.finish(now);
@@ -177,34 +176,6 @@ impl Client {
             self.state = State::Finding(Box::new(Finding::new(self.now, &self.config, self.server)));
         } else {
             self.end(Over::Unreachable);
-        }
-    }
-}
-
-/// Posts in the text dialect, as far as it can express the post. Returns into how many pieces the line is cut.
-pub(super) fn text_post(
-    text: &mut text::Client,
-    nick: &mut Nick,
-    kind: PostKind,
-    line: &str,
-    events: &mut VecDeque<Event>,
-) -> usize {
-    match kind {
-        PostKind::Say => text.say(line),
-        PostKind::Act => text.act(line),
-        // Private messages do not come here.
-        PostKind::Private | PostKind::Other(_) => 0,
-        PostKind::Release | PostKind::Order => {
-            events.push_back(Event::NotTaken { post: None, kind, line: line.to_owned(), why: Refusal::Unsupported });
-            0
-        }
-        PostKind::Rename => {
-            if let Ok(to) = line.parse::<Nick>() {
-                text.rename(to.clone());
-                nick.clone_from(&to);
-                events.push_back(Event::Renamed(to));
-            }
-            0
         }
     }
 }

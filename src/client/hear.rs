@@ -5,6 +5,7 @@
 //! Driven by: `client`, after each input.
 
 use super::finding::Asking;
+use super::lines::Line;
 use super::{Away, Client, Dialect, Event, NoPage, Over, State, member};
 use crate::wire::{LogId, Seq};
 
@@ -34,7 +35,7 @@ impl Client {
         match event {
             Event::Here { key, software, log, from, to } => {
                 self.become_member();
-                self.begin(Dialect::Session { key, software }, log, (from, to));
+                self.begin(Dialect::Session { key, software, log, from, to }, log, (from, to));
             }
             Event::Joined(_) => {
                 self.become_text();
@@ -222,8 +223,7 @@ impl Client {
             // Otherwise they would be in the log before the refused one when it is sent again.
             let rest = std::mem::take(&mut self.held);
             self.not_taken += rest.len() as u64;
-            let refused =
-                |line: super::lines::Line| Event::NotTaken { post: None, kind: line.kind, line: line.text, why };
+            let refused = |Line { kind, text, label, .. }| Event::NotTaken { post: None, kind, line: text, why, label };
             self.events.extend(rest.into_iter().map(refused));
         }
     }

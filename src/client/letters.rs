@@ -11,7 +11,7 @@ use super::contacts::Contacts;
 use super::event::{NotWritten, Trust};
 use super::lines::{Line, Recipient};
 use super::seen::Seen;
-use super::{Client, Event, State};
+use super::{Client, Event, Label, State};
 use crate::policy::names::Skeletons;
 use crate::session::PublicKey;
 use crate::time::Instant;
@@ -39,7 +39,7 @@ impl Questions {
 impl Client {
     /// Writes to somebody in private, as soon as possible. Returns into how many pieces the line is cut. [`Event::NotWritten`] says that it
     /// cannot be posted, and [`Event::Contact`] that the recipient is new.
-    pub fn write_to(&mut self, now: Instant, to: &Recipient, is_act: bool, line: &str) -> usize {
+    pub fn write_to(&mut self, now: Instant, to: &Recipient, is_act: bool, line: &str, label: Label) -> usize {
         self.pass_time(now);
         if self.outstanding() == 0 {
             self.progress = now;
@@ -51,13 +51,17 @@ impl Client {
         };
         if let Some(why) = why {
             let to = Some((to.clone(), is_act));
-            self.not_written(Line { kind: PostKind::Private, text: line.to_owned(), to }, why);
+            self.not_written(Line { kind: PostKind::Private, text: line.to_owned(), to, label }, why);
             return 0;
         }
         let parts = texts(line, PRIVATE_MAX);
         let count = parts.len();
-        let lines =
-            parts.into_iter().map(|text| Line { kind: PostKind::Private, text, to: Some((to.clone(), is_act)) });
+        let lines = parts.into_iter().map(|text| Line {
+            kind: PostKind::Private,
+            text,
+            to: Some((to.clone(), is_act)),
+            label: label.clone(),
+        });
         self.held.extend(lines);
         self.feed();
         count
@@ -219,7 +223,8 @@ impl Client {
             identity.contacts.insert(nick.as_str(), key);
             self.events.push_back(Event::Contact { nick: nick.as_str().into(), key });
         }
-        member.write_to(self.now, key, &nick, is_act, &line.text);
+        let post = member.write_to(self.now, key, &nick, is_act, &line.text);
+        member.label(post, line.label);
         true
     }
 
@@ -231,7 +236,7 @@ impl Client {
         };
         self.progress = self.now;
         self.not_taken += 1;
-        self.events.push_back(Event::NotWritten { to, line: line.text, why });
+        self.events.push_back(Event::NotWritten { to, line: line.text, why, label: line.label });
     }
 
     /// Gives up waiting for names.

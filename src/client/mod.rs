@@ -30,6 +30,7 @@ mod lines;
 pub mod member;
 pub mod outbox;
 mod patience;
+pub mod presence;
 mod receipts;
 pub mod search;
 pub mod seen;
@@ -41,13 +42,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use config::{Config, Identity};
-pub use event::{Away, Dialect, Event, NoPage, NotWritten, Over, Private, Room, Said, Trust, Unreachable};
+pub use event::{
+    Away, Dialect, Event, LABEL_MAX, Label, NoPage, NotWritten, Over, Person, Private, Room, Said, Trust, Unknown,
+    Unreachable,
+};
 pub use history::{FETCHES_MAX, TooMany};
 pub use lines::Recipient;
 
 use crate::time::Instant;
 use crate::wire::frame::PostKind;
-use crate::wire::order::Order;
 use crate::wire::{LogId, Nick, Seq};
 use finding::{Asking, Finding};
 use history::History;
@@ -251,27 +254,7 @@ impl Client {
 
     /// Posts `line` as soon as possible. Returns into how many pieces it is cut.
     pub fn say(&mut self, now: Instant, line: &str) -> usize {
-        self.post(now, PostKind::Say, line)
-    }
-
-    /// Posts what the user does, as in `* jack waves`. Returns into how many pieces it is cut.
-    pub fn act(&mut self, now: Instant, what: &str) -> usize {
-        self.post(now, PostKind::Act, what)
-    }
-
-    /// Asks for another nick.
-    pub fn rename(&mut self, now: Instant, nick: &Nick) {
-        self.post(now, PostKind::Rename, nick.as_str());
-    }
-
-    /// Gives a nick of the user's back.
-    pub fn release(&mut self, now: Instant, nick: &Nick) {
-        self.post(now, PostKind::Release, nick.as_str());
-    }
-
-    /// Has something done that takes a right.
-    pub fn order(&mut self, now: Instant, order: &Order) {
-        self.post(now, PostKind::Order, &order.encode());
+        self.post(now, PostKind::Say, line, None)
     }
 
     /// Asks what the room knows of who may do what, once there is a session; [`Event::Records`] has the answer.

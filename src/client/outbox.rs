@@ -7,6 +7,7 @@
 //! A post is stored before it is first sent. So whatever ends a client, the next run goes on as the same instance, with the next counter:
 //! it hears what became of the posts that it finds here, and no line is sent under a number that was used.
 
+use super::Label;
 use crate::session::PublicKey;
 use crate::wire::frame::PostKind;
 use crate::wire::{LogId, Nick};
@@ -36,6 +37,8 @@ pub struct Waiting {
     pub text: String,
     /// Whom it is for, if it is private: a name, and whether it is an action.
     pub to: Option<(String, bool)>,
+    /// What its user calls it.
+    pub label: Label,
 }
 
 /// A post as it is stored.
@@ -49,4 +52,6 @@ pub struct Stored {
     pub text: String,
     /// Whom it is for, if it is private: the key, the nick, and whether it is an action.
     pub to: Option<(PublicKey, Nick, bool)>,
+    /// What its user calls it.
+    pub label: Label,
 }

@@ -4,7 +4,7 @@
 //! Must not know: what the client waits for, beyond that it does.
 //! Driven by: `client`.
 
-use super::{Client, Event, NoPage, NotWritten, Over, Recipient, State};
+use super::{Client, Event, NoPage, NotWritten, Over, Recipient, State, Unknown};
 use crate::time::Instant;
 use crate::wire::Seq;
 
@@ -41,7 +41,7 @@ impl Client {
     pub(super) fn lose_all(&mut self) {
         let held = std::mem::take(&mut self.held);
         if let State::Session(member) = &mut self.state {
-            member.give_up();
+            member.give_up(Unknown::NoAnswer);
             self.absorb();
         }
         for line in held {
@@ -51,7 +51,12 @@ impl Client {
                 continue;
             }
             self.lost += 1;
-            self.events.push_back(Event::Lost { post: None, line: line.text });
+            self.events.push_back(Event::Lost {
+                post: None,
+                line: line.text,
+                why: Unknown::NoAnswer,
+                label: line.label,
+            });
         }
     }
 

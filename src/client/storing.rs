@@ -32,17 +32,20 @@ impl Client {
                 Recipient::Name(name) => (name.to_string(), *is_act),
                 Recipient::Key(key, _) => (key_text(&key.0), *is_act),
             });
-            Waiting { kind: line.kind, text: line.text.clone(), to }
+            Waiting { kind: line.kind, text: line.text.clone(), to, label: line.label.clone() }
         });
         waiting.collect()
     }
 
     /// Says again what waited when an earlier run ended: none of it was sent.
     pub fn say_waiting(&mut self, now: Instant, waiting: &[Waiting]) {
-        for Waiting { kind, text, to } in waiting {
+        for Waiting { kind, text, to, label } in waiting {
+            let label = label.clone();
             match to {
-                Some((name, is_act)) => self.write_to(now, &Recipient::Name(name.as_str().into()), *is_act, text),
-                None => self.post(now, *kind, text),
+                Some((name, is_act)) => {
+                    self.write_to(now, &Recipient::Name(name.as_str().into()), *is_act, text, label)
+                }
+                None => self.post(now, *kind, text, label),
             };
         }
     }

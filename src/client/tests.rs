@@ -438,7 +438,7 @@ fn who_repeats_itself_says_one_line_after_the_other_and_stops_at_the_first_that_
     for line in ["one", "two"] {
         talk.client.say(talk.now, line);
     }
-    talk.client.rename(talk.now, &"jane".parse().unwrap());
+    talk.client.post(talk.now, PostKind::Rename, "jane", None);
     talk.client.finish(talk.now);
     talk.wait(Duration::from_secs(1), &mut ours());
     let said = |event: &Event| match event {
@@ -464,7 +464,7 @@ fn a_user_who_takes_nothing_stops_entries_and_not_what_became_of_lines() {
         coming.extend(server(talk.now, address(1), &bytes));
     }
     coming.iter().for_each(|bytes| talk.client.handle_datagram(talk.now, address(1), bytes));
-    assert_eq!(talk.client.poll_event(), Some(Event::Confirmed { post: Some(0), seq: Some(Seq(1)) }));
+    assert_eq!(talk.client.poll_event(), Some(Event::Confirmed { post: Some(0), seq: Some(Seq(1)), label: None }));
     assert!(talk.client.has_entries());
 }
 

@@ -27,6 +27,7 @@ use crate::time::Instant;
 use crate::ui::orders::{self, name};
 use crate::ui::{json, notice, sanitize, when};
 use crate::wire::entry::Act;
+use crate::wire::frame::PostKind;
 use crate::wire::order::{InvitationToken, Order, Whom};
 use crate::wire::record::{Access, Role};
 use crate::wire::{Nick, Refusal, Who, hex};
@@ -271,7 +272,9 @@ fn act_with(
     let (config, known) = prepare(&admin.target, dialects, wanted)?;
     let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
     let now = client.now();
-    orders.iter().for_each(|order| client.port.client.order(now, order));
+    for order in orders {
+        client.port.client.post(now, PostKind::Order, &order.encode(), None);
+    }
     if lists {
         client.port.client.list(now);
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use super::json::Told;
+use super::json::{Told, line};
 use super::{Exit, Failure, entries, private};
 use crate::cli::{Recorded as Args, Target};
 use crate::log::sqlite::OpenError;
@@ -291,8 +291,8 @@ impl<W: Write> Shown<W> {
 
 fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
     let line = match &record.private {
-        Some(private) => super::json::of_private(private),
-        None => match super::json::line(record.seq.0, &record.entry) {
+        Some(private) => line::of_private(private),
+        None => match line::line(record.seq.0, &record.entry) {
             Some(line) => line,
             None => return Ok(()),
         },

@@ -4,126 +4,287 @@
 //! Must not know: when something happens.
 //! Driven by: `cmd::join`, `cmd::history`.
 
+pub(super) mod codes;
+pub(super) mod line;
+pub(super) mod objects;
+
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::client::{Away, Dialect, Event, Private, Room, Said, Trust, Unreachable};
+use crate::client::presence::{Change, News};
+use crate::client::{Away, Client, Dialect, Event, NoPage, Person, Room, Unknown};
 use crate::net::people::Ignored;
+use crate::session::PublicKey;
 use crate::ui::{orders, when};
-use crate::wire::entry::{Act, Entry};
-use crate::wire::frame::{GapReason, PersonId, PostKind};
+use crate::wire::frame::{PersonId, PostKind, Watched};
 use crate::wire::record::Role;
-use crate::wire::{CloseReason, Timestamp, Who};
+use crate::wire::{CloseReason, Fingerprint, Timestamp, Who, hex};
+use line::{Line, of_private};
 
-/// An event, as an object.
+/// An event, as an object. `label` is what the program calls what it is about.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Told<'a> {
-    Joined { server: String, dialect: &'static str, nick: &'a str, key: Option<String>, software: Option<&'a str> },
-    Replay { count: u64, resumed: bool },
+    Joined(Box<Joined<'a>>),
+    Replay {
+        count: u64,
+        resumed: bool,
+    },
     Now,
     Line(Line<'a>),
-    Gap { first: u64, count: u64, why: &'static str },
-    Confirmed { seq: Option<u64> },
-    Contact { nick: &'a str, key: String },
-    Ignored { people: Vec<Person<'a>> },
-    Refused { text: Cow<'a, str>, why: String },
-    Lost { text: &'a str },
-    Renamed { nick: &'a str },
-    Read { before: u64 },
-    Behind { count: u64 },
-    Quiet { seconds: u64 },
-    Away { why: String },
+    Gap {
+        first: u64,
+        count: u64,
+        why: &'static str,
+    },
+    Page(Page<'a>),
+    NoPage {
+        code: &'static str,
+        why: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Posted {
+        parts: usize,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Confirmed {
+        seq: Option<u64>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Refused {
+        text: Cow<'a, str>,
+        why: String,
+        code: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Lost {
+        text: &'a str,
+        why: &'static str,
+        code: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Wrong {
+        why: &'a str,
+        code: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Received {
+        seq: u64,
+        count: Option<u64>,
+        of: Option<u64>,
+        by: Vec<String>,
+    },
+    Contact {
+        nick: &'a str,
+        key: String,
+    },
+    Ignored {
+        people: Vec<Here<'a>>,
+    },
+    Renamed {
+        nick: &'a str,
+    },
+    Read {
+        before: u64,
+    },
+    Behind {
+        count: u64,
+    },
+    Quiet {
+        seconds: u64,
+    },
+    Away {
+        why: String,
+        code: &'static str,
+    },
     Back,
     NewRoom,
     TextIgnored,
-    People { people: Vec<Person<'a>>, more: bool },
-    Held { nick: &'a str, who: String, since: Option<String> },
-    Barred { until: Option<String>, by: &'a str, why: &'a str },
-    Invitation { link: String },
-    Room { role: &'static str, closed: bool, topic: &'a str },
-    Unreachable { address: String, why: &'static str },
-    Wrong { why: &'a str },
+    People {
+        people: Vec<Here<'a>>,
+        more: bool,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Came(Here<'a>),
+    Went {
+        #[serde(flatten)]
+        person: Here<'a>,
+        why: String,
+        code: &'static str,
+    },
+    Called {
+        #[serde(flatten)]
+        person: Here<'a>,
+        to: &'a str,
+    },
+    Held {
+        nick: &'a str,
+        who: String,
+        since: Option<String>,
+    },
+    Barred {
+        until: Option<String>,
+        by: &'a str,
+        why: &'a str,
+    },
+    Invitation {
+        link: String,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
+    },
+    Room {
+        role: &'static str,
+        closed: bool,
+        topic: &'a str,
+    },
+    Unreachable {
+        address: String,
+        why: &'static str,
+    },
+    End {
+        exit: u8,
+        why: Option<&'a str>,
+        code: Option<&'static str>,
+    },
 }
 
-/// An entry or a line of the room.
+/// The user is in the room.
 #[derive(Debug, Serialize)]
-pub(super) struct Line<'a> {
-    seq: Option<u64>,
-    time: Option<String>,
-    kind: &'static str,
-    verified: bool,
-    who: Option<String>,
-    nick: Option<&'a str>,
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    whom: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trust: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing: Option<u64>,
+pub(super) struct Joined<'a> {
+    server: String,
+    dialect: &'static str,
+    nick: &'a str,
+    key: Option<String>,
+    software: Option<&'a str>,
+    own_key: Option<String>,
+    log: Option<String>,
+    first: Option<u64>,
+    last: Option<u64>,
 }
 
-/// A person who is here.
+/// Earlier entries.
 #[derive(Debug, Serialize)]
-pub(super) struct Person<'a> {
+pub(super) struct Page<'a> {
+    first: u64,
+    count: u64,
+    oldest: u64,
+    entries: Vec<Told<'a>>,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+}
+
+/// Somebody who is here.
+#[derive(Debug, Serialize)]
+pub(super) struct Here<'a> {
     nick: &'a str,
     who: Option<String>,
+    key: Option<String>,
     verified: bool,
+}
+
+impl<'a> Here<'a> {
+    fn of_key(nick: &'a str, who: Who, print: Option<Fingerprint>) -> Self {
+        Self { nick, who: Some(who.to_string()), key: print.map(|print| print.to_string()), verified: true }
+    }
+}
+
+impl<'a> From<&'a Person> for Here<'a> {
+    fn from(Person { id, nick, print }: &'a Person) -> Self {
+        match id {
+            PersonId::Key(who) => Self::of_key(nick, *who, *print),
+            PersonId::Text(_) | PersonId::Other(_) => Self { nick, who: None, key: None, verified: false },
+        }
+    }
+}
+
+/// What an object says beside what its event does.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) server: SocketAddr,
+    pub(super) nick: &'a str,
+    /// The user's key.
+    pub(super) own: Option<PublicKey>,
+    /// What the program calls the question that the event answers.
+    pub(super) label: Option<&'a str>,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn of(client: &'a Client, own: Option<PublicKey>) -> Self {
+        Self { server: client.server(), nick: client.nick().as_str(), own, label: None }
+    }
 }
 
 impl<'a> Told<'a> {
     /// Returns the object for those whom the user ignores.
     pub(super) fn ignored(ignored: &'a Ignored) -> Self {
-        let person = |(who, nick): (&Who, &'a String)| Person { nick, who: Some(who.to_string()), verified: true };
+        let person = |(who, nick): (&Who, &'a String)| Here::of_key(nick, *who, None);
         Self::Ignored { people: ignored.iter().map(person).collect() }
     }
 
+    /// Returns the object for a change of who is here.
+    pub(super) fn changed(Change { who, print, news }: &'a Change) -> Self {
+        match news {
+            News::Came { nick } => Self::Came(Here::of_key(nick, *who, *print)),
+            News::Went { nick, why } => {
+                Self::Went { person: Here::of_key(nick, *who, *print), why: why.to_string(), code: codes::closed(*why) }
+            }
+            News::Renamed { nick, to } => Self::Called { person: Here::of_key(nick, *who, *print), to },
+        }
+    }
+
     /// Returns the object for an event; some events have none.
-    pub(super) fn of(event: &'a Event, server: std::net::SocketAddr, nick: &'a str) -> Option<Self> {
+    pub(super) fn of(event: &'a Event, scene: Scene<'a>) -> Option<Self> {
+        let asked = scene.label;
         Some(match event {
-            Event::Joined(Dialect::Text) => {
-                Self::Joined { server: server.to_string(), dialect: "text", nick, key: None, software: None }
-            }
-            Event::Joined(Dialect::Session { key, software }) => {
-                let key = Some(key.fingerprint().replace(' ', ""));
-                Self::Joined { server: server.to_string(), dialect: "session", nick, key, software: Some(software) }
-            }
-            Event::Received(text) => Self::Line(Line { text: Some(text), ..Line::of_kind(None, "text") }),
-            Event::Entry { seq, encoded } => Self::Line(line(seq.0, encoded)?),
+            Event::Joined(dialect) => Self::Joined(Box::new(joined(dialect, scene))),
+            Event::Received(text) => Self::Line(Line::text(text)),
+            Event::Entry { seq, encoded } => Self::Line(line::line(seq.0, encoded)?),
             Event::Private(private) => Self::Line(of_private(private)),
-            Event::Contact { nick, key } => Self::Contact { nick, key: key.fingerprint().replace(' ', "") },
+            Event::Contact { nick, key } => Self::Contact { nick, key: key.print().to_string() },
             Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
-            Event::Gap { first, count, why } => Self::Gap { first: first.0, count: *count, why: gap(*why)? },
-            Event::Confirmed { seq, .. } => Self::Confirmed { seq: seq.map(|seq| seq.0) },
-            Event::NotTaken { kind: PostKind::Order, line, why, .. } => {
-                Self::Refused { text: orders::describe(line).into(), why: why.to_string() }
+            Event::Gap { first, count, why } => Self::Gap { first: first.0, count: *count, why: codes::gap(*why)? },
+            Event::Page { from, to, oldest, entries, .. } => Self::Page(Page {
+                first: from.0,
+                count: to.since(*from),
+                oldest: oldest.0,
+                entries: entries.iter().filter_map(|entry| Self::of(entry, scene)).collect(),
+                label: asked,
+            }),
+            Event::NoPage { why, .. } => Self::NoPage { code: codes::no_page(*why), why: no_page(*why), label: asked },
+            Event::Confirmed { seq, label, .. } => {
+                Self::Confirmed { seq: seq.map(|seq| seq.0), label: label.as_deref() }
             }
-            Event::NotTaken { line, why, .. } => Self::Refused { text: line.into(), why: why.to_string() },
-            Event::Lost { line, .. } => Self::Lost { text: line },
+            Event::NotTaken { kind, line, why, label, .. } => {
+                let text = if *kind == PostKind::Order { orders::describe(line).into() } else { line.into() };
+                Self::Refused { text, why: why.to_string(), code: codes::refusal(*why), label: label.as_deref() }
+            }
+            Event::Lost { line, why, label, .. } => {
+                Self::Lost { text: line, why: unknown(*why), code: codes::unknown(*why), label: label.as_deref() }
+            }
+            Event::Reached { seq, what, count, of, by } => {
+                let is_known = *what != Watched::Nothing;
+                let (count, of) = (is_known.then_some(*count), is_known.then_some(*of));
+                Self::Received { seq: seq.0, count, of, by: by.iter().map(Who::to_string).collect() }
+            }
             Event::Behind { count } => Self::Behind { count: *count },
             Event::Read { before } => Self::Read { before: before.0 },
             Event::Renamed(nick) => Self::Renamed { nick: nick.as_str() },
             Event::Quiet(since) => Self::Quiet { seconds: since.as_secs() },
-            Event::Away(Away::Silent) => Self::Away { why: CloseReason::TimedOut.to_string() },
-            Event::Away(Away::Closed(why)) => Self::Away { why: why.to_string() },
-            Event::Away(Away::Unreachable(why)) => Self::Away { why: word(*why).into() },
+            Event::Away(why) => away(*why),
             Event::Back => Self::Back,
             Event::AnotherLog => Self::NewRoom,
             Event::TextIgnored => Self::TextIgnored,
             Event::People { people, more } => {
-                Self::People { people: people.iter().map(|(id, nick)| person(*id, nick)).collect(), more: *more }
+                Self::People { people: people.iter().map(Here::from).collect(), more: *more, label: asked }
             }
             Event::Held { nick, who, since } => {
                 let since = Some(*since).filter(|&since| since != Timestamp::default()).map(when::in_utc);
@@ -140,7 +301,9 @@ impl<'a> Told<'a> {
                 return None;
             }
             Event::Room(room) => Self::Room { role: room.role.name(), closed: room.is_closed, topic: &room.topic },
-            Event::Failed(address, why) => Self::Unreachable { address: address.to_string(), why: word(*why) },
+            Event::Failed(address, why) => {
+                Self::Unreachable { address: address.to_string(), why: codes::unreachable(*why) }
+            }
             Event::Here { .. }
             | Event::Records { .. }
             | Event::Begins { .. }
@@ -148,131 +311,63 @@ impl<'a> Told<'a> {
             | Event::NoPeople { .. }
             | Event::NotWritten { .. }
             | Event::Found { .. }
-            | Event::Page { .. }
-            | Event::NoPage { .. }
-            | Event::Reached { .. }
             | Event::Over(_) => return None,
         })
     }
 }
 
-/// Returns the word for why entries will not come, if that is anybody's business.
-const fn gap(why: GapReason) -> Option<&'static str> {
-    Some(match why {
-        GapReason::Gone => "gone",
-        GapReason::Unreadable => "unreadable",
-        GapReason::Joined => "joined",
-        GapReason::Left => "left",
-        GapReason::CameAndWent => "came-and-went",
-        GapReason::Void => return None,
-        GapReason::Skipped => "skipped",
-        GapReason::Other(_) => "not-sent",
-    })
-}
-
-impl<'a> Line<'a> {
-    const fn of_kind(seq: Option<u64>, kind: &'static str) -> Self {
-        Self {
-            seq,
-            time: None,
-            kind,
-            verified: false,
-            who: None,
-            nick: None,
-            text: None,
-            to: None,
-            of: None,
-            whom: None,
-            until: None,
-            why: None,
-            act: None,
-            trust: None,
-            missing: None,
-        }
-    }
-}
-
-/// Returns the object for a private message.
-pub(super) fn of_private(private: &Private) -> Line<'_> {
-    let Private { seq, at, who, nick, to, of, said, trust, .. } = private;
-    let head = Line {
-        time: Some(when::in_utc(*at)),
-        verified: !matches!(said, Said::Unreadable),
-        who: Some(who.to_string()),
-        nick: Some(nick),
-        to: Some(of),
-        whom: Some(to.to_string()),
-        ..Line::of_kind(Some(seq.0), "private")
-    };
-    let why = |why: &str| Some(why.to_owned());
-    match said {
-        Said::Text { text, is_act, missing } => {
-            let trust = match trust {
-                Trust::Known => "known",
-                Trust::New => "new",
-                Trust::Changed(_) => "changed",
-            };
-            let missing = Some(*missing).filter(|&missing| missing > 0);
-            Line { text: Some(text), act: Some(*is_act), trust: Some(trust), missing, ..head }
-        }
-        Said::Own(Some((text, is_act))) => Line { text: Some(text), act: Some(*is_act), ..head },
-        Said::Own(None) => Line { why: why("elsewhere"), ..head },
-        Said::Repeated => Line { why: why("repeated"), ..head },
-        Said::Unreadable => Line { why: why("unreadable"), ..head },
-    }
-}
-
-/// Returns the object for an entry; `None` if this program does not know the entry's variant.
-pub(super) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
-    let (entry, at) = Entry::decode_with_time(encoded)?;
-    let of = |kind| Line { time: at.map(when::in_utc), ..Line::of_kind(Some(seq), kind) };
-    let by = |kind, who: Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
-    Some(match entry {
-        Entry::Line { text } => Line { text: Some(text), ..of("text") },
-        Entry::Said { who, nick, text } => Line { text: Some(text), ..by("said", who, Some(nick)) },
-        Entry::Did { who, nick, text } => Line { text: Some(text), ..by("did", who, Some(nick)) },
-        Entry::Joined { who, nick } => by("joined", who, Some(nick)),
-        Entry::Left { who, nick, why } => Line { why: Some(why.to_string()), ..by("left", who, Some(nick)) },
-        Entry::Renamed { who, nick, to } => Line { to: Some(to), ..by("renamed", who, Some(nick)) },
-        Entry::Private { who, to, nick, of, .. } => {
-            Line { to: Some(of), whom: Some(to.to_string()), ..by("private", who, Some(nick)) }
-        }
-        Entry::Acted { act: Act::Other(_), .. } => return None,
-        Entry::Acted { who, nick, act: Act::Topic, why, .. } => {
-            Line { text: Some(why), ..by(Act::Topic.word(), who, nick_of(nick)) }
-        }
-        Entry::Acted { who, nick, act, whom, of, until, why } => Line {
-            of: nick_of(of),
-            whom: (whom != Who::SERVER && act != Act::Release).then(|| whom.to_string()),
-            until: (until != Timestamp::default()).then(|| when::in_utc(until)),
-            why: nick_of(why).map(str::to_owned),
-            ..by(act.word(), who, nick_of(nick))
+fn joined<'a>(dialect: &'a Dialect, Scene { server, nick, own, .. }: Scene<'a>) -> Joined<'a> {
+    let server = server.to_string();
+    match dialect {
+        Dialect::Text => Joined {
+            server,
+            dialect: "text",
+            nick,
+            key: None,
+            software: None,
+            own_key: None,
+            log: None,
+            first: None,
+            last: None,
         },
-    })
-}
-
-/// Returns what there is; the owner and the server have no nick.
-fn nick_of(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
-}
-
-fn person(id: PersonId, nick: &str) -> Person<'_> {
-    match id {
-        PersonId::Key(who) => Person { nick, who: Some(who.to_string()), verified: true },
-        PersonId::Text(_) | PersonId::Other(_) => Person { nick, who: None, verified: false },
+        Dialect::Session { key, software, log, from, to } => Joined {
+            server,
+            dialect: "session",
+            nick,
+            key: Some(key.print().to_string()),
+            software: Some(software),
+            own_key: own.map(|own| own.print().to_string()),
+            log: Some(hex(&log.0)),
+            first: Some(from.0),
+            last: to.0.checked_sub(1),
+        },
     }
 }
 
-const fn word(why: Unreachable) -> &'static str {
+fn away(why: Away) -> Told<'static> {
     match why {
-        Unreachable::Refused => "refused",
-        Unreachable::NoRoute => "no-route",
-        Unreachable::NoAnswer => "no-answer",
-        Unreachable::NoHandshake => "no-handshake",
-        Unreachable::NewTokens => "new-tokens",
-        Unreachable::Ended(_) => "ended",
-        Unreachable::TooLong => "mtu",
-        Unreachable::OnlyText => "only-text",
+        Away::Silent => {
+            Told::Away { why: CloseReason::TimedOut.to_string(), code: codes::closed(CloseReason::TimedOut) }
+        }
+        Away::Closed(why) => Told::Away { why: why.to_string(), code: codes::closed(why) },
+        Away::Unreachable(why) => Told::Away { why: codes::unreachable(why).into(), code: codes::unreachable(why) },
+    }
+}
+
+const fn unknown(why: Unknown) -> &'static str {
+    match why {
+        Unknown::Forgotten => "the server has another log by now, or has forgotten this client: it may have arrived",
+        Unknown::NoAnswer => "the server did not say: it may have arrived",
+        Unknown::InText => "it was sent in a session, and the server speaks plain text now: it may have arrived",
+    }
+}
+
+const fn no_page(why: NoPage) -> &'static str {
+    match why {
+        NoPage::InText => "plain text has no earlier entries",
+        NoPage::NoAnswer => "the server did not answer in time (is it an older version?)",
+        NoPage::AnotherLog => "the server has another log by now",
+        NoPage::Cancelled => "nobody wants it any more",
     }
 }
 
@@ -280,14 +375,15 @@ const fn word(why: Unreachable) -> &'static str {
 mod tests {
     use super::*;
     use crate::ui::json;
-    use crate::wire::entry::ENTRY_MAX;
-    use crate::wire::{CloseReason, Seq, Timestamp, Who};
+    use crate::wire::Seq;
+    use crate::wire::entry::{ENTRY_MAX, Entry};
 
     fn json(entry: &Entry<'_>) -> String {
         let mut encoded = [0; ENTRY_MAX];
         let len = entry.encode(Timestamp(1_795_392_000_007), &mut encoded).unwrap();
         let event = Event::Entry { seq: Seq(7), encoded: encoded[..len].into() };
-        String::from_utf8(json::line(&Told::of(&event, ([127, 0, 0, 1], 1).into(), "jill").unwrap()).unwrap()).unwrap()
+        let scene = Scene { server: ([127, 0, 0, 1], 1).into(), nick: "jill", own: None, label: None };
+        String::from_utf8(json::line(&Told::of(&event, scene).unwrap()).unwrap()).unwrap()
     }
 
     #[test]
@@ -302,7 +398,7 @@ mod tests {
         assert_eq!(json(&Entry::Did { who, nick, text: "waves" }), head("did") + r#""text":"waves"}"#);
         assert_eq!(json(&Entry::Joined { who, nick }), head("joined") + r#""text":null}"#);
         let left = Entry::Left { who, nick, why: CloseReason::TimedOut };
-        assert_eq!(json(&left), head("left") + r#""text":null,"why":"timed out"}"#);
+        assert_eq!(json(&left), head("left") + r#""text":null,"why":"timed out","code":"timed-out"}"#);
         assert_eq!(json(&Entry::Renamed { who, nick, to: "jane" }), head("renamed") + r#""text":null,"to":"jane"}"#);
         let line = r#"{"event":"line","seq":7,"time":"2026-11-23T00:00:00.007Z","kind":"text","verified":false,"who":null,"nick":null,"text":"al: hi"}"#;
         assert_eq!(json(&Entry::Line { text: "al: hi" }), line);

@@ -128,7 +128,7 @@ impl Pinger {
         let server = client.server();
         match dialect {
             Dialect::Text => self.show(format_args!("{server} speaks plain text, as the original does")),
-            Dialect::Session { key, software } => {
+            Dialect::Session { key, software, .. } => {
                 let known = if self.known.pinned().is_some() { "known" } else { "not remembered here" };
                 let (software, key) = (sanitize::escaped(software), key.fingerprint());
                 self.show(format_args!("{server} speaks sessions, version {VERSION}; {software}; key {key}, {known}"));
@@ -172,7 +172,7 @@ impl Pinger {
         #[allow(clippy::cast_precision_loss)] // a percentage
         let lost_percent = (sent > 0).then(|| (sent - received) as f64 * 100.0 / sent as f64);
         let (key, software) = match &self.dialect {
-            Some(Dialect::Session { key, software }) => (Some(key), Some(software.to_string())),
+            Some(Dialect::Session { key, software, .. }) => (Some(key), Some(software.to_string())),
             Some(Dialect::Text) | None => (None, None),
         };
         let report = Report {

@@ -150,7 +150,7 @@ fn say_all(
 /// Posts a line, in private if there is a recipient. Returns into how many pieces it is cut.
 fn say(client: &mut Client, now: Instant, to: Option<&Recipient>, line: &str) -> usize {
     match to {
-        Some(to) => client.write_to(now, to, false, line),
+        Some(to) => client.write_to(now, to, false, line, None),
         None => client.say(now, line),
     }
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::state::{random, write_aside};
+use crate::client::Label;
 use crate::client::outbox::{Outbox, STORED_MAX, Stored, Waiting};
 use crate::session::PublicKey;
 use crate::wire::frame::PostKind;
@@ -58,6 +59,8 @@ struct PostLine {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<(String, String, bool)>,
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    label: Label,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,18 +69,21 @@ struct WaitingLine {
     text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<(String, bool)>,
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    label: Label,
 }
 
 impl From<&Stored> for PostLine {
     fn from(post: &Stored) -> Self {
         let to = post.to.as_ref().map(|(key, nick, is_act)| (key_text(&key.0), nick.to_string(), *is_act));
-        Self { post: post.counter, kind: post.kind.into(), text: post.text.clone(), to }
+        Self { post: post.counter, kind: post.kind.into(), text: post.text.clone(), to, label: post.label.clone() }
     }
 }
 
 impl From<&Waiting> for WaitingLine {
     fn from(waiting: &Waiting) -> Self {
-        Self { kind: waiting.kind.into(), text: waiting.text.clone(), to: waiting.to.clone() }
+        let Waiting { kind, text, to, label } = waiting.clone();
+        Self { kind: kind.into(), text, to, label }
     }
 }
 
@@ -136,7 +142,8 @@ impl OutboxFile {
             Line::Now { posts, waiting } => {
                 posts.into_iter().for_each(|post| self.take_post(post));
                 let waiting = waiting.into_iter().take(STORED_MAX);
-                let waiting = waiting.map(|line| Waiting { kind: line.kind.into(), text: line.text, to: line.to });
+                let waiting =
+                    waiting.map(|WaitingLine { kind, text, to, label }| Waiting { kind: kind.into(), text, to, label });
                 self.waiting = waiting.collect();
             }
             Line::Done { done } => {
@@ -145,14 +152,14 @@ impl OutboxFile {
         }
     }
 
-    fn take_post(&mut self, PostLine { post: counter, kind, text, to }: PostLine) {
+    fn take_post(&mut self, PostLine { post: counter, kind, text, to, label }: PostLine) {
         let to = to.and_then(|(key, nick, is_act)| {
             Some((parse_key(&key).map(PublicKey)?, nick.parse::<Nick>().ok()?, is_act))
         });
         let kind = PostKind::from(kind);
         // A private message whose recipient cannot be read must not become public.
         if self.posts.len() < STORED_MAX && (kind != PostKind::Private || to.is_some()) {
-            self.posts.insert(counter, Stored { counter, kind, text, to });
+            self.posts.insert(counter, Stored { counter, kind, text, to, label });
         }
         self.next = self.next.max(counter.saturating_add(1));
     }
@@ -287,16 +294,16 @@ mod tests {
     use super::*;
 
     fn post(counter: u64, text: &str) -> Stored {
-        Stored { counter, kind: PostKind::Say, text: text.into(), to: None }
+        Stored { counter, kind: PostKind::Say, text: text.into(), to: None, label: Some("mine".into()) }
     }
 
     fn private(counter: u64) -> Stored {
         let to = Some((PublicKey([7; 32]), "jill".parse().unwrap(), true));
-        Stored { counter, kind: PostKind::Private, text: "waves".into(), to }
+        Stored { counter, kind: PostKind::Private, text: "waves".into(), to, label: None }
     }
 
     fn waiting() -> Waiting {
-        Waiting { kind: PostKind::Private, text: "d".into(), to: Some(("ann".into(), false)) }
+        Waiting { kind: PostKind::Private, text: "d".into(), to: Some(("ann".into(), false)), label: Some("7".into()) }
     }
 
     fn file() -> (tempfile::TempDir, PathBuf) {

@@ -202,12 +202,17 @@ impl Output {
         }
     }
 
-    /// Queues a line unchanged: it must not contain anything harmful.
+    /// Queues a line unchanged; only counts it if stdout lags too far behind. It must not contain anything harmful.
     pub fn push_plain_line(&mut self, line: &[u8]) {
-        if self.state != OutputState::Broken && self.waiting.len() <= BEHIND_MAX {
-            self.waiting.extend_from_slice(line);
-            self.waiting.push(b'\n');
+        if self.state == OutputState::Broken {
+            return;
         }
+        if self.waiting.len() > BEHIND_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.waiting.extend_from_slice(line);
+        self.waiting.push(b'\n');
     }
 
     /// Returns how many lines were left out since the last call, because stdout did not take them in time.

@@ -13,7 +13,7 @@ use snow::params::DHChoice;
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use zeroize::Zeroizing;
 
-use crate::wire::Who;
+use crate::wire::{Fingerprint, Who};
 
 /// The length of X25519 keys, in bytes (RFC 7748 5).
 pub const KEY_LEN: usize = 32;
@@ -76,10 +76,18 @@ impl PublicKey {
         Blake2s256::digest(self.0).into()
     }
 
-    /// Returns its long name, for people to compare: the first 16 bytes of its BLAKE2s-256, hexadecimal, in groups.
-    pub fn fingerprint(&self) -> String {
+    /// Returns its long name.
+    pub fn print(&self) -> Fingerprint {
         let hash = self.hash();
-        let groups: Vec<_> = hash[..16].chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
+        let mut print = [0; 16];
+        print.copy_from_slice(&hash[..16]);
+        Fingerprint(print)
+    }
+
+    /// Returns its long name as people compare it: hexadecimal, in groups.
+    pub fn fingerprint(&self) -> String {
+        let print = self.print().0;
+        let groups: Vec<_> = print.chunks(2).map(|pair| format!("{:02x}{:02x}", pair[0], pair[1])).collect();
         groups.join(" ")
     }
 }

@@ -170,7 +170,7 @@ impl World<'_> {
                 self.whisper_on(index, message);
             }
             Kind::Text(client) => {
-                client.say(&text);
+                client.say(&text, &None);
             }
         }
     }

@@ -70,7 +70,7 @@ impl World<'_> {
                 self.trace.tell(self.now, &nick, || format!("shows private entry {}", private.seq.0));
             }
             Event::Gap { first, count, why } => self.oracle.gap(index, first.0, count, why.into()),
-            Event::Confirmed { post: Some(counter), seq: Some(seq) } => {
+            Event::Confirmed { post: Some(counter), seq: Some(seq), .. } => {
                 self.trace.tell(self.now, &nick, || format!("is told that post {counter} is entry {}", seq.0));
                 self.accepted(index, (instance, counter), seq);
             }

@@ -84,6 +84,23 @@ pub enum Command<'a> {
     Quit,
 }
 
+impl Command<'_> {
+    /// Returns whether it is posted, and so has to wait for its turn.
+    pub const fn is_posted(&self) -> bool {
+        match self {
+            Self::Say(_)
+            | Self::Act(_)
+            | Self::Nick(_)
+            | Self::Release(_)
+            | Self::Order(_)
+            | Self::Invite(_)
+            | Self::Write { .. }
+            | Self::Reply { .. } => true,
+            Self::Who | Self::Peace(..) | Self::Members | Self::Help | Self::HelpForOperators | Self::Quit => false,
+        }
+    }
+}
+
 /// What keeps somebody away from a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peace {

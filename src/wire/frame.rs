@@ -21,7 +21,7 @@ use super::record::Name;
 use super::{CloseReason, NICK_MAX, Seq};
 use crate::work::{self, Work};
 pub use join::{History, Join, ServerHello};
-pub use people::{PEOPLE_MAX, People, encode_person};
+pub use people::{PEOPLE_MAX, People, Person, encode_person};
 pub use reading::{FETCH_MAX, Fetch, Page, Spot};
 pub use receipts::{RECEIPT_NAMES_MAX, Receipt, Watch, Watched};
 pub use values::{
@@ -583,7 +583,8 @@ mod tests {
         assert_eq!(read(&[ASK, 0, 3, 1, 7, 0xff]), Some(Ok(Frame::Ask { after: Some(PersonId::Other(7)) })));
         let people = [&[PEOPLE, 0, 14, 0, 0][..], &[5, 1, b'x', 7, 0xff, 0xff], &[5, 1, b'y', 1, 5, 0]].concat();
         let Some(Ok(Frame::People(people))) = frames(&people).next() else { panic!("{people:?}") };
-        assert_eq!(people.iter().collect::<Vec<_>>(), [(PersonId::Text(5), "y")], "skipped");
+        let text = Person { id: PersonId::Text(5), nick: "y", print: None };
+        assert_eq!(people.iter().collect::<Vec<_>>(), [text], "skipped");
         assert_eq!(postcard::from_bytes(&[9, 5]), Ok(History::NONE));
     }
 

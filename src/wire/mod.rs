@@ -15,5 +15,5 @@ pub mod packet;
 pub mod record;
 pub mod text;
 
-pub use names::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who, hex};
+pub use names::{CloseReason, Fingerprint, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who, hex};
 pub use nick::{NICK_MAX, Nick, cut, is_plain};

@@ -86,6 +86,34 @@ impl fmt::Display for Who {
     }
 }
 
+/// The long name of a key, which people compare: the first 16 bytes of its BLAKE2s-256 (PROTOCOL 2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// Returns the fingerprint that begins with a short name and ends with `rest`.
+    pub fn of(Who(who): Who, rest: [u8; 8]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&who);
+        bytes[8..].copy_from_slice(&rest);
+        Self(bytes)
+    }
+
+    /// Returns what follows the short name.
+    pub fn rest(&self) -> [u8; 8] {
+        let mut rest = [0; 8];
+        rest.copy_from_slice(&self.0[8..]);
+        rest
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    /// Writes it in hexadecimal, without groups.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The receiver's id for a session, in the head of a packet; each end chooses its own at random (PROTOCOL 2.4, 2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId(pub u32);

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::unwrap_in_result)]
 #![allow(clippy::print_stderr)]
 
+pub mod objects;
 pub mod seeds;
 pub mod world;
 
@@ -103,8 +104,8 @@ fn forget(address: SocketAddr) {
     let _ = std::fs::remove_file(home().join("udpchat/servers").join(address.to_string()));
 }
 
-/// The bytes so far, and whether that is the end.
-type Bytes = (Vec<u8>, bool);
+/// The bytes so far, whether that is the end, and the JSON objects among them.
+type Bytes = (Vec<u8>, bool, objects::Objects);
 
 /// The output of a process, as it comes.
 #[derive(Clone, Default)]
@@ -121,6 +122,7 @@ impl Shown {
                 let (lock, condition) = &*theirs.0;
                 let mut state = lock.lock().unwrap_or_else(PoisonError::into_inner);
                 state.0.extend_from_slice(&buffer[..len]);
+                state.2.take(&buffer[..len]);
                 state.1 = len == 0;
                 condition.notify_all();
                 if len == 0 {
@@ -264,6 +266,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let state = self.stdout.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(state.2.wrong.is_none(), "not as docs/json.schema.json says: {}", state.2.wrong.as_ref().unwrap());
+        }
     }
 }
 

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use udpchat::fuzzing;
 use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
-    Ack, Barred, Fetch, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, Page, People, PersonId,
-    PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person, frames,
+    Ack, Barred, Fetch, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, Page, People, Person,
+    PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person, frames,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet;
 use udpchat::wire::record::{Name, Record, Settings, encode_item};
-use udpchat::wire::{CloseReason, LogId, Refusal, Seq, SessionId, Timestamp, Who};
+use udpchat::wire::{CloseReason, Fingerprint, LogId, Refusal, Seq, SessionId, Timestamp, Who};
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -59,6 +59,15 @@ fn entries_from(first: Seq) -> Vec<u8> {
     writer.plain().to_vec()
 }
 
+fn people() -> Vec<u8> {
+    let print = Fingerprint::of(Who([5; 8]), [6; 8]);
+    let jill = Person { id: PersonId::Key(Who([5; 8])), nick: "jill", print: Some(print) };
+    let al = Person { id: PersonId::Text(7), nick: "al", print: None };
+    let mut people = Vec::new();
+    assert!(encode_person(&mut people, jill) && encode_person(&mut people, al));
+    people
+}
+
 /// Returns at least one plaintext for each kind of frame.
 fn plains() -> Vec<(&'static str, Vec<u8>)> {
     let ack = Ack { largest: 9, delay_us: 5, run: 1, ranges: [(2, 3)].into_iter().collect() };
@@ -66,9 +75,7 @@ fn plains() -> Vec<(&'static str, Vec<u8>)> {
     assert!(encode_item(&mut records, PEOPLE_MAX, &Name::Settings, &Record::Settings(Settings::default())));
     let have = Have { next: Seq(5), take: 100, held: [(1, 2)].into_iter().collect() };
     let letter = Letter { to: [9; 32], nick: "jill", of: "jack", sealed: &[7; 112] }.encode();
-    let mut people = Vec::new();
-    assert!(encode_person(&mut people, PersonId::Key(Who([5; 8])), "jill"));
-    assert!(encode_person(&mut people, PersonId::Text(7), "al"));
+    let people = people();
     vec![
         ("ack", plain(&[Frame::Ack(ack)])),
         ("ping", plain(&[Frame::Ping { stamp: 1 }])),

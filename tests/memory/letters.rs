@@ -286,7 +286,7 @@ fn a_server_that_does_not_know_the_question_holds_up_nothing_but_the_private_mes
     // It settles posts, and answers nothing else.
     let mut old = Hostile::new(&mut u, Manner::KnocksOnly, Entropy::new([5; 32]));
     let mut now = Instant::ZERO;
-    client.write_to(now, &Recipient::Name("jill".into()), false, "the secret");
+    client.write_to(now, &Recipient::Name("jill".into()), false, "the secret", None);
     client.say(now, "for all");
     client.find(now, "ann");
     let mut told = Vec::new();
@@ -302,7 +302,7 @@ fn a_server_that_does_not_know_the_question_holds_up_nothing_but_the_private_mes
         client.handle_timeout(now);
     }
     let not_written = told.iter().any(|event| {
-        matches!(event, Event::NotWritten { to, line, why: NotWritten::NoAnswer } if **to == *"jill" && line == "the secret")
+        matches!(event, Event::NotWritten { to, line, why: NotWritten::NoAnswer, .. } if **to == *"jill" && line == "the secret")
     });
     assert!(not_written, "{told:?}");
     assert!(told.iter().any(|event| matches!(event, Event::Confirmed { .. })), "{told:?}");
@@ -324,7 +324,7 @@ fn an_answer_with_another_nick_than_was_asked_for_is_nobodys_and_a_known_nick_go
     let mut client = client(contacts);
     let mut told = Vec::new();
     for to in ["jill", "ann"] {
-        client.write_to(world.now, &Recipient::Name(to.into()), false, to);
+        client.write_to(world.now, &Recipient::Name(to.into()), false, to, None);
     }
     let (server, address) = (SERVER.parse().unwrap(), SocketAddr::from(([10, 0, 1, 1], 1)));
     for _ in 0..200 {

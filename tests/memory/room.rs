@@ -33,9 +33,9 @@ fn jack_and_jill_see_what_the_original_would_show_them() {
     run(&mut world, &mut [&mut jill]);
     let mut jack = Peer::new(world.now, "jack", JACK, TIMEOUT);
     run(&mut world, &mut [&mut jill, &mut jack]);
-    jill.client.say("hey jack");
+    jill.client.say("hey jack", &None);
     run(&mut world, &mut [&mut jill, &mut jack]);
-    jack.client.say("hi jill");
+    jack.client.say("hi jill", &None);
     run(&mut world, &mut [&mut jill, &mut jack]);
     assert_eq!(jill.shown, ["jill joined!", "jack joined!", "jill: hey jack", "jack: hi jill"]);
     assert_eq!(jack.shown, ["jack joined!", "jill: hey jack", "jack: hi jill"]);
@@ -418,7 +418,7 @@ fn a_client_that_is_told_that_the_server_is_gone_joins_the_next_one() {
     let mut world = world();
     jill.turn_to_new_server();
     jill.refuse(world.now);
-    jill.client.say("are you there?");
+    jill.client.say("are you there?", &None);
     world.wait(Duration::from_secs(1));
     jill.client.handle_timeout(world.now);
     run(&mut world, &mut [&mut jill]);

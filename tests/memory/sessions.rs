@@ -75,7 +75,7 @@ impl Peer {
 
     pub(crate) fn settled(&self) -> Vec<(u64, Outcome)> {
         let settled = |event: &Event| match event {
-            Event::Confirmed { post: Some(counter), seq: Some(seq) } => Some((*counter, Outcome::Accepted(*seq))),
+            Event::Confirmed { post: Some(counter), seq: Some(seq), .. } => Some((*counter, Outcome::Accepted(*seq))),
             Event::NotTaken { post: Some(counter), why, .. } => Some((*counter, Outcome::Refused(*why))),
             _ => None,
         };
@@ -852,7 +852,7 @@ fn who_asks_is_told_everybody_who_is_here_however_many() {
     let mut ends = Vec::new();
     for event in &jill.events {
         if let Event::People { people, more } = event {
-            told.extend(people.iter().map(|(person, nick)| (*person, nick.to_string())));
+            told.extend(people.iter().map(|person| (person.id, person.nick.to_string())));
             ends.push(*more);
         }
     }

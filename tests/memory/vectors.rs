@@ -27,12 +27,13 @@ use udpchat::time::Instant;
 use udpchat::wire::entry::{Act, ENTRY_MAX, Entry, PRIVATE_MAX, Tail};
 use udpchat::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, HeldNick, History, Join, Letter, ListState, Outcome, PEOPLE_MAX,
-    Page, People, PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer, encode_person,
+    Page, People, Person, PersonId, PostKind, Receipt, RoomInfo, Spot, Watch, Watched, Welcome, Whose, Writer,
+    encode_person,
 };
 use udpchat::wire::order::Order;
 use udpchat::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use udpchat::wire::record::{Invitation, Known, Name, Record, Role, encode_item};
-use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
+use udpchat::wire::{CloseReason, Fingerprint, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 use zeroize::Zeroizing;
 
 const CLIENT_SEED: [u8; 32] = [0x11; 32];
@@ -244,10 +245,10 @@ fn every_frame() -> Vec<Named> {
     let settled = |outcome| Frame::Settled { counter: 5, outcome };
     let post = |kind, body| Frame::Post { counter: 200, settled_below: 190, kind, body };
     let who = Who([0x77; 8]);
+    let jane = Person { id: PersonId::Key(who), nick: "jane", print: Some(Fingerprint::of(who, [0x78; 8])) };
+    let al = Person { id: PersonId::Text(300), nick: "al", print: None };
     let mut list = Vec::new();
-    assert!(
-        encode_person(&mut list, PersonId::Key(who), "jane") && encode_person(&mut list, PersonId::Text(300), "al")
-    );
+    assert!(encode_person(&mut list, jane) && encode_person(&mut list, al));
     let mut items = Vec::new();
     let known = Known { key: [9; 32], role: Role::Operator, nick: "ann".into(), since: AT };
     assert!(encode_item(&mut items, PEOPLE_MAX, &Name::Known(who), &Record::Known(known)));
@@ -679,7 +680,8 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
         [b"\0\0\0\x03hey".to_vec(), b"\x01\x01\x01\x05waves".to_vec(), b"\x02\x02\x02\x04jane".to_vec()]
     );
     assert_eq!(of(0x15), [[0, 0, 1], [1, 0, 2], [2, 0, 3]]);
-    let who = unhex(&vectors.client.blake2s_of_public)[..8].to_vec();
+    let hash = unhex(&vectors.client.blake2s_of_public);
+    let (who, rest) = (hash[..8].to_vec(), &hash[8..16]);
     // As a varint: seven bits a byte, the low bits first.
     let time = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];
     assert_eq!(time.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7f)), AT.0);
@@ -698,8 +700,8 @@ fn frames_and_entries_are_laid_out_as_the_protocol_says() {
     assert_eq!(entries[2], entry(2, 4, b"\x04jill\x05waves", &[]));
     assert_eq!(entries[3], entry(3, 5, b"\x04jill\x04jane", &claim(b"jane")));
     assert_eq!(of(0x16), [[0]]);
-    // From the beginning, no more to come; then each person with its length: nick, variant 0 for a key, *who*.
-    assert_eq!(of(0x17), [[&[0, 0, 14], &b"\x04jane"[..], &[0], &who[..]].concat()]);
+    // From the beginning, no more to come; then each person with its length: nick, variant 0 for a key, *who*, the rest of the fingerprint.
+    assert_eq!(of(0x17), [[&[0, 0, 22], &b"\x04jane"[..], &[0], &who[..], rest].concat()]);
     assert_eq!(of(0x06).last(), Some(&vec![0]));
 }
 
@@ -767,8 +769,8 @@ fn frames_and_joins_by_themselves_read_as_the_protocol_says() {
     numbers("ask, from the beginning", 0x16, &[0]);
     assert_eq!(frame("ask, behind a key"), (0x16, [&[1, 0][..], &[0x77; 8]].concat()));
     numbers("ask, behind a text member", 0x16, &[1, 1, 300]);
-    let (jane, al) = ([b"\x04jane\0", &[0x77; 8][..]].concat(), b"\x02al\x01\xac\x02".to_vec());
-    let people = [&[1, 0][..], &[0x77; 8], &[1, 14], &jane, &[6], &al].concat();
+    let (jane, al) = ([b"\x04jane\0", &[0x77; 8][..], &[0x78; 8]].concat(), b"\x02al\x01\xac\x02".to_vec());
+    let people = [&[1, 0][..], &[0x77; 8], &[1, 22], &jane, &[6], &al].concat();
     assert_eq!(frame("people, behind a key, with more"), (0x17, people));
 
     let at = [0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31];

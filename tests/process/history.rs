@@ -172,7 +172,7 @@ fn json_tells_where_what_is_from_before_begins_and_ends() {
     };
     let first = told(&[]);
     let events: Vec<_> = first.iter().map(|told| told["event"].as_str().unwrap()).collect();
-    assert_eq!(events, ["joined", "replay", "line", "line", "line", "now", "line"]);
+    assert_eq!(events, ["joined", "replay", "line", "line", "line", "now", "line", "end"]);
     assert_eq!((&first[1]["count"], &first[1]["resumed"]), (&3.into(), &false.into()));
     assert_eq!(first[2]["seq"], 1);
     assert!(first[2]["time"].as_str().unwrap().ends_with('Z'));

@@ -22,6 +22,7 @@ mod letters;
 mod members;
 mod namespace;
 mod outbox;
+mod programs;
 mod python;
 mod reading;
 mod receipts;

@@ -432,7 +432,7 @@ fn json_tells_every_event_on_a_line_of_its_own() {
     assert_eq!(of("line")[1]["text"], "a \"quoted\" line");
     assert_eq!(of("confirmed")[0]["seq"], 2);
     assert_eq!(of("people")[0]["people"][0]["nick"], "jill");
-    assert_eq!(told.len(), 6);
+    assert_eq!((&of("end")[0]["exit"], told.len()), (&1.into(), 7));
 }
 
 #[test]

@@ -259,6 +259,7 @@ NOTHING = Codec(lambda r: None, lambda value: b"")
 BOOL = Codec(read_bool, lambda value: bytes([value]), False)
 BYTES = Codec(lambda r: r.take(U64.read(r)), lambda value: U64.write(len(value)) + value)
 STR = Codec(read_str, lambda value: BYTES.write(value.encode()), "")
+REST = Codec(lambda r: r.take(r.left()), bytes, b"")
 ID8, ID16, KEY = (Codec(lambda r, n=n: r.take(n), bytes, bytes(n)) for n in (8, 16, 32))
 
 
@@ -391,7 +392,7 @@ FRAMES = {  # 2.6
     0x15: ("settled", record(counter=U64, outcome=choice(U64, U32))),
     0x16: ("ask", record(behind=optional(PERSON))),
     0x17: ("people", record(behind=optional(PERSON), more=BOOL,
-                            people=to_end(nested(record(nick=STR, person=PERSON))))),
+                            people=to_end(nested(record(nick=STR, person=PERSON, print=REST))))),
     0x18: ("held", record(nick=STR, who=ID8, since=U64)),
     0x19: ("barred", record(until=U64, by=STR, why=STR)),
     0x1A: ("list", record(behind=optional(NAME))),
@@ -617,7 +618,7 @@ EXPECTED = {  # The single frames: what each means, field by field in the order 
     "settled, refused: no right": (5, (1, 10)), "settled, refused: blocked": (5, (1, 15)),
     "ask, from the beginning": ((0, None),), "ask, behind a key": ((1, (0, W7)),),
     "ask, behind a text member": ((1, (1, 300)),),
-    "people, behind a key, with more": ((1, (0, W7)), True, (("jane", (0, W7)), ("al", (1, 300)))),
+    "people, behind a key, with more": ((1, (0, W7)), True, (("jane", (0, W7), bytes([0x78]) * 8), ("al", (1, 300), b""))),
     "held, since a time": ("jane", W7, AT), "barred, by ann until a time": (AT, "ann", "spam"),
     "list, from the beginning": ((0, None),), "list, behind a known key": ((1, (1, W7)),),
     "list, behind what is blocked": ((1, (6, (W7, bytes(8)))),),

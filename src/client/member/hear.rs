@@ -11,11 +11,11 @@ use super::attempt::{self, Attempt};
 use super::marks::Marks;
 use super::questions::Asked;
 use super::{Cargo, Link, Member};
-use crate::client::event::{Event, Over, Room};
+use crate::client::event::{Event, Over, Person, Room};
 use crate::client::seen::Seen;
 use crate::session::{PACKETS_MAX, PACKETS_OF_A_KEY, PublicKey, Session};
 use crate::wire::entry::WHY_MAX;
-use crate::wire::frame::{Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
+use crate::wire::frame::{self, Barred, Found, Frame, ListState, Outcome, People, RoomInfo, Welcome, frames};
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
 use crate::wire::record::{Name, Role, items};
 use crate::wire::{CloseReason, LogId, NICK_MAX, Nick, SessionId};
@@ -239,9 +239,11 @@ impl Member {
         if after != people.after {
             return;
         }
-        let list: Vec<_> = people.iter().map(|(person, nick)| (person, Box::from(nick))).collect();
+        let person =
+            |person: frame::Person<'_>| Person { id: person.id, nick: person.nick.into(), print: person.print };
+        let list: Vec<_> = people.iter().map(person).collect();
         // Continue behind the last person, but only forwards, so that no answer leads in a circle.
-        let last = list.last().map(|&(person, _)| Some(person)).filter(|&last| people.more && last > after);
+        let last = list.last().map(|person| Some(person.id)).filter(|&last| people.more && last > after);
         self.questions.people = last.map(|last| Asked::new(self.now, last));
         self.events.push_back(Event::People { people: list, more: last.is_some() });
     }

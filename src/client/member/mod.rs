@@ -33,7 +33,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::Identity;
-use super::event::{Away, Event, Over};
+use super::event::{Away, Event, Over, Unknown};
 use crate::session::{Again, Entropy, PublicKey, Session, Transport};
 use crate::time::Instant;
 use crate::wire::frame::{Frame, PostKind, Writer};
@@ -210,8 +210,8 @@ impl Member {
     }
 
     /// Gives up all unsettled posts, for nobody waits for them any more; [`Event::Lost`] reports each.
-    pub fn give_up(&mut self) {
-        self.posts.give_up(&mut self.events);
+    pub fn give_up(&mut self, why: Unknown) {
+        self.posts.give_up(why, &mut self.events);
     }
 
     /// Returns the log and the next wanted number, if the log is known, to be stored for the next visit.

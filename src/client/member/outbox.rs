@@ -7,13 +7,18 @@
 use std::collections::VecDeque;
 
 use super::Member;
-use crate::client::event::Event;
+use crate::client::event::{Event, Label};
 use crate::client::outbox::Stored;
 
 impl Member {
     /// Returns the posts that are to be stored before they are sent, if they have to be ([`crate::client::Identity::outbox`]).
     pub fn unstored(&self) -> impl Iterator<Item = Stored> {
         self.posts.unstored()
+    }
+
+    /// Notes what the user calls a post.
+    pub(in crate::client) fn label(&mut self, counter: u64, label: Label) {
+        self.posts.label(counter, label);
     }
 
     /// Records that all posts so far are stored.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::letters::Outgoing;
-use crate::client::event::Event;
+use crate::client::event::{Event, Label, Unknown};
 use crate::client::outbox::{Outbox, Stored};
 use crate::session::PublicKey;
 use crate::time::Instant;
@@ -37,12 +37,17 @@ struct Pending {
     /// Whether it is due although another packet in flight carries it.
     is_copy: bool,
     outcome: Option<Outcome>,
+    label: Label,
 }
 
 impl Pending {
     /// Returns what is sent; `None` if it is not sealed yet.
     fn body(&self) -> Option<&[u8]> {
         self.letter.as_ref().map_or(Some(self.text.as_bytes()), |letter| letter.1.as_deref())
+    }
+
+    fn lost(self, counter: u64, why: Unknown) -> Event {
+        Event::Lost { post: Some(counter), line: self.text.into(), why, label: self.label }
     }
 }
 
@@ -79,13 +84,14 @@ impl Posts {
     pub(super) fn load(outbox: &Outbox) -> Self {
         let base = outbox.posts.first().map_or(outbox.next, |post| post.counter);
         let mut posts = Self { base, stored: Some(outbox.next), ..Self::new(false) };
-        for Stored { counter, kind, text, to } in &outbox.posts {
+        for Stored { counter, kind, text, to, label } in &outbox.posts {
             // In between there may be some that are settled.
             while posts.end() < *counter {
                 posts.push_settled();
             }
             let letter = to.clone().map(|(to, of, is_act)| Outgoing { to, of: of.as_str().into(), is_act });
-            posts.push_for(*kind, text, letter);
+            let post = posts.push_for(*kind, text, letter);
+            posts.label(post, label.clone());
         }
         while posts.end() < outbox.next {
             posts.push_settled();
@@ -111,7 +117,15 @@ impl Posts {
             kind: post.kind,
             text: String::from(&*post.text),
             to: post.letter.as_ref().and_then(|letter| Some((letter.0.to, letter.0.of.parse().ok()?, letter.0.is_act))),
+            label: post.label.clone(),
         })
+    }
+
+    /// Notes what the user calls a post.
+    pub(super) fn label(&mut self, counter: u64, label: Label) {
+        if let Some(post) = self.get_mut(counter) {
+            post.label = label;
+        }
     }
 
     /// Records that the posts below that counter are stored.
@@ -148,6 +162,7 @@ impl Posts {
             sent: false,
             is_copy: false,
             outcome: None,
+            label: None,
         });
         self.end() - 1
     }
@@ -258,13 +273,13 @@ impl Posts {
         let post = self.get_mut(counter).filter(|post| post.outcome.is_none())?;
         post.outcome = Some(outcome);
         post.due = false;
-        let line = String::from(&*post.text);
+        let (line, label) = (String::from(&*post.text), post.label.take());
         let is_renamed = post.kind == PostKind::Rename && matches!(outcome, Outcome::Accepted(_));
         let renamed = is_renamed.then(|| post.text.clone());
         let (post, kind) = (Some(counter), post.kind);
         events.extend([match outcome {
-            Outcome::Accepted(seq) => Event::Confirmed { post, seq: Some(seq) },
-            Outcome::Refused(why) => Event::NotTaken { post, kind, line, why },
+            Outcome::Accepted(seq) => Event::Confirmed { post, seq: Some(seq), label },
+            Outcome::Refused(why) => Event::NotTaken { post, kind, line, why, label },
         }]);
         while self.posts.front().is_some_and(|post| post.outcome.is_some()) {
             self.posts.pop_front();
@@ -288,7 +303,7 @@ impl Posts {
             && let Some(post) = self.posts.pop_front()
         {
             if post.outcome.is_none() {
-                events.extend([Event::Lost { post: Some(self.base), line: post.text.into() }]);
+                events.extend([post.lost(self.base, Unknown::Forgotten)]);
             }
             self.base += 1;
         }
@@ -298,12 +313,12 @@ impl Posts {
     }
 
     /// Gives up all posts, because nobody waits for them any more.
-    pub(super) fn give_up(&mut self, events: &mut impl Extend<Event>) {
+    pub(super) fn give_up(&mut self, why: Unknown, events: &mut impl Extend<Event>) {
         let base = self.base;
         self.base = self.end();
         self.repeat = None;
         for (counter, post) in (base..).zip(self.posts.drain(..)).filter(|(_, post)| post.outcome.is_none()) {
-            events.extend([Event::Lost { post: Some(counter), line: post.text.into() }]);
+            events.extend([post.lost(counter, why)]);
         }
     }
 
@@ -358,7 +373,8 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_left_is_sent_again_under_its_counters_and_what_is_new_only_once_it_is_stored() {
-        let post = |counter, text: &str| Stored { counter, kind: PostKind::Say, text: text.into(), to: None };
+        let post =
+            |counter, text: &str| Stored { counter, kind: PostKind::Say, text: text.into(), to: None, label: None };
         let outbox = Outbox { next: 9, posts: vec![post(4, "four"), post(6, "six")], ..Outbox::default() };
         let mut posts = Posts::load(&outbox);
         assert_eq!((posts.unsettled(), posts.end()), (2, 9));

@@ -7,7 +7,7 @@
 use super::reading::{ASK_AGAIN, Reading};
 use crate::time::Instant;
 use crate::wire::Seq;
-use crate::wire::frame::{Frame, PersonId, Watch};
+use crate::wire::frame::{Frame, PersonId, Watch, Watched};
 use crate::wire::record::Name;
 
 /// An outstanding question.
@@ -74,6 +74,8 @@ impl Questions {
         let watch = ask(now, &mut self.watch, |&watch| write(&Frame::Watch(watch)));
         if watch {
             self.watched = now;
+            // Nobody answers that. If it is lost, the server stops by itself.
+            self.watch.take_if(|asked| asked.what.what == Watched::Nothing);
         }
         let skip = ask(now, &mut self.skip, |&to| write(&Frame::Skip { to }));
         people | records | name | fetch | watch | skip

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::event::{Away, Dialect, Event, Over, Unreachable};
+use super::event::{Away, Dialect, Event, Label, Over, Unknown, Unreachable};
 use crate::time::Instant;
 use crate::wire::{Nick, text};
 use outbox::Outbox;
@@ -156,19 +156,19 @@ impl Client {
     }
 
     /// Sends `text` as soon as the server is there and earlier lines have made room. Returns into how many datagrams it is cut.
-    pub fn say(&mut self, text: &str) -> usize {
+    pub fn say(&mut self, text: &str, label: &Label) -> usize {
         let lines = text::lines(&self.config.nick, text);
         let parts = lines.len();
-        lines.into_iter().for_each(|line| self.outbox.push(line));
+        lines.into_iter().for_each(|line| self.outbox.push(line, label.clone()));
         parts
     }
 
     /// Sends `* nick text` likewise, which does not begin with a nick that the server could trust. Returns into how many
     /// datagrams it is cut.
-    pub fn act(&mut self, text: &str) -> usize {
+    pub fn act(&mut self, text: &str, label: &Label) -> usize {
         let line = format!("* {} {text}", self.config.nick);
         let parts: Vec<_> = text::cut(&line, "").collect();
-        parts.iter().for_each(|&part| self.outbox.push(part.to_owned()));
+        parts.iter().for_each(|&part| self.outbox.push(part.to_owned(), label.clone()));
         parts.len()
     }
 
@@ -208,10 +208,10 @@ impl Client {
         self.signup_waits = false;
         self.heard = now;
         self.away = None;
-        if self.outbox.confirm(now, bytes) {
+        if let Some(label) = self.outbox.confirm(now, bytes) {
             self.returns = true;
             self.ends = self.ends.map(|_| now + self.config.timeout);
-            self.events.push_back(Event::Confirmed { post: None, seq: None });
+            self.events.push_back(Event::Confirmed { post: None, seq: None, label });
         }
         self.events.push_back(Event::Received(text.to_owned()));
     }
@@ -291,8 +291,9 @@ impl Client {
         self.pause = (self.pause * 2).min(SIGNUP_PAUSE_MAX);
     }
 
-    fn lose(&mut self, lines: Vec<String>) {
-        self.events.extend(lines.into_iter().map(|line| Event::Lost { post: None, line }));
+    fn lose(&mut self, lines: Vec<(String, Label)>) {
+        let lost = |(line, label)| Event::Lost { post: None, line, why: Unknown::NoAnswer, label };
+        self.events.extend(lines.into_iter().map(lost));
     }
 
     fn give_up(&mut self, why: Unreachable) {
@@ -350,7 +351,7 @@ mod tests {
     }
 
     fn lost(line: &str) -> Event {
-        Event::Lost { post: None, line: line.into() }
+        Event::Lost { post: None, line: line.into(), why: Unknown::NoAnswer, label: None }
     }
 
     /// Creates a client that the server has answered.
@@ -385,7 +386,7 @@ mod tests {
     #[test]
     fn lines_wait_for_the_answer_and_are_confirmed_when_they_come_back() {
         let mut client = client();
-        assert_eq!(client.say("hey"), 1);
+        assert_eq!(client.say("hey", &None), 1);
         client.finish(ms(0));
         assert_eq!(sent(&mut client, ms(0)), ["SIGNUP_TAG:jill"]);
         client.handle_datagram(ms(1), server(1), b"jill joined!");
@@ -400,7 +401,7 @@ mod tests {
     #[test]
     fn a_line_is_given_up_after_the_timeout_and_never_sent_twice() {
         let mut client = joined();
-        client.say("hey");
+        client.say("hey", &None);
         client.finish(ms(9));
         assert_eq!(sent(&mut client, ms(10)), ["jill: hey"]);
         client.handle_timeout(ms(5008));
@@ -413,10 +414,10 @@ mod tests {
     #[test]
     fn a_server_that_went_away_is_joined_again_and_held_lines_follow() {
         let mut client = joined();
-        client.say("first");
+        client.say("first", &None);
         sent(&mut client, ms(10));
         client.handle_unreachable(ms(11), Unreachable::Refused);
-        client.say("second");
+        client.say("second", &None);
         assert_eq!(events(&mut client), [Event::Away(Away::Unreachable(Unreachable::Refused)), lost("jill: first")]);
         assert!(sent(&mut client, ms(12)).is_empty(), "nothing is said to nobody");
         let due = client.poll_timeout().unwrap();
@@ -433,7 +434,7 @@ mod tests {
     fn lines_for_a_server_that_stays_away_are_lost_when_the_time_is_up() {
         let mut client = joined();
         client.handle_unreachable(ms(11), Unreachable::Refused);
-        client.say("hey");
+        client.say("hey", &None);
         client.finish(ms(12));
         assert!(!client.is_done());
         while let Some(due) = client.poll_timeout().filter(|_| !client.is_done()) {
@@ -448,7 +449,7 @@ mod tests {
     fn without_somebody_who_can_leave_a_server_that_stays_away_is_the_end() {
         let mut client = joined();
         client.config.stays = false;
-        (0..100).for_each(|_| assert_eq!(client.say("hey"), 1));
+        (0..100).for_each(|_| assert_eq!(client.say("hey", &None), 1));
         client.handle_unreachable(ms(10), Unreachable::Refused);
         while let Some(due) = client.poll_timeout() {
             client.handle_timeout(due);
@@ -466,7 +467,7 @@ mod tests {
     fn one_lost_line_is_no_reason_to_take_the_server_for_gone() {
         let mut client = joined();
         for (at, line) in [(10, "one"), (20, "two")] {
-            client.say(line);
+            client.say(line, &None);
             sent(&mut client, ms(at));
         }
         client.handle_datagram(ms(21), server(1), b"jill: two");
@@ -490,10 +491,10 @@ mod tests {
     #[test]
     fn a_server_that_returned_lines_and_stops_is_signed_up_to_again() {
         let mut client = joined();
-        client.say("one");
+        client.say("one", &None);
         sent(&mut client, ms(10));
         client.handle_datagram(ms(11), server(1), b"jill: one");
-        client.say("two");
+        client.say("two", &None);
         sent(&mut client, ms(20));
         client.handle_timeout(ms(5020));
         assert!(events(&mut client).contains(&Event::Away(Away::Unreachable(Unreachable::NoAnswer))));
@@ -504,7 +505,7 @@ mod tests {
     #[test]
     fn a_server_that_never_returns_lines_is_not_taken_for_gone() {
         let mut client = joined();
-        client.say("one");
+        client.say("one", &None);
         sent(&mut client, ms(10));
         client.handle_timeout(ms(5010));
         assert_eq!(events(&mut client), [lost("jill: one")]);

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::client::event::Label;
 use crate::time::Instant;
 
 /// The most lines in flight. Chosen: far fewer than the smallest usual socket buffer holds (212,992 bytes hold about 270 short
@@ -27,6 +28,7 @@ const WINDOW_TIMEOUT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 struct Sent {
     line: String,
+    label: Label,
     at: Instant,
     in_window: bool,
 }
@@ -34,7 +36,7 @@ struct Sent {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    waiting: VecDeque<String>,
+    waiting: VecDeque<(String, Label)>,
     sent: VecDeque<Sent>,
     in_window: usize,
     /// When a line last came back.
@@ -64,38 +66,35 @@ impl Outbox {
         self.waiting.len() < WAITING_MAX
     }
 
-    pub(super) fn push(&mut self, line: String) {
-        self.waiting.push_back(line);
+    pub(super) fn push(&mut self, line: String, label: Label) {
+        self.waiting.push_back((line, label));
     }
 
     /// Returns the next line to send, if the window has room for it.
     pub(super) fn peek(&self) -> Option<&str> {
-        self.waiting.front().filter(|_| self.in_window < WINDOW).map(String::as_str)
+        self.waiting.front().filter(|_| self.in_window < WINDOW).map(|(line, _)| line.as_str())
     }
 
     /// Records that the line of [`Outbox::peek`] was sent.
     pub(super) fn sent(&mut self, now: Instant) {
-        if let Some(line) = self.waiting.pop_front() {
-            self.sent.push_back(Sent { line, at: now, in_window: true });
+        if let Some((line, label)) = self.waiting.pop_front() {
+            self.sent.push_back(Sent { line, label, at: now, in_window: true });
             self.in_window += 1;
         }
     }
 
-    /// Handles a datagram from the server; returns true if it is a line of ours.
-    pub(super) fn confirm(&mut self, now: Instant, bytes: &[u8]) -> bool {
-        let Some(index) = self.sent.iter().position(|sent| sent.line.as_bytes() == bytes) else {
-            return false;
-        };
-        if self.sent.remove(index).is_some_and(|sent| sent.in_window) {
-            self.in_window -= 1;
-        }
+    /// Handles a datagram from the server; if it is a line of ours, returns what the user calls it.
+    pub(super) fn confirm(&mut self, now: Instant, bytes: &[u8]) -> Option<Label> {
+        let index = self.sent.iter().position(|sent| sent.line.as_bytes() == bytes)?;
+        let sent = self.sent.remove(index)?;
+        self.in_window -= usize::from(sent.in_window);
         self.confirmed += 1;
         self.progress = now;
-        true
+        Some(sent.label)
     }
 
     /// Takes lines that are overdue out of the window, and gives up those sent `timeout` ago, which it returns.
-    pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<String> {
+    pub(super) fn expire(&mut self, now: Instant, timeout: Duration) -> Vec<(String, Label)> {
         let progress = self.progress;
         for sent in self.sent.iter_mut().filter(|sent| sent.in_window && sent.at.max(progress) + WINDOW_TIMEOUT <= now)
         {
@@ -110,12 +109,12 @@ impl Outbox {
     }
 
     /// Gives up all lines that were sent.
-    pub(super) fn give_up_sent(&mut self) -> Vec<String> {
+    pub(super) fn give_up_sent(&mut self) -> Vec<(String, Label)> {
         std::iter::from_fn(|| self.take_oldest()).collect()
     }
 
     /// Gives up all lines, sent or not.
-    pub(super) fn give_up_all(&mut self) -> Vec<String> {
+    pub(super) fn give_up_all(&mut self) -> Vec<(String, Label)> {
         let mut lost = self.give_up_sent();
         self.lost += self.waiting.len() as u64;
         lost.extend(self.waiting.drain(..));
@@ -131,11 +130,11 @@ impl Outbox {
         Some(window.map_or(oldest, |sent| oldest.min(sent.at.max(self.progress) + WINDOW_TIMEOUT)))
     }
 
-    fn take_oldest(&mut self) -> Option<String> {
+    fn take_oldest(&mut self) -> Option<(String, Label)> {
         let sent = self.sent.pop_front()?;
         self.in_window -= usize::from(sent.in_window);
         self.lost += 1;
-        Some(sent.line)
+        Some((sent.line, sent.label))
     }
 }
 
@@ -146,7 +145,7 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(5);
 
     fn fill(outbox: &mut Outbox, lines: usize) {
-        (0..lines).for_each(|number| outbox.push(number.to_string()));
+        (0..lines).for_each(|number| outbox.push(number.to_string(), None));
     }
 
     fn send_all(outbox: &mut Outbox, now: Instant) -> usize {
@@ -158,8 +157,8 @@ mod tests {
         let mut outbox = Outbox::default();
         fill(&mut outbox, WINDOW + 1);
         assert_eq!(send_all(&mut outbox, Instant::ZERO), WINDOW);
-        assert!(outbox.confirm(Instant::ZERO, b"3"));
-        assert!(!outbox.confirm(Instant::ZERO, b"3"), "each line is confirmed once");
+        assert_eq!(outbox.confirm(Instant::ZERO, b"3"), Some(None));
+        assert_eq!(outbox.confirm(Instant::ZERO, b"3"), None, "each line is confirmed once");
         assert_eq!(send_all(&mut outbox, Instant::ZERO), 1);
     }
 
@@ -172,7 +171,7 @@ mod tests {
         assert_eq!(due, Instant::ZERO + WINDOW_TIMEOUT);
         assert!(outbox.expire(due, TIMEOUT).is_empty());
         assert_eq!(send_all(&mut outbox, due), WINDOW);
-        assert!(outbox.confirm(due, b"0"), "a late one still counts");
+        assert_eq!(outbox.confirm(due, b"0"), Some(None), "a late one still counts");
         assert_eq!(outbox.expire(Instant::ZERO + TIMEOUT, TIMEOUT).len(), WINDOW - 1);
     }
 

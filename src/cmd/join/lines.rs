@@ -8,12 +8,12 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::super::act;
 use super::super::members::Listed;
 use super::super::talk::{away, quiet};
+use super::super::{Failure, act};
 use super::visit::Visit;
-use crate::client::{Client, Dialect, Event, Private, Room, Said};
-use crate::net::client::{Driver, Next, Ticked};
+use crate::client::{Client, Dialect, Event, Person, Private, Room, Said};
+use crate::net::client::{Driver, End, Next, Ticked};
 use crate::time::Instant;
 use crate::ui::when::Calendar;
 use crate::ui::{self, notice, orders, prompt, room, sanitize};
@@ -181,7 +181,7 @@ impl LineMode {
             }
             Event::Entry { encoded, .. } => self.show_entry(&encoded),
             Event::Private(private) => self.show_private(&private),
-            Event::NotWritten { to, line, why } => {
+            Event::NotWritten { to, line, why, .. } => {
                 notice(format_args!("not sent to {}: {}", sanitize::escaped(&to), sanitize::escaped(&line)));
                 notice(self.visit.known.not_written(&to, &why));
             }
@@ -279,7 +279,7 @@ impl LineMode {
             self.rendered.push_str(&format!(" until {}", self.calendar.minute(until)));
         }
         self.visit.output.push_line(&[room::mark(&entry), &self.rendered]);
-        if let Some(link) = self.visit.link(encoded) {
+        if let Some((link, _)) = self.visit.link(encoded) {
             self.notice("the invitation, to be passed on:");
             ui::link(&link);
             act::caution(&link.server).into_iter().for_each(notice);
@@ -338,8 +338,13 @@ impl LineMode {
         }
     }
 
-    fn show_people(&mut self, people: &[(PersonId, Box<str>)], more: bool) {
-        self.people.extend(people.iter().map(|(id, nick)| match id {
+    /// Shows and stores the rest, and returns the result of the visit.
+    pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
+        self.visit.conclude(client, end, input_ended)
+    }
+
+    fn show_people(&mut self, people: &[Person], more: bool) {
+        self.people.extend(people.iter().map(|Person { id, nick, .. }| match id {
             PersonId::Key(who) => format!("{} ({})", room::nick_in_list(nick), &who.to_string()[..8]),
             PersonId::Text(_) | PersonId::Other(_) => format!("{} (unverified)", room::nick_in_list(nick)),
         }));
@@ -350,16 +355,10 @@ impl LineMode {
     }
 }
 
-impl AsMut<Visit> for LineMode {
-    fn as_mut(&mut self) -> &mut Visit {
-        &mut self.visit
-    }
-}
-
 impl Driver for LineMode {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
-        if let Some(wrong) = self.visit.observe(client, &event) {
-            notice(wrong);
+        if let Some((wrong, _)) = self.visit.observe(client, &event) {
+            notice(wrong.why);
         }
         self.visit.take_done().into_iter().for_each(notice);
         if !self.begin(&event) {
@@ -383,8 +382,9 @@ impl Driver for LineMode {
     }
 
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
-        let next = self.visit.take(now, client)?.unwrap_or_else(|wrong| {
-            notice(wrong);
+        let line = self.visit.next_line(now, client)?;
+        let next = self.visit.enter(now, client, line).unwrap_or_else(|wrong| {
+            notice(wrong.why);
             Next::Continue
         });
         self.visit.take_done().into_iter().for_each(notice);

@@ -7,6 +7,7 @@
 mod json;
 mod lines;
 mod private;
+mod taken;
 mod visit;
 
 use std::io;
@@ -14,9 +15,8 @@ use std::io;
 use super::talk::{Wanted, prepare};
 use super::{Exit, Failure};
 use crate::cli::Join;
-use crate::client::Config;
 use crate::client::contacts::Contacts;
-use crate::net::client::{ClientLoop, Driver, Source};
+use crate::net::client::{ClientLoop, Source};
 use crate::net::link::Link;
 use crate::net::places::PlaceFile;
 use crate::net::stdio::{Input, Output};
@@ -83,18 +83,16 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
     }
     let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, (place, outbox));
     let source = Source { input: Some(input), leave_at_end: interactive };
-    if args.json {
-        return attend(JsonMode::new(visit), config, source);
-    }
     let own = config.identity.as_ref().map(|identity| identity.key.public().who());
-    attend(LineMode::new(visit, own, args.dialects.text), config, source)
-}
-
-/// Runs the client, from the signup to the end.
-fn attend(mut driver: impl Driver + AsMut<Visit>, config: Config, source: Source) -> Result<(), Failure> {
     let mut client = ClientLoop::new(config, source)?;
+    if args.json {
+        let mut driver = JsonMode::new(visit);
+        let end = client.run(&mut driver)?;
+        return driver.conclude(&client.port.client, end, client.input_has_ended());
+    }
+    let mut driver = LineMode::new(visit, own, args.dialects.text);
     let end = client.run(&mut driver)?;
-    driver.as_mut().conclude(&client.port.client, end, client.input_has_ended())
+    driver.conclude(&client.port.client, end, client.input_has_ended())
 }
 
 /// Reads the first line of stdin, and not a byte beyond it: the rest is to be said.

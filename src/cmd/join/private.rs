@@ -4,9 +4,9 @@
 //! Must not know: how anything is shown.
 //! Driven by: `visit`, with commands and events, and the drivers.
 
-use super::visit::{Visit, tell_parts};
-use crate::client::{Client, Event, NotWritten, Private, Recipient, Trust};
-use crate::net::client::Next;
+use super::taken::Wrong;
+use super::visit::Visit;
+use crate::client::{Client, Event, Label, NotWritten, Private, Recipient, Trust};
 use crate::net::people::Ignored;
 use crate::policy::names::Skeletons;
 use crate::session::PublicKey;
@@ -15,7 +15,7 @@ use crate::ui::command::{Command, Peace};
 use crate::ui::sanitize;
 use crate::wire::Who;
 use crate::wire::entry::{Act, Entry};
-use crate::wire::frame::Whose;
+use crate::wire::frame::{PostKind, Whose};
 use crate::wire::order::{Order, Whom, key_text, may_begin};
 
 /// The most authors of private messages that are remembered. Chosen: more than write to anybody in one visit.
@@ -23,12 +23,12 @@ const AUTHORS_MAX: usize = 1024;
 
 impl Visit {
     /// Does what the user wanted done about a name, now that the server has said whose it is. Returns what went wrong.
-    pub(super) fn found(&mut self, name: &str, whom: Whose, nick: &str, key: PublicKey) -> Option<String> {
-        let peace = self.wanted.pop_front()?;
+    pub(super) fn found(&mut self, name: &str, whom: Whose, nick: &str, key: PublicKey) -> Option<(Wrong, Label)> {
+        let (peace, label) = self.wanted.pop_front()?;
         let why = match whom {
-            Whose::Key if self.known.own() == Some(key) => return Some("that is you".into()),
+            Whose::Key if self.known.own() == Some(key) => return Some((Wrong::new("oneself", "that is you"), label)),
             Whose::Key => {
-                self.make_peace(peace, nick, key);
+                self.make_peace(peace, nick, key, label);
                 return None;
             }
             Whose::Several => NotWritten::Several,
@@ -36,17 +36,17 @@ impl Visit {
             Whose::Nobody => NotWritten::Nobody,
             Whose::Other(_) => NotWritten::NoAnswer,
         };
-        Some(self.known.not_written(name, &why))
+        Some((Wrong::about(&self.known, name, &why), label))
     }
 
     /// Ignores or blocks somebody.
-    fn make_peace(&mut self, peace: Peace, nick: &str, key: PublicKey) {
+    fn make_peace(&mut self, peace: Peace, nick: &str, key: PublicKey, label: Label) {
         if self.correspondent.as_ref().is_some_and(|(author, _)| *author == key) {
             self.correspondent = None;
         }
         if peace == Peace::Block {
             let whom = format!("{nick}#{}", key_text(&key.0));
-            return self.orders.push(Order { whom, ..Order::new(Act::Block) });
+            return self.orders.push((Order { whom, ..Order::new(Act::Block) }, label));
         }
         self.ignored.insert(key.who(), nick.to_owned());
         let (nick, who) = (sanitize::escaped(nick), key.who().to_string());
@@ -54,11 +54,12 @@ impl Visit {
     }
 
     /// Shows somebody again whom the user ignores.
-    fn unignore(&mut self, name: &str) -> Result<(), String> {
+    fn unignore(&mut self, name: &str) -> Result<(), Wrong> {
         let all: Vec<_> = self.ignored.iter().filter(|(who, nick)| is_meant(name, **who, nick)).collect();
         let [(&who, nick)] = all[..] else {
-            let number = if all.is_empty() { "nobody" } else { "more than one" };
-            return Err(format!("{number} of that name is ignored (/ignore lists them): {}", sanitize::escaped(name)));
+            let (code, number) = if all.is_empty() { ("nobody", "nobody") } else { ("several", "more than one") };
+            let name = sanitize::escaped(name);
+            return Err(Wrong::new(code, format!("{number} of that name is ignored (/ignore lists them): {name}")));
         };
         let told = format!("{} is shown again", sanitize::escaped(nick));
         self.ignored.remove(&who);
@@ -129,40 +130,45 @@ impl Visit {
         }
     }
 
-    /// Carries out what concerns others in private; `None` if the command is another one.
+    /// Carries out what concerns others in private, and returns in how many pieces it was posted; `None` if the command is another one.
     pub(super) fn carry_out_private(
         &mut self,
         now: Instant,
         client: &mut Client,
         command: &Command<'_>,
-    ) -> Option<Result<Next, String>> {
-        let done = match *command {
-            Command::Write { .. } | Command::Reply { .. } if !client.wants_lines() => {
-                Err("not sent: too many lines are waiting for the server".into())
-            }
+        label: &Label,
+    ) -> Option<Result<usize, Wrong>> {
+        Some(match *command {
             Command::Write { to, is_act, text } => {
-                self.write_to(now, client, &Recipient::Name(to.into()), (is_act, text))
+                self.write_to(now, client, &Recipient::Name(to.into()), (is_act, text), label.clone())
             }
             Command::Reply { is_act, text } => match self.correspondent.clone() {
-                Some((key, nick)) => self.write_to(now, client, &Recipient::Key(key, nick), (is_act, text)),
-                None => Err("not sent: nobody has written to you in private".into()),
+                Some((key, nick)) => {
+                    self.write_to(now, client, &Recipient::Key(key, nick), (is_act, text), label.clone())
+                }
+                None => Err(Wrong::new("nobody", "not sent: nobody has written to you in private")),
             },
             Command::Peace(Peace::Ignore | Peace::Unignore, "") => {
                 self.show_ignored();
-                Ok(())
+                Ok(0)
             }
-            Command::Peace(Peace::Unignore, name) => self.unignore(name),
-            Command::Peace(..) if client.is_text() => Err("in plain text nobody has a key to be known by".into()),
+            Command::Peace(Peace::Unignore, name) => self.unignore(name).map(|()| 0),
+            Command::Peace(..) if client.is_text() => {
+                Err(Wrong::in_text("in plain text nobody has a key to be known by"))
+            }
             Command::Peace(Peace::Block | Peace::Unblock, "") => {
                 client.list_blocks(now);
-                Ok(())
+                Ok(0)
             }
             Command::Peace(Peace::Unblock, name) => {
                 // The server knows whom the user blocks, also when they are gone.
-                client.order(now, &Order { whom: name.into(), ..Order::new(Act::Unblock) });
-                Ok(())
+                let order = Order { whom: name.into(), ..Order::new(Act::Unblock) };
+                Ok(client.post(now, PostKind::Order, &order.encode(), label.clone()))
             }
-            Command::Peace(peace @ (Peace::Ignore | Peace::Block), name) => self.begin_peace(now, client, peace, name),
+            Command::Peace(peace @ (Peace::Ignore | Peace::Block), name) => {
+                self.begin_peace(now, client, (peace, label.clone()), name);
+                Ok(0)
+            }
             Command::Say(_)
             | Command::Act(_)
             | Command::Who
@@ -174,8 +180,7 @@ impl Visit {
             | Command::Help
             | Command::HelpForOperators
             | Command::Quit => return None,
-        };
-        Some(done.map(|()| Next::Continue))
+        })
     }
 
     fn write_to(
@@ -184,26 +189,25 @@ impl Visit {
         client: &mut Client,
         to: &Recipient,
         (is_act, text): (bool, &str),
-    ) -> Result<(), String> {
+        label: Label,
+    ) -> Result<usize, Wrong> {
         // Another program of the user's may have met or forgotten somebody.
-        client.set_contacts(self.known.contacts()?);
-        tell_parts(client.write_to(now, to, is_act, text));
-        Ok(())
+        client.set_contacts(self.known.contacts().map_err(|why| Wrong::new("no-contacts", why))?);
+        Ok(client.write_to(now, to, is_act, text, label))
     }
 
     /// Ignores or blocks whoever has that name: an author of a private message, or else whoever the server says.
-    fn begin_peace(&mut self, now: Instant, client: &mut Client, peace: Peace, name: &str) -> Result<(), String> {
+    fn begin_peace(&mut self, now: Instant, client: &mut Client, (peace, label): (Peace, Label), name: &str) {
         let mut meant: Vec<_> = self.authors.iter().filter(|(key, nick)| is_meant(name, key.who(), nick)).collect();
         meant.sort_by_key(|(key, _)| *key);
         meant.dedup_by_key(|(key, _)| *key);
         if let [(key, nick)] = meant[..] {
             let (key, nick) = (*key, nick.clone());
-            self.make_peace(peace, &nick, key);
+            self.make_peace(peace, &nick, key, label);
         } else {
-            self.wanted.push_back(peace);
+            self.wanted.push_back((peace, label));
             client.find(now, name);
         }
-        Ok(())
     }
 
     fn show_ignored(&mut self) {

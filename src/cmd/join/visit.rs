@@ -12,8 +12,9 @@ use std::time::Duration;
 use super::super::act;
 use super::super::talk::{Known, over};
 use super::super::{Exit, Failure, lines};
+use super::taken::{Taken, Wrong, may_post, tell_parts};
 use crate::client::seen::Seen;
-use crate::client::{Client, Dialect, Event, Over, Room, Said, Unreachable};
+use crate::client::{Client, Dialect, Event, Label, Over, Room, Said, Unreachable};
 use crate::net::client::{DRIVER, End, Next};
 use crate::net::link::Link;
 use crate::net::outbox::OutboxFile;
@@ -27,6 +28,7 @@ use crate::ui::command::{self, Command, Peace};
 use crate::ui::lines::{Line, Lines};
 use crate::ui::{notice, orders, prompt};
 use crate::wire::entry::{Act, Entry, Tail};
+use crate::wire::frame::PostKind;
 use crate::wire::order::{InvitationToken, Order};
 use crate::wire::{LogId, Nick, Seq};
 
@@ -52,7 +54,7 @@ pub(super) struct Visit {
     /// What the room is like.
     room: Option<Room>,
     /// The tokens of the invitations that the user has made.
-    invitations: Vec<InvitationToken>,
+    invitations: Vec<(InvitationToken, Label)>,
     /// Who wrote the last private message.
     pub(super) correspondent: Option<(PublicKey, Nick)>,
     /// The authors of private messages, the newest last, and their nicks: so that a key is shown once under each, and whoever writes can be
@@ -60,9 +62,9 @@ pub(super) struct Visit {
     pub(super) authors: VecDeque<(PublicKey, String)>,
     pub(super) ignored: Ignored,
     /// Commands about a name that wait for the server's answer, the oldest first.
-    pub(super) wanted: VecDeque<Peace>,
+    pub(super) wanted: VecDeque<(Peace, Label)>,
     /// Orders that follow from answers.
-    pub(super) orders: Vec<Order>,
+    pub(super) orders: Vec<(Order, Label)>,
     /// Successes that the user is to be told.
     pub(super) done: Vec<String>,
     /// What the user has said and not heard the outcome of, if that can be stored.
@@ -116,8 +118,8 @@ impl Visit {
         }
     }
 
-    /// Records what the final message needs. Returns what failed with this event, if the user is to be told.
-    pub(super) fn observe(&mut self, client: &Client, event: &Event) -> Option<String> {
+    /// Records what the final message needs. Returns what failed with this event, if the user is to be told, and what the user calls it.
+    pub(super) fn observe(&mut self, client: &Client, event: &Event) -> Option<(Wrong, Label)> {
         self.settled(client, event);
         if let Event::Failed(address, why) = *event {
             self.failed.push((address, why));
@@ -151,11 +153,12 @@ impl Visit {
         }
         let Event::NoPeople { in_text } = *event else { return None };
         self.not_sent += 1;
-        Some(if in_text {
-            "an original server cannot say who is here".into()
+        let wrong = if in_text {
+            Wrong::in_text("an original server cannot say who is here")
         } else {
-            format!("{} did not say in time who is here", client.server())
-        })
+            Wrong::new("no-answer", format!("{} did not say in time who is here", client.server()))
+        };
+        Some((wrong, None))
     }
 
     /// Notes that a post has an outcome.
@@ -205,13 +208,13 @@ impl Visit {
         self.outbox = None;
     }
 
-    /// Returns the link of an invitation that the user has made, once the log has it.
-    pub(super) fn link(&mut self, encoded: &[u8]) -> Option<Link> {
+    /// Returns the link of an invitation that the user has made, and what the user calls it, once the log has it.
+    pub(super) fn link(&mut self, encoded: &[u8]) -> Option<(Link, Label)> {
         let (entry, _, tail) = Entry::decode_with_tail(encoded)?;
         let (Entry::Acted { act: Act::Invite, .. }, Some(Tail::Terms(terms))) = (entry, tail) else { return None };
-        let made = self.invitations.iter().position(|token| token.hash() == terms.token)?;
-        let token = self.invitations.swap_remove(made);
-        Some(act::link(self.known.server(), self.room.as_ref()?, self.known.pinned()?, token))
+        let made = self.invitations.iter().position(|(token, _)| token.hash() == terms.token)?;
+        let (token, label) = self.invitations.swap_remove(made);
+        Some((act::link(self.known.server(), self.room.as_ref()?, self.known.pinned()?, token), label))
     }
 
     /// Returns whether the client has been in the room.
@@ -227,108 +230,131 @@ impl Visit {
         !self.entered.is_empty()
     }
 
-    /// Carries out the next line that the user entered; `None` if no complete line is left.
-    ///
-    /// # Errors
-    /// Why the line could not be carried out, for the user.
-    pub(super) fn take(&mut self, now: Instant, client: &mut Client) -> Option<Result<Next, String>> {
+    /// Returns the next line that the user entered; `None` if no complete line is left.
+    pub(super) fn next_line(&mut self, now: Instant, client: &mut Client) -> Option<Line> {
         let entered = self.entered.pop()?;
         if let (true, Some((_, next))) = (self.interactive, self.seen) {
             // Whoever enters a line has seen what is above it.
             client.read(now, next);
         }
-        let done = match entered {
+        Some(entered)
+    }
+
+    /// Carries out a line that the user entered.
+    ///
+    /// # Errors
+    /// Why it could not be carried out, for the user.
+    pub(super) fn enter(&mut self, now: Instant, client: &mut Client, line: Line) -> Result<Next, Wrong> {
+        let done = match line {
             Line::Text(line) => self.carry_out_alone(now, client, &line),
-            Line::NotUtf8(number) => Err(format!("line {number} of the input is not UTF-8: not sent")),
+            Line::NotUtf8(number) => {
+                Err(Wrong::new("not-utf8", format!("line {number} of the input is not UTF-8: not sent")))
+            }
         };
-        self.not_sent += u64::from(done.is_err());
-        Some(done)
+        if done.is_err() {
+            self.note_wrong();
+        }
+        done.map(|taken| {
+            tell_parts(taken.parts);
+            taken.next
+        })
+    }
+
+    /// Counts something that could not be carried out.
+    pub(super) const fn note_wrong(&mut self) {
+        self.not_sent += 1;
     }
 
     /// Carries out a line, unless it came together with others and one of them is private: a terminal does not tell a paste from typing
     /// ahead, and nothing of it must become public, or go to somebody whom the user never chose.
-    fn carry_out_alone(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
+    fn carry_out_alone(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Taken, Wrong> {
         let is_private = self.interactive && command::is_private(line.trim_start());
         let before = self.last_line.filter(|&(at, _)| self.interactive && now < at + TYPED);
         let comes_with_private = before.is_some_and(|(_, is_private)| is_private);
         self.last_line = Some((now, is_private || comes_with_private));
         if comes_with_private || (is_private && before.is_some()) {
-            return Err("not sent: it came together with a private line, as if pasted (enter each by itself)".into());
+            return Err(Wrong::new(
+                "pasted",
+                "not sent: it came together with a private line, as if pasted (enter each by itself)",
+            ));
         }
         if is_private && line.starts_with(char::is_whitespace) {
-            return Err("not sent: it begins with a blank, so everybody would read it (enter it without)".into());
+            let why = "not sent: it begins with a blank, so everybody would read it (enter it without)";
+            return Err(Wrong::new("malformed", why));
         }
-        self.carry_out(now, client, line)
+        let command = command::parse(line)?;
+        may_post(client, &command)?;
+        self.carry_out(now, client, command, None)
     }
 
-    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Result<Next, String> {
-        let command = command::parse(line)?;
-        if let Some(done) = self.carry_out_private(now, client, &command) {
-            return done;
+    /// Carries out a command, which the user calls by `label`.
+    ///
+    /// # Errors
+    /// Why it could not be carried out, for the user.
+    pub(super) fn carry_out(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        command: Command<'_>,
+        label: Label,
+    ) -> Result<Taken, Wrong> {
+        if let Some(done) = self.carry_out_private(now, client, &command, &label) {
+            return done.map(Taken::posted);
         }
         let parts = match command {
-            Command::Quit if self.interactive => return Ok(Next::Leave),
-            Command::Quit => return Ok(Next::EndInput),
+            Command::Quit if self.interactive => return Ok(Next::Leave.into()),
+            Command::Quit => return Ok(Next::EndInput.into()),
             Command::Help => {
                 command::HELP.lines().for_each(notice);
-                return Ok(Next::Continue);
+                0
             }
             Command::HelpForOperators => {
                 command::HELP_FOR_OPERATORS.lines().for_each(notice);
-                return Ok(Next::Continue);
+                0
             }
             Command::Order(_) | Command::Invite(_) | Command::Members if client.is_text() => {
-                return Err("not sent: in plain text nobody has rights".into());
+                return Err(Wrong::in_text("not sent: in plain text nobody has rights"));
             }
             Command::Members => {
                 client.list(now);
-                return Ok(Next::Continue);
+                0
             }
             Command::Who => {
                 client.ask(now);
-                return Ok(Next::Continue);
+                0
             }
-            _ if !client.wants_lines() => {
-                return Err("not sent: too many lines are waiting for the server".into());
+            Command::Nick(nick) if nick == *client.nick() => {
+                return Err(Wrong::new("no-effect", format!("you are {nick} already")));
             }
-            Command::Nick(nick) if nick == *client.nick() => return Err(format!("you are {nick} already")),
-            Command::Nick(nick) => {
-                client.rename(now, &nick);
-                return Ok(Next::Continue);
-            }
+            Command::Nick(nick) => client.post(now, PostKind::Rename, nick.as_str(), label),
             Command::Order(order) => {
-                client.order(now, &order);
                 if order.act == Act::Ban && self.room.as_ref().is_some_and(|room| !room.is_closed) {
                     notice(orders::IN_AN_OPEN_ROOM);
                 }
-                return Ok(Next::Continue);
+                client.post(now, PostKind::Order, &order.encode(), label)
             }
             Command::Invite(invite) => {
                 let token = InvitationToken(random());
-                client.order(now, &invite.order(token.hash()));
-                self.invitations.push(token);
-                return Ok(Next::Continue);
+                let order = invite.order(token.hash());
+                self.invitations.push((token, label.clone()));
+                client.post(now, PostKind::Order, &order.encode(), label)
             }
             Command::Release(nick) => {
                 let nick = nick.unwrap_or_else(|| client.nick().clone());
-                client.release(now, &nick);
-                return Ok(Next::Continue);
+                client.post(now, PostKind::Release, nick.as_str(), label)
             }
             // Nothing to say, or private, and carried out already.
-            Command::Say("") | Command::Write { .. } | Command::Reply { .. } | Command::Peace(..) => {
-                return Ok(Next::Continue);
-            }
-            Command::Say(text) => client.say(now, text),
-            Command::Act(text) => client.act(now, text),
+            Command::Say("") | Command::Write { .. } | Command::Reply { .. } | Command::Peace(..) => 0,
+            Command::Say(text) => client.post(now, PostKind::Say, text, label),
+            Command::Act(text) => client.post(now, PostKind::Act, text, label),
         };
-        tell_parts(parts);
-        Ok(Next::Continue)
+        Ok(Taken::posted(parts))
     }
 
     /// Does what was wanted, and records the place that the user has seen once stdout has everything.
     pub(super) fn tick(&mut self, now: Instant, client: &mut Client) {
-        for order in std::mem::take(&mut self.orders) {
-            client.order(now, &order);
+        for (order, label) in std::mem::take(&mut self.orders) {
+            client.post(now, PostKind::Order, &order.encode(), label);
         }
         self.say_waiting(now, client);
         self.store(client);
@@ -436,11 +462,5 @@ impl Visit {
             format!("{missing} of {} not confirmed by {}{rest}", lines(client.confirmed() + missing), client.server())
         };
         Failure::new(Exit::NotConfirmed, message)
-    }
-}
-
-pub(super) fn tell_parts(parts: usize) {
-    if parts > 1 {
-        notice(format_args!("the line was long: sent as {parts} lines"));
     }
 }

@@ -38,7 +38,7 @@ impl Found {
         if let Event::Begins { log, from, count, .. } = *event {
             self.log.get_or_insert((log, from + count));
         }
-        if let Event::Confirmed { post: Some(post), seq: Some(seq) } = *event {
+        if let Event::Confirmed { post: Some(post), seq: Some(seq), .. } = *event {
             self.confirmed.insert(post, seq);
         }
     }

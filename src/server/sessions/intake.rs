@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::lobby::Hello;
 use super::{Context, Sessions};
+use crate::policy::Policy;
 use crate::server::admission::Prefix;
 use crate::server::admission::allowance::Allowance;
 use crate::server::counters::DropReason;
@@ -16,10 +17,10 @@ use crate::server::queue::{Deed, Item, ItemKind};
 use crate::server::room::posts::{Offer, Offered, Plan};
 use crate::server::room::presence::Presence;
 use crate::server::text::members::Members;
-use crate::session::{Broken, PACKETS_OF_A_KEY};
+use crate::session::{Broken, PACKETS_OF_A_KEY, PublicKey};
 use crate::time::Instant;
 use crate::wire::entry::Act;
-use crate::wire::frame::{Frame, Malformed, Outcome, PersonId, PostKind, encode_person, frames};
+use crate::wire::frame::{Frame, Malformed, Outcome, Person, PersonId, PostKind, encode_person, frames};
 use crate::wire::limits::POSTS_MAX;
 use crate::wire::order::Order;
 use crate::wire::packet::{self, DATAGRAM_MAX, Datagram};
@@ -388,7 +389,12 @@ fn release(cx: &Context<'_>, who: Who, nick: &str) -> Deed {
 
 /// Returns who is present after `after`, as many as fit one answer: first the present keys, then the text members. The result
 /// is whether there are more, and the encoded list.
-pub(super) fn people(presence: &Presence, after: Option<PersonId>, members: &Members) -> (bool, Vec<u8>) {
+pub(super) fn people(
+    presence: &Presence,
+    policy: &Policy,
+    after: Option<PersonId>,
+    members: &Members,
+) -> (bool, Vec<u8>) {
     let (key, member) = match after {
         None => (Some(None), None),
         Some(PersonId::Key(who)) => (Some(Some(who)), None),
@@ -397,15 +403,18 @@ pub(super) fn people(presence: &Presence, after: Option<PersonId>, members: &Mem
         Some(PersonId::Other(_)) => (None, Some(MemberId(u32::MAX))),
     };
     let keys = key.into_iter().flat_map(|after| presence.present_after(after));
-    let keys = keys.map(|(who, nick)| (PersonId::Key(who), nick.as_str()));
-    let texts = members.after(member).map(|(id, nick)| (PersonId::Text(id.0), nick));
+    let keys = keys.map(|(who, nick)| {
+        let print = policy.key_of(who).map(|key| PublicKey(key).print());
+        Person { id: PersonId::Key(who), nick: nick.as_str(), print }
+    });
+    let texts = members.after(member).map(|(id, nick)| Person { id: PersonId::Text(id.0), nick, print: None });
     let (mut encoded, mut last) = (Vec::new(), None);
-    let more = keys.chain(texts).any(|(person, name)| {
+    let more = keys.chain(texts).any(|person| {
         work::did(Work::Scanned, 1);
         // A list has all nicks of a key or none, because the next *ask* continues after the key.
-        let start = last.filter(|&(other, _)| other == person).map_or(encoded.len(), |(_, start)| start);
-        last = Some((person, start));
-        let has_place = encode_person(&mut encoded, person, name);
+        let start = last.filter(|&(other, _)| other == person.id).map_or(encoded.len(), |(_, start)| start);
+        last = Some((person.id, start));
+        let has_place = encode_person(&mut encoded, person);
         if !has_place && start > 0 {
             encoded.truncate(start);
         }

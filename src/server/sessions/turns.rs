@@ -55,8 +55,8 @@ impl Sessions {
         let Some(author) = posts.get_mut(peer.author) else { return };
         let outgoing = &mut self.outgoing[socket.0];
         let (presence, texts, window) = (&*presence, cx.texts, &*window);
-        let people = |after| intake::people(presence, after, texts);
         let (policy, wall) = (&*policy, cx.wall);
+        let people = |after| intake::people(presence, policy, after, texts);
         let records = |who, after: Option<&Name>| orders::records(policy, texts, who, wall, after);
         let end = peer.end(announcements.told());
         peer.begin_reading(window, end);
