@@ -62,6 +62,7 @@ impl Client {
                 self.drop_fetches(NoPage::AnotherLog);
                 self.shown_to = Seq(0);
                 self.to_be_shown = Seq(0);
+                self.new_logs += 1;
                 self.entries.push_back(event);
             }
             Event::Found { .. } => self.found(event),
@@ -122,7 +123,16 @@ impl Client {
             self.progress = self.now;
             self.awaits_records &= more;
         }
-        self.events.push_back(event);
+        self.report(event);
+    }
+
+    /// Queues an event for the user that is about the log, or who is in its room: not before the user is told that it is another log.
+    pub(super) fn report(&mut self, event: Event) {
+        if self.new_logs == 0 {
+            self.events.push_back(event);
+        } else {
+            self.entries.push_back(event);
+        }
     }
 
     /// Ends the search: a server that speaks sessions is found.
@@ -211,14 +221,14 @@ impl Client {
         } else {
             self.lost += 1;
         }
-        self.events.push_back(event);
+        self.report(event);
     }
 
     fn refused(&mut self, event: Event) {
         let Event::NotTaken { why, .. } = event else { return };
         self.progress = self.now;
         self.not_taken += 1;
-        self.events.push_back(event);
+        self.report(event);
         if self.config.identity.as_ref().is_some_and(|identity| identity.repeats) {
             // Otherwise they would be in the log before the refused one when it is sent again.
             let rest = std::mem::take(&mut self.held);

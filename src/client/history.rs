@@ -103,7 +103,7 @@ impl Client {
         {
             self.history.back = Some((from, None));
         }
-        self.events.push_back(event);
+        self.report(event);
         self.feed_fetches();
     }
 

@@ -114,6 +114,8 @@ pub struct Client {
     events: VecDeque<Event>,
     /// Entries and lines of the room, until the user takes them.
     entries: VecDeque<Event>,
+    /// How many of these say that there is another log.
+    new_logs: usize,
 }
 
 impl Client {
@@ -153,6 +155,7 @@ impl Client {
             is_leaving: false,
             events: VecDeque::new(),
             entries: VecDeque::new(),
+            new_logs: 0,
         }
     }
 
@@ -397,6 +400,7 @@ impl Client {
         {
             member.taken();
         }
+        self.new_logs -= usize::from(entry == Event::AnotherLog);
         if let Some(end) = entry.end() {
             self.shown_to = end;
         } else if let Event::Begins { log, from, .. } = entry {

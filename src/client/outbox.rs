@@ -12,8 +12,9 @@ use crate::session::PublicKey;
 use crate::wire::frame::PostKind;
 use crate::wire::{LogId, Nick};
 
-/// Most posts that are stored and have no outcome: those that may be under way, and those that wait.
-pub const STORED_MAX: usize = 256;
+/// Most posts that are stored and have no outcome: those that may be under way, those that wait, and the pieces of one line more, however
+/// many its control characters make of it.
+pub const STORED_MAX: usize = 1024;
 
 /// What earlier runs of an instance have left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -86,6 +86,8 @@ impl Presence {
     pub fn take(&mut self, event: &Event) -> Vec<Change> {
         if let Event::Begins { from, count, .. } = event {
             self.seam = *from + *count;
+        } else if let Event::NoPeople { .. } = event {
+            self.asked = None;
         } else if let Event::People { people, more } = event {
             return self.take_people(people, *more);
         } else if let Event::Entry { seq, encoded } = event
@@ -103,8 +105,9 @@ impl Presence {
         }
         for Person { id, nick, print } in people {
             let PersonId::Key(who) = *id else { continue };
-            self.put(who, nick.clone());
-            if let Some(print) = print {
+            if self.put(who, nick.clone())
+                && let Some(print) = print
+            {
                 self.prints.insert(who, *print);
             }
         }
@@ -147,17 +150,29 @@ impl Presence {
         let print = self.prints.get(&who).copied();
         let news = match news {
             News::Came { nick } => self.put(who, nick.clone()).then_some(News::Came { nick })?,
-            News::Went { nick, why } => self.remove(who, &nick).then_some(News::Went { nick, why })?,
+            News::Went { nick, .. } if !self.remove(who, &nick) => {
+                self.forget_if_gone(who);
+                return None;
+            }
+            News::Went { nick, why } => News::Went { nick, why },
             // Who is not here may have a nick, too.
-            News::Renamed { nick, .. } if !self.remove(who, &nick) => return None,
+            News::Renamed { nick, .. } if !self.remove(who, &nick) => {
+                self.forget_if_gone(who);
+                return None;
+            }
             News::Renamed { nick, to } if self.put(who, to.clone()) => News::Renamed { nick, to },
             // It was here under both.
             News::Renamed { nick, .. } => News::Went { nick, why: CloseReason::Left },
         };
+        self.forget_if_gone(who);
+        Some(Change { who, print, news })
+    }
+
+    /// Forgets the fingerprint of a key that is not here under any nick.
+    fn forget_if_gone(&mut self, who: Who) {
         if self.here.range((who, Box::default())..).next().is_none_or(|(other, _)| *other != who) {
             self.prints.remove(&who);
         }
-        Some(Change { who, print, news })
     }
 
     fn put(&mut self, who: Who, nick: Box<str>) -> bool {

@@ -469,6 +469,21 @@ fn a_user_who_takes_nothing_stops_entries_and_not_what_became_of_lines() {
 }
 
 #[test]
+fn what_is_about_another_log_comes_behind_the_word_that_there_is_one() {
+    let mut talk = Talk::new(config(&[1]));
+    let confirmed = |seq| Event::Confirmed { post: Some(seq), seq: Some(Seq(seq)), label: None };
+    talk.client.report(confirmed(1));
+    talk.client.new_logs = 1;
+    talk.client.entries.push_back(Event::AnotherLog);
+    talk.client.report(confirmed(2));
+    assert_eq!((talk.client.poll_event(), talk.client.poll_event()), (Some(confirmed(1)), None));
+    let entries = [talk.client.poll_entry(), talk.client.poll_entry()];
+    assert_eq!(entries, [Some(Event::AnotherLog), Some(confirmed(2))]);
+    talk.client.report(confirmed(3));
+    assert_eq!(talk.client.poll_event(), Some(confirmed(3)));
+}
+
+#[test]
 fn leaving_is_said_and_known_to_be_done() {
     let mut server = ours();
     let mut talk = Talk::new(config(&[1]));

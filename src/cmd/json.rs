@@ -81,6 +81,8 @@ pub(super) enum Told<'a> {
         count: Option<u64>,
         of: Option<u64>,
         by: Vec<String>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
     },
     Contact {
         nick: &'a str,
@@ -88,6 +90,8 @@ pub(super) enum Told<'a> {
     },
     Ignored {
         people: Vec<Here<'a>>,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        label: Option<&'a str>,
     },
     Renamed {
         nick: &'a str,
@@ -225,9 +229,14 @@ impl<'a> Scene<'a> {
 
 impl<'a> Told<'a> {
     /// Returns the object for those whom the user ignores.
-    pub(super) fn ignored(ignored: &'a Ignored) -> Self {
+    pub(super) fn ignored(ignored: &'a Ignored, label: Option<&'a str>) -> Self {
         let person = |(who, nick): (&Who, &'a String)| Here::of_key(nick, *who, None);
-        Self::Ignored { people: ignored.iter().map(person).collect() }
+        Self::Ignored { people: ignored.iter().map(person).collect(), label }
+    }
+
+    /// Returns whether nothing holds such objects back: the text dialect knows no end of them.
+    pub(super) const fn is_unstoppable(&self) -> bool {
+        matches!(self, Self::Line(line) if line.is_without_number())
     }
 
     /// Returns the object for a change of who is here.
@@ -273,7 +282,7 @@ impl<'a> Told<'a> {
             Event::Reached { seq, what, count, of, by } => {
                 let is_known = *what != Watched::Nothing;
                 let (count, of) = (is_known.then_some(*count), is_known.then_some(*of));
-                Self::Received { seq: seq.0, count, of, by: by.iter().map(Who::to_string).collect() }
+                Self::Received { seq: seq.0, count, of, by: by.iter().map(Who::to_string).collect(), label: asked }
             }
             Event::Behind { count } => Self::Behind { count: *count },
             Event::Read { before } => Self::Read { before: before.0 },

@@ -346,7 +346,7 @@ impl Driver for Script {
                     notice(format_args!("the line was long: sent as {parts} lines"));
                 }
             }
-            Line::NotUtf8(number) => {
+            Line::TooLong(number) | Line::NotUtf8(number) => {
                 self.not_sent += 1;
                 notice(format_args!("line {number} of the input is not UTF-8: not sent"));
             }

@@ -56,6 +56,11 @@ pub trait Driver {
         false
     }
 
+    /// Returns whether it takes more of what the user enters.
+    fn takes_input(&self) -> bool {
+        true
+    }
+
     /// Carries out the next thing that the user entered, such as posting a line; `None` if the rest is incomplete.
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
         let _ = (now, client);
@@ -243,7 +248,7 @@ impl ClientLoop {
     }
 
     fn timeout(&self, driver: &impl Driver) -> Option<Duration> {
-        let takes = self.port.client.wants_lines() || self.source.leave_at_end;
+        let takes = driver.takes_input() && (self.port.client.wants_lines() || self.source.leave_at_end);
         let has_input = |input: &Input| input.is_ready() || input.is_ended() || driver.has_entered();
         let takes_input = takes && self.lingers.is_none() && self.source.input.as_ref().is_some_and(has_input);
         let takes_entries = driver.takes_entries() || self.port.client.is_text();
@@ -298,7 +303,7 @@ impl ClientLoop {
         let Some(input) = self.source.input.as_mut().filter(|_| self.lingers.is_none()) else { return Ok(None) };
         // If the user can leave, the input is always read.
         for _ in 0..INPUT_BUDGET {
-            if !self.port.client.wants_lines() && !self.source.leave_at_end {
+            if !driver.takes_input() || (!self.port.client.wants_lines() && !self.source.leave_at_end) {
                 break;
             }
             let now = self.clock.now();

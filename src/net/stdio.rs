@@ -202,17 +202,22 @@ impl Output {
         }
     }
 
-    /// Queues a line unchanged; only counts it if stdout lags too far behind. It must not contain anything harmful.
+    /// Queues a line unchanged, which must not contain anything harmful. Whoever calls this stops when there is no place
+    /// ([`Output::has_place`]).
     pub fn push_plain_line(&mut self, line: &[u8]) {
-        if self.state == OutputState::Broken {
-            return;
+        if self.state != OutputState::Broken {
+            self.waiting.extend_from_slice(line);
+            self.waiting.push(b'\n');
         }
+    }
+
+    /// The same for a line that nothing can hold back: only counts it if stdout lags too far behind.
+    pub fn push_plain_line_if_place(&mut self, line: &[u8]) {
         if self.waiting.len() > BEHIND_MAX {
             self.left_out += 1;
-            return;
+        } else {
+            self.push_plain_line(line);
         }
-        self.waiting.extend_from_slice(line);
-        self.waiting.push(b'\n');
     }
 
     /// Returns how many lines were left out since the last call, because stdout did not take them in time.
@@ -249,8 +254,8 @@ impl Output {
         self.waiting.is_empty() && self.state != OutputState::Broken
     }
 
-    /// Writes the rest; waits at most a second for a slow reader before each piece.
-    pub fn finish(&mut self) {
+    /// Writes the rest; waits at most a second for a slow reader before each piece. Returns whether everything was written.
+    pub fn finish(&mut self) -> bool {
         while self.state != OutputState::Broken
             && self.written < self.waiting.len()
             && self.write_some(PollTimeout::from(1000u16)).is_ok_and(|written| written)
@@ -258,6 +263,7 @@ impl Output {
         if self.written < self.waiting.len() {
             log::warn!("stdout did not accept the last {} bytes", self.waiting.len() - self.written);
         }
+        self.written >= self.waiting.len() && self.state != OutputState::Broken
     }
 
     /// Writes a piece; returns false if that would block for longer than `timeout`.

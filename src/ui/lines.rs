@@ -17,6 +17,8 @@ pub enum Line {
     Text(String),
     /// A line that is not UTF-8, by its number from 1.
     NotUtf8(u64),
+    /// A line that is longer than [`LINE_MAX`], where long ones are not cut, by its number from 1.
+    TooLong(u64),
 }
 
 /// Lines that were entered and not taken yet.
@@ -25,9 +27,17 @@ pub struct Lines {
     partial: Vec<u8>,
     lines: VecDeque<Line>,
     number: u64,
+    /// Whether a line that is too long is left out instead of cut, and whether that is the present one.
+    keeps_whole: bool,
+    is_too_long: bool,
 }
 
 impl Lines {
+    /// From now on, leaves out lines that are too long: a piece of one would not mean what the line does.
+    pub const fn keep_whole(&mut self) {
+        self.keeps_whole = true;
+    }
+
     /// Takes more input, whose last line may continue with the next; `None` ends the last line.
     pub fn feed(&mut self, entered: Option<&[u8]>) {
         match entered {
@@ -47,6 +57,10 @@ impl Lines {
             self.push(line);
         }
         self.partial.extend_from_slice(bytes);
+        if self.keeps_whole && self.partial.len() > LINE_MAX {
+            self.partial.clear();
+            self.is_too_long = true;
+        }
         while self.partial.len() > LINE_MAX {
             // Not in the middle of a character, if this is UTF-8.
             let end = (LINE_MAX - 3..=LINE_MAX).rev().find(|&end| self.partial[end] & 0xc0 != 0x80).unwrap_or(LINE_MAX);
@@ -57,7 +71,7 @@ impl Lines {
     }
 
     fn end(&mut self) {
-        if !self.partial.is_empty() {
+        if !self.partial.is_empty() || self.is_too_long {
             let line = std::mem::take(&mut self.partial);
             self.push(line);
         }
@@ -76,6 +90,9 @@ impl Lines {
     fn push(&mut self, line: Vec<u8>) {
         self.number += 1;
         let number = self.number;
+        if std::mem::take(&mut self.is_too_long) || (self.keeps_whole && line.len() > LINE_MAX) {
+            return self.lines.push_back(Line::TooLong(number));
+        }
         self.lines.push_back(String::from_utf8(line).map_or(Line::NotUtf8(number), Line::Text));
     }
 }
@@ -116,9 +133,22 @@ mod tests {
             .iter()
             .map(|line| match line {
                 Line::Text(text) => text.as_str(),
-                Line::NotUtf8(number) => panic!("line {number}"),
+                Line::NotUtf8(number) | Line::TooLong(number) => panic!("line {number}"),
             })
             .collect();
         assert_eq!(whole, format!("x{endless}"));
+    }
+
+    #[test]
+    fn where_lines_are_kept_whole_one_that_is_too_long_is_left_out_and_the_next_is_not() {
+        for chunk in [1000, LINE_MAX, 10 * LINE_MAX] {
+            let mut lines = Lines::default();
+            lines.keep_whole();
+            let input = format!("{}\nnext\n{}", "x".repeat(3 * LINE_MAX), "y".repeat(LINE_MAX + 1));
+            input.as_bytes().chunks(chunk).for_each(|bytes| lines.feed(Some(bytes)));
+            lines.feed(None);
+            let all: Vec<_> = std::iter::from_fn(|| lines.pop()).collect();
+            assert_eq!(all, [Line::TooLong(1), Line::Text("next".into()), Line::TooLong(3)], "{chunk}");
+        }
     }
 }

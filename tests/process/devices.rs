@@ -64,10 +64,15 @@ fn what_was_read_at_the_desk_is_read_on_the_phone_also_after_a_restart_and_for_n
     room.say(&new_home(), "ann", "first");
     desk.stdout.wait_for("ann: first");
     desk.enter("I have seen that\n");
-    let shown = phone.stdout.wait_for("\"event\":\"read\"");
+    phone.stdout.wait_for("\"event\":\"read\"");
+    // What is read is told at once, and may overtake the line.
+    let shown = phone.stdout.wait_for("\"text\":\"first\"");
     let before = *reads(&shown).last().unwrap();
-    let first: Value =
-        shown.lines().find(|line| line.contains("\"first\"")).map(|line| serde_json::from_str(line).unwrap()).unwrap();
+    let first: Value = shown
+        .lines()
+        .find(|line| line.contains("\"text\":\"first\""))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .unwrap();
     assert!(before > first["seq"].as_u64().unwrap(), "{shown}");
     room.say(&new_home(), "ann", "second");
     jack.stdout.wait_for("second");

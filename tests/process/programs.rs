@@ -280,6 +280,124 @@ fn a_program_that_is_an_operator_keeps_the_room() {
     assert_eq!((&topic["text"], &topic["nick"]), (&"tea".into(), &"ann".into()));
 }
 
+#[test]
+fn an_answer_that_overtakes_another_is_not_taken_for_it() {
+    let room = Room::new(&[]);
+    let (home, bobs) = (new_home(), new_home());
+    let mut bob = room.join(&bobs, "bob", &[]);
+    bob.event("joined");
+    let mut jill = room.join(&home, "jill", &[]);
+    jill.event("joined");
+    // An address is nobody's name, and that needs no server.
+    jill.process.enter(concat!(
+        "{\"do\":\"ignore\",\"whom\":\"bob\",\"ref\":\"bob\"}\n",
+        "{\"do\":\"block\",\"whom\":\"1.2.3.4\",\"ref\":\"address\"}\n"
+    ));
+    let (told, code) = jill.ends();
+    let of = |label: &str| told.iter().filter(|told| told["ref"] == label).collect::<Vec<_>>();
+    assert_eq!(
+        (of("bob").len(), &of("bob")[0]["event"], &of("bob")[0]["people"][0]["nick"]),
+        (1, &"ignored".into(), &"bob".into())
+    );
+    assert_eq!((of("address").len(), &of("address")[0]["event"], code), (1, &"wrong".into(), 1));
+    bob.wants(&json!({"do": "msg", "to": "jill", "text": "am I blocked?", "ref": "msg"}));
+    assert_eq!(bob.outcome("msg")["event"], "confirmed");
+}
+
+#[test]
+fn no_piece_of_an_object_that_cannot_be_read_is_said() {
+    let room = Room::new(&[]);
+    let mut jack = room.join(&new_home(), "jack", &[]);
+    jack.event("joined");
+    let mut jill = room.join(&new_home(), "jill", &[]);
+    jill.event("joined");
+    let long = format!("{} the secret", "x".repeat(70_000));
+    jill.wants(&json!({"do": "msg", "to": "jack", "text": long}));
+    assert_eq!(jill.event("wrong")["code"], "too-long");
+    jill.process.enter("{\n  \"do\": \"msg\",\n  \"to\": \"jack\",\n  \"text\": \"the secret\"\n}\n");
+    for _ in 0..5 {
+        assert_eq!(jill.event("wrong")["code"], "malformed");
+    }
+    jill.process.enter("[\"the secret\"]\n");
+    assert_eq!(jill.event("wrong")["code"], "malformed");
+    jill.process.enter("\u{feff} {\"do\":\"act\",\"text\":\"waves\",\"ref\":\"act\"}\nthe end\n");
+    assert_eq!(jill.outcome("act")["event"], "confirmed");
+    jack.told("the end", |told| told["text"] == "the end");
+    assert!(!jack.process.stdout.so_far().contains("secret"));
+}
+
+#[test]
+fn whoever_leaves_is_not_held_up_by_what_it_watches() {
+    let room = Room::new(&[]);
+    let mut jack = room.join(&new_home(), "jack", &[]);
+    jack.event("joined");
+    let mut jill = room.join(&new_home(), "jill", &[]);
+    jill.event("joined");
+    jack.process.signal(Signal::SIGSTOP);
+    jill.wants(&json!({"do": "say", "text": "hey", "ref": "say"}));
+    let seq = jill.outcome("say")["seq"].clone();
+    jill.wants(&json!({"do": "watch", "seq": seq, "ref": "watch"}));
+    assert_eq!(jill.outcome("watch")["count"], 0);
+    jill.wants(&json!({"do": "leave"}));
+    assert_eq!(jill.event("end")["exit"], 0);
+    jack.process.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn every_question_has_an_outcome_although_the_server_says_nothing_any_more() {
+    let room = Room::new(&[]);
+    let mut jill = room.join(&new_home(), "jill", &["-t", "1s"]);
+    jill.event("joined");
+    room.server.signal(Signal::SIGSTOP);
+    let all = ["who", "members", "fetch"];
+    for question in all {
+        jill.wants(&json!({"do": question, "ref": question}));
+    }
+    jill.wants(&json!({"do": "ignore", "whom": "jack", "ref": "ignore"}));
+    jill.wants(&json!({"do": "who", "ref": "again"}));
+    jill.wants(&json!({"do": "watch", "seq": 1, "ref": "watch"}));
+    let (told, code) = jill.ends();
+    room.server.signal(Signal::SIGCONT);
+    let of = |label: &str| told.iter().filter(|told| told["ref"] == label).collect::<Vec<_>>();
+    for label in all.into_iter().chain(["ignore"]) {
+        assert_eq!((of(label).len(), &of(label)[0]["code"]), (1, &"no-answer".into()), "{label}: {told:?}");
+    }
+    assert_eq!((of("again").len(), &of("again")[0]["code"]), (1, &"too-many".into()));
+    assert_eq!((code, &told.last().unwrap()["event"]), (1, &"end".into()));
+}
+
+#[test]
+fn whoever_reads_slowly_is_told_everything_all_the_same() {
+    let room = Room::new(&["--rate", "off"]);
+    let home = new_home();
+    let lines: String = (0..300).map(|number| format!("{number} {}\n", "x".repeat(900))).collect();
+    let mut bot = at_home(&new_home(), &["send", "--nick", "bot", "--server", &room.name, "-"]);
+    bot.enter(&lines);
+    bot.close_input();
+    assert_eq!(bot.code(), 0);
+    let mut command = udpchat_with(&["join", "--json", "--nick", "jill", "--server", &room.name, "--history", "0"]);
+    command.env("XDG_STATE_HOME", &home).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut jill = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut input = jill.stdin.take().unwrap();
+    let writes = std::thread::spawn(move || {
+        use std::io::Write;
+        for number in 0..60 {
+            writeln!(input, "{}", json!({"do": "fetch", "ref": format!("{number}")})).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+        writeln!(input, "{}", json!({"do": "say", "text": "the end", "ref": "say"})).unwrap();
+    });
+    // Nobody reads for longer than it takes to fill every buffer.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let output = jill.wait_with_output().unwrap();
+    writes.join().unwrap();
+    let told: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |label: &str| told.iter().filter(|told| told["ref"] == label).count();
+    assert!((0..60).all(|number| of(&number.to_string()) == 1), "each fetch has one outcome");
+    assert_eq!((of("say"), &told.last().unwrap()["event"]), (1, &"end".into()));
+}
+
 /// Has a program say what it can to a server that speaks text.
 fn talk_in_text(mut command: std::process::Command) {
     let mut jill = Program { process: Process::start(&mut command), seen: 0 };
@@ -293,6 +411,8 @@ fn talk_in_text(mut command: std::process::Command) {
         (json!({"do": "who", "ref": "again"}), "wrong", "in-text".into()),
         (json!({"do": "fetch", "ref": "fetch"}), "no-page", "in-text".into()),
         (json!({"do": "watch", "seq": 1, "ref": "watch"}), "wrong", "in-text".into()),
+        (json!({"do": "members", "ref": "members"}), "wrong", "in-text".into()),
+        (json!({"do": "block", "ref": "block"}), "wrong", "in-text".into()),
         (json!({"do": "release", "ref": "release"}), "refused", "unsupported".into()),
     ] {
         jill.wants(&object);
@@ -351,6 +471,10 @@ fn objects() -> Vec<Value> {
         json!({"do": "topic", "text": ""}),
         json!({"do": "kick", "whom": "jill"}),
         json!({"do": "kick", "whom": "jill", "for": "1h"}),
+        json!({"do": "kick", "whom": "jill", "why": null}),
+        json!({"do": "ban", "whom": "jill", "for": null}),
+        json!({"do": "ignore", "whom": null}),
+        json!({"do": "who", "follow": null}),
         json!({"do": "mute", "whom": "jill", "for": "1h", "why": "x"}),
         json!({"do": "mute", "whom": "jill"}),
         json!({"do": "unmute", "whom": "jill"}),
@@ -395,7 +519,7 @@ fn what_the_schema_allows_the_program_takes_and_nothing_else() {
         assert!(is_taken == wrong_with(&line).is_none() || !has_schema(), "{line}");
         taken += usize::from(is_taken);
     }
-    assert_eq!(taken, 37);
+    assert_eq!(taken, 41);
 }
 
 /// Returns whether objects can be checked here.

@@ -9,18 +9,18 @@ use std::io;
 
 use serde::Serialize;
 
-use super::super::Failure;
 use super::super::json::objects::{NotRead, Object, Wish};
 use super::super::json::{Scene, Told, codes};
 use super::super::members::Listed;
+use super::super::{Exit, Failure};
 use super::taken::{Taken, Wrong, may_post};
 use super::visit::Visit;
 use crate::client::presence::Presence;
-use crate::client::{Client, Event, Label};
+use crate::client::{Client, Dialect, Event, Label, NoPage};
 use crate::net::client::{Driver, End, Next, Ticked};
 use crate::time::Instant;
 use crate::ui;
-use crate::ui::command::{Command, Peace};
+use crate::ui::command::{self, Command, Peace};
 use crate::ui::lines::Line;
 use crate::wire::Seq;
 use crate::wire::frame::{Spot, Watched};
@@ -40,8 +40,40 @@ pub(super) struct JsonMode {
     /// What it calls its unanswered questions: who is here, and who may do what.
     people: Option<Label>,
     records: Option<Label>,
+    /// What it calls the entry that it watches.
+    watch: Label,
     /// Whether the input has ended.
     has_ended: bool,
+    /// Whether the last object could not be read: what follows it may be a piece of it, and is not said.
+    is_broken: bool,
+}
+
+/// A question of which one at a time may be unanswered.
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    /// Who is here.
+    People,
+    /// Who may do what, or whom the user blocks.
+    Records,
+}
+
+fn question(command: &Command<'_>) -> Option<Question> {
+    match command {
+        Command::Who => Some(Question::People),
+        Command::Members | Command::Peace(Peace::Block | Peace::Unblock, "") => Some(Question::Records),
+        Command::Say(_)
+        | Command::Act(_)
+        | Command::Nick(_)
+        | Command::Release(_)
+        | Command::Order(_)
+        | Command::Invite(_)
+        | Command::Write { .. }
+        | Command::Reply { .. }
+        | Command::Peace(..)
+        | Command::Help
+        | Command::HelpForOperators
+        | Command::Quit => None,
+    }
 }
 
 /// A part of the answer to `/members`.
@@ -56,7 +88,8 @@ struct Records<'a, T> {
 }
 
 impl JsonMode {
-    pub(super) fn new(visit: Visit) -> Self {
+    pub(super) fn new(mut visit: Visit) -> Self {
+        visit.keep_lines_whole();
         Self {
             visit,
             seam: None,
@@ -64,26 +97,84 @@ impl JsonMode {
             fetches: BTreeMap::new(),
             people: None,
             records: None,
+            watch: None,
             has_ended: false,
+            is_broken: false,
         }
     }
 
     /// Reports the end, and returns the result of the visit.
     pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
-        let done = self.visit.conclude(client, end, input_ended);
+        let unanswered = Wrong::new("no-answer", "there was no answer before the end");
+        self.give_up_questions(&unanswered);
+        for (_, label) in std::mem::take(&mut self.fetches) {
+            let event = Event::NoPage { id: 0, why: NoPage::NoAnswer };
+            self.tell_event(client, event, &label);
+        }
+        let mut done = self.visit.conclude(client, end, input_ended);
         let code = if let End::Over(why) = end { Some(codes::over(why)) } else { None };
-        let (exit, why) =
-            done.as_ref().map_or_else(|failure| (failure.exit as u8, failure.message.as_deref()), |()| (0, None));
+        let (exit, why) = match &done {
+            Ok(()) => (0, None),
+            Err(failure) => (failure.exit as u8, failure.message.as_deref()),
+        };
         self.tell(&Told::End { exit, why, code });
-        self.visit.output.finish();
+        if !self.visit.output.finish() && done.is_ok() {
+            done = Err(Failure::new(Exit::Failure, "stdout did not take everything: outcomes are missing there"));
+        }
         done
+    }
+
+    /// Reports that questions will not be answered.
+    fn give_up_questions(&mut self, wrong: &Wrong) {
+        let labels: Vec<_> = [self.people.take(), self.records.take()].into_iter().flatten().collect();
+        let names = self.visit.wanted.drain(..).map(|(.., label)| label);
+        for label in labels.into_iter().chain(names.collect::<Vec<_>>()) {
+            self.tell_wrong(wrong, &label);
+        }
+    }
+
+    /// Carries out a line of the input.
+    fn carry_out_line(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+        let Line::Text(text) = &line else {
+            // It may have been an object.
+            self.is_broken = true;
+            return self.enter(now, client, line);
+        };
+        let object = text.trim_start_matches(|character: char| character == '\u{feff}' || character.is_whitespace());
+        if object.starts_with(['{', '[']) {
+            return self.carry_out(now, client, object);
+        }
+        if self.is_broken {
+            let why = "not said: it is behind something that is no object, and may be a piece of it";
+            return self.tell_wrong(&Wrong::new("malformed", why), &None);
+        }
+        let question = command::parse(text).ok().and_then(|command| question(&command));
+        if let Err(wrong) = self.may_ask(question) {
+            return self.tell_wrong(&wrong, &None);
+        }
+        let next = self.enter(now, client, line);
+        self.note(question, &None);
+        next
+    }
+
+    /// Carries out a line that is no object.
+    fn enter(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+        match self.visit.enter(now, client, line) {
+            Ok(next) => next,
+            Err(wrong) => {
+                self.tell(&Told::Wrong { why: &wrong.why, code: wrong.code, label: None });
+                Next::Continue
+            }
+        }
     }
 
     /// Carries out what an object says.
     fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Next {
-        let object = match Object::read(line) {
+        let object = Object::read(line);
+        self.is_broken = object.as_ref().is_err_and(|not_read| !not_read.is_object);
+        let object = match object {
             Ok(object) => object,
-            Err(NotRead { label, why }) => return self.tell_wrong(&Wrong::from(why), &label),
+            Err(NotRead { label, why, .. }) => return self.tell_wrong(&Wrong::from(why), &label),
         };
         let done = object.wish().map_err(Wrong::from).and_then(|wish| self.grant(now, client, wish, &object.label));
         match done {
@@ -108,16 +199,23 @@ impl JsonMode {
         if is_for_sessions && client.is_text() {
             return Err(Wrong::in_text("plain text knows no numbers of entries"));
         }
+        if is_for_sessions && !self.visit.has_joined() {
+            return Err(Wrong::new("not-joined", "there are no entries before the client is in the room"));
+        }
         match wish {
             Wish::Commands(commands) => return self.carry_out_all(now, client, commands, label),
             Wish::Follow => {
-                self.expect(&Command::Who, label)?;
+                self.may_ask(Some(Question::People))?;
                 self.presence.asked();
                 client.ask(now);
+                self.note(Some(Question::People), label);
             }
             Wish::Fetch(spot, count) => self.fetch(now, client, (spot, count), label)?,
             Wish::Read(before) => client.read(now, before),
-            Wish::Watch(seq, what) => client.watch(now, seq, what),
+            Wish::Watch(seq, what) => {
+                self.watch.clone_from(label);
+                client.watch(now, seq, what);
+            }
             Wish::Skip => client.skip(now),
         }
         Ok(Next::Continue.into())
@@ -132,39 +230,41 @@ impl JsonMode {
     ) -> Result<Taken, Wrong> {
         let mut done = Taken::from(Next::Continue);
         for (index, command) in commands.into_iter().enumerate() {
+            let question = question(&command);
             if index == 0 {
                 may_post(client, &command)?;
-                self.expect(&command, label)?;
+                self.may_ask(question)?;
             }
             let Taken { next, parts } = self.visit.carry_out(now, client, command, label.clone())?;
+            self.note(question, label);
             done = Taken { next, parts: done.parts + parts };
         }
         Ok(done)
     }
 
-    /// Notes what the program calls a question.
-    fn expect(&mut self, command: &Command<'_>, label: &Label) -> Result<(), Wrong> {
-        let question = match command {
-            Command::Who => &mut self.people,
-            Command::Members | Command::Peace(Peace::Block | Peace::Unblock, "") => &mut self.records,
-            Command::Say(_)
-            | Command::Act(_)
-            | Command::Nick(_)
-            | Command::Release(_)
-            | Command::Order(_)
-            | Command::Invite(_)
-            | Command::Write { .. }
-            | Command::Reply { .. }
-            | Command::Peace(..)
-            | Command::Help
-            | Command::HelpForOperators
-            | Command::Quit => return Ok(()),
+    /// Checks that no question of that kind is unanswered.
+    ///
+    /// # Errors
+    /// One is.
+    fn may_ask(&self, question: Option<Question>) -> Result<(), Wrong> {
+        let is_asked = match question {
+            Some(Question::People) => self.people.is_some(),
+            Some(Question::Records) => self.records.is_some(),
+            None => false,
         };
-        if question.is_some() {
+        if is_asked {
             return Err(Wrong::new("too-many", "the last question of this kind is not answered yet"));
         }
-        *question = Some(label.clone());
         Ok(())
+    }
+
+    /// Notes what the program calls a question that was asked.
+    fn note(&mut self, question: Option<Question>, label: &Label) {
+        match question {
+            Some(Question::People) => self.people = Some(label.clone()),
+            Some(Question::Records) => self.records = Some(label.clone()),
+            None => {}
+        }
     }
 
     fn fetch(
@@ -187,6 +287,9 @@ impl JsonMode {
     fn label_of(&mut self, event: &Event) -> Label {
         if let Event::Page { id, .. } | Event::NoPage { id, .. } = event {
             return self.fetches.remove(id).flatten();
+        }
+        if let Event::Reached { .. } = event {
+            return self.watch.clone();
         }
         let (question, more) = if let Event::People { more, .. } = event {
             (&mut self.people, *more)
@@ -214,8 +317,8 @@ impl JsonMode {
 
     /// Reports whom the user ignores, if that has changed or was asked for.
     fn tell_ignored(&mut self) {
-        if !self.visit.take_done().is_empty() {
-            let told = Told::ignored(self.visit.ignored());
+        if let Some((_, label)) = self.visit.take_done().pop() {
+            let told = Told::ignored(self.visit.ignored(), label.as_deref());
             if let Ok(line) = ui::json::line(&told) {
                 self.visit.output.push_plain_line(&line);
             }
@@ -230,7 +333,10 @@ impl JsonMode {
     }
 
     fn tell(&mut self, told: &Told<'_>) {
-        if let Ok(line) = ui::json::line(told) {
+        let Ok(line) = ui::json::line(told) else { return };
+        if told.is_unstoppable() {
+            self.visit.output.push_plain_line_if_place(&line);
+        } else {
             self.visit.output.push_plain_line(&line);
         }
     }
@@ -262,6 +368,9 @@ impl JsonMode {
 impl Driver for JsonMode {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
         let label = self.label_of(&event);
+        if event == Event::Joined(Dialect::Text) {
+            self.give_up_questions(&Wrong::in_text("plain text has no answer to that"));
+        }
         if let Some((wrong, of)) = self.visit.observe(client, &event) {
             self.tell(&Told::Wrong {
                 why: &wrong.why,
@@ -286,25 +395,22 @@ impl Driver for JsonMode {
     }
 
     fn feed(&mut self, entered: Option<&[u8]>) {
-        self.has_ended |= entered.is_none();
         self.visit.feed(entered);
+        self.has_ended |= entered.is_none() && !self.has_entered();
     }
 
     fn has_entered(&self) -> bool {
         self.visit.has_entered()
     }
 
+    fn takes_input(&self) -> bool {
+        self.visit.output.has_place()
+    }
+
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
-        let next = match self.visit.next_line(now, client)? {
-            Line::Text(line) if line.starts_with('{') => self.carry_out(now, client, &line),
-            line @ (Line::Text(_) | Line::NotUtf8(_)) => match self.visit.enter(now, client, line) {
-                Ok(next) => next,
-                Err(wrong) => {
-                    self.tell(&Told::Wrong { why: &wrong.why, code: wrong.code, label: None });
-                    Next::Continue
-                }
-            },
-        };
+        let line = self.visit.next_line(now, client)?;
+        let next = self.carry_out_line(now, client, line);
+        self.has_ended |= next != Next::Continue;
         self.tell_ignored();
         Some(next)
     }
@@ -314,7 +420,7 @@ impl Driver for JsonMode {
     }
 
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
-        if self.has_ended && !self.has_entered() && client.is_watching() {
+        if self.has_ended && client.is_watching() {
             // Nobody is left who would end it.
             client.watch(now, Seq(0), Watched::Nothing);
         }

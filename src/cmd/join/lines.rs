@@ -360,7 +360,7 @@ impl Driver for LineMode {
         if let Some((wrong, _)) = self.visit.observe(client, &event) {
             notice(wrong.why);
         }
-        self.visit.take_done().into_iter().for_each(notice);
+        self.visit.take_done().into_iter().for_each(|(done, _)| notice(done));
         if !self.begin(&event) {
             return Ok(());
         }
@@ -387,7 +387,7 @@ impl Driver for LineMode {
             notice(wrong.why);
             Next::Continue
         });
-        self.visit.take_done().into_iter().for_each(notice);
+        self.visit.take_done().into_iter().for_each(|(done, _)| notice(done));
         if next == Next::Continue {
             self.prompt();
         }

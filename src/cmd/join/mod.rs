@@ -114,7 +114,7 @@ fn ask_nick(input: &mut Input, entered: &mut Lines) -> io::Result<Option<Nick>> 
                 Ok(nick) => return Ok(Some(nick)),
                 Err(why) => why,
             },
-            Some(Line::NotUtf8(_)) => "a nick is UTF-8".into(),
+            Some(Line::NotUtf8(_) | Line::TooLong(_)) => "a nick is UTF-8".into(),
             None if input.is_ended() => return Ok(None),
             None => {
                 input.read(None, |bytes| entered.feed(bytes))?;

@@ -24,7 +24,9 @@ const AUTHORS_MAX: usize = 1024;
 impl Visit {
     /// Does what the user wanted done about a name, now that the server has said whose it is. Returns what went wrong.
     pub(super) fn found(&mut self, name: &str, whom: Whose, nick: &str, key: PublicKey) -> Option<(Wrong, Label)> {
-        let (peace, label) = self.wanted.pop_front()?;
+        // Some answers need no server, and overtake others.
+        let place = self.wanted.iter().position(|(wanted, ..)| **wanted == *name)?;
+        let (_, peace, label) = self.wanted.remove(place)?;
         let why = match whom {
             Whose::Key if self.known.own() == Some(key) => return Some((Wrong::new("oneself", "that is you"), label)),
             Whose::Key => {
@@ -50,11 +52,11 @@ impl Visit {
         }
         self.ignored.insert(key.who(), nick.to_owned());
         let (nick, who) = (sanitize::escaped(nick), key.who().to_string());
-        self.store_ignored(&format!("nothing of {nick} ({}) is shown here any more", &who[..8]));
+        self.store_ignored(&format!("nothing of {nick} ({}) is shown here any more", &who[..8]), label);
     }
 
     /// Shows somebody again whom the user ignores.
-    fn unignore(&mut self, name: &str) -> Result<(), Wrong> {
+    fn unignore(&mut self, name: &str, label: &Label) -> Result<(), Wrong> {
         let all: Vec<_> = self.ignored.iter().filter(|(who, nick)| is_meant(name, **who, nick)).collect();
         let [(&who, nick)] = all[..] else {
             let (code, number) = if all.is_empty() { ("nobody", "nobody") } else { ("several", "more than one") };
@@ -63,19 +65,20 @@ impl Visit {
         };
         let told = format!("{} is shown again", sanitize::escaped(nick));
         self.ignored.remove(&who);
-        self.store_ignored(&told);
+        self.store_ignored(&told, label.clone());
         Ok(())
     }
 
-    fn store_ignored(&mut self, told: &str) {
-        self.done.push(match self.known.set_ignored(&self.ignored) {
+    fn store_ignored(&mut self, told: &str, label: Label) {
+        let done = match self.known.set_ignored(&self.ignored) {
             Ok(()) => told.to_owned(),
             Err(err) => format!("{told}, until you leave: it cannot be stored: {err}"),
-        });
+        };
+        self.done.push((done, label));
     }
 
-    /// Returns what was done for the user.
-    pub(super) fn take_done(&mut self) -> Vec<String> {
+    /// Returns what was done for the user, and what the user calls it.
+    pub(super) fn take_done(&mut self) -> Vec<(String, Label)> {
         std::mem::take(&mut self.done)
     }
 
@@ -149,10 +152,10 @@ impl Visit {
                 None => Err(Wrong::new("nobody", "not sent: nobody has written to you in private")),
             },
             Command::Peace(Peace::Ignore | Peace::Unignore, "") => {
-                self.show_ignored();
+                self.show_ignored(label);
                 Ok(0)
             }
-            Command::Peace(Peace::Unignore, name) => self.unignore(name).map(|()| 0),
+            Command::Peace(Peace::Unignore, name) => self.unignore(name, label).map(|()| 0),
             Command::Peace(..) if client.is_text() => {
                 Err(Wrong::in_text("in plain text nobody has a key to be known by"))
             }
@@ -205,12 +208,12 @@ impl Visit {
             let (key, nick) = (*key, nick.clone());
             self.make_peace(peace, &nick, key, label);
         } else {
-            self.wanted.push_back((peace, label));
+            self.wanted.push_back((name.into(), peace, label));
             client.find(now, name);
         }
     }
 
-    fn show_ignored(&mut self) {
+    fn show_ignored(&mut self, label: &Label) {
         let all = self.ignored.iter();
         let mut all: Vec<_> = all
             .map(|(who, nick)| format!("{} ({}) is ignored", sanitize::escaped(nick), &who.to_string()[..8]))
@@ -218,7 +221,7 @@ impl Visit {
         if all.is_empty() {
             all.push("nobody is ignored".into());
         }
-        self.done.extend(all);
+        self.done.extend(all.into_iter().map(|line| (line, label.clone())));
     }
 }
 

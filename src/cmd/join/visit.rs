@@ -25,7 +25,7 @@ use crate::net::stdio::Output;
 use crate::session::PublicKey;
 use crate::time::Instant;
 use crate::ui::command::{self, Command, Peace};
-use crate::ui::lines::{Line, Lines};
+use crate::ui::lines::{LINE_MAX, Line, Lines};
 use crate::ui::{notice, orders, prompt};
 use crate::wire::entry::{Act, Entry, Tail};
 use crate::wire::frame::PostKind;
@@ -61,12 +61,12 @@ pub(super) struct Visit {
     /// blocked when it is gone.
     pub(super) authors: VecDeque<(PublicKey, String)>,
     pub(super) ignored: Ignored,
-    /// Commands about a name that wait for the server's answer, the oldest first.
-    pub(super) wanted: VecDeque<(Peace, Label)>,
+    /// Names that commands are about, which wait for an answer, the oldest first.
+    pub(super) wanted: VecDeque<(Box<str>, Peace, Label)>,
     /// Orders that follow from answers.
     pub(super) orders: Vec<(Order, Label)>,
     /// Successes that the user is to be told.
-    pub(super) done: Vec<String>,
+    pub(super) done: Vec<(String, Label)>,
     /// What the user has said and not heard the outcome of, if that can be stored.
     outbox: Option<OutboxFile>,
     /// The counter from which on posts are this visit's, if earlier ones have left some.
@@ -230,6 +230,11 @@ impl Visit {
         !self.entered.is_empty()
     }
 
+    /// From now on, leaves out lines of the input that are too long.
+    pub(super) const fn keep_lines_whole(&mut self) {
+        self.entered.keep_whole();
+    }
+
     /// Returns the next line that the user entered; `None` if no complete line is left.
     pub(super) fn next_line(&mut self, now: Instant, client: &mut Client) -> Option<Line> {
         let entered = self.entered.pop()?;
@@ -250,6 +255,10 @@ impl Visit {
             Line::NotUtf8(number) => {
                 Err(Wrong::new("not-utf8", format!("line {number} of the input is not UTF-8: not sent")))
             }
+            Line::TooLong(number) => Err(Wrong::new(
+                "too-long",
+                format!("line {number} of the input has more than {LINE_MAX} bytes: not sent"),
+            )),
         };
         if done.is_err() {
             self.note_wrong();
@@ -323,7 +332,8 @@ impl Visit {
                 client.ask(now);
                 0
             }
-            Command::Nick(nick) if nick == *client.nick() => {
+            // A rename that is under way may make it another one.
+            Command::Nick(nick) if nick == *client.nick() && client.outstanding() == 0 => {
                 return Err(Wrong::new("no-effect", format!("you are {nick} already")));
             }
             Command::Nick(nick) => client.post(now, PostKind::Rename, nick.as_str(), label),

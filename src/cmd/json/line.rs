@@ -70,6 +70,11 @@ impl<'a> Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Returns whether it is no entry of a log.
+    pub(crate) const fn is_without_number(&self) -> bool {
+        self.seq.is_none()
+    }
+
     /// Returns the object for a datagram of the text dialect.
     pub(crate) fn text(text: &'a str) -> Self {
         Self { text: Some(text), ..Self::of_kind(None, "text") }

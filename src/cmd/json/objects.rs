@@ -13,7 +13,7 @@ use crate::client::{LABEL_MAX, Label};
 use crate::policy::names;
 use crate::ui::command::{Command, Peace};
 use crate::ui::orders::{self, Invite};
-use crate::wire::entry::Act;
+use crate::wire::entry::{Act, PRIVATE_MAX, texts};
 use crate::wire::frame::{FETCH_MAX, Spot, Watched};
 use crate::wire::order::Order;
 use crate::wire::record::Access;
@@ -22,7 +22,7 @@ use crate::wire::{Nick, Seq};
 /// How many entries a `fetch` is for if it does not say so.
 const FETCH: u32 = 50;
 
-/// The most lines of a text. Chosen: as many posts as may be under way.
+/// The most messages that a text becomes. Chosen: as many posts as may be under way.
 const LINES_MAX: usize = 64;
 
 /// What is wanted.
@@ -46,61 +46,29 @@ pub(crate) enum Wish<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 enum Form {
-    Say {
-        text: String,
-    },
-    Act {
-        text: String,
-    },
-    Msg {
-        to: String,
-        text: String,
-        #[serde(default)]
-        act: bool,
-    },
-    Nick {
-        nick: String,
-    },
-    Release {
-        nick: Option<String>,
-    },
-    Who {
-        #[serde(default)]
-        follow: bool,
-    },
-    Fetch {
-        before: Option<u64>,
-        around: Option<u64>,
-        n: Option<u32>,
-    },
-    Read {
-        before: u64,
-    },
-    Watch {
-        seq: u64,
-        #[serde(default)]
-        names: bool,
-    },
+    Say { text: String },
+    Act { text: String },
+    Msg { to: String, text: String, act: Option<bool> },
+    Nick { nick: String },
+    Release { nick: Option<String> },
+    Who { follow: Option<bool> },
+    Fetch { before: Option<u64>, around: Option<u64>, n: Option<u32> },
+    Read { before: u64 },
+    Watch { seq: u64, names: Option<bool> },
     Unwatch {},
     Skip {},
-    Topic {
-        text: String,
-    },
+    Topic { text: String },
     Kick(About),
-    Mute(About),
+    Mute(ForATime),
     Unmute(About),
-    Ban(About),
+    Ban(ForATime),
     Unban(About),
     Admit(About),
     Op(About),
     Deop(About),
-    Access {
-        to: String,
-    },
+    Access { to: String },
     Invite(Terms),
-    Revoke {
-        id: String,
-    },
+    Revoke { id: String },
     Members {},
     Block(Name),
     Unblock(Name),
@@ -114,29 +82,33 @@ enum Form {
 #[serde(deny_unknown_fields)]
 struct About {
     whom: String,
+    why: Option<String>,
+}
+
+/// What is done to somebody for a time.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForATime {
+    whom: String,
     r#for: Option<String>,
-    #[serde(default)]
-    why: String,
+    why: Option<String>,
 }
 
 /// What an invitation is to be like.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Terms {
-    #[serde(default)]
-    nick: String,
+    nick: Option<String>,
     uses: Option<u64>,
     r#for: Option<String>,
-    #[serde(default)]
-    op: bool,
+    op: Option<bool>,
 }
 
 /// Who is to be kept away or let in again; nobody: list them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Name {
-    #[serde(default)]
-    whom: String,
+    whom: Option<String>,
 }
 
 /// An object, read.
@@ -150,6 +122,8 @@ pub(crate) struct Object {
 /// Why an object has no effect.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotRead {
+    /// Whether it is a JSON object at all.
+    pub(crate) is_object: bool,
     /// What the program calls it, if that could be read.
     pub(crate) label: Label,
     /// What is wrong, for whoever wrote the program.
@@ -162,9 +136,12 @@ impl Object {
     /// # Errors
     /// It is none, or has fields that are missing, too many, or of another type.
     pub(crate) fn read(line: &str) -> Result<Self, NotRead> {
-        let not_read = |label: &Label, why: String| NotRead { label: label.clone(), why };
-        let mut fields: Map<String, Value> =
-            serde_json::from_str(line).map_err(|err| not_read(&None, format!("not a JSON object: {err}")))?;
+        let not_read = |label: &Label, why: String| NotRead { is_object: true, label: label.clone(), why };
+        let mut fields: Map<String, Value> = serde_json::from_str(line).map_err(|err| NotRead {
+            is_object: false,
+            label: None,
+            why: format!("not a JSON object on one line: {err}"),
+        })?;
         let label = match fields.remove("ref") {
             None | Some(Value::Null) => None,
             Some(Value::String(label)) if label.len() <= LABEL_MAX => Some(label.into_boxed_str()),
@@ -182,17 +159,19 @@ impl Object {
         let command = match &self.form {
             Form::Say { text } => return said(text, Command::Say),
             Form::Act { text } => return said(text, Command::Act),
-            Form::Msg { to, text, act } => return said(text, |text| Command::Write { to, is_act: *act, text }),
-            Form::Who { follow: true } => return Ok(Wish::Follow),
+            Form::Msg { to, text, act } => {
+                return said(text, |text| Command::Write { to, is_act: *act == Some(true), text });
+            }
+            Form::Who { follow: Some(true) } => return Ok(Wish::Follow),
             Form::Fetch { before, around, n } => return fetch(*before, *around, *n),
             Form::Read { before } => return Ok(Wish::Read(Seq(*before))),
             Form::Watch { seq, names } => {
-                let what = if *names { Watched::Names } else { Watched::Count };
+                let what = if *names == Some(true) { Watched::Names } else { Watched::Count };
                 return Ok(Wish::Watch(Seq(*seq), what));
             }
             Form::Unwatch {} => return Ok(Wish::Watch(Seq(0), Watched::Nothing)),
             Form::Skip {} => return Ok(Wish::Skip),
-            Form::Who { follow: false } => Command::Who,
+            Form::Who { .. } => Command::Who,
             Form::Nick { nick } => Command::Nick(names::wanted(nick)?),
             Form::Release { nick } => {
                 let nick = nick.as_ref().map(|nick| nick.parse::<Nick>());
@@ -211,10 +190,10 @@ impl Object {
             Form::Invite(terms) => Command::Invite(terms.invite()?),
             Form::Revoke { id } => Command::Order(orders::revoke(id)?),
             Form::Members {} => Command::Members,
-            Form::Block(Name { whom }) => Command::Peace(Peace::Block, whom),
-            Form::Unblock(Name { whom }) => Command::Peace(Peace::Unblock, whom),
-            Form::Ignore(Name { whom }) => Command::Peace(Peace::Ignore, whom),
-            Form::Unignore(Name { whom }) => Command::Peace(Peace::Unignore, whom),
+            Form::Block(Name { whom }) => Command::Peace(Peace::Block, whom.as_deref().unwrap_or_default()),
+            Form::Unblock(Name { whom }) => Command::Peace(Peace::Unblock, whom.as_deref().unwrap_or_default()),
+            Form::Ignore(Name { whom }) => Command::Peace(Peace::Ignore, whom.as_deref().unwrap_or_default()),
+            Form::Unignore(Name { whom }) => Command::Peace(Peace::Unignore, whom.as_deref().unwrap_or_default()),
             Form::Leave {} => Command::Quit,
         };
         Ok(Wish::Commands(vec![command]))
@@ -223,24 +202,28 @@ impl Object {
 
 impl About {
     fn order(&self, act: Act) -> Result<Order, String> {
+        orders::about(act, &self.whom, None, self.why.as_deref().unwrap_or_default())
+    }
+}
+
+impl ForATime {
+    fn order(&self, act: Act) -> Result<Order, String> {
         let lasts = lasts(self.r#for.as_deref())?;
-        if lasts.is_some() && !matches!(act, Act::Mute | Act::Ban) {
-            return Err("only mute and ban last for a time".into());
-        }
         if lasts.is_none() && act == Act::Mute {
             return Err("expected for how long: \"for\":\"10m\"".into());
         }
-        orders::about(act, &self.whom, lasts, &self.why)
+        orders::about(act, &self.whom, lasts, self.why.as_deref().unwrap_or_default())
     }
 }
 
 impl Terms {
     fn invite(&self) -> Result<Invite, String> {
-        if !self.nick.is_empty() {
-            names::wanted(&self.nick)?;
+        let nick = self.nick.clone().unwrap_or_default();
+        if !nick.is_empty() {
+            names::wanted(&nick)?;
         }
-        let (nick, expires) = (self.nick.clone(), lasts(self.r#for.as_deref())?);
-        let invite = Invite { nick, uses: self.uses.unwrap_or(1), expires, is_op: self.op };
+        let expires = lasts(self.r#for.as_deref())?;
+        let invite = Invite { nick, uses: self.uses.unwrap_or(1), expires, is_op: self.op == Some(true) };
         invite.check()?;
         Ok(invite)
     }
@@ -249,10 +232,12 @@ impl Terms {
 /// Returns the commands for a text: one for each of its lines.
 fn said<'a>(text: &'a str, command: impl Fn(&'a str) -> Command<'a>) -> Result<Wish<'a>, String> {
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(command).collect();
+    // Of the shortest of the forms in which it may be posted.
+    let posts: usize = text.lines().map(|line| texts(line, PRIVATE_MAX).len()).sum();
     match lines.len() {
         0 => Err("the text is empty".into()),
-        1..=LINES_MAX => Ok(Wish::Commands(lines)),
-        _ => Err(format!("a text has at most {LINES_MAX} lines")),
+        1.. if posts <= LINES_MAX => Ok(Wish::Commands(lines)),
+        _ => Err(format!("a text becomes at most {LINES_MAX} messages")),
     }
 }
 
@@ -293,7 +278,7 @@ mod tests {
                 Ok(wish) => format!("{wish:?}"),
                 Err(why) => format!("wrong: {why}"),
             },
-            Err(NotRead { label, why }) => format!("{label:?} {why}"),
+            Err(NotRead { label, why, .. }) => format!("{label:?} {why}"),
         }
     }
 
@@ -304,7 +289,7 @@ mod tests {
         assert_eq!(object.label.as_deref(), Some("7"));
         assert_eq!(wish(r#"{"do":"say","text":"\n"}"#), "wrong: the text is empty");
         let long = format!(r#"{{"do":"say","text":"{}"}}"#, "x\\n".repeat(LINES_MAX + 1));
-        assert_eq!(wish(&long), "wrong: a text has at most 64 lines");
+        assert_eq!(wish(&long), "wrong: a text becomes at most 64 messages");
         let object = Object::read(r#"{"text":"waves","do":"msg","to":"jill","act":true}"#).unwrap();
         let write = Command::Write { to: "jill", is_act: true, text: "waves" };
         assert_eq!(object.wish(), Ok(Wish::Commands(vec![write])));
@@ -343,8 +328,8 @@ mod tests {
     fn what_is_wrong_is_said_and_with_the_ref_if_that_can_be_read() {
         let long = format!(r#"{{"do":"skip","ref":"{}"}}"#, "x".repeat(LABEL_MAX + 1));
         for (object, told) in [
-            ("{", "None not a JSON object: EOF"),
-            (r#"{"do":"skip"} x"#, "None not a JSON object: trailing"),
+            ("{", "None not a JSON object on one line: EOF"),
+            (r#"{"do":"skip"} x"#, "None not a JSON object on one line: trailing"),
             (r#"{"do":"say","ref":"a"}"#, "Some(\"a\") missing field `text`"),
             (r#"{"do":"say","text":"x","txt":"y","ref":"a"}"#, "Some(\"a\") unknown field `txt`"),
             (r#"{"do":"say","text":7}"#, "None invalid type: integer `7`"),
@@ -359,7 +344,7 @@ mod tests {
             (r#"{"do":"fetch","before":-1}"#, "None invalid value"),
             (r#"{"do":"mute","whom":"ann"}"#, "wrong: expected for how long"),
             (r#"{"do":"mute","whom":"ann","for":"0s"}"#, "wrong: for: longer than nothing"),
-            (r#"{"do":"kick","whom":"ann","for":"1h"}"#, "wrong: only mute and ban"),
+            (r#"{"do":"kick","whom":"ann","for":"1h"}"#, "None unknown field `for`"),
             (r##"{"do":"kick","whom":"#"}"##, "wrong: expected a nick, NICK#FINGERPRINT"),
             (r#"{"do":"access","to":"shut"}"#, "wrong: to is open or known"),
             (r#"{"do":"nick","nick":""}"#, "wrong: "),
