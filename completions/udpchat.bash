@@ -465,7 +465,7 @@ _udpchat() {
             return 0
             ;;
         udpchat__subcmd__join)
-            opts="-n -s -t -v -h --nick --history --no-receipts --server --timeout --secure --text --json --verbose --help"
+            opts="-n -s -t -v -h --nick --history --no-receipts --plain --color --highlight --no-input-history --server --timeout --secure --text --json --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,6 +480,14 @@ _udpchat() {
                     return 0
                     ;;
                 --history)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --highlight)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

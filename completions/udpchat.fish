@@ -77,9 +77,15 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s v -l verbose -
 complete -c udpchat -n "__fish_udpchat_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s n -l nick -d 'Your nick, 1 to 32 bytes; asked for on a terminal if missing' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l history -d 'On your first visit, show the last N messages, those of the last DURATION, or all' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l color -d 'When to use colours' -r -f -a "auto\t'Unless NO_COLOR is set'
+always\t'Even if it is'
+never\t'Not at all'"
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l highlight -d 'Also ring when somebody writes one of these words, as when somebody writes your nick' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l no-receipts -d 'Keep from others whether your program has received their messages'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l plain -d 'Show lines as the tutorial\'s client does, one after the other, also on a terminal (for screen readers)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l no-input-history -d 'Do not keep the lines that you enter for your next visit'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak plain text only, as the original does'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)'

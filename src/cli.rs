@@ -8,6 +8,7 @@
 mod acts;
 mod keys;
 mod manual;
+mod screen;
 mod serve;
 mod values;
 
@@ -29,8 +30,11 @@ use crate::wire::frame::History;
 pub use acts::{AccessArg, ActOn, Admin, Ban, Invite, Members, MembersAction, Mute, RoleArg, SetAccess, Topic};
 pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
+pub use screen::Screen;
 pub use serve::Serve;
-pub use values::{BenchDialect, CipherArg, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg};
+pub use values::{
+    BenchDialect, CipherArg, ColorArg, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg,
+};
 use values::{at_least_one, clients, count, duration, history, receipts, recipient};
 
 /// Headings of the options in help texts.
@@ -290,6 +294,10 @@ pub struct Join {
     /// Keep from others whether your program has received their messages
     #[arg(long, help_heading = ROOM)]
     pub no_receipts: bool,
+
+    /// The terminal.
+    #[command(flatten)]
+    pub screen: Screen,
 
     /// The server.
     #[command(flatten)]

@@ -40,6 +40,17 @@ impl FromStr for Db {
     }
 }
 
+/// The values of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// Unless NO_COLOR is set
+    Auto,
+    /// Even if it is
+    Always,
+    /// Not at all
+    Never,
+}
+
 /// The values of `--sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sync {

@@ -270,7 +270,7 @@ fn act_with(
         Wanted { nick: nick.clone(), stays: false, present: false, unnamed: true, instance: None, key, server };
     let dialects = Dialects { secure: true, text: false };
     let (config, known) = prepare(&admin.target, dialects, wanted)?;
-    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
+    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] })?;
     let now = client.now();
     for order in orders {
         client.port.client.post(now, PostKind::Order, &order.encode(), None);

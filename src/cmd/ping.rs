@@ -59,7 +59,7 @@ pub(super) fn run(args: Ping) -> Result<(), Failure> {
     let wanted =
         Wanted { nick, stays: false, present: false, unnamed: true, instance: None, key: Some(key), server: None };
     let (config, known) = prepare(&target, args.dialects, wanted)?;
-    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
+    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] })?;
     let mut ui = Pinger {
         count: args.count,
         interval: args.interval,

@@ -94,7 +94,7 @@ fn post(args: &Send, message: Option<&[String]>, waits: bool) -> Result<Found, F
         identity.contacts = known.contacts().map_err(|why| Failure::new(Exit::Failure, why))?;
     }
     let input = if message.is_none() { Some(Input::stdin()?) } else { None };
-    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
+    let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] })?;
     let mut ui = Script {
         entered: Lines::default(),
         known,

@@ -136,7 +136,17 @@ impl Known {
         self.state.as_ref().map_or_else(Ignored::new, |state| state.ignored(&self.server))
     }
 
+    /// Returns the lines that the user has entered in that room.
+    pub(super) fn past(&self) -> Vec<String> {
+        self.state.as_ref().map_or_else(Vec::new, |state| state.past(&self.server))
+    }
+
     /// Stores them.
+    pub(super) fn set_past<'a>(&self, lines: impl Iterator<Item = &'a str>) -> io::Result<()> {
+        self.state.as_ref().map_or(Ok(()), |state| state.set_past(&self.server, lines))
+    }
+
+    /// Stores whom the user does not want to see.
     pub(super) fn set_ignored(&self, ignored: &Ignored) -> io::Result<()> {
         self.state.as_ref().map_or(Ok(()), |state| state.set_ignored(&self.server, ignored))
     }

@@ -67,6 +67,15 @@ pub trait Driver {
         None
     }
 
+    /// Handles one of the signals of [`Source::signals`].
+    ///
+    /// # Errors
+    /// Those of the terminal.
+    fn signal(&mut self, signal: i32) -> io::Result<()> {
+        let _ = signal;
+        Ok(())
+    }
+
     /// Returns whether it takes more of the room's entries.
     fn takes_entries(&self) -> bool {
         true
@@ -129,6 +138,8 @@ pub struct Source {
     pub input: Option<Input>,
     /// Whether to leave at once at the end of input, without waiting for lines to come back.
     pub leave_at_end: bool,
+    /// The signals that the driver is told of.
+    pub signals: &'static [i32],
 }
 
 /// A client's loop, with its client.
@@ -141,6 +152,8 @@ pub struct ClientLoop {
     source: Source,
     driver_ready: bool,
     driver_ticks: Option<Instant>,
+    /// Signals that the driver is to be told of.
+    came: Vec<i32>,
     /// Set when the user left: until when to wait for the outcomes of posts.
     lingers: Option<Instant>,
     is_gone: bool,
@@ -154,7 +167,7 @@ impl ClientLoop {
     /// Returns the system's error.
     pub fn new(config: Config, mut source: Source) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut signals = Signals::new(END_SIGNALS)?;
+        let mut signals = Signals::new(END_SIGNALS.iter().chain(source.signals))?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         if let Some(input) = &mut source.input {
             input.register(poll.registry(), INPUT)?;
@@ -168,6 +181,7 @@ impl ClientLoop {
             source,
             driver_ready: false,
             driver_ticks: None,
+            came: Vec::new(),
             lingers: None,
             is_gone: false,
             inbox: Inbox::coalesced(),
@@ -238,7 +252,12 @@ impl ClientLoop {
         let mut interrupted = false;
         for event in &*events {
             match event.token() {
-                SIGNALS => interrupted |= self.signals.pending().next().is_some(),
+                SIGNALS => {
+                    let (ends, others): (Vec<_>, Vec<_>) =
+                        self.signals.pending().partition(|signal| END_SIGNALS.contains(signal));
+                    interrupted |= !ends.is_empty();
+                    self.came.extend(others);
+                }
                 INPUT => self.source.input.iter_mut().for_each(Input::set_ready),
                 DRIVER => self.driver_ready = true,
                 _ => self.port.set_ready(event),
@@ -262,6 +281,9 @@ impl ClientLoop {
     fn turn(&mut self, driver: &mut impl Driver) -> io::Result<Option<End>> {
         let ready = std::mem::take(&mut self.driver_ready);
         self.port.receive(self.clock, &mut self.inbox);
+        for signal in std::mem::take(&mut self.came) {
+            driver.signal(signal)?;
+        }
         let now = self.clock.now();
         if self.port.client.poll_timeout().is_some_and(|at| at <= now) {
             self.port.client.handle_timeout(now);

@@ -13,6 +13,7 @@ pub mod link;
 pub mod load;
 pub mod members;
 pub mod outbox;
+pub mod past;
 pub mod people;
 pub mod places;
 mod port;
@@ -21,6 +22,7 @@ pub mod rooms;
 pub mod server;
 pub mod state;
 pub mod stdio;
+pub mod tty;
 pub mod udp;
 
 use std::fmt;

@@ -160,6 +160,11 @@ impl Output {
         })
     }
 
+    /// Returns whether the stdout of the process is a terminal.
+    pub fn is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// From now on, has a terminal empty its row before each line, if it can.
     pub fn begin_lines_in_fresh_rows(&mut self) {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
@@ -208,6 +213,13 @@ impl Output {
         if self.state != OutputState::Broken {
             self.waiting.extend_from_slice(line);
             self.waiting.push(b'\n');
+        }
+    }
+
+    /// Queues bytes unchanged, for a terminal. Whoever calls this stops when there is no place ([`Output::has_place`]).
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        if self.state != OutputState::Broken {
+            self.waiting.extend_from_slice(bytes);
         }
     }
 

@@ -7,6 +7,7 @@
 use super::orders::{self, Invite};
 use crate::policy::names;
 use crate::wire::Nick;
+use crate::wire::frame::FETCH_MAX;
 use crate::wire::order::Order;
 
 /// The original's command for leaving.
@@ -20,6 +21,9 @@ pub const HELP: &str = "\
 /ignore NICK     hide somebody on this device; /unignore NICK; /ignore lists them
 /block NICK      refuse somebody's private messages; /unblock NICK; /block lists them
 /nick NAME       take another nick
+/history N       show N earlier messages; /search WORDS shows those with all the words
+/seen            who has received what you said last
+/clear           clear the screen
 /release         give your nick back, for others once you have left; or /release NICK
 /help            show this list; operators have more: /help op
 //TEXT           say /TEXT
@@ -38,6 +42,22 @@ pub const HELP_FOR_OPERATORS: &str = "\
 /access open|known             who may come in: everybody, or only those who are known
 /op NICK, /deop NICK           make an operator, or a member again: the owner may
 NICK can be NICK#FINGERPRINT, as /members shows it, a whole key, or the address of a plain-text member";
+
+/// How many earlier messages are shown if nobody says how many.
+const HISTORY: u32 = 20;
+
+/// The names of all commands.
+pub const NAMES: [&str; 30] = [
+    "access", "admit", "ban", "block", "clear", "deop", "help", "history", "ignore", "invite", "kick", "me", "members",
+    "msg", "mute", "nick", "op", "release", "reply", "revoke", "search", "seen", "topic", "unban", "unblock",
+    "unignore", "unmute", "who", "m", "r",
+];
+
+/// Returns the command that is most like a word that is none.
+fn nearest(word: &str) -> Option<&'static str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(name, word);
+    NAMES.into_iter().min_by_key(distance).filter(|name| distance(name) <= 1 + name.len() / 4)
+}
 
 /// A line that the user entered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +96,14 @@ pub enum Command<'a> {
     Peace(Peace, &'a str),
     /// Show who is known, and who has to stay out.
     Members,
+    /// Show so many earlier messages.
+    History(u32),
+    /// Show what has these words.
+    Search(&'a str),
+    /// Show who has received the user's newest line.
+    Seen,
+    /// Clear the screen.
+    Clear,
     /// Show the commands.
     Help,
     /// Show those that take a right.
@@ -96,7 +124,16 @@ impl Command<'_> {
             | Self::Invite(_)
             | Self::Write { .. }
             | Self::Reply { .. } => true,
-            Self::Who | Self::Peace(..) | Self::Members | Self::Help | Self::HelpForOperators | Self::Quit => false,
+            Self::Who
+            | Self::Peace(..)
+            | Self::Members
+            | Self::History(_)
+            | Self::Search(_)
+            | Self::Seen
+            | Self::Clear
+            | Self::Help
+            | Self::HelpForOperators
+            | Self::Quit => false,
         }
     }
 }
@@ -145,6 +182,15 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         "who" => Ok(Command::Who),
         "members" => Ok(Command::Members),
         "invite" => orders::parse_invite(rest).map(Command::Invite),
+        "history" if rest.is_empty() => Ok(Command::History(HISTORY)),
+        "history" => match rest.parse() {
+            Ok(count @ 1..=FETCH_MAX) => Ok(Command::History(count)),
+            Ok(_) | Err(_) => Err(format!("expected /history N, for 1 to {FETCH_MAX} earlier messages")),
+        },
+        "search" if rest.is_empty() => Err("expected /search WORDS".into()),
+        "search" => Ok(Command::Search(rest)),
+        "seen" => Ok(Command::Seen),
+        "clear" => Ok(Command::Clear),
         "help" if rest == "op" => Ok(Command::HelpForOperators),
         "help" => Ok(Command::Help),
         "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
@@ -155,9 +201,12 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
             .map(|nick| Command::Release(Some(nick)))
             .map_err(|why| format!("{why}: expected /release NICK")),
         "nick" => names::wanted(rest).map(Command::Nick).map_err(|why| format!("{why}: expected /nick NAME")),
-        _ => Err(format!(
-            "/{word} is not a command, and nothing was sent (/help shows the commands, //{word} sends it as text)"
-        )),
+        _ => {
+            let nearest = nearest(word).map_or_else(String::new, |nearest| format!(" (did you mean /{nearest}?)"));
+            Err(format!(
+                "/{word} is not a command{nearest}, and nothing was sent (/help shows the commands, //{word} sends it as text)"
+            ))
+        }
     }
 }
 
@@ -212,6 +261,9 @@ mod tests {
     fn what_is_no_command_is_said_to_be_none() {
         for (line, what) in [
             ("/whois jill", "/whois is not a command"),
+            ("/mebmers", "did you mean /members?"),
+            ("/history 129", "/history N"),
+            ("/search", "/search WORDS"),
             ("/", "/ is not a command"),
             ("/me", "/me TEXT"),
             ("/msg jill", "/msg NICK TEXT"),

@@ -11,6 +11,7 @@ pub mod lines;
 pub mod orders;
 pub mod room;
 pub mod sanitize;
+pub mod screen;
 pub mod when;
 
 use std::fmt;

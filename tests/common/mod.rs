@@ -29,6 +29,8 @@ pub fn udpchat() -> Command {
     // The environment of the person who runs the tests must not affect them.
     command.env_remove("UDPCHAT_SERVER").env_remove("UDPCHAT_NICK").env_remove("RUST_LOG");
     command.env("XDG_STATE_HOME", home());
+    // Those that are about the screen say so.
+    command.env("UDPCHAT_PLAIN", "1");
     command
 }
 
@@ -193,7 +195,17 @@ impl Process {
 
     /// Starts it on a terminal of its own, which shows stdout and stderr alike and echoes the input.
     pub fn start_on_terminal(command: &mut Command) -> Self {
-        let pty = nix::pty::openpty(None, None).unwrap();
+        Self::start_on(command, nix::pty::openpty(None, None).unwrap())
+    }
+
+    /// The same on a terminal that can be painted on, of that size.
+    pub fn start_on_screen(command: &mut Command, columns: u16, rows: u16) -> Self {
+        command.env_remove("UDPCHAT_PLAIN").env_remove("NO_COLOR").env("TERM", "xterm-256color");
+        let size = nix::pty::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        Self::start_on(command, nix::pty::openpty(Some(&size), None).unwrap())
+    }
+
+    fn start_on(command: &mut Command, pty: nix::pty::OpenptyResult) -> Self {
         // In a session of its own, the terminal controls it: Ctrl-C and Ctrl-D have their usual effect.
         let mut session = Command::new("setsid");
         session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
@@ -222,6 +234,12 @@ impl Process {
     /// Ends its input.
     pub fn close_input(&mut self) {
         self.input = None;
+    }
+
+    /// Changes the size of its terminal, which it is told.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(self.input.as_ref().unwrap(), size).unwrap();
     }
 
     pub fn id(&self) -> u32 {

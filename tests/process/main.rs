@@ -26,5 +26,6 @@ mod programs;
 mod python;
 mod reading;
 mod receipts;
+mod screen;
 mod serve;
 mod sim;

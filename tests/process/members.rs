@@ -109,7 +109,7 @@ fn who_breaks_says_goodbye_too() {
         is_secure: true,
     };
     let broken = std::panic::catch_unwind(|| {
-        let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false }).unwrap();
+        let mut client = ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] }).unwrap();
         client.run(&mut Breaks).map(|_| ())
     });
     assert!(broken.is_err());

@@ -58,7 +58,7 @@ impl Remote {
         let nick = format!("history {who}").parse().map_err(|why: String| Failure::new(Exit::Failure, why))?;
         let wanted = Wanted { nick, stays, present: false, unnamed: true, instance: None, key: None, server: None };
         let (config, known) = prepare(&target, dialects, wanted)?;
-        let client = ClientLoop::new(config, Source { input: None, leave_at_end: false })?;
+        let client = ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] })?;
         let reader = Reader {
             known,
             failed: Vec::new(),

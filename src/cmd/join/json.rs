@@ -70,6 +70,10 @@ fn question(command: &Command<'_>) -> Option<Question> {
         | Command::Write { .. }
         | Command::Reply { .. }
         | Command::Peace(..)
+        | Command::History(_)
+        | Command::Search(_)
+        | Command::Seen
+        | Command::Clear
         | Command::Help
         | Command::HelpForOperators
         | Command::Quit => None,

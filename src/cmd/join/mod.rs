@@ -1,31 +1,44 @@
 //! `udpchat join`
 //!
-//! Owns: the question for the nick, and which driver the client gets: [`lines`] or [`json`].
+//! Owns: the question for the nick, and which driver the client gets: [`terminal`], [`lines`] or [`json`].
 //! Must not know: sockets, when lines are sent, what the user is shown.
 //! Driven by: `cmd`.
 
 mod json;
 mod lines;
+mod looking;
+mod looks;
 mod private;
+mod storing;
 mod taken;
+mod telling;
+mod terminal;
 mod visit;
 
 use std::io;
+use std::sync::Mutex;
 
 use super::talk::{Wanted, prepare};
 use super::{Exit, Failure};
-use crate::cli::Join;
+use crate::cli::{ColorArg, Join};
+use crate::client::Config;
 use crate::client::contacts::Contacts;
 use crate::net::client::{ClientLoop, Source};
 use crate::net::link::Link;
 use crate::net::places::PlaceFile;
 use crate::net::stdio::{Input, Output};
+use crate::net::tty::{self, Tty};
 use crate::policy::names;
 use crate::ui::lines::{Line, Lines};
+use crate::ui::screen::editor::Editor;
+use crate::ui::screen::past::Past;
+use crate::ui::screen::style::Palette;
 use crate::ui::{notice, prompt};
-use crate::wire::Nick;
+use crate::wire::{Nick, Who};
 use json::JsonMode;
 use lines::LineMode;
+use telling::Teller;
+use terminal::{TerminalMode, Wishes};
 use visit::Visit;
 
 /// The argument that stands for the first line of stdin.
@@ -82,17 +95,85 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
         identity.receipts = !args.no_receipts;
     }
     let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, (place, outbox));
-    let source = Source { input: Some(input), leave_at_end: interactive };
+    let source = Source { input: Some(input), leave_at_end: interactive, signals: &[] };
+    let is_plain = args.screen.plain;
+    let screen = Screen {
+        color: args.screen.color,
+        words: args.screen.highlight,
+        keeps_input: !args.screen.no_input_history,
+        is_forced: args.dialects.text,
+    };
     let own = config.identity.as_ref().map(|identity| identity.key.public().who());
-    let mut client = ClientLoop::new(config, source)?;
     if args.json {
+        let mut client = ClientLoop::new(config, source)?;
         let mut driver = JsonMode::new(visit);
         let end = client.run(&mut driver)?;
         return driver.conclude(&client.port.client, end, client.input_has_ended());
     }
-    let mut driver = LineMode::new(visit, own, args.dialects.text);
+    if interactive && !is_plain && has_screen() {
+        return talk_on_screen(visit, config, source, &screen, own);
+    }
+    let mut client = ClientLoop::new(config, source)?;
+    let mut driver = LineMode::new(visit, Teller::new(own, screen.is_forced));
     let end = client.run(&mut driver)?;
     driver.conclude(&client.port.client, end, client.input_has_ended())
+}
+
+/// What the user wants of a screen.
+struct Screen {
+    color: ColorArg,
+    words: Vec<String>,
+    keeps_input: bool,
+    is_forced: bool,
+}
+
+/// Returns a variable of the environment that is about the terminal, for which clap has no option.
+#[allow(clippy::disallowed_methods)] // it describes the terminal, and nobody passes it as an option
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Runs the client on a terminal.
+fn talk_on_screen(
+    visit: Visit,
+    config: Config,
+    source: Source,
+    screen: &Screen,
+    own: Option<Who>,
+) -> Result<(), Failure> {
+    let tty = Tty::open()?;
+    let source = Source { signals: tty::SIGNALS, ..source };
+    let palette = match screen.color {
+        ColorArg::Never => Palette::None,
+        ColorArg::Auto => Palette::detect(variable),
+        ColorArg::Always => Palette::detect(|name| variable(name).filter(|_| name != "NO_COLOR")),
+    };
+    let rescue = tty.rescue()?;
+    let previous = std::panic::take_hook();
+    let rescue = Mutex::new(rescue);
+    std::panic::set_hook(Box::new(move |what| {
+        // What is said of it is to be read.
+        if let Ok(mut rescue) = rescue.lock() {
+            rescue.end();
+        }
+        previous(what);
+    }));
+    let editor = Editor::new(Past::new(if screen.keeps_input { visit.known.past() } else { Vec::new() }));
+    let mut client = ClientLoop::new(config, source)?;
+    let wishes = Wishes { palette, words: screen.words.clone(), is_forced: screen.is_forced, own };
+    let mut driver = TerminalMode::new(visit, tty, editor, wishes)?;
+    let end = client.run(&mut driver)?;
+    let done = driver.conclude(&client.port.client, end, client.input_has_ended());
+    if screen.keeps_input {
+        driver.store_past();
+    }
+    done
+}
+
+/// Returns whether stdout is a terminal that can be painted on.
+fn has_screen() -> bool {
+    let is_able = variable("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    is_able && Output::is_terminal()
 }
 
 /// Reads the first line of stdin, and not a byte beyond it: the rest is to be said.

@@ -180,6 +180,10 @@ impl Visit {
             | Command::Order(_)
             | Command::Invite(_)
             | Command::Members
+            | Command::History(_)
+            | Command::Search(_)
+            | Command::Seen
+            | Command::Clear
             | Command::Help
             | Command::HelpForOperators
             | Command::Quit => return None,

@@ -5,6 +5,7 @@
 //! Driven by: the drivers of `cmd::join`.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use super::super::act;
 use super::super::talk::{Known, over};
 use super::super::{Exit, Failure, lines};
+use super::looks::Looks;
 use super::taken::{Taken, Wrong, may_post, tell_parts};
 use crate::client::seen::Seen;
 use crate::client::{Client, Dialect, Event, Label, Over, Room, Said, Unreachable};
@@ -68,13 +70,17 @@ pub(super) struct Visit {
     /// Successes that the user is to be told.
     pub(super) done: Vec<(String, Label)>,
     /// What the user has said and not heard the outcome of, if that can be stored.
-    outbox: Option<OutboxFile>,
+    pub(super) outbox: Option<OutboxFile>,
     /// The counter from which on posts are this visit's, if earlier ones have left some.
-    first_post: u64,
+    pub(super) first_post: u64,
     /// Which private messages were seen, as stored.
     seen_letters: Seen,
     /// Whether what an earlier visit could not say was said.
-    has_said_waiting: bool,
+    pub(super) has_said_waiting: bool,
+    /// What the user is looking at in the history.
+    pub(super) looks: Looks,
+    /// What the user is to be told, if that is not written to stderr at once.
+    said: Option<Vec<String>>,
     /// When the last line was taken, and whether it or one with which it came is private.
     last_line: Option<(Instant, bool)>,
 }
@@ -114,8 +120,37 @@ impl Visit {
             outbox,
             seen_letters,
             has_said_waiting: false,
+            looks: Looks::default(),
+            said: None,
             last_line: None,
         }
+    }
+
+    /// From now on, keeps what the user is to be told for [`Visit::take_said`].
+    pub(super) fn keep_said(&mut self) {
+        self.said = Some(Vec::new());
+    }
+
+    /// Returns what the user is to be told.
+    pub(super) fn take_said(&mut self) -> Vec<String> {
+        self.said.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Writes the rest to stderr again.
+    pub(super) fn stop_keeping_said(&mut self) {
+        self.said.take().into_iter().flatten().for_each(notice);
+    }
+
+    pub(super) fn notice(&mut self, what: impl fmt::Display) {
+        match &mut self.said {
+            Some(said) => said.push(what.to_string()),
+            None => notice(what),
+        }
+    }
+
+    /// Notes that something that the client has given was not shown yet: the place is not stored.
+    pub(super) const fn leave_place(&mut self) {
+        self.seen = None;
     }
 
     /// Records what the final message needs. Returns what failed with this event, if the user is to be told, and what the user calls it.
@@ -134,7 +169,8 @@ impl Visit {
             self.room = Some(room.clone());
         }
         if let Event::Contact { nick, key } = event {
-            notice(self.known.met_person(nick, *key));
+            let met = self.known.met_person(nick, *key);
+            self.notice(met);
         }
         if let Event::Found { name, whom, nick, key } = event {
             let wrong = self.found(name, *whom, nick, *key);
@@ -149,7 +185,8 @@ impl Visit {
         }
         self.joined |= matches!(event, Event::Joined(_));
         if let Event::Joined(Dialect::Session { key, .. }) = *event {
-            self.known.met(key).iter().for_each(notice);
+            let met = self.known.met(key);
+            met.into_iter().for_each(|met| self.notice(met));
         }
         let Event::NoPeople { in_text } = *event else { return None };
         self.not_sent += 1;
@@ -159,53 +196,6 @@ impl Visit {
             Wrong::new("no-answer", format!("{} did not say in time who is here", client.server()))
         };
         Some((wrong, None))
-    }
-
-    /// Notes that a post has an outcome.
-    fn settled(&mut self, client: &Client, event: &Event) {
-        let Some(post) = event.settles() else { return };
-        if let (true, Event::Confirmed { .. }, true) = (post < self.first_post, event, self.interactive) {
-            notice("a line of your last visit is in the room now");
-        }
-        let Some(outbox) = &mut self.outbox else { return };
-        if let Err(err) = outbox.done(post, client.log(), client.numbers()) {
-            self.cannot_store(&err);
-        }
-    }
-
-    /// Says again what an earlier visit could not.
-    fn say_waiting(&mut self, now: Instant, client: &mut Client) {
-        if std::mem::replace(&mut self.has_said_waiting, true) {
-            return;
-        }
-        let Some(outbox) = &self.outbox else { return };
-        let (open, waiting) = (outbox.len() as u64, outbox.waiting().to_vec());
-        let count = open + waiting.len() as u64;
-        if count > 0 {
-            let are = if count == 1 { "is" } else { "are" };
-            notice(format_args!(
-                "{} of your last visit {are} not confirmed yet: asking what became of it",
-                lines(count)
-            ));
-        }
-        client.say_waiting(now, &waiting);
-    }
-
-    /// Stores what is to be sent, before it is.
-    fn store(&mut self, client: &mut Client) {
-        let Some(outbox) = &mut self.outbox else { return };
-        let stored = outbox.add(client.unstored(), client.waiting());
-        client.stored();
-        if let Err(err) = stored {
-            self.cannot_store(&err);
-        }
-    }
-
-    fn cannot_store(&mut self, err: &io::Error) {
-        notice(format_args!(
-            "cannot store what you say until it is confirmed: {err}; if this program is killed, see what is in the room before you say it again"
-        ));
-        self.outbox = None;
     }
 
     /// Returns the link of an invitation that the user has made, and what the user calls it, once the log has it.
@@ -314,11 +304,11 @@ impl Visit {
             Command::Quit if self.interactive => return Ok(Next::Leave.into()),
             Command::Quit => return Ok(Next::EndInput.into()),
             Command::Help => {
-                command::HELP.lines().for_each(notice);
+                command::HELP.lines().for_each(|line| self.notice(line));
                 0
             }
             Command::HelpForOperators => {
-                command::HELP_FOR_OPERATORS.lines().for_each(notice);
+                command::HELP_FOR_OPERATORS.lines().for_each(|line| self.notice(line));
                 0
             }
             Command::Order(_) | Command::Invite(_) | Command::Members if client.is_text() => {
@@ -332,6 +322,11 @@ impl Visit {
                 client.ask(now);
                 0
             }
+            Command::History(_) | Command::Search(_) | Command::Seen => {
+                self.look(now, client, &command)?;
+                0
+            }
+            Command::Clear => return Err(Wrong::new("no-effect", "there is no screen of ours to clear")),
             // A rename that is under way may make it another one.
             Command::Nick(nick) if nick == *client.nick() && client.outstanding() == 0 => {
                 return Err(Wrong::new("no-effect", format!("you are {nick} already")));
@@ -339,7 +334,7 @@ impl Visit {
             Command::Nick(nick) => client.post(now, PostKind::Rename, nick.as_str(), label),
             Command::Order(order) => {
                 if order.act == Act::Ban && self.room.as_ref().is_some_and(|room| !room.is_closed) {
-                    notice(orders::IN_AN_OPEN_ROOM);
+                    self.notice(orders::IN_AN_OPEN_ROOM);
                 }
                 client.post(now, PostKind::Order, &order.encode(), label)
             }
@@ -366,6 +361,7 @@ impl Visit {
         for (order, label) in std::mem::take(&mut self.orders) {
             client.post(now, PostKind::Order, &order.encode(), label);
         }
+        self.look_further(now, client);
         self.say_waiting(now, client);
         self.store(client);
         self.seen = client.place();
@@ -375,7 +371,7 @@ impl Visit {
         {
             self.seen_letters = seen.clone();
             if let Err(err) = place.set_seen(seen) {
-                notice(format_args!("cannot remember which private messages you have seen: {err}"));
+                self.notice(format_args!("cannot remember which private messages you have seen: {err}"));
             }
         }
     }
@@ -395,7 +391,7 @@ impl Visit {
         self.remember();
         match self.output.take_left_out() {
             0 => {}
-            count => notice(format_args!("stdout is read too slowly: {} left out", lines(count))),
+            count => self.notice(format_args!("stdout is read too slowly: {} left out", lines(count))),
         }
         Ok(())
     }
@@ -405,8 +401,8 @@ impl Visit {
         if let (Some(place), Some(seen), true) = (&mut self.place, self.seen, self.output.is_flushed())
             && let Err(err) = place.set(seen)
         {
-            notice(format_args!("cannot remember what you have seen: {err}"));
             self.place = None;
+            self.notice(format_args!("cannot remember what you have seen: {err}"));
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) fn compare(args: &Send, found: &Found, lines: &[String]) -> Result<Re
     let mut reader =
         Reader { nick: &args.nick, to, entries: wanted_entries, next: 0, is_gone: false, other: None, until: None };
     // However this ends, entries not read by then are unknown.
-    ClientLoop::new(config, Source { input: None, leave_at_end: false })?.run(&mut reader)?;
+    ClientLoop::new(config, Source { input: None, leave_at_end: false, signals: &[] })?.run(&mut reader)?;
     if let Some(other) = &reader.other {
         let id = args.id.as_deref().unwrap_or_default();
         return Err(Failure::new(

@@ -1,0 +1,81 @@
+//! The rows below the scrollback.
+//!
+//! Owns: what is in them, from the top: the user's own lines, the status or a question, the input.
+//! Must not know: which bytes paint them.
+//! Driven by: `terminal`, once for each painting.
+
+use super::super::telling::Shown;
+use super::{Question, TerminalMode};
+use crate::client::Client;
+use crate::time::Instant;
+use crate::ui::screen::paint::Pinned;
+use crate::ui::screen::style::Style;
+use crate::ui::screen::width::{columns_of, fit};
+
+/// The mark before the input.
+const PROMPT: &str = "> ";
+
+impl TerminalMode {
+    pub(super) fn paint(&mut self, now: Instant, client: &Client) {
+        if std::mem::take(&mut self.left_out) > 0 {
+            let gap = Shown::Notice("some lines were left out: they came faster than the terminal took them".into());
+            let reader = self.reader(client);
+            let lines = self.scroll.take(now, gap, reader);
+            self.lines.splice(0..0, lines);
+        }
+        let (columns, rows) = self.size;
+        let room = columns.saturating_sub(1).max(1);
+        let pinned = Pinned { rows: self.pinned_rows(client, room, rows), input: self.input_row(room) };
+        let mut bytes = self.painter.paint(&self.lines, pinned);
+        self.lines.clear();
+        if std::mem::take(&mut self.scroll.rings) {
+            bytes.push('\x07');
+        }
+        self.visit.output.push_bytes(bytes.as_bytes());
+        self.painted = Some(now);
+        self.is_urgent = false;
+    }
+
+    /// Returns the rows above the input: the user's own lines, and the status.
+    fn pinned_rows(&self, client: &Client, room: usize, rows: usize) -> Vec<String> {
+        let mut pinned = Vec::new();
+        // At least one row of the scrollback stays in sight.
+        let above = rows.saturating_sub(2);
+        let styled = |text: &str, style| {
+            let mut row = String::new();
+            self.palette.push(&mut row, style, &fit(text, room));
+            row
+        };
+        if above == 0 {
+            return pinned;
+        }
+        for (text, is_alarm) in self.strip.rows().into_iter().take(above - 1) {
+            pinned.push(styled(&text, if is_alarm { Style::Alarm } else { Style::Faint }));
+        }
+        let (text, style) = match &self.question {
+            Some(Question::Leave) => {
+                ("leave? Enter or Ctrl-C again leaves, any other key stays".to_owned(), Style::Alarm)
+            }
+            Some(Question::Paste(text)) => {
+                let lines = text.lines().count();
+                (format!("insert {lines} lines? y inserts them, any other key does not"), Style::Alarm)
+            }
+            None if self.strip.has_wrong() && self.editor.text().is_empty() => {
+                ("Enter takes the line that was not sent back into the input".to_owned(), Style::Mark)
+            }
+            None => (self.status.row(client, self.scroll.mentions), Style::Mark),
+        };
+        pinned.push(styled(&text, style));
+        pinned
+    }
+
+    fn input_row(&self, room: usize) -> (String, String) {
+        let prompt = match self.editor.searching() {
+            Some(wanted) => format!("(search: {}) ", fit(wanted, 20)),
+            None => PROMPT.to_owned(),
+        };
+        let prompt = if columns_of(&prompt) + 2 > room { String::new() } else { prompt };
+        let (before, behind) = self.editor.view(room - columns_of(&prompt));
+        (prompt + &before, behind)
+    }
+}

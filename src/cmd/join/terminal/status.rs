@@ -1,0 +1,83 @@
+//! The row that says how things are.
+//!
+//! Owns: its words, what of the room it remembers for them.
+//! Must not know: how wide it is, how it is painted.
+//! Driven by: `terminal`, with events.
+
+use crate::client::{Away, Client, Dialect, Event};
+use crate::ui::sanitize;
+use crate::wire::Seq;
+use crate::wire::frame::Watched;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Status {
+    server: String,
+    dialect: Option<&'static str>,
+    topic: String,
+    /// How many are here, if that is known.
+    pub(super) here: Option<usize>,
+    /// How many entries have not come yet.
+    pub(super) behind: u64,
+    /// The user's newest entry, and how many of how many have received it.
+    watched: Option<(Seq, Option<(u64, u64)>)>,
+    /// What is wrong with the server.
+    trouble: Option<&'static str>,
+}
+
+impl Status {
+    pub(super) fn new(server: String) -> Self {
+        Self { server, dialect: None, topic: String::new(), here: None, behind: 0, watched: None, trouble: None }
+    }
+
+    /// Notes what an event says about it.
+    pub(super) fn take(&mut self, event: &Event) {
+        if let Event::Joined(dialect) = event {
+            self.dialect = Some(if *dialect == Dialect::Text { "plain text" } else { "encrypted" });
+        } else if let Event::Room(room) = event {
+            self.topic = sanitize::escaped(&room.topic);
+        } else if let Event::Quiet(_) = event {
+            self.trouble = Some("the server is silent");
+        } else if let Event::Away(why) = event {
+            self.trouble = Some(if let Away::Closed(_) = why { "the server is away" } else { "no connection" });
+        } else if let Event::Back | Event::AnotherLog = event {
+            self.trouble = None;
+        } else if let Event::Reached { seq, what, count, of, .. } = event
+            && let Some((watched, reached)) = &mut self.watched
+            && watched == seq
+        {
+            *reached = (*what != Watched::Nothing).then_some((*count, *of));
+        }
+    }
+
+    /// Notes which entry's receipts are shown.
+    pub(super) const fn watch(&mut self, seq: Seq) {
+        self.watched = Some((seq, None));
+    }
+
+    /// Returns the row.
+    pub(super) fn row(&self, client: &Client, mentions: u64) -> String {
+        let mut parts = vec![format!("{} @ {}", client.nick(), self.server)];
+        match self.dialect {
+            None => parts.push("no answer yet".into()),
+            Some(dialect) => parts.push(dialect.into()),
+        }
+        parts.extend(self.trouble.map(String::from));
+        if mentions > 0 {
+            parts.push(format!("{mentions} for you"));
+        }
+        if self.behind > 0 {
+            parts.push(format!("{} behind", self.behind));
+        }
+        if let Some((_, Some((count, of)))) = self.watched
+            && of > 0
+        {
+            parts.push(format!("received {count}/{of}"));
+        }
+        parts.extend(self.here.map(|here| format!("{here} here")));
+        if !self.topic.is_empty() {
+            parts.push(self.topic.clone());
+        }
+        parts.join(" · ")
+    }
+}

@@ -1,0 +1,201 @@
+//! The client on a terminal, as a model of one shows it.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // tests are allowed to
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::common::{Process, at_home, new_home, serve_at_home, udpchat_with};
+
+const COLUMNS: u16 = 80;
+const ROWS: u16 = 24;
+
+struct Room {
+    home: tempfile::TempDir,
+    server: Process,
+    name: String,
+    jill: PathBuf,
+    jack: PathBuf,
+}
+
+impl Room {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", &[]);
+        Self { home, server, name, jill: new_home(), jack: new_home() }
+    }
+
+    fn command(&self, home: &Path, args: &[&str]) -> Command {
+        let mut command = udpchat_with(&[&["join", "--server", &self.name], args].concat());
+        command.env("XDG_STATE_HOME", home);
+        command
+    }
+
+    /// Starts jill's client on a terminal, and waits until it is in the room.
+    fn jill(&self) -> Process {
+        let jill = Process::start_on_screen(&mut self.command(&self.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+        shows(&jill, " here");
+        jill
+    }
+
+    fn jack_says(&self, text: &str) {
+        assert_eq!(at_home(&self.jack, &["send", "--nick", "jack", "--server", &self.name, text]).code(), 0);
+    }
+}
+
+/// Returns what a terminal shows that was sent this.
+fn screen(sent: &str) -> String {
+    let mut parser = vt100::Parser::new(ROWS, COLUMNS, 1000);
+    parser.process(sent.as_bytes());
+    parser.screen().contents()
+}
+
+/// Waits until the screen has that text; returns the screen.
+fn shows(process: &Process, text: &str) -> String {
+    screen(&process.stdout.wait_until(text, |sent, _| screen(sent).contains(text)))
+}
+
+/// Waits until the last rows are these.
+fn ends_with(process: &Process, rows: &[&str]) -> String {
+    let is_it = |sent: &str| {
+        let screen = screen(sent);
+        let all: Vec<_> = screen.lines().collect();
+        all.len() >= rows.len() && all[all.len() - rows.len()..].iter().zip(rows).all(|(row, end)| row.contains(end))
+    };
+    screen(&process.stdout.wait_until(&format!("{rows:?}"), |sent, _| is_it(sent)))
+}
+
+#[test]
+fn a_half_typed_line_stays_whole_while_others_talk_and_keys_do_what_they_say() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    jill.enter("hello wrold");
+    ends_with(&jill, &["jill @", "> hello wrold"]);
+    room.jack_says("first");
+    room.jack_says("a 世界 and \u{1b}[31m colours");
+    let shown = ends_with(&jill, &["jack: a 世界 and \\u{1b}[31m colours", "jill @", "> hello wrold"]);
+    assert!(shown.contains("jack: first"), "{shown}");
+    jill.enter("\x1b[D\x1b[D\x1b[D\x7f\x1b[Cr\x05!\r");
+    let shown = shows(&jill, "jill: hello world!");
+    assert!(!shown.contains("[D"), "{shown}");
+    ends_with(&jill, &["jill @", ">"]);
+    jill.enter("\x1b[A");
+    ends_with(&jill, &["> hello world!"]);
+    jill.enter("\x15ja\t");
+    jill.enter("\x15/hsitory 2\r");
+    shows(&jill, "did you mean /history?");
+    jill.enter("\x15\x04");
+    assert_eq!(jill.code(), 0);
+}
+
+#[test]
+fn nothing_that_is_pasted_or_typed_ahead_is_carried_out_by_the_room_or_by_the_shell() {
+    let room = Room::new();
+    let program = env!("CARGO_BIN_EXE_udpchat");
+    let script = format!(
+        "stty -g; {program} join --nick jill --server {}; stty -g; while IFS= read -r -t 0.5 line; do echo \"SHELL GOT $line\"; done; \
+         echo THE END",
+        room.name
+    );
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).env("XDG_STATE_HOME", &room.jill);
+    let mut shell = Process::start_on_screen(&mut shell, COLUMNS, ROWS);
+    shows(&shell, " here");
+    // Three lines are inserted at once, more are asked about.
+    shell.enter("\x1b[200~!q\r/nick jane\rrm -rf x\x1b[201~");
+    ends_with(&shell, &["> !q↵/nick jane↵rm -rf x"]);
+    shell.enter("\r");
+    shows(&shell, "jill: rm -rf x");
+    shell.enter("\x1b[200~a\rb\rc\rd\r\x1b[201~");
+    ends_with(&shell, &["insert 4 lines?", ">"]);
+    shell.enter("n");
+    ends_with(&shell, &["jill @", ">"]);
+    shell.enter("!q\recho carried out\recho and this\r");
+    let shown = shell.stdout.wait_for("THE END");
+    assert!(!shown.contains("SHELL GOT"), "{shown}");
+    let modes: Vec<_> = shown.lines().filter(|line| line.matches(':').count() > 20).collect();
+    let modes: Vec<_> = modes.iter().map(|line| line.trim_start_matches("\r").trim()).collect();
+    assert_eq!(modes.len(), 2, "{shown}");
+    assert!(modes[1].ends_with(modes[0]), "{modes:?}");
+    let log = room.home.path().join("udpchat/room.db").display().to_string();
+    let mut history = at_home(&room.jack, &["history", "--db", &log]);
+    assert_eq!(history.code(), 0);
+    let said = history.stdout.to_end();
+    assert!(said.contains("jill: !q") && said.contains("jill: /nick jane") && !said.contains("is now"), "{said}");
+}
+
+#[test]
+fn a_line_is_on_its_way_until_the_room_has_it_and_is_printed_once() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    room.server.signal(Signal::SIGSTOP);
+    jill.enter("on its way\r");
+    ends_with(&jill, &["… on its way", "jill @", ">"]);
+    room.server.signal(Signal::SIGCONT);
+    let shown = ends_with(&jill, &["jill: on its way", "jill @", ">"]);
+    assert_eq!(shown.matches("on its way").count(), 1, "{shown}");
+}
+
+#[test]
+fn a_private_message_that_is_refused_can_be_taken_back_and_is_still_private() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    jill.enter("/msg nobody the secret\r");
+    ends_with(&jill, &["! /msg nobody the secret: the room knows no key", "Enter takes", ">"]);
+    jill.enter("\r");
+    ends_with(&jill, &["> /msg nobody the secret"]);
+    jill.enter("\r");
+    ends_with(&jill, &["! /msg nobody the secret: the room knows no key", "Enter takes", ">"]);
+    let log = room.home.path().join("udpchat/room.db").display().to_string();
+    let mut history = at_home(&room.jack, &["history", "--db", &log]);
+    assert_eq!(history.code(), 0);
+    assert!(!history.stdout.to_end().contains("secret"));
+}
+
+#[test]
+fn the_next_visit_knows_the_lines_of_the_last_one_and_a_signal_leaves_a_clean_terminal() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    jill.enter("a line\r");
+    shows(&jill, "jill: a line");
+    jill.enter("half typed");
+    ends_with(&jill, &["> half typed"]);
+    jill.signal(Signal::SIGTERM);
+    jill.wait();
+    let shown = screen(&jill.stdout.so_far());
+    assert!(shown.contains("jill: a line") && !shown.contains("half typed") && !shown.contains("jill @"), "{shown}");
+    let mut again = room.jill();
+    again.enter("\x1b[A");
+    ends_with(&again, &["> a line"]);
+    again.enter("\x15\x03");
+    ends_with(&again, &["leave?", ">"]);
+    again.enter("x");
+    ends_with(&again, &["jill @", ">"]);
+    again.enter("\x03\x03");
+    assert_eq!(again.code(), 0);
+}
+
+#[test]
+fn a_resize_repaints_and_loses_no_message() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    for (number, (columns, rows)) in [(40, 10), (20, 5), (100, 30), (80, 24)].into_iter().enumerate() {
+        jill.resize(columns, rows);
+        room.jack_says(&format!("message {number}"));
+        jill.enter(&format!("{number}"));
+    }
+    let shown = ends_with(&jill, &["> 0123"]);
+    for number in 0..4 {
+        assert_eq!(shown.matches(&format!("jack: message {number}")).count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_the_client() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    jill.signal(Signal::SIGHUP);
+    jill.wait();
+}
