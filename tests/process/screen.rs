@@ -72,15 +72,15 @@ fn a_half_typed_line_stays_whole_while_others_talk_and_keys_do_what_they_say() {
     let room = Room::new();
     let mut jill = room.jill();
     jill.enter("hello wrold");
-    ends_with(&jill, &["jill @", "> hello wrold"]);
+    ends_with(&jill, &[" @ 127.0.0.1:", "> hello wrold"]);
     room.jack_says("first");
     room.jack_says("a 世界 and \u{1b}[31m colours");
-    let shown = ends_with(&jill, &["jack: a 世界 and \\u{1b}[31m colours", "jill @", "> hello wrold"]);
+    let shown = ends_with(&jill, &["jack: a 世界 and \\u{1b}[31m colours", " @ 127.0.0.1:", "> hello wrold"]);
     assert!(shown.contains("jack: first"), "{shown}");
     jill.enter("\x1b[D\x1b[D\x1b[D\x7f\x1b[Cr\x05!\r");
     let shown = shows(&jill, "jill: hello world!");
     assert!(!shown.contains("[D"), "{shown}");
-    ends_with(&jill, &["jill @", ">"]);
+    ends_with(&jill, &[" @ 127.0.0.1:", ">"]);
     jill.enter("\x1b[A");
     ends_with(&jill, &["> hello world!"]);
     jill.enter("\x15ja\t");
@@ -111,7 +111,7 @@ fn nothing_that_is_pasted_or_typed_ahead_is_carried_out_by_the_room_or_by_the_sh
     shell.enter("\x1b[200~a\rb\rc\rd\r\x1b[201~");
     ends_with(&shell, &["insert 4 lines?", ">"]);
     shell.enter("n");
-    ends_with(&shell, &["jill @", ">"]);
+    ends_with(&shell, &[" @ 127.0.0.1:", ">"]);
     shell.enter("!q\recho carried out\recho and this\r");
     let shown = shell.stdout.wait_for("THE END");
     assert!(!shown.contains("SHELL GOT"), "{shown}");
@@ -132,9 +132,9 @@ fn a_line_is_on_its_way_until_the_room_has_it_and_is_printed_once() {
     let mut jill = room.jill();
     room.server.signal(Signal::SIGSTOP);
     jill.enter("on its way\r");
-    ends_with(&jill, &["… on its way", "jill @", ">"]);
+    ends_with(&jill, &["… on its way", " @ 127.0.0.1:", ">"]);
     room.server.signal(Signal::SIGCONT);
-    let shown = ends_with(&jill, &["jill: on its way", "jill @", ">"]);
+    let shown = ends_with(&jill, &["jill: on its way", " @ 127.0.0.1:", ">"]);
     assert_eq!(shown.matches("on its way").count(), 1, "{shown}");
 }
 
@@ -165,14 +165,17 @@ fn the_next_visit_knows_the_lines_of_the_last_one_and_a_signal_leaves_a_clean_te
     jill.signal(Signal::SIGTERM);
     jill.wait();
     let shown = screen(&jill.stdout.so_far());
-    assert!(shown.contains("jill: a line") && !shown.contains("half typed") && !shown.contains("jill @"), "{shown}");
+    assert!(
+        shown.contains("jill: a line") && !shown.contains("half typed") && !shown.contains(" @ 127.0.0.1:"),
+        "{shown}"
+    );
     let mut again = room.jill();
     again.enter("\x1b[A");
     ends_with(&again, &["> a line"]);
     again.enter("\x15\x03");
     ends_with(&again, &["leave?", ">"]);
     again.enter("x");
-    ends_with(&again, &["jill @", ">"]);
+    ends_with(&again, &[" @ 127.0.0.1:", ">"]);
     again.enter("\x03\x03");
     assert_eq!(again.code(), 0);
 }

@@ -9,6 +9,7 @@
 use super::keys::Key;
 use super::past::Past;
 use super::width::{columns, fit, graphemes};
+use crate::ui::sanitize::is_harmful;
 
 /// Longest text, in bytes: more becomes no single line of the client.
 pub const TEXT_MAX: usize = 32 * 1024;
@@ -134,7 +135,15 @@ impl Editor {
 
     /// Returns the text in that many columns, before and behind the cursor; the cursor is always in sight.
     pub fn view(&self, room: usize) -> (String, String) {
-        let shown = |text: &str| text.replace('\n', LINE_END).replace('\t', " ");
+        let shown = |text: &str| -> String {
+            let character = |character: char| match character {
+                '\t' => ' ',
+                // What would turn the row around, or be no character of it.
+                _ if character != '\n' && is_harmful(character) => char::REPLACEMENT_CHARACTER,
+                _ => character,
+            };
+            text.chars().map(character).collect::<String>().replace('\n', LINE_END)
+        };
         let (before, behind) = (shown(self.before()), shown(&self.text[self.at..]));
         // A column for the cursor itself.
         let mut left = room.saturating_sub(1);
@@ -367,7 +376,7 @@ mod tests {
             }
             editor.key(&Key::End);
         }
-        assert_eq!(typed("a\nb").view(10).0, "a↵b");
+        assert_eq!(typed("a\nb\u{202e}").view(10).0, "a↵b\u{fffd}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Scroll {
             }
             Shown::Link(link) => {
                 lines.extend(self.settle(reader));
-                lines.push(link);
+                lines.push(sanitize::escaped(&link));
             }
         }
         lines

@@ -55,14 +55,9 @@ impl Status {
         self.watched = Some((seq, None));
     }
 
-    /// Returns the row.
+    /// Returns the row: what matters most comes first, for a narrow terminal cuts the end.
     pub(super) fn row(&self, client: &Client, mentions: u64) -> String {
-        let mut parts = vec![format!("{} @ {}", client.nick(), self.server)];
-        match self.dialect {
-            None => parts.push("no answer yet".into()),
-            Some(dialect) => parts.push(dialect.into()),
-        }
-        parts.extend(self.trouble.map(String::from));
+        let mut parts: Vec<String> = self.trouble.map(String::from).into_iter().collect();
         if mentions > 0 {
             parts.push(format!("{mentions} for you"));
         }
@@ -75,6 +70,8 @@ impl Status {
             parts.push(format!("received {count}/{of}"));
         }
         parts.extend(self.here.map(|here| format!("{here} here")));
+        parts.push(self.dialect.unwrap_or("no answer yet").into());
+        parts.push(format!("{} @ {}", client.nick(), self.server));
         if !self.topic.is_empty() {
             parts.push(self.topic.clone());
         }
