@@ -82,6 +82,11 @@ impl Presence {
         self.is_followed || self.asked.is_some()
     }
 
+    /// Returns who is here, as far as that is known: the key and the nick.
+    pub fn here(&self) -> impl Iterator<Item = (Who, &str)> {
+        self.here.iter().map(|(who, nick)| (*who, &**nick))
+    }
+
     /// Takes an event, before or after it is shown. Returns what has changed; none before the question is answered.
     pub fn take(&mut self, event: &Event) -> Vec<Change> {
         if let Event::Begins { from, count, .. } = event {

@@ -14,9 +14,10 @@ use std::path::PathBuf;
 
 use super::HostPort;
 use super::state::{State, file_name, make_folder, write_aside};
+use crate::ui::screen::past::{LINE_MAX, PAST_MAX};
 
-/// Most bytes that are read.
-const BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Most bytes that are read: all lines at their longest, escaped.
+const BYTES_MAX: u64 = 2 * (PAST_MAX * (LINE_MAX + 2)) as u64;
 
 impl State {
     fn entered(&self, server: &HostPort) -> PathBuf {

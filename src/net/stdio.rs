@@ -210,10 +210,8 @@ impl Output {
     /// Queues a line unchanged, which must not contain anything harmful. Whoever calls this stops when there is no place
     /// ([`Output::has_place`]).
     pub fn push_plain_line(&mut self, line: &[u8]) {
-        if self.state != OutputState::Broken {
-            self.waiting.extend_from_slice(line);
-            self.waiting.push(b'\n');
-        }
+        self.push_bytes(line);
+        self.push_bytes(b"\n");
     }
 
     /// Queues bytes unchanged, for a terminal. Whoever calls this stops when there is no place ([`Output::has_place`]).

@@ -419,6 +419,11 @@ fn talk_in_text(mut command: std::process::Command) {
         let told = jill.outcome(object["ref"].as_str().unwrap());
         assert_eq!((&told["event"], &told["code"]), (&event.into(), &code), "{object}: {told}");
     }
+    // A question in a line that has no effect leaves nothing open, either.
+    for _ in 0..2 {
+        jill.process.enter("/members\n");
+        assert_eq!(jill.event("wrong")["code"], "in-text");
+    }
     jill.wants(&json!({"do": "nick", "nick": "jane"}));
     assert_eq!(jill.event("renamed")["nick"], "jane");
     assert_eq!(jill.ends().1, 4);

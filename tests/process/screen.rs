@@ -155,6 +155,25 @@ fn a_private_message_that_is_refused_can_be_taken_back_and_is_still_private() {
 }
 
 #[test]
+fn a_private_line_that_is_not_quite_one_becomes_no_public_one() {
+    let room = Room::new();
+    let mut jill = room.jill();
+    jill.enter(" /msg jack the secret\r");
+    shows(&jill, "not sent: it begins with a blank");
+    ends_with(&jill, &[">  /msg jack the secret"]);
+    jill.enter("\x15/msg jack the secret\x1b\rof two lines\r");
+    shows(&jill, "not sent: a command is one line");
+    ends_with(&jill, &["> /msg jack the secret↵of two lines"]);
+    // What was pasted stays text, whatever keeps it from being sent.
+    jill.enter("\x03\x1b[200~/nick jane\x1b[201~\r");
+    shows(&jill, "jill: /nick jane");
+    let log = room.home.path().join("udpchat/room.db").display().to_string();
+    let mut history = at_home(&room.jack, &["history", "--db", &log]);
+    assert_eq!(history.code(), 0);
+    assert!(!history.stdout.to_end().contains("secret"));
+}
+
+#[test]
 fn the_next_visit_knows_the_lines_of_the_last_one_and_a_signal_leaves_a_clean_terminal() {
     let room = Room::new();
     let mut jill = room.jill();

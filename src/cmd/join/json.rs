@@ -58,26 +58,11 @@ enum Question {
 }
 
 fn question(command: &Command<'_>) -> Option<Question> {
-    match command {
-        Command::Who => Some(Question::People),
-        Command::Members | Command::Peace(Peace::Block | Peace::Unblock, "") => Some(Question::Records),
-        Command::Say(_)
-        | Command::Act(_)
-        | Command::Nick(_)
-        | Command::Release(_)
-        | Command::Order(_)
-        | Command::Invite(_)
-        | Command::Write { .. }
-        | Command::Reply { .. }
-        | Command::Peace(..)
-        | Command::History(_)
-        | Command::Search(_)
-        | Command::Seen
-        | Command::Clear
-        | Command::Help
-        | Command::HelpForOperators
-        | Command::Quit => None,
+    if matches!(command, Command::Who) {
+        return Some(Question::People);
     }
+    let is_list = matches!(command, Command::Members | Command::Peace(Peace::Block | Peace::Unblock, ""));
+    is_list.then_some(Question::Records)
 }
 
 /// A part of the answer to `/members`.
@@ -142,7 +127,7 @@ impl JsonMode {
         let Line::Text(text) = &line else {
             // It may have been an object.
             self.is_broken = true;
-            return self.enter(now, client, line);
+            return self.enter(now, client, line, None);
         };
         let object = text.trim_start_matches(|character: char| character == '\u{feff}' || character.is_whitespace());
         if object.starts_with(['{', '[']) {
@@ -156,15 +141,16 @@ impl JsonMode {
         if let Err(wrong) = self.may_ask(question) {
             return self.tell_wrong(&wrong, &None);
         }
-        let next = self.enter(now, client, line);
-        self.note(question, &None);
-        next
+        self.enter(now, client, line, question)
     }
 
-    /// Carries out a line that is no object.
-    fn enter(&mut self, now: Instant, client: &mut Client, line: Line) -> Next {
+    /// Carries out a line that is no object, and may be a question.
+    fn enter(&mut self, now: Instant, client: &mut Client, line: Line, question: Option<Question>) -> Next {
         match self.visit.enter(now, client, line) {
-            Ok(next) => next,
+            Ok(next) => {
+                self.note(question, &None);
+                next
+            }
             Err(wrong) => {
                 self.tell(&Told::Wrong { why: &wrong.why, code: wrong.code, label: None });
                 Next::Continue

@@ -8,8 +8,21 @@ use std::io;
 
 use super::super::lines;
 use super::visit::Visit;
+use crate::client::outbox::Waiting;
 use crate::client::{Client, Event, Label};
 use crate::time::Instant;
+use crate::wire::frame::PostKind;
+
+/// Something posted by an earlier visit, without an outcome.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    /// What the user calls it.
+    pub(super) label: Label,
+    pub(super) kind: PostKind,
+    /// Whom it is for, if it is private, and whether it is an action.
+    pub(super) to: Option<(String, bool)>,
+    pub(super) text: String,
+}
 
 impl Visit {
     /// Notes that a post has an outcome.
@@ -59,10 +72,15 @@ impl Visit {
         self.outbox = None;
     }
 
-    /// Returns what earlier visits have left, and what the user calls it.
-    pub(super) fn unsettled(&self) -> Vec<(Label, String)> {
+    /// Returns the messages that earlier visits have left.
+    pub(super) fn unsettled(&self) -> Vec<Unsettled> {
         let Some(outbox) = &self.outbox else { return Vec::new() };
-        let posts = outbox.get().posts.into_iter().map(|post| (post.label, post.text));
-        posts.chain(outbox.waiting().iter().map(|line| (line.label.clone(), line.text.clone()))).collect()
+        let posts = outbox.get().posts.into_iter().map(|post| {
+            let to = post.to.map(|(key, nick, is_act)| (format!("{nick}#{}", key.who()), is_act));
+            Unsettled { label: post.label, kind: post.kind, to, text: post.text }
+        });
+        let waiting = outbox.waiting().iter().cloned();
+        let waiting = waiting.map(|Waiting { kind, text, to, label }| Unsettled { label, kind, to, text });
+        posts.chain(waiting).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::super::json::codes;
 use super::super::talk::Known;
 use crate::client::{Client, NotWritten};
 use crate::net::client::Next;
-use crate::ui::command::Command;
+use crate::ui::command::{self, Command};
 use crate::ui::notice;
 
 /// Why it has no effect.
@@ -40,6 +40,18 @@ impl From<String> for Wrong {
     fn from(why: String) -> Self {
         Self::new("malformed", why)
     }
+}
+
+/// Reads a line that a person typed.
+///
+/// # Errors
+/// It is no command, or a private message that everybody would read.
+pub(super) fn command_of(line: &str) -> Result<Command<'_>, Wrong> {
+    if line.starts_with(char::is_whitespace) && command::is_private(line.trim_start()) {
+        let why = "not sent: it begins with a blank, so everybody would read it (enter it without)";
+        return Err(Wrong::new("malformed", why));
+    }
+    Ok(command::parse(line)?)
 }
 
 /// Checks that what a command posts has a place.

@@ -10,7 +10,7 @@ mod scroll;
 mod status;
 mod strip;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use signal_hook::consts::{SIGTSTP, SIGWINCH};
 use super::super::Failure;
 use super::telling::{Shown, Teller};
 use super::visit::Visit;
-use crate::client::presence::{News, Presence};
-use crate::client::{Client, Dialect, Event, Person};
+use crate::client::presence::Presence;
+use crate::client::{Client, Dialect, Event};
 use crate::net::client::{Driver, End, Next, Ticked};
 use crate::net::state::random;
 use crate::net::tty::Tty;
@@ -31,7 +31,7 @@ use crate::ui::screen::editor::Editor;
 use crate::ui::screen::keys::{Key, Keys};
 use crate::ui::screen::paint::Painter;
 use crate::ui::screen::style::Palette;
-use crate::wire::frame::{PersonId, PostKind, Watched};
+use crate::wire::frame::{PostKind, Watched};
 use crate::wire::{Seq, Who};
 use scroll::{Reader, Scroll};
 use status::Status;
@@ -92,7 +92,6 @@ pub(super) struct TerminalMode {
     status: Status,
     question: Option<Question>,
     presence: Presence,
-    here: BTreeSet<(Who, Box<str>)>,
     /// Whether to ask who is here, and whether the user did.
     asks: bool,
     shows_people: bool,
@@ -117,11 +116,7 @@ impl TerminalMode {
         tty.begin()?;
         let size = tty.size();
         let mut strip = Strip::default();
-        for (label, text) in visit.unsettled() {
-            if let Some(label) = label {
-                strip.add(label, "", &text, 1);
-            }
-        }
+        visit.unsettled().into_iter().for_each(|left| strip.add_left(left));
         Ok(Self {
             teller: Teller::new(wishes.own, wishes.is_forced),
             status: Status::new(visit.known.server().to_string()),
@@ -143,7 +138,6 @@ impl TerminalMode {
             run: u64::from_be_bytes(random()),
             question: None,
             presence: Presence::default(),
-            here: BTreeSet::new(),
             asks: false,
             shows_people: false,
             watches: None,
@@ -236,26 +230,8 @@ impl TerminalMode {
 
     /// Follows who is here.
     fn follow(&mut self, event: &Event) {
-        if let Event::People { people, .. } = event
-            && self.presence.is_followed()
-        {
-            let named = people.iter().filter_map(|Person { id, nick, .. }| match id {
-                PersonId::Key(who) => Some((*who, nick.clone())),
-                PersonId::Text(_) | PersonId::Other(_) => None,
-            });
-            self.here.extend(named);
-        }
-        for change in self.presence.take(event) {
-            match change.news {
-                News::Came { nick } => drop(self.here.insert((change.who, nick))),
-                News::Went { nick, .. } => drop(self.here.remove(&(change.who, nick))),
-                News::Renamed { nick, to } => {
-                    self.here.remove(&(change.who, nick));
-                    self.here.insert((change.who, to));
-                }
-            }
-        }
-        self.status.here = self.presence.is_followed().then_some(self.here.len());
+        self.presence.take(event);
+        self.status.here = self.presence.is_followed().then(|| self.presence.here().count());
     }
 
     fn suspend(&mut self) {
@@ -341,7 +317,6 @@ impl Driver for TerminalMode {
             self.pressed.extend(keys);
         }
         if std::mem::take(&mut self.asks) {
-            self.here.clear();
             self.presence.asked();
             client.ask(now);
         }

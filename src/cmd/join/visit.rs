@@ -14,7 +14,7 @@ use super::super::act;
 use super::super::talk::{Known, over};
 use super::super::{Exit, Failure, lines};
 use super::looks::Looks;
-use super::taken::{Taken, Wrong, may_post, tell_parts};
+use super::taken::{Taken, Wrong, command_of, may_post, tell_parts};
 use crate::client::seen::Seen;
 use crate::client::{Client, Dialect, Event, Label, Over, Room, Said, Unreachable};
 use crate::net::client::{DRIVER, End, Next};
@@ -277,11 +277,7 @@ impl Visit {
                 "not sent: it came together with a private line, as if pasted (enter each by itself)",
             ));
         }
-        if is_private && line.starts_with(char::is_whitespace) {
-            let why = "not sent: it begins with a blank, so everybody would read it (enter it without)";
-            return Err(Wrong::new("malformed", why));
-        }
-        let command = command::parse(line)?;
+        let command = if self.interactive { command_of(line)? } else { command::parse(line)? };
         may_post(client, &command)?;
         self.carry_out(now, client, command, None)
     }

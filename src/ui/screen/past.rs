@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 /// The most lines that are kept. Chosen: as shells do.
 pub const PAST_MAX: usize = 1000;
 
+/// The longest line that is kept, in bytes: what is longer was pasted.
+pub const LINE_MAX: usize = 4096;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Past {
@@ -33,7 +36,7 @@ impl Past {
     /// Adds a line that was entered.
     pub fn push(&mut self, line: String) {
         self.at = None;
-        if line.is_empty() || self.lines.back() == Some(&line) {
+        if line.is_empty() || line.len() > LINE_MAX || self.lines.back() == Some(&line) {
             return;
         }
         if self.lines.len() >= PAST_MAX {

@@ -4,7 +4,8 @@
 //! Must not know: how a command is carried out, what the screen looks like.
 //! Driven by: `terminal`, with each key.
 
-use super::super::taken::may_post;
+use super::super::taken::{Wrong, command_of, may_post};
+use super::strip::{ACT, write_to};
 use super::{Question, TerminalMode};
 use crate::client::Client;
 use crate::net::client::Next;
@@ -78,7 +79,7 @@ impl TerminalMode {
 
     fn complete(&mut self, client: &Client) {
         let own = client.nick().as_str();
-        let nicks = self.here.iter().map(|(_, nick)| &**nick).filter(|nick| *nick != own);
+        let nicks = self.presence.here().map(|(_, nick)| nick).filter(|nick| *nick != own);
         if let Some((start, with)) = self.completer.complete(self.editor.before(), command::NAMES.into_iter(), nicks) {
             self.editor.replace_from(start, &with);
         }
@@ -96,77 +97,74 @@ impl TerminalMode {
         }
         let is_text = std::mem::take(&mut self.is_pasted);
         let text = self.editor.take();
-        let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
         if let Some((_, next)) = client.place() {
             client.read(now, next);
         }
+        let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+        let is_command = |line: &str| line.starts_with('/') && !line.starts_with("//");
+        if !is_text && lines.len() > 1 && is_command(text.trim_start()) {
+            // The lines of a private message must not become public.
+            self.say(now, client, "not sent: a command is one line (Alt-Enter begins another)");
+            self.editor.set(text);
+            return Next::Continue;
+        }
         let mut next = Next::Continue;
+        let mut not_done = Vec::new();
         for line in &lines {
-            let command = if is_text || lines.len() > 1 { Ok(Command::Say(line)) } else { command::parse(line) };
-            match command {
-                Ok(Command::Clear) => self.clear(),
-                Ok(command) => next = self.carry_out(now, client, command, line),
-                Err(why) => {
-                    self.say(now, client, why);
-                    self.editor.set((*line).to_owned());
+            let command = if is_text || lines.len() > 1 { Ok(Command::Say(line)) } else { command_of(line) };
+            match command.and_then(|command| self.carry_out(now, client, command)) {
+                Ok(then) => next = then,
+                Err(wrong) => {
+                    self.say(now, client, wrong.why);
+                    not_done.push(*line);
                 }
             }
+        }
+        if !not_done.is_empty() {
+            self.editor.set(not_done.join("\n"));
+            // What was text is text the next time, too.
+            self.is_pasted = is_text || lines.len() > 1;
         }
         self.print_said(now, client);
         next
     }
 
-    fn carry_out(&mut self, now: Instant, client: &mut Client, command: Command<'_>, line: &str) -> Next {
-        let label = self.strip.label(self.run);
-        let message = message(&command);
-        self.shows_people |= matches!(command, Command::Who);
-        let done =
-            may_post(client, &command).and_then(|()| self.visit.carry_out(now, client, command, Some(label.clone())));
-        match done {
-            Ok(taken) => {
-                if let Some((command, text)) = message {
-                    self.strip.add(label, &command, &text, taken.parts);
-                }
-                taken.next
-            }
-            Err(wrong) => {
-                self.say(now, client, wrong.why);
-                self.editor.set(line.to_owned());
-                Next::Continue
-            }
+    fn carry_out(&mut self, now: Instant, client: &mut Client, command: Command<'_>) -> Result<Next, Wrong> {
+        if let Command::Clear = command {
+            self.clear();
+            return Ok(Next::Continue);
         }
+        let label = self.strip.label(self.run);
+        let message = self.message(&command);
+        let is_who = matches!(command, Command::Who);
+        may_post(client, &command)?;
+        let taken = self.visit.carry_out(now, client, command, Some(label.clone()))?;
+        self.shows_people |= is_who;
+        if let Some((command, text)) = message {
+            self.strip.add(label, &command, &text, taken.parts);
+        }
+        Ok(taken.next)
     }
 
     fn clear(&mut self) {
         // Nothing is erased: it is in the scrollback.
         self.lines.extend(std::iter::repeat_n(String::new(), self.size.1));
     }
-}
 
-/// Returns the text of a message, and the command with which it is entered.
-fn message(command: &Command<'_>) -> Option<(String, String)> {
-    let act = |is_act: bool| if is_act { "/me " } else { "" };
-    match *command {
-        Command::Say(text) => Some((String::new(), text.to_owned())),
-        Command::Act(text) => Some(("/me ".into(), text.to_owned())),
-        Command::Write { to, is_act, text } => {
-            let to = if to.contains(' ') { format!("\"{to}\"") } else { to.to_owned() };
-            Some((format!("/msg {to} {}", act(is_act)), text.to_owned()))
+    /// Returns the text of a message, and the command with which it is entered again.
+    fn message(&self, command: &Command<'_>) -> Option<(String, String)> {
+        if let Command::Say(text) = *command {
+            Some((String::new(), text.to_owned()))
+        } else if let Command::Act(text) = *command {
+            Some((ACT.to_owned(), text.to_owned()))
+        } else if let Command::Write { to, is_act, text } = *command {
+            Some((write_to(to, is_act), text.to_owned()))
+        } else if let Command::Reply { is_act, text } = *command {
+            // Somebody else may have written by then.
+            let (key, nick) = self.visit.correspondent.as_ref()?;
+            Some((write_to(&format!("{nick}#{}", key.who()), is_act), text.to_owned()))
+        } else {
+            None
         }
-        Command::Reply { is_act, text } => Some((format!("/reply {}", act(is_act)), text.to_owned())),
-        Command::Who
-        | Command::Nick(_)
-        | Command::Release(_)
-        | Command::Order(_)
-        | Command::Invite(_)
-        | Command::Peace(..)
-        | Command::Members
-        | Command::History(_)
-        | Command::Search(_)
-        | Command::Seen
-        | Command::Clear
-        | Command::Help
-        | Command::HelpForOperators
-        | Command::Quit => None,
     }
 }

@@ -4,11 +4,16 @@
 //! Must not know: how they are sent, how they are painted.
 //! Driven by: `terminal`, with what the user enters and with outcomes.
 
+use super::super::storing::Unsettled;
 use crate::ui::sanitize;
 use crate::ui::screen::width::fit;
+use crate::wire::frame::PostKind;
 
 /// The most rows of lines.
 pub(super) const ROWS_MAX: usize = 3;
+
+/// The command before an action.
+pub(super) const ACT: &str = "/me ";
 
 /// The columns for a text that stands before a reason.
 const TEXT_COLUMNS: usize = 30;
@@ -51,6 +56,19 @@ impl Strip {
         if pieces > 0 {
             let (command, text) = (command.to_owned(), text.to_owned());
             self.lines.push(Own { label, command, text, left: pieces, wrong: None });
+        }
+    }
+
+    /// Adds a message that an earlier visit has left. What takes a right, and nicks, are none.
+    pub(super) fn add_left(&mut self, left: Unsettled) {
+        let command = match (left.kind, &left.to) {
+            (PostKind::Say, None) => String::new(),
+            (PostKind::Act, None) => ACT.to_owned(),
+            (PostKind::Private, Some((to, is_act))) => write_to(to, *is_act),
+            _ => return,
+        };
+        if let Some(label) = left.label {
+            self.add(label, &command, &left.text, 1);
         }
     }
 
@@ -107,6 +125,12 @@ impl Strip {
     }
 }
 
+/// Returns the command before a private message to that name.
+pub(super) fn write_to(to: &str, is_act: bool) -> String {
+    let quote = if to.contains(' ') { "\"" } else { "" };
+    format!("/msg {quote}{to}{quote} {}", if is_act { ACT } else { "" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +162,22 @@ mod tests {
         assert_eq!((rows.len(), rows[3].0.as_str()), (4, "  +3"));
         assert_eq!(strip.take_back(), Some((String::new(), "line 4".into())));
         assert_eq!(strip.take_back(), None, "the others are on their way");
+    }
+
+    #[test]
+    fn what_an_earlier_visit_has_left_comes_back_as_what_it_was() {
+        let mut strip = Strip::default();
+        let mut left = |kind, to: Option<(&str, bool)>| {
+            let to = to.map(|(to, is_act)| (to.to_owned(), is_act));
+            strip.add_left(Unsettled { label: Some("x".into()), kind, to, text: "text".into() });
+            strip.settle(Some("x"), Some(("refused".into(), "text")));
+            strip.take_back().map(|(command, text)| command + &text)
+        };
+        assert_eq!(left(PostKind::Say, None).as_deref(), Some("text"));
+        assert_eq!(left(PostKind::Act, None).as_deref(), Some("/me text"));
+        assert_eq!(left(PostKind::Private, Some(("jill b", true))).as_deref(), Some("/msg \"jill b\" /me text"));
+        assert_eq!(left(PostKind::Private, None), None);
+        assert_eq!(left(PostKind::Order, None), None);
     }
 
     #[test]
