@@ -6,7 +6,7 @@ use clap::Parser;
 use env_logger::Target;
 use log::LevelFilter;
 use udpchat::cli::{Cli, Command};
-use udpchat::net::stdio::LogOutput;
+use udpchat::net::stderr::LogOutput;
 use udpchat::{cmd, ui};
 
 fn main() -> ExitCode {

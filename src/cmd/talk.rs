@@ -157,7 +157,7 @@ impl Known {
     }
 
     /// Returns the key that the server has to have: the one that it is known by, or the one in the invitation.
-    fn expected(&self) -> Option<PublicKey> {
+    pub(super) fn expected(&self) -> Option<PublicKey> {
         self.pinned.or(self.invited)
     }
 

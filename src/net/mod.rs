@@ -21,6 +21,7 @@ pub mod refused;
 pub mod rooms;
 pub mod server;
 pub mod state;
+pub mod stderr;
 pub mod stdio;
 pub mod tty;
 pub mod udp;

@@ -30,7 +30,7 @@ const BEHIND_MAX: usize = 1024 * 1024;
 const BEHIND_KEPT: usize = 64 * 1024;
 
 /// Bytes that a writable pipe takes without blocking: pipe(7), `PIPE_BUF`.
-const WRITE_MAX: usize = 4096;
+pub(super) const WRITE_MAX: usize = 4096;
 
 /// Bytes from stdin; see the module.
 #[derive(Debug)]
@@ -307,7 +307,7 @@ impl Output {
 
 /// Returns stdout or stderr as a file on which writes do not block for long. A writable terminal may still block in the middle
 /// of a write, so it is opened again, as a non-blocking description of our own.
-fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
+pub(super) fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
     let fd = stream.as_fd();
     if stream.is_terminal() {
         let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
@@ -320,43 +320,7 @@ fn own_description(stream: &(impl IsTerminal + AsFd)) -> io::Result<File> {
 }
 
 /// Returns whether `file` takes something within `timeout`, or has an error to report.
-fn takes_more(file: &File, timeout: PollTimeout) -> bool {
+pub(super) fn takes_more(file: &File, timeout: PollTimeout) -> bool {
     let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
     nix::poll::poll(&mut fds, timeout).is_ok_and(|ready| ready > 0)
-}
-
-/// Stderr for a server's log: output that would block is left out, so that a reader that stops cannot stop the room.
-#[derive(Debug)]
-pub struct LogOutput {
-    file: File,
-    left_out: u64,
-}
-
-impl LogOutput {
-    /// Opens the stderr of the process.
-    ///
-    /// # Errors
-    /// Returns the system's error if the descriptor cannot be duplicated.
-    pub fn stderr() -> io::Result<Self> {
-        Ok(Self { file: own_description(&io::stderr())?, left_out: 0 })
-    }
-}
-
-impl Write for LogOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !takes_more(&self.file, PollTimeout::ZERO) {
-            self.left_out += 1;
-            return Ok(bytes.len());
-        }
-        if self.left_out > 0 {
-            let left_out = std::mem::take(&mut self.left_out);
-            writeln!(self.file, "({left_out} lines of the log were left out: stderr was not read)")?;
-        }
-        let _ = self.file.write(&bytes[..bytes.len().min(WRITE_MAX)])?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

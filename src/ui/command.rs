@@ -4,6 +4,7 @@
 //! Must not know: how they are carried out.
 //! Driven by: `cmd::join::visit`.
 
+use super::help;
 use super::orders::{self, Invite};
 use crate::policy::names;
 use crate::wire::Nick;
@@ -12,36 +13,6 @@ use crate::wire::order::Order;
 
 /// The original's command for leaving.
 const QUIT: &str = "!q";
-
-/// The text of `/help`.
-pub const HELP: &str = "\
-/who             who is here
-/me TEXT         show an action: * jack waves
-/msg NICK TEXT   write to somebody in private; /reply TEXT answers the last one
-/ignore NICK     hide somebody on this device; /unignore NICK; /ignore lists them
-/block NICK      refuse somebody's private messages; /unblock NICK; /block lists them
-/nick NAME       take another nick
-/history N       show N earlier messages; /search WORDS shows those with all the words
-/seen            who has received what you said last
-/clear           clear the screen
-/release         give your nick back, for others once you have left; or /release NICK
-/help            show this list; operators have more: /help op
-//TEXT           say /TEXT
-!q               leave";
-
-/// The text of `/help op`.
-pub const HELP_FOR_OPERATORS: &str = "\
-/kick NICK [WHY]               send somebody out for a minute
-/mute NICK DURATION [WHY]      keep somebody from posting: /mute ann 10m; /unmute NICK
-/ban NICK [DURATION] [WHY]     keep somebody out; /unban NICK
-/invite [NICK] [x5] [7d]       make a link to join with, for a nick, five uses, a week
-/admit NICK                    make somebody known without one
-/release NICK                  give somebody's nick back
-/topic TEXT                    set the topic; /topic - removes it
-/members                       who is known, and who has to stay out
-/access open|known             who may come in: everybody, or only those who are known
-/op NICK, /deop NICK           make an operator, or a member again: the owner may
-NICK can be NICK#FINGERPRINT, as /members shows it, a whole key, or the address of a plain-text member";
 
 /// How many earlier messages are shown if nobody says how many.
 const HISTORY: u32 = 20;
@@ -104,10 +75,8 @@ pub enum Command<'a> {
     Seen,
     /// Clear the screen.
     Clear,
-    /// Show the commands.
-    Help,
-    /// Show those that take a right.
-    HelpForOperators,
+    /// Show this text.
+    Help(&'static str),
     /// Leave.
     Quit,
 }
@@ -131,8 +100,7 @@ impl Command<'_> {
             | Self::Search(_)
             | Self::Seen
             | Self::Clear
-            | Self::Help
-            | Self::HelpForOperators
+            | Self::Help(_)
             | Self::Quit => false,
         }
     }
@@ -191,8 +159,7 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         "search" => Ok(Command::Search(rest)),
         "seen" => Ok(Command::Seen),
         "clear" => Ok(Command::Clear),
-        "help" if rest == "op" => Ok(Command::HelpForOperators),
-        "help" => Ok(Command::Help),
+        "help" => help::about(rest).map(Command::Help),
         "me" if rest.is_empty() => Err("nothing to do: expected /me TEXT".into()),
         "me" => Ok(Command::Act(rest)),
         "release" if rest.is_empty() => Ok(Command::Release(None)),
@@ -252,7 +219,8 @@ mod tests {
         assert!(
             is_private("/msg jill hey") && is_private("/r hey") && !is_private("/me waves") && !is_private("//msg")
         );
-        assert_eq!(parse("/help"), Ok(Command::Help));
+        assert_eq!(parse("/help keys"), help::about("keys").map(Command::Help));
+        assert_eq!(parse("/help"), help::about("").map(Command::Help));
         assert_eq!(parse("/release"), Ok(Command::Release(None)));
         assert_eq!(parse("/release jane"), Ok(Command::Release(Some("jane".parse().unwrap()))));
     }

@@ -6,6 +6,7 @@
 //! Driven by: `net` and `cmd`.
 
 pub mod command;
+pub mod help;
 pub mod json;
 pub mod lines;
 pub mod orders;

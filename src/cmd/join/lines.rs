@@ -5,9 +5,9 @@
 //! Driven by: the client's loop.
 
 use std::io;
-use std::time::Duration;
 
 use super::super::Failure;
+use super::patience::Patience;
 use super::telling::{Shown, Teller};
 use super::visit::Visit;
 use crate::client::{Client, Dialect, Event};
@@ -18,22 +18,17 @@ use crate::ui::{self, notice, prompt};
 /// The original's prompt.
 const PROMPT: &str = " ";
 
-/// How long a server may take to answer before its user is told. Chosen: longer than most paths take.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// See the module.
 pub(super) struct LineMode {
     visit: Visit,
     teller: Teller,
-    /// When the user is told that the server has not answered yet, and whether that was done.
-    tells_to_wait: Option<Instant>,
-    is_told_to_wait: bool,
+    patience: Patience,
 }
 
 impl LineMode {
     /// Shows the first prompt.
     pub(super) fn new(visit: Visit, teller: Teller) -> Self {
-        let mode = Self { visit, teller, tells_to_wait: None, is_told_to_wait: false };
+        let mode = Self { visit, teller, patience: Patience::default() };
         mode.prompt();
         mode
     }
@@ -101,16 +96,12 @@ impl Driver for LineMode {
 
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         self.visit.tick(now, client);
-        if !self.visit.interactive || self.visit.has_joined() || self.is_told_to_wait {
+        if !self.visit.interactive {
             return Ticked::Never;
         }
-        let at = *self.tells_to_wait.get_or_insert(now + PATIENCE);
-        if now < at {
-            return Ticked::At(at);
-        }
-        self.is_told_to_wait = true;
-        notice(format_args!("no answer from {} yet", client.server()));
-        Ticked::Never
+        let (told, again) = self.patience.tick(now, client, self.visit.has_joined());
+        told.into_iter().for_each(notice);
+        again.map_or(Ticked::Never, Ticked::At)
     }
 
     fn flush(&mut self, registry: &mio::Registry, ready: bool) -> io::Result<()> {

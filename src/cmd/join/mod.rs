@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod looking;
 mod looks;
+mod patience;
 mod private;
 mod storing;
 mod taken;

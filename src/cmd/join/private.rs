@@ -184,8 +184,7 @@ impl Visit {
             | Command::Search(_)
             | Command::Seen
             | Command::Clear
-            | Command::Help
-            | Command::HelpForOperators
+            | Command::Help(_)
             | Command::Quit => return None,
         })
     }

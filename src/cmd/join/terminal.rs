@@ -17,12 +17,14 @@ use std::time::Duration;
 use signal_hook::consts::{SIGTSTP, SIGWINCH};
 
 use super::super::Failure;
+use super::patience::Patience;
 use super::telling::{Shown, Teller};
 use super::visit::Visit;
 use crate::client::presence::Presence;
 use crate::client::{Client, Dialect, Event};
 use crate::net::client::{Driver, End, Next, Ticked};
 use crate::net::state::random;
+use crate::net::stderr;
 use crate::net::tty::Tty;
 use crate::time::Instant;
 use crate::ui::notice;
@@ -104,6 +106,9 @@ pub(super) struct TerminalMode {
     stuck_since: Option<Instant>,
     /// Whether it was suspended by itself, and is told so once more when it goes on.
     has_resumed: bool,
+    patience: Patience,
+    /// Whether the user leaves, and only outcomes are waited for.
+    leaves: bool,
 }
 
 impl TerminalMode {
@@ -114,12 +119,13 @@ impl TerminalMode {
     pub(super) fn new(mut visit: Visit, mut tty: Tty, editor: Editor, wishes: Wishes) -> io::Result<Self> {
         visit.keep_said();
         tty.begin()?;
+        stderr::hold();
         let size = tty.size();
         let mut strip = Strip::default();
         visit.unsettled().into_iter().for_each(|left| strip.add_left(left));
         Ok(Self {
             teller: Teller::new(wishes.own, wishes.is_forced),
-            status: Status::new(visit.known.server().to_string()),
+            status: Status::new(visit.known.server().to_string(), visit.known.expected().is_some()),
             visit,
             tty,
             keys: Keys::default(),
@@ -146,6 +152,8 @@ impl TerminalMode {
             is_urgent: true,
             stuck_since: None,
             has_resumed: false,
+            patience: Patience::default(),
+            leaves: false,
         })
     }
 
@@ -158,6 +166,8 @@ impl TerminalMode {
 
     /// Gives the terminal back, shows and stores the rest, and returns the result of the visit.
     pub(super) fn conclude(&mut self, client: &Client, end: End, input_ended: bool) -> Result<(), Failure> {
+        self.print_said(Instant::ZERO, client);
+        stderr::release();
         let reader = self.reader(client);
         let rest = self.scroll.settle(reader);
         self.lines.extend(rest);
@@ -199,6 +209,9 @@ impl TerminalMode {
         }
         for (done, _) in self.visit.take_done() {
             self.print(now, client, Shown::Notice(done), false);
+        }
+        for logged in stderr::take_held() {
+            self.print(now, client, Shown::Notice(logged), false);
         }
     }
 
@@ -285,7 +298,14 @@ impl Driver for TerminalMode {
 
     fn take(&mut self, now: Instant, client: &mut Client) -> Option<Next> {
         let key = self.pressed.pop_front()?;
-        Some(self.press(now, client, &key))
+        let next = self.press(now, client, &key);
+        if next == Next::Leave {
+            // The loop may not come here again: goodbye takes a while if nobody answers.
+            self.leaves = true;
+            self.paint(now, client);
+            self.visit.output.flush_some();
+        }
+        Some(next)
     }
 
     fn signal(&mut self, signal: i32) -> io::Result<()> {
@@ -336,6 +356,8 @@ impl Driver for TerminalMode {
             self.lines.extend(lines);
         }
         self.visit.tick(now, client);
+        let (told, tells_at) = self.patience.tick(now, client, self.visit.has_joined());
+        told.into_iter().for_each(|told| self.say(now, client, told));
         self.print_said(now, client);
         let due = self.painted.map_or(now, |painted| painted + FRAME);
         let has_place = self.visit.output.has_place();
@@ -346,7 +368,7 @@ impl Driver for TerminalMode {
             self.visit.leave_place();
         }
         let again = (!self.lines.is_empty() && has_place).then_some(due);
-        let times = [again, self.escape_ends, self.scroll.settles_at()];
+        let times = [again, self.escape_ends, self.scroll.settles_at(), tells_at];
         times.into_iter().flatten().min().map_or(Ticked::Never, Ticked::At)
     }
 

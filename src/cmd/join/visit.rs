@@ -299,12 +299,8 @@ impl Visit {
         let parts = match command {
             Command::Quit if self.interactive => return Ok(Next::Leave.into()),
             Command::Quit => return Ok(Next::EndInput.into()),
-            Command::Help => {
-                command::HELP.lines().for_each(|line| self.notice(line));
-                0
-            }
-            Command::HelpForOperators => {
-                command::HELP_FOR_OPERATORS.lines().for_each(|line| self.notice(line));
+            Command::Help(text) => {
+                text.lines().for_each(|line| self.notice(line));
                 0
             }
             Command::Order(_) | Command::Invite(_) | Command::Members if client.is_text() => {

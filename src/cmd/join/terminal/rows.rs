@@ -15,6 +15,15 @@ use crate::ui::screen::width::{columns_of, fit};
 /// The mark before the input.
 const PROMPT: &str = "> ";
 
+/// Returns what the user is told who leaves.
+fn leaving(client: &Client) -> String {
+    match client.outstanding() {
+        0 => "leaving".into(),
+        1 => "leaving: a line is not confirmed yet".into(),
+        count => format!("leaving: {count} lines are not confirmed yet"),
+    }
+}
+
 impl TerminalMode {
     pub(super) fn paint(&mut self, now: Instant, client: &Client) {
         if std::mem::take(&mut self.left_out) > 0 {
@@ -53,6 +62,7 @@ impl TerminalMode {
             pinned.push(styled(&text, if is_alarm { Style::Alarm } else { Style::Faint }));
         }
         let (text, style) = match &self.question {
+            _ if self.leaves => (leaving(client), Style::Mark),
             Some(Question::Leave) => {
                 ("leave? Enter or Ctrl-C again leaves, any other key stays".to_owned(), Style::Alarm)
             }

@@ -13,6 +13,8 @@ use crate::wire::frame::Watched;
 #[derive(Debug)]
 pub(super) struct Status {
     server: String,
+    /// Whether the server's key was known before.
+    knows_key: bool,
     dialect: Option<&'static str>,
     topic: String,
     /// How many are here, if that is known.
@@ -26,14 +28,27 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(server: String) -> Self {
-        Self { server, dialect: None, topic: String::new(), here: None, behind: 0, watched: None, trouble: None }
+    pub(super) const fn new(server: String, knows_key: bool) -> Self {
+        Self {
+            server,
+            knows_key,
+            dialect: None,
+            topic: String::new(),
+            here: None,
+            behind: 0,
+            watched: None,
+            trouble: None,
+        }
     }
 
     /// Notes what an event says about it.
     pub(super) fn take(&mut self, event: &Event) {
         if let Event::Joined(dialect) = event {
-            self.dialect = Some(if *dialect == Dialect::Text { "plain text" } else { "encrypted" });
+            self.dialect = Some(match dialect {
+                Dialect::Text => "plain text",
+                Dialect::Session { .. } if self.knows_key => "encrypted",
+                Dialect::Session { .. } => "encrypted, new key",
+            });
         } else if let Event::Room(room) = event {
             self.topic = sanitize::escaped(&room.topic);
         } else if let Event::Quiet(_) = event {
