@@ -283,6 +283,8 @@ impl ClientLoop {
         self.port.receive(self.clock, &mut self.inbox);
         for signal in std::mem::take(&mut self.came) {
             driver.signal(signal)?;
+            // What was typed while the process was suspended makes no event.
+            self.source.input.iter_mut().for_each(Input::set_ready);
         }
         let now = self.clock.now();
         if self.port.client.poll_timeout().is_some_and(|at| at <= now) {

@@ -77,7 +77,7 @@ impl Input {
         self.ready && !self.ended
     }
 
-    /// Reads once, and calls `feed` with the bytes, or with `None` at the end. Blocks only if stdin is not ready.
+    /// Reads once, and calls `feed` with the bytes, or with `None` at the end. Blocks only without a registry.
     ///
     /// # Errors
     /// Returns the system's error.
@@ -87,7 +87,12 @@ impl Input {
         mut feed: impl FnMut(Option<&[u8]>),
     ) -> io::Result<()> {
         let mut buffer = [0; READ_MAX];
-        match self.file.read(&mut buffer) {
+        let read = match registry {
+            // What a terminal had to read may be gone: to the shell, while this process was suspended.
+            Some(_) if self.file.is_terminal() && !has_more(&self.file) => Err(io::ErrorKind::WouldBlock.into()),
+            Some(_) | None => self.file.read(&mut buffer),
+        };
+        match read {
             Ok(0) => self.ended = true,
             Ok(len) => feed(Some(&buffer[..len])),
             Err(err) if matches!(err.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
@@ -110,6 +115,12 @@ impl Input {
     pub const fn is_ended(&self) -> bool {
         self.ended
     }
+}
+
+/// Returns whether a read will not block.
+fn has_more(input: &File) -> bool {
+    let mut fds = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+    nix::poll::poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// Returns the stdout of the process, for callers that write everything in one go and may wait for the reader.

@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -77,13 +78,19 @@ impl Tty {
         let _ = tcsetattr(&self.input, SetArg::TCSAFLUSH, &self.before);
     }
 
-    /// Returns what makes it what it was, for a process that breaks.
+    /// From now on, makes the terminal what it was before a panic is reported: what is said of it is to be read.
     ///
     /// # Errors
     /// Returns the system's error if the descriptor cannot be duplicated.
-    pub fn rescue(&self) -> io::Result<Self> {
+    pub fn rescue_in_panic(&self) -> io::Result<()> {
         let (input, output) = (self.input.try_clone()?, self.output.try_clone()?);
-        Ok(Self { input, output, before: self.before.clone(), is_raw: true })
+        let rescue = Mutex::new(Self { input, output, before: self.before.clone(), is_raw: true });
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |what| {
+            rescue.lock().unwrap_or_else(PoisonError::into_inner).end();
+            previous(what);
+        }));
+        Ok(())
     }
 
     /// Returns how many columns and rows it has; the usual numbers if it does not say.

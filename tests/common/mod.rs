@@ -6,8 +6,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::unwrap_in_result)]
 #![allow(clippy::print_stderr)]
 
+pub mod model;
 pub mod objects;
+pub mod screen;
 pub mod seeds;
+pub mod svg;
 pub mod world;
 
 use std::fs::File;
@@ -206,15 +209,7 @@ impl Process {
     }
 
     fn start_on(command: &mut Command, pty: nix::pty::OpenptyResult) -> Self {
-        // In a session of its own, the terminal controls it: Ctrl-C and Ctrl-D have their usual effect.
-        let mut session = Command::new("setsid");
-        session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => session.env(name, value),
-                None => session.env_remove(name),
-            };
-        }
+        let mut session = in_a_session(command);
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
         let child = session.stdin(slave()).stdout(slave()).stderr(slave()).spawn();
         let shown = Shown::read_from(File::from(pty.master.try_clone().unwrap()));
@@ -289,6 +284,20 @@ impl Drop for Process {
             assert!(state.2.wrong.is_none(), "not as docs/json.schema.json says: {}", state.2.wrong.as_ref().unwrap());
         }
     }
+}
+
+/// Returns a command that runs the other in a session of its own, which the terminal at its stdin controls: Ctrl-C and Ctrl-D
+/// have their usual effect.
+fn in_a_session(command: &Command) -> Command {
+    let mut session = Command::new("setsid");
+    session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => session.env(name, value),
+            None => session.env_remove(name),
+        };
+    }
+    session
 }
 
 /// A server of ours on a free port of 127.0.0.1.

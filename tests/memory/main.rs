@@ -14,6 +14,7 @@ mod generated;
 mod hostile;
 mod letters;
 mod log;
+mod painter;
 mod rights;
 mod room;
 mod sessions;

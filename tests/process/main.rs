@@ -7,6 +7,7 @@ mod common;
 
 mod abuse;
 mod access;
+mod anything;
 mod bench;
 mod clients;
 mod devices;
@@ -29,3 +30,4 @@ mod receipts;
 mod screen;
 mod serve;
 mod sim;
+mod views;

@@ -2,11 +2,15 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // tests are allowed to
 
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use udpchat::net::tty::Tty;
+
+use crate::common::screen::OnScreen;
 use crate::common::{Process, at_home, new_home, serve_at_home, udpchat_with};
 
 const COLUMNS: u16 = 80;
@@ -215,9 +219,80 @@ fn a_resize_repaints_and_loses_no_message() {
 }
 
 #[test]
-fn a_terminal_that_hangs_up_ends_the_client() {
+fn a_terminal_that_is_gone_ends_the_client_and_the_next_one_says_what_it_had_not() {
     let room = Room::new();
-    let mut jill = room.jill();
-    jill.signal(Signal::SIGHUP);
-    jill.wait();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    room.server.signal(Signal::SIGSTOP);
+    jill.enter(b"on its way\r");
+    jill.shows("… on its way");
+    jill.hang_up();
+    jill.code();
+    room.server.signal(Signal::SIGCONT);
+    let again = room.jill();
+    let shown = shows(&again, "jill: on its way");
+    assert_eq!(shown.matches("on its way").count(), 1, "{shown}");
+}
+
+#[test]
+fn whoever_waits_or_leaves_is_told_for_what() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let name = silent.local_addr().unwrap().to_string();
+    let mut waiting = OnScreen::start(&mut udpchat_with(&["join", "--nick", "jill", "--server", &name]), COLUMNS, ROWS);
+    waiting.shows(&format!("-- no answer from {name} yet"));
+    waiting.enter(b"\x04");
+    waiting.code();
+    assert_eq!(waiting.changed(), None);
+
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    room.server.signal(Signal::SIGSTOP);
+    jill.enter(b"one\rtwo\r\x04");
+    jill.shows("leaving: 2 lines are not confirmed yet");
+    room.server.signal(Signal::SIGCONT);
+    assert_eq!(jill.code(), 0);
+    let all = jill.model.all();
+    assert!(all.contains("jill: one\n") && all.contains("jill: two") && !all.contains("leaving"), "{all}");
+}
+
+#[test]
+fn the_log_goes_above_the_pinned_rows() {
+    let room = Room::new();
+    let mut command = room.command(&room.jill, &["--nick", "jill"]);
+    let mut jill = OnScreen::start(command.env("RUST_LOG", "mio=trace"), COLUMNS, ROWS);
+    jill.shows(" here");
+    jill.enter(b"typed");
+    jill.shows("> typed");
+    room.jack_says("first");
+    jill.shows("jack: first");
+    let shown = jill.model.contents();
+    assert!(shown.contains("-- [20") && shown.contains("TRACE mio::poll"), "{shown}");
+    assert_eq!(shown.matches("> typed").count(), 1, "{shown}");
+    let pinned: Vec<_> = shown.lines().rev().take(2).collect();
+    assert!(pinned[0].starts_with("> typed") && pinned[1].contains(" here"), "{shown}");
+}
+
+/// Run by the next test, on a terminal.
+#[test]
+#[ignore = "it panics"]
+fn breaks_while_it_has_the_terminal() {
+    let mut tty = Tty::open().unwrap();
+    tty.rescue_in_panic().unwrap();
+    tty.begin().unwrap();
+    panic!("broken on purpose");
+}
+
+#[test]
+fn a_panic_is_reported_on_a_terminal_as_it_was_before() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "screen::breaks_while_it_has_the_terminal", "--nocapture"]);
+    let mut broken = OnScreen::start(&mut command, COLUMNS, ROWS);
+    broken.shows("broken on purpose");
+    assert_ne!(broken.code(), 0);
+    assert_eq!(broken.changed(), None);
+    let written = String::from_utf8_lossy(&broken.written).into_owned();
+    let (taken, given) = (written.find("\x1b[?2004h").unwrap(), written.find("\x1b[?2004l").unwrap());
+    let told = written.find("broken on purpose").unwrap();
+    assert!(taken < given && given < told, "{written:?}");
 }

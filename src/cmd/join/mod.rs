@@ -17,7 +17,6 @@ mod terminal;
 mod visit;
 
 use std::io;
-use std::sync::Mutex;
 
 use super::talk::{Wanted, prepare};
 use super::{Exit, Failure};
@@ -149,16 +148,7 @@ fn talk_on_screen(
         ColorArg::Auto => Palette::detect(variable),
         ColorArg::Always => Palette::detect(|name| variable(name).filter(|_| name != "NO_COLOR")),
     };
-    let rescue = tty.rescue()?;
-    let previous = std::panic::take_hook();
-    let rescue = Mutex::new(rescue);
-    std::panic::set_hook(Box::new(move |what| {
-        // What is said of it is to be read.
-        if let Ok(mut rescue) = rescue.lock() {
-            rescue.end();
-        }
-        previous(what);
-    }));
+    tty.rescue_in_panic()?;
     let editor = Editor::new(Past::new(if screen.keeps_input { visit.known.past() } else { Vec::new() }));
     let mut client = ClientLoop::new(config, source)?;
     let wishes = Wishes { palette, words: screen.words.clone(), is_forced: screen.is_forced, own };

@@ -399,7 +399,8 @@ impl Teller {
             Said::Text { .. } | Said::Own(_) => {}
         }
         if let Some(line) = super::super::private::line(private) {
-            let line = Line { at: Some(private.at), ..Line::of(Sort::Private, line) };
+            let author = Some((private.who, private.nick.clone()));
+            let line = Line { at: Some(private.at), author, ..Line::of(Sort::Private, line) };
             self.shown.push(Shown::Line(line));
         }
     }

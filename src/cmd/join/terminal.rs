@@ -361,13 +361,15 @@ impl Driver for TerminalMode {
         self.print_said(now, client);
         let due = self.painted.map_or(now, |painted| painted + FRAME);
         let has_place = self.visit.output.has_place();
-        if has_place && (self.is_urgent || due <= now) {
+        let is_time = self.is_urgent || due <= now;
+        if has_place && is_time {
             self.paint(now, client);
         }
         if !self.lines.is_empty() {
             self.visit.leave_place();
         }
-        let again = (!self.lines.is_empty() && has_place).then_some(due);
+        // Whatever has changed since the last painting is painted then.
+        let again = (has_place && !is_time).then_some(due);
         let times = [again, self.escape_ends, self.scroll.settles_at(), tells_at];
         times.into_iter().flatten().min().map_or(Ticked::Never, Ticked::At)
     }

@@ -76,20 +76,31 @@ fn index(Who(who): Who) -> usize {
     usize::from(u16::from_be_bytes([who[0], who[1]]))
 }
 
-/// Returns whether a colour of xterm's cube has a contrast of 3:1 at least on black and on white (WCAG 2.2, 1.4.3).
+/// Returns whether a colour of xterm's cube has a contrast of 3:1 at least on black and on white (WCAG 2.2, 1.4.3), and is no grey:
+/// that is for what is faint.
 fn is_readable(color: u8) -> bool {
+    let [red, green, blue] = steps(color);
+    if red == green && green == blue {
+        return false;
+    }
     let luminance = luminance(color);
     (luminance + 0.05) / 0.05 >= 3.0 && 1.05 / (luminance + 0.05) >= 3.0
 }
 
 /// Returns the relative luminance of a colour of xterm's cube.
 fn luminance(color: u8) -> f64 {
-    let cube = color - 16;
     let part = |step: u8| {
         let level = if step == 0 { 0.0 } else { f64::from(55 + 40 * u16::from(step)) / 255.0 };
         if level <= 0.040_45 { level / 12.92 } else { ((level + 0.055) / 1.055).powf(2.4) }
     };
-    0.2126 * part(cube / 36) + 0.7152 * part(cube / 6 % 6) + 0.0722 * part(cube % 6)
+    let [red, green, blue] = steps(color);
+    0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue)
+}
+
+/// Returns how much red, green and blue a colour of xterm's cube has, of 5.
+const fn steps(color: u8) -> [u8; 3] {
+    let cube = color - 16;
+    [cube / 36, cube / 6 % 6, cube % 6]
 }
 
 #[cfg(test)]

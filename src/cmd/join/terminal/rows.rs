@@ -70,10 +70,11 @@ impl TerminalMode {
                 let lines = text.lines().count();
                 (format!("insert {lines} lines? y inserts them, any other key does not"), Style::Alarm)
             }
-            None if self.strip.has_wrong() && self.editor.text().is_empty() => {
-                ("Enter takes the line that was not sent back into the input".to_owned(), Style::Mark)
+            None => {
+                let takes_back = self.strip.has_wrong() && self.editor.text().is_empty();
+                let hint = if takes_back { "Enter takes back what was not sent · " } else { "" };
+                (format!("{hint}{}", self.status.row(client, self.scroll.mentions)), Style::Mark)
             }
-            None => (self.status.row(client, self.scroll.mentions), Style::Mark),
         };
         pinned.push(styled(&text, style));
         pinned

@@ -132,11 +132,12 @@ impl Scroll {
         }
         let (before, rest) = match line.sort {
             Sort::Did => said.split_at(if said.starts_with("* ") { 2 } else { 0 }),
-            Sort::Private => said.split_at(said.find(']').map_or(0, |end| end + 1)),
+            Sort::Private => said.find("] ").map_or(("", &*said), |end| (&said[..=end], &said[end + 2..])),
             Sort::Said | Sort::Joined | Sort::Left | Sort::Other | Sort::Text => ("", said.as_str()),
         };
         if line.sort == Sort::Private {
             self.palette.push(&mut text, Style::Mark, before);
+            text.push(' ');
         } else {
             text.push_str(before);
         }
@@ -263,7 +264,9 @@ mod tests {
         let lines = scroll.take(Instant::ZERO, line(Sort::Said, "jack", forged), READER);
         assert_eq!(lines, ["\x1b[1mjack\x1b[0m: \\x1b[1mjill\\x1b[0m: hey"]);
         let lines = scroll.take(Instant::ZERO, line(Sort::Private, "jack", "[private] jack: psst"), READER);
-        assert_eq!(lines, ["\x1b[7m[private]\x1b[0m jack: psst"]);
+        assert_eq!(lines, ["\x1b[7m[private]\x1b[0m \x1b[1mjack\x1b[0m: psst"]);
+        let lines = scroll.take(Instant::ZERO, line(Sort::Private, "jill", "[private to] jack: psst"), READER);
+        assert_eq!(lines, ["\x1b[7m[private to]\x1b[0m jack: psst"]);
     }
 
     #[test]
