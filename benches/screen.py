@@ -37,8 +37,9 @@ def join(core, home):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": home}
     environment.pop("UDPCHAT_PLAIN", None)
+    # In this session: the system shares a core between sessions first (sched(7), autogroup), so another one would wait for this.
     process = subprocess.Popen(["taskset", "-c", core, UDPCHAT, "join", "--nick", "typist", "--server", f"127.0.0.1:{PORT}"],
-                               stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
+                               stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     return process, ours
 
