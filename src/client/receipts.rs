@@ -33,13 +33,13 @@ impl Client {
         if let State::Session(member) = &self.state { member.behind() + waiting } else { 0 }
     }
 
-    /// Skips everything that the user has not been given, up to the newest entry: gaps come in its place.
-    pub fn skip(&mut self, now: Instant) {
+    /// Skips everything that the user has not been given, but for that many of the newest entries: gaps come in its place.
+    pub fn skip(&mut self, now: Instant, keep: u64) {
         self.pass_time(now);
         let State::Session(member) = &mut self.state else { return };
-        member.skip(now);
+        let before = member.skip(now, keep);
         for event in std::mem::take(&mut self.entries) {
-            let Some(end) = event.end() else {
+            let Some(end) = event.end().filter(|end| *end <= before) else {
                 self.entries.push_back(event);
                 continue;
             };

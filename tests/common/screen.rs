@@ -61,6 +61,13 @@ impl OnScreen {
         }
     }
 
+    /// Types something, and waits until the program has taken it.
+    pub fn enter_until_taken(&mut self, bytes: &[u8]) {
+        self.enter(bytes);
+        let slave = self.slave.try_clone().unwrap();
+        self.show_until("the keys to be taken", |_| rustix::io::ioctl_fionread(&slave).unwrap() == 0);
+    }
+
     /// Shows what was written so far.
     pub fn show(&mut self) {
         let mut buffer = [0; 4096];

@@ -5,6 +5,7 @@
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -26,8 +27,12 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(args: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", &[]);
+        let (server, name) = serve_at_home(home.path(), "127.0.0.1:0", args);
         Self { home, server, name, jill: new_home(), jack: new_home() }
     }
 
@@ -215,6 +220,82 @@ fn a_resize_repaints_and_loses_no_message() {
     let shown = ends_with(&jill, &["> 0123"]);
     for number in 0..4 {
         assert_eq!(shown.matches(&format!("jack: message {number}")).count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn nothing_that_is_typed_is_lost_and_too_much_is_said_once() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    // The line discipline of a terminal holds 4,095 bytes of a line.
+    let typed: String = (0..5000).map(|number| char::from(b'a' + u8::try_from(number % 26).unwrap())).collect();
+    jill.enter(typed.as_bytes());
+    jill.shows("6 messages");
+    jill.enter(b"\r");
+    jill.show_until("six messages", |jill| jill.model.all().matches("jill: ").count() == 6);
+    let log = room.home.path().join("udpchat/room.db").display().to_string();
+    let mut history = at_home(&room.jack, &["history", "--db", &log, "--json"]);
+    assert_eq!(history.code(), 0);
+    let said = history.stdout.to_end();
+    let texts = said.split("\"text\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(texts.filter(|text| text.len() >= 50).collect::<String>(), typed);
+
+    jill.enter(format!("\x1b[200~{}\x1b[201~", "x".repeat(32 * 1024)).as_bytes());
+    jill.shows("35 messages");
+    jill.enter(b"more");
+    jill.shows("-- the line is as long as it can be");
+    jill.enter(b"\x7fy and more");
+    jill.show_until("two notices", |jill| jill.model.all().matches("as long as it can be").count() == 2);
+    jill.enter(b"\x03");
+    jill.show_until("an empty line", |jill| jill.model.contents().trim_end().ends_with("\n>"));
+}
+
+#[test]
+fn a_terminal_that_took_nothing_for_a_while_is_brought_up_to_date() {
+    let room = Room::with(&["--rate", "off"]);
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    let mut jack = at_home(&room.jack, &["send", "--nick", "jack", "--server", &room.name, "-"]);
+    let lines: String = (0..20_000).map(|number| format!("m{number}.\n")).collect();
+    jack.enter(&lines);
+    jack.close_input();
+    assert_eq!(jack.code(), 0);
+    // Nobody has read the terminal meanwhile: it takes nothing.
+    std::thread::sleep(Duration::from_millis(1500));
+    jill.show_until("the newest message", |jill| jill.model.contents().contains("jack: m19999."));
+    let all = jill.model.all();
+    let shown =
+        all.split_whitespace().filter_map(|word| word.strip_prefix('m')?.strip_suffix('.')?.parse::<u32>().ok());
+    let shown: Vec<_> = shown.collect();
+    assert!(shown.is_sorted_by(|one, next| one < next) && shown[0] == 0, "in their order, each once");
+    let mut parts: Vec<_> = all.split(" messages skipped").collect();
+    assert!(parts.len() > 1, "none is skipped");
+    parts.pop();
+    let skipped = parts.iter().map(|before| before.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+    assert_eq!(shown.len() + skipped.sum::<usize>(), 20_000);
+}
+
+#[test]
+fn a_paste_is_one_wherever_the_terminal_splits_it() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    let paste = b"\x1b[200~!q\r\xe4\xb8\x96/who\x1b[201~";
+    for split in 1..paste.len() {
+        // Whoever is too slow after an Escape has typed one: a busy machine may be.
+        let is_one = (0..10).any(|_| {
+            jill.enter_until_taken(&paste[..split]);
+            jill.enter_until_taken(&paste[split..]);
+            // Behind it, so that it is shown when this is.
+            jill.enter(b".");
+            jill.show_until("what was pasted", |jill| jill.model.contents().trim_end().ends_with('.'));
+            let is_one = jill.model.contents().trim_end().ends_with("\n> !q↵世/who.");
+            jill.enter(b"\x03");
+            jill.show_until("an empty line", |jill| jill.model.contents().trim_end().ends_with("\n>"));
+            is_one
+        });
+        assert!(is_one, "split at {split}: {}", jill.model.contents());
     }
 }
 

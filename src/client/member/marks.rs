@@ -45,12 +45,15 @@ impl Member {
         self.marks.end.since(self.view.place().map_or(self.marks.end, |(_, next)| next))
     }
 
-    /// Gives up the entries that the client is behind, for the newest ones: a gap comes in their place.
-    pub fn skip(&mut self, now: Instant) {
+    /// Gives up the entries that the client is behind, but for that many of the newest: a gap comes in their place. Returns the number before
+    /// which they are given up.
+    pub fn skip(&mut self, now: Instant, keep: u64) -> Seq {
         self.now = self.now.max(now);
-        if self.behind() > 0 {
-            self.questions.skip = Some(Asked::new(now, self.marks.end));
+        let before = Seq(self.marks.end.0.saturating_sub(keep));
+        if self.view.place().is_some_and(|(_, next)| next < before) {
+            self.questions.skip = Some(Asked::new(now, before));
         }
+        before
     }
 
     /// Takes the server's word where the log ends.

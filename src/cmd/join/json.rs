@@ -206,7 +206,7 @@ impl JsonMode {
                 self.watch.clone_from(label);
                 client.watch(now, seq, what);
             }
-            Wish::Skip => client.skip(now),
+            Wish::Skip => client.skip(now, 0),
         }
         Ok(Next::Continue.into())
     }

@@ -49,6 +49,9 @@ const ESCAPE: Duration = Duration::from_millis(30);
 const STUCK: Duration = Duration::from_secs(1);
 const STUCK_BEHIND: u64 = 500;
 
+/// So many of the newest messages are shown then. Chosen: more than a screen.
+const SHOWN_THEN: u64 = 100;
+
 /// The most lines that wait to be printed. In plain text nothing holds them back.
 const LINES_MAX: usize = 10_000;
 
@@ -82,6 +85,8 @@ pub(super) struct TerminalMode {
     editor: Editor,
     /// Whether the line begins with something pasted: that is no command.
     is_pasted: bool,
+    /// Whether the user was told that nothing more goes into it.
+    is_full: bool,
     completer: Completer,
     palette: Palette,
     painter: Painter,
@@ -134,6 +139,7 @@ impl TerminalMode {
             escape_ends: None,
             editor,
             is_pasted: false,
+            is_full: false,
             completer: Completer::default(),
             palette: wishes.palette,
             painter: Painter::default(),
@@ -347,7 +353,8 @@ impl Driver for TerminalMode {
         if self.visit.output.has_place() {
             self.stuck_since = None;
         } else if *self.stuck_since.get_or_insert(now) + STUCK <= now && client.behind() > STUCK_BEHIND {
-            client.skip(now);
+            client.skip(now, SHOWN_THEN);
+            self.stuck_since = Some(now);
         }
         self.status.behind = client.behind();
         if self.scroll.settles_at().is_some_and(|at| at <= now) {

@@ -45,9 +45,11 @@ impl TerminalMode {
         } else {
             let is_typed_first = matches!(key, Key::Text(_)) && self.editor.before().is_empty();
             self.is_pasted &= !is_typed_first;
-            if !self.editor.key(key) && matches!(key, Key::Text(_) | Key::LineEnd) {
-                self.say(now, client, "the line is as long as it can be");
+            let is_refused = !self.editor.key(key) && matches!(key, Key::Text(_) | Key::LineEnd);
+            if is_refused && !std::mem::replace(&mut self.is_full, is_refused) {
+                self.say(now, client, "the line is as long as it can be: what you type now is left out");
             }
+            self.is_full = is_refused;
         }
         self.is_pasted &= !self.editor.text().is_empty();
         Next::Continue

@@ -11,6 +11,7 @@ use crate::time::Instant;
 use crate::ui::screen::paint::Pinned;
 use crate::ui::screen::style::Style;
 use crate::ui::screen::width::{columns_of, fit};
+use crate::wire::entry::{PRIVATE_MAX, texts};
 
 /// The mark before the input.
 const PROMPT: &str = "> ";
@@ -22,6 +23,12 @@ fn leaving(client: &Client) -> String {
         1 => "leaving: a line is not confirmed yet".into(),
         count => format!("leaving: {count} lines are not confirmed yet"),
     }
+}
+
+/// Returns how many messages a text becomes: one for each line, more for a long one.
+fn messages_of(text: &str) -> usize {
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines.map(|line| if line.len() > PRIVATE_MAX { texts(line, PRIVATE_MAX).len() } else { 1 }).sum()
 }
 
 impl TerminalMode {
@@ -72,7 +79,11 @@ impl TerminalMode {
             }
             None => {
                 let takes_back = self.strip.has_wrong() && self.editor.text().is_empty();
-                let hint = if takes_back { "Enter takes back what was not sent · " } else { "" };
+                let hint = match messages_of(self.editor.text()) {
+                    0 if takes_back => "Enter takes back what was not sent · ".into(),
+                    0 | 1 => String::new(),
+                    count => format!("{count} messages · "),
+                };
                 (format!("{hint}{}", self.status.row(client, self.scroll.mentions)), Style::Mark)
             }
         };
