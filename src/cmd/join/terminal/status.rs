@@ -77,7 +77,7 @@ impl Status {
             parts.push(format!("{mentions} for you"));
         }
         if self.behind > 0 {
-            parts.push(format!("{} behind", self.behind));
+            parts.push(format!("{} behind", grouped(self.behind)));
         }
         if let Some((_, Some((count, of)))) = self.watched
             && of > 0
@@ -91,5 +91,28 @@ impl Status {
             parts.push(self.topic.clone());
         }
         parts.join(" · ")
+    }
+}
+
+/// Returns a number with a comma before each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_read_at_a_glance() {
+        assert_eq!([0, 999, 3200, 1_234_567].map(grouped), ["0", "999", "3,200", "1,234,567"]);
     }
 }
