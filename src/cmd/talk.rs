@@ -141,9 +141,9 @@ impl Known {
         self.state.as_ref().map_or_else(Vec::new, |state| state.past(&self.server))
     }
 
-    /// Stores them.
-    pub(super) fn set_past<'a>(&self, lines: impl Iterator<Item = &'a str>) -> io::Result<()> {
-        self.state.as_ref().map_or(Ok(()), |state| state.set_past(&self.server, lines))
+    /// Adds one.
+    pub(super) fn add_past(&self, line: &str) -> io::Result<()> {
+        self.state.as_ref().map_or(Ok(()), |state| state.add_past(&self.server, line))
     }
 
     /// Stores whom the user does not want to see.

@@ -71,8 +71,8 @@ pub trait Driver {
     ///
     /// # Errors
     /// Those of the terminal.
-    fn signal(&mut self, signal: i32) -> io::Result<()> {
-        let _ = signal;
+    fn signal(&mut self, now: Instant, client: &Client, signal: i32) -> io::Result<()> {
+        let _ = (now, client, signal);
         Ok(())
     }
 
@@ -282,7 +282,7 @@ impl ClientLoop {
         let ready = std::mem::take(&mut self.driver_ready);
         self.port.receive(self.clock, &mut self.inbox);
         for signal in std::mem::take(&mut self.came) {
-            driver.signal(signal)?;
+            driver.signal(self.clock.now(), &self.port.client, signal)?;
             // What was typed while the process was suspended makes no event.
             self.source.input.iter_mut().for_each(Input::set_ready);
         }

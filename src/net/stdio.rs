@@ -287,6 +287,13 @@ impl Output {
         self.written >= self.waiting.len() && self.state != OutputState::Broken
     }
 
+    /// Gives up what was not written, and everything that comes.
+    pub fn give_up(&mut self) {
+        self.state = OutputState::Broken;
+        self.waiting = Vec::new();
+        self.written = 0;
+    }
+
     /// Writes a piece; returns false if that would block for longer than `timeout`.
     fn write_some(&mut self, timeout: PollTimeout) -> io::Result<bool> {
         if !takes_more(&self.file, timeout) {
@@ -298,9 +305,7 @@ impl Output {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(err) => {
-                self.state = OutputState::Broken;
-                self.waiting = Vec::new();
-                self.written = 0;
+                self.give_up();
                 return Err(err);
             }
         }

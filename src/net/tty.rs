@@ -13,9 +13,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::termios::{InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    FlushArg, InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
+};
+use nix::unistd::{getpgid, getpgrp, getppid, getsid};
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use terminal_size::{Height, Width, terminal_size_of};
+
+use super::stdio::{own_description, takes_more};
 
 /// The signals that a terminal's client has to know of.
 pub const SIGNALS: &[i32] = &[SIGWINCH, SIGTSTP, SIGCONT];
@@ -26,6 +31,9 @@ const END: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[0m";
 
 /// For how long nothing may come before what was typed ahead counts as all. Chosen: a paste comes in pieces closer than that.
 const SILENCE: Duration = Duration::from_millis(30);
+
+/// How long a terminal may take nothing before what it has not shown is given up.
+const PATIENCE: PollTimeout = PollTimeout::ZERO;
 
 /// The most pieces that are thrown away, so that a terminal that never stops does not hold up the end.
 const PIECES_MAX: usize = 1000;
@@ -46,7 +54,7 @@ impl Tty {
     /// It is none.
     pub fn open() -> io::Result<Self> {
         let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let output = own_description(&io::stdout())?;
         let before = tcgetattr(&input)?;
         Ok(Self { input, output, before, is_raw: false })
     }
@@ -73,9 +81,28 @@ impl Tty {
         if !std::mem::take(&mut self.is_raw) {
             return;
         }
+        if !takes_more(&self.output, PATIENCE) {
+            self.discard_output();
+        }
         let _ = self.output.write_all(END);
         self.drain();
-        let _ = tcsetattr(&self.input, SetArg::TCSAFLUSH, &self.before);
+        let _ = tcflush(&self.input, FlushArg::TCIFLUSH);
+        let _ = tcsetattr(&self.input, SetArg::TCSANOW, &self.before);
+    }
+
+    /// Throws away what a terminal that is stuck has not shown.
+    pub fn discard_output(&self) {
+        let _ = tcflush(&self.output, FlushArg::TCOFLUSH);
+    }
+
+    /// Waits until the user presses Enter, Ctrl-C or Ctrl-D, or the terminal is gone, or a signal comes.
+    pub fn wait_for_enter(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = nix::unistd::read(&self.input, &mut buffer) {
+            if buffer[..len].iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04)) {
+                return;
+            }
+        }
     }
 
     /// From now on, makes the terminal what it was before a panic is reported: what is said of it is to be read.
@@ -99,16 +126,21 @@ impl Tty {
         size.map_or((80, 24), |(Width(columns), Height(rows))| (columns.into(), rows.into()))
     }
 
-    /// Stops this process, as the terminal's key for that does; returns when it goes on.
+    /// Stops this process, as the terminal's key for that does; returns when it goes on. Returns false, and does nothing, if nobody is there
+    /// who would have it go on.
     ///
     /// # Errors
     /// Returns the system's error.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub fn suspend(&mut self) -> io::Result<bool> {
+        if !has_job_control() {
+            return Ok(false);
+        }
         self.end();
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
         // The shell may have changed it meanwhile.
         self.before = tcgetattr(&self.input)?;
-        self.begin()
+        self.begin()?;
+        Ok(true)
     }
 
     fn drain(&mut self) {
@@ -124,6 +156,16 @@ impl Tty {
 impl Drop for Tty {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Returns whether this process was started by a shell that lets its processes go on again: it is in this session, and in another process
+/// group (POSIX 2.4.3, orphaned process groups). Behind `ssh -t HOST udpchat join` there is none.
+fn has_job_control() -> bool {
+    let parent = Some(getppid());
+    match (getpgid(parent), getsid(parent), getsid(None)) {
+        (Ok(group), Ok(session), Ok(own)) => group != getpgrp() && session == own,
+        _ => false,
     }
 }
 

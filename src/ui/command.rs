@@ -18,10 +18,10 @@ const QUIT: &str = "!q";
 const HISTORY: u32 = 20;
 
 /// The names of all commands.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 32] = [
     "access", "admit", "ban", "block", "clear", "deop", "help", "history", "ignore", "invite", "kick", "me", "members",
-    "msg", "mute", "nick", "op", "release", "reply", "revoke", "search", "seen", "topic", "unban", "unblock",
-    "unignore", "unmute", "who", "m", "r",
+    "msg", "mute", "names", "nick", "op", "quit", "release", "reply", "revoke", "search", "seen", "topic", "unban",
+    "unblock", "unignore", "unmute", "who", "m", "r",
 ];
 
 /// Returns the command that is most like a word that is none.
@@ -147,7 +147,8 @@ pub fn parse(line: &str) -> Result<Command<'_>, String> {
         "unignore" => Ok(Command::Peace(Peace::Unignore, orders::whom_of(rest).0)),
         "block" => Ok(Command::Peace(Peace::Block, orders::whom_of(rest).0)),
         "unblock" => Ok(Command::Peace(Peace::Unblock, orders::whom_of(rest).0)),
-        "who" => Ok(Command::Who),
+        "who" | "names" => Ok(Command::Who),
+        "quit" => Ok(Command::Quit),
         "members" => Ok(Command::Members),
         "invite" => orders::parse_invite(rest).map(Command::Invite),
         "history" if rest.is_empty() => Ok(Command::History(HISTORY)),
@@ -183,6 +184,11 @@ fn write<'a>(text: &'a str, command: impl FnOnce(bool, &'a str) -> Command<'a>) 
         Some(act) if !act.is_empty() => command(true, act),
         Some(_) | None => command(false, text),
     }
+}
+
+/// Returns whether a line answers the last private message.
+pub fn is_reply(line: &str) -> bool {
+    matches!(line.split_once(' '), Some(("/reply" | "/r", _)))
 }
 
 /// Returns whether a line is a private message, for one person.

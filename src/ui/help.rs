@@ -21,7 +21,7 @@ You
   /nick NAME       take another nick
   /release         give your nick back, for others once you have left; or /release NICK
   /clear           clear the screen
-  !q               leave
+  !q               leave; or /quit
 More
   /help op         the commands that take a right
   /help keys       the keys, on a terminal";

@@ -31,9 +31,31 @@ pub struct OnScreen {
     pub model: Model,
     /// Everything that it wrote.
     pub written: Vec<u8>,
+    /// What the modes of the terminal were whenever the shell had it.
+    modes: Option<tempfile::NamedTempFile>,
 }
 
+/// Runs a program in the foreground, and again whenever it is suspended.
+const SHELL: &str = "set -m; trap : INT QUIT TSTP; modes=$1; shift; stty -g > $modes; \"$@\"; code=$?; \
+    while [ $code = 147 ] || [ $code = 148 ]; do stty -g >> $modes; fg > /dev/null; code=$?; done; stty -g >> $modes; exit $code";
+
 impl OnScreen {
+    /// Starts it from a shell, which has it go on as soon as it is suspended, and notes the terminal's modes whenever it has the terminal.
+    pub fn start_in_shell(command: &mut Command, columns: u16, rows: u16) -> Self {
+        let modes = tempfile::NamedTempFile::new().unwrap();
+        let mut shell = Command::new("bash");
+        shell.args(["-c", SHELL, "bash"]).arg(modes.path()).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let mut started = Self::start(&mut shell, columns, rows);
+        started.modes = Some(modes);
+        started
+    }
+
     /// Starts it on a terminal of that size, which controls it.
     pub fn start(command: &mut Command, columns: u16, rows: u16) -> Self {
         command.env_remove("UDPCHAT_PLAIN").env_remove("NO_COLOR").env("TERM", "xterm-256color");
@@ -49,6 +71,7 @@ impl OnScreen {
             before,
             model: Model::new(columns, rows),
             written: Vec::new(),
+            modes: None,
         }
     }
 
@@ -120,19 +143,29 @@ impl OnScreen {
         self.master = File::open("/dev/null").unwrap();
     }
 
+    /// Sends a signal to whatever is in the foreground, if that has not ended meanwhile.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        let group = rustix::termios::tcgetpgrp(&self.master).unwrap();
+        let _ = kill(Pid::from_raw(-group.as_raw_nonzero().get()), signal);
     }
 
-    /// Returns whether it is suspended.
-    pub fn is_suspended(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+    /// Returns how often the shell has had the terminal while the program was suspended.
+    pub fn suspensions(&self) -> usize {
+        self.modes.as_ref().map_or(0, |modes| std::fs::read_to_string(modes.path()).unwrap().lines().count() - 1)
     }
 
     /// Returns how it ended, if it did.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// Waits until it has ended, without reading what it writes.
+    pub fn wait_unread(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ended().is_none() {
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Waits until it has ended, and shows the rest. Returns its exit code, or 128 plus the signal's number.
@@ -148,6 +181,14 @@ impl OnScreen {
         let now = tcgetattr(&self.slave).unwrap();
         if now != self.before {
             return Some(format!("modes: {now:?} instead of {:?}", self.before));
+        }
+        if let Some(modes) = &self.modes {
+            let all = std::fs::read_to_string(modes.path()).unwrap();
+            let mut each = all.lines();
+            let first = each.next();
+            if each.any(|modes| Some(modes) != first) {
+                return Some(format!("modes while the shell had it: {all}"));
+            }
         }
         let screen = self.model.screen();
         let is_plain =

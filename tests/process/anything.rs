@@ -136,7 +136,7 @@ impl Room {
     fn jill(&self) -> OnScreen {
         let mut command = udpchat_with(&["join", "--nick", "jill", "--server", &self.name]);
         command.env("XDG_STATE_HOME", &self.home);
-        OnScreen::start(&mut command, 80, 24)
+        OnScreen::start_in_shell(&mut command, 80, 24)
     }
 }
 
@@ -164,7 +164,6 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
         if jill.ended().is_some() {
             break;
         }
-        go_on(&mut jill)?;
         match step {
             Step::Keys(keys) => jill.enter(keys),
             Step::Paste(text, piece) => {
@@ -186,7 +185,6 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
     }
     let last = said.checked_sub(1).map(|number| message(seed, number));
     jill.show_until("everything that was said", |jill| {
-        go_on(jill).unwrap();
         let is_all = last.as_ref().is_none_or(|last| jill.model.all().contains(last));
         is_all || jill.ended().is_some()
     });
@@ -195,7 +193,6 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
         // Whatever the user was doing: it is ended, and then left.
         Leave::Keys => {
             while jill.ended().is_none() {
-                go_on(&mut jill)?;
                 jill.enter(b"\x03");
                 jill.show_until_silence(LONG_PAUSE);
             }
@@ -204,10 +201,6 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
         Leave::Terminate => jill.signal(Signal::SIGTERM),
         Leave::HangUp => jill.signal(Signal::SIGHUP),
     }
-    jill.show_until("the end", |jill| {
-        go_on(jill).unwrap();
-        jill.ended().is_some()
-    });
     let code = jill.code();
     check(seed, said, has_left, code, &mut jill)?;
     ROOMS.lock().unwrap().push(room);
@@ -216,18 +209,6 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
 
 fn message(seed: u64, number: usize) -> String {
     format!("s{seed}m{number}.")
-}
-
-/// Wakes it if the user has suspended it; the terminal was the shell's meanwhile.
-fn go_on(jill: &mut OnScreen) -> Result<(), String> {
-    if jill.is_suspended() {
-        jill.show();
-        let changed = jill.changed();
-        jill.signal(Signal::SIGCONT);
-        changed.map_or(Ok(()), |changed| Err(format!("suspended, and of the terminal is changed: {changed}")))
-    } else {
-        Ok(())
-    }
 }
 
 fn check(seed: u64, said: usize, has_left: bool, code: i32, jill: &mut OnScreen) -> Result<(), String> {

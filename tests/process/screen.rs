@@ -203,8 +203,8 @@ fn the_next_visit_knows_the_lines_of_the_last_one_and_a_signal_leaves_a_clean_te
     again.enter("\x15\x03");
     ends_with(&again, &["leave?", ">"]);
     again.enter("x");
-    ends_with(&again, &[" @ 127.0.0.1:", ">"]);
-    again.enter("\x03\x03");
+    ends_with(&again, &[" @ 127.0.0.1:", "> x"]);
+    again.enter("\x03\x03\x03");
     assert_eq!(again.code(), 0);
 }
 
@@ -249,6 +249,125 @@ fn nothing_that_is_typed_is_lost_and_too_much_is_said_once() {
     jill.show_until("two notices", |jill| jill.model.all().matches("as long as it can be").count() == 2);
     jill.enter(b"\x03");
     jill.show_until("an empty line", |jill| jill.model.contents().trim_end().ends_with("\n>"));
+}
+
+#[test]
+fn whoever_is_suspended_gives_the_terminal_back_and_goes_on_where_it_was() {
+    let room = Room::new();
+    let mut jill = OnScreen::start_in_shell(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    jill.enter(b"half");
+    jill.shows("> half");
+    for time in 1..=3 {
+        jill.enter(b"\x1a");
+        jill.show_until("the shell", |jill| jill.suspensions() == time);
+        room.jack_says(&format!("message {time}."));
+        jill.shows(&format!("jack: message {time}."));
+    }
+    jill.enter(b" typed");
+    jill.shows("> half typed");
+    let all = jill.model.all();
+    assert!((1..=3).all(|time| all.matches(&format!("message {time}.")).count() == 1), "{all}");
+    jill.enter(b"\x03\x04");
+    assert_eq!(jill.code(), 0);
+    assert_eq!(jill.changed(), None);
+}
+
+#[test]
+fn without_a_shell_that_would_have_it_go_on_nothing_is_suspended() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    jill.enter(b"\x1a");
+    jill.shows("-- not suspended: no shell is there");
+    jill.enter(b"typed");
+    jill.shows("> typed");
+}
+
+#[test]
+fn a_stuck_terminal_does_not_keep_the_client_from_ending() {
+    let room = Room::with(&["--rate", "off"]);
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    let mut jack = at_home(&room.jack, &["send", "--nick", "jack", "--server", &room.name, "-"]);
+    jack.enter(&"a line that takes its place\n".repeat(10_000));
+    jack.close_input();
+    assert_eq!(jack.code(), 0);
+    jill.signal(Signal::SIGTERM);
+    jill.wait_unread();
+}
+
+#[test]
+fn text_that_was_pasted_never_makes_something_private_public() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    let mut tries = |keys: &str, shown: &str| {
+        jill.enter(keys.as_bytes());
+        jill.shows(shown);
+        jill.enter(b"\x15");
+        jill.show_until("an empty line", |jill| jill.model.contents().trim_end().ends_with("\n>"));
+    };
+    // Something private is among what was entered before.
+    tries("/msg nobody the secret\r", "! /msg nobody the secret: ");
+    tries("\r", "> /msg nobody the secret");
+    // Recalled, it is what it was, also if something was pasted before.
+    tries("\x1b[200~foo\x1b[201~\x1b[A\r", "! /msg nobody the secret: ");
+    tries("\r", "> /msg nobody the secret");
+    tries("\x1b[200~/msg jack \x1b[201~the secret\r", "-- not sent: everybody would read it");
+    tries("hi\x1b\r/msg jack the secret\r", "> hi↵/msg jack the secret");
+    // A key that is no answer to a question is a key.
+    tries("\x03/msg nobody the secret\r", "! /msg nobody the secret: ");
+    tries("\r", "> /msg nobody the secret");
+    tries("\x03yes\r", "jill: yes");
+    // What was pasted and sent as text is text when it is recalled.
+    tries("\x1b[200~/nick jane\x1b[201~\r", "jill: /nick jane");
+    tries("\x1b[A", "> //nick jane");
+    let log = room.home.path().join("udpchat/room.db").display().to_string();
+    let mut history = at_home(&room.jack, &["history", "--db", &log]);
+    assert_eq!(history.code(), 0);
+    let said = history.stdout.to_end();
+    assert!(!said.contains("secret") && !said.contains("is now"), "{said}");
+}
+
+#[test]
+fn an_answer_goes_to_whom_it_was_begun_for_or_nowhere() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    let mut jack = at_home(&room.jack, &["join", "--nick", "jack", "--server", &room.name]);
+    jack.stdout.wait_for("jack joined");
+    let mut mallory = at_home(&new_home(), &["join", "--nick", "mallory", "--server", &room.name]);
+    mallory.stdout.wait_for("mallory joined");
+    jack.enter("/msg jill tell me\n");
+    jill.shows("[private] jack: tell me");
+    jill.enter(b"/reply the secret");
+    jill.shows("private, to jack · ");
+    mallory.enter("/msg jill hello\n");
+    jill.shows("[private] mallory: hello");
+    jill.enter(b"\r");
+    jill.shows("-- not sent: mallory has written since you began to answer jack");
+    jill.shows("private, to mallory · ");
+    jill.enter(b"\x15/msg jack the secret\r");
+    jill.shows("[private to] jack: the secret");
+    jack.stdout.wait_for("jill: the secret");
+    assert!(!mallory.stdout.so_far().contains("secret"));
+}
+
+#[test]
+fn somebody_who_is_sent_out_while_typing_types_nothing_into_the_shell() {
+    let room = Room::new();
+    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+    jill.shows(" here");
+    jill.enter(b"half a line");
+    jill.shows("> half a line");
+    assert_eq!(at_home(room.home.path(), &["kick", "--server", &room.name, "jill"]).code(), 0);
+    jill.shows("press Enter to leave");
+    jill.enter(b" and the rest\r");
+    assert_ne!(jill.code(), 0);
+    let all = jill.model.all();
+    assert!(all.contains("-- not sent: half a line") && !all.contains("rest"), "{all}");
+    assert_eq!(jill.changed(), None);
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn what_the_user_is_asked_and_told_looks_like_this() {
     view(&mut jill, "several lines", "y", "> a↵b↵c↵d");
     view(&mut jill, "searching", "\x03\x12nob", "(search: nob)");
     view(&mut jill, "leaving", "\x03\x03", "leave?");
-    view(&mut jill, "help", "x/help keys\r", "paint again");
+    view(&mut jill, "help", "/help keys\r", "paint again");
     for (name, columns, rows) in [("narrow", 30, 8), ("very narrow", 14, 5)] {
         jill.enter(b"\x04");
         assert_eq!(jill.code(), 0);

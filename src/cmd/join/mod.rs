@@ -151,14 +151,16 @@ fn talk_on_screen(
     tty.rescue_in_panic()?;
     let editor = Editor::new(Past::new(if screen.keeps_input { visit.known.past() } else { Vec::new() }));
     let mut client = ClientLoop::new(config, source)?;
-    let wishes = Wishes { palette, words: screen.words.clone(), is_forced: screen.is_forced, own };
+    let wishes = Wishes {
+        palette,
+        words: screen.words.clone(),
+        is_forced: screen.is_forced,
+        own,
+        keeps_input: screen.keeps_input,
+    };
     let mut driver = TerminalMode::new(visit, tty, editor, wishes)?;
     let end = client.run(&mut driver)?;
-    let done = driver.conclude(&client.port.client, end, client.input_has_ended());
-    if screen.keeps_input {
-        driver.store_past();
-    }
-    done
+    driver.conclude(&client.port.client, end, client.input_has_ended())
 }
 
 /// Returns whether stdout is a terminal that can be painted on.

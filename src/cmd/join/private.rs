@@ -4,6 +4,7 @@
 //! Must not know: how anything is shown.
 //! Driven by: `visit`, with commands and events, and the drivers.
 
+use super::super::json::codes;
 use super::taken::Wrong;
 use super::visit::Visit;
 use crate::client::{Client, Event, Label, NotWritten, Private, Recipient, Trust};
@@ -169,8 +170,7 @@ impl Visit {
                 Ok(client.post(now, PostKind::Order, &order.encode(), label.clone()))
             }
             Command::Peace(peace @ (Peace::Ignore | Peace::Block), name) => {
-                self.begin_peace(now, client, (peace, label.clone()), name);
-                Ok(0)
+                self.begin_peace(now, client, (peace, label.clone()), name).map(|()| 0)
             }
             Command::Say(_)
             | Command::Act(_)
@@ -203,17 +203,32 @@ impl Visit {
     }
 
     /// Ignores or blocks whoever has that name: an author of a private message, or else whoever the server says.
-    fn begin_peace(&mut self, now: Instant, client: &mut Client, (peace, label): (Peace, Label), name: &str) {
+    ///
+    /// # Errors
+    /// Several authors have that name.
+    fn begin_peace(
+        &mut self,
+        now: Instant,
+        client: &mut Client,
+        (peace, label): (Peace, Label),
+        name: &str,
+    ) -> Result<(), Wrong> {
         let mut meant: Vec<_> = self.authors.iter().filter(|(key, nick)| is_meant(name, key.who(), nick)).collect();
         meant.sort_by_key(|(key, _)| *key);
         meant.dedup_by_key(|(key, _)| *key);
         if let [(key, nick)] = meant[..] {
             let (key, nick) = (*key, nick.clone());
             self.make_peace(peace, &nick, key, label);
-        } else {
+        } else if meant.is_empty() {
             self.wanted.push_back((name.into(), peace, label));
             client.find(now, name);
+        } else {
+            let all: Vec<_> = meant.iter().map(|(key, _)| format!("#{}", &key.who().to_string()[..8])).collect();
+            let why =
+                format!("several have written to you as {}: {} says which", sanitize::escaped(name), all.join(" or "));
+            return Err(Wrong::new(codes::not_written(&NotWritten::Several), why));
         }
+        Ok(())
     }
 
     fn show_ignored(&mut self, label: &Label) {

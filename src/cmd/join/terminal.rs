@@ -26,13 +26,14 @@ use crate::net::client::{Driver, End, Next, Ticked};
 use crate::net::state::random;
 use crate::net::stderr;
 use crate::net::tty::Tty;
+use crate::session::PublicKey;
 use crate::time::Instant;
-use crate::ui::notice;
 use crate::ui::screen::complete::Completer;
 use crate::ui::screen::editor::Editor;
 use crate::ui::screen::keys::{Key, Keys};
 use crate::ui::screen::paint::Painter;
 use crate::ui::screen::style::Palette;
+use crate::ui::{notice, sanitize};
 use crate::wire::frame::{PostKind, Watched};
 use crate::wire::{Seq, Who};
 use scroll::{Reader, Scroll};
@@ -42,8 +43,11 @@ use strip::Strip;
 /// The least time between two paintings, unless a key was pressed. Chosen: a frame of 60 a second.
 const FRAME: Duration = Duration::from_millis(16);
 
-/// After so much silence, an Escape is no beginning of a key. Chosen: terminals send a key at once.
-const ESCAPE: Duration = Duration::from_millis(30);
+/// After so much silence, an Escape is no beginning of a key. Chosen: terminals send a key at once, and most networks deliver it so.
+const ESCAPE: Duration = Duration::from_millis(250);
+
+/// After so much silence, the end of a paste is not awaited any more. Chosen: as weechat does.
+const PASTE: Duration = Duration::from_secs(10);
 
 /// A terminal that takes nothing for so long, with more than so many messages waiting, is brought up to date.
 const STUCK: Duration = Duration::from_secs(1);
@@ -70,6 +74,7 @@ pub(super) struct Wishes {
     pub(super) words: Vec<String>,
     pub(super) is_forced: bool,
     pub(super) own: Option<Who>,
+    pub(super) keeps_input: bool,
 }
 
 /// See the module.
@@ -83,8 +88,9 @@ pub(super) struct TerminalMode {
     fed: bool,
     escape_ends: Option<Instant>,
     editor: Editor,
-    /// Whether the line begins with something pasted: that is no command.
-    is_pasted: bool,
+    keeps_input: bool,
+    /// Whom the user means by the `/reply` in the line.
+    replies_to: Option<(PublicKey, String)>,
     /// Whether the user was told that nothing more goes into it.
     is_full: bool,
     completer: Completer,
@@ -138,7 +144,8 @@ impl TerminalMode {
             fed: false,
             escape_ends: None,
             editor,
-            is_pasted: false,
+            keeps_input: wishes.keeps_input,
+            replies_to: None,
             is_full: false,
             completer: Completer::default(),
             palette: wishes.palette,
@@ -163,10 +170,12 @@ impl TerminalMode {
         })
     }
 
-    /// Stores the lines that the user has entered.
-    pub(super) fn store_past(&self) {
-        if let Err(err) = self.visit.known.set_past(self.editor.past().lines()) {
-            notice(format_args!("cannot keep the lines that you have entered: {err}"));
+    /// Stores the line that the user has entered last.
+    fn store_newest(&mut self) {
+        let Some(line) = self.editor.past().newest().filter(|_| self.keeps_input) else { return };
+        if let Err(err) = self.visit.known.add_past(line) {
+            self.keeps_input = false;
+            self.visit.notice(format_args!("cannot keep the lines that you enter: {err}"));
         }
     }
 
@@ -182,11 +191,28 @@ impl TerminalMode {
             bytes.push_str(&line);
             bytes.push_str("\r\n");
         }
+        let draft = sanitize::escaped(self.editor.text());
+        let is_surprised = matches!(end, End::Over(_)) && !draft.is_empty();
+        if is_surprised {
+            bytes.push_str(&format!("-- not sent: {draft}\r\n"));
+        }
         self.visit.output.push_bytes(bytes.as_bytes());
-        self.visit.output.finish();
-        self.tty.end();
+        if !self.visit.output.finish() {
+            self.visit.output.give_up();
+            self.tty.discard_output();
+        }
         self.visit.stop_keeping_said();
-        self.visit.conclude(client, end, input_ended)
+        let mut done = self.visit.conclude(client, end, input_ended);
+        if is_surprised {
+            if let Err(failure) = &mut done {
+                failure.message.take().into_iter().for_each(notice);
+            }
+            // Whoever is typing would type the rest into the shell.
+            notice("press Enter to leave");
+            self.tty.wait_for_enter();
+        }
+        self.tty.end();
+        done
     }
 
     fn reader<'a>(&self, client: &'a Client) -> Reader<'a> {
@@ -253,14 +279,15 @@ impl TerminalMode {
         self.status.here = self.presence.is_followed().then(|| self.presence.here().count());
     }
 
-    fn suspend(&mut self) {
+    fn suspend(&mut self, now: Instant, client: &Client) {
         let bytes = self.painter.remove();
         self.visit.output.push_bytes(bytes.as_bytes());
         self.visit.output.finish();
-        if let Err(err) = self.tty.suspend() {
-            log::warn!("cannot suspend: {err}");
+        match self.tty.suspend() {
+            Ok(true) => self.has_resumed = true,
+            Ok(false) => self.say(now, client, "not suspended: no shell is there that would have it go on"),
+            Err(err) => log::warn!("cannot suspend: {err}"),
         }
-        self.has_resumed = true;
         self.size = self.tty.size();
     }
 }
@@ -279,8 +306,10 @@ impl Driver for TerminalMode {
             self.visit.observe(client, &event);
         } else {
             let was_replaying = self.teller.is_replaying();
+            // What the user looks up is no news either.
+            let is_live = !was_replaying && !matches!(event, Event::Page { .. });
             for shown in self.teller.tell(&mut self.visit, client, event) {
-                self.print(now, client, shown, !was_replaying);
+                self.print(now, client, shown, is_live);
             }
         }
         self.print_said(now, client);
@@ -314,9 +343,9 @@ impl Driver for TerminalMode {
         Some(next)
     }
 
-    fn signal(&mut self, signal: i32) -> io::Result<()> {
+    fn signal(&mut self, now: Instant, client: &Client, signal: i32) -> io::Result<()> {
         match signal {
-            SIGTSTP => self.suspend(),
+            SIGTSTP => self.suspend(now, client),
             SIGWINCH => self.size = self.tty.size(),
             _ if std::mem::take(&mut self.has_resumed) => {}
             // It goes on, and somebody may have changed the terminal.
@@ -336,10 +365,10 @@ impl Driver for TerminalMode {
 
     fn tick(&mut self, now: Instant, client: &mut Client) -> Ticked {
         if std::mem::take(&mut self.fed) {
-            self.escape_ends = Some(now + ESCAPE);
+            self.escape_ends = Some(now + if self.keys.is_pasting() { PASTE } else { ESCAPE });
         }
         if self.escape_ends.take_if(|at| *at <= now).is_some() {
-            let keys = self.keys.silence();
+            let keys = if self.keys.is_pasting() { self.keys.end_paste() } else { self.keys.silence() };
             self.pressed.extend(keys);
         }
         if std::mem::take(&mut self.asks) {

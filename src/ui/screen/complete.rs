@@ -36,7 +36,7 @@ impl Completer {
             Vec::new()
         } else {
             let begins = |nick: &&str| nick.to_lowercase().starts_with(&word.to_lowercase());
-            nicks.filter(begins).map(|nick| in_place(nick, before)).collect()
+            nicks.filter(begins).filter_map(|nick| in_place(nick, before)).collect()
         };
         let first = candidates.first()?.clone();
         self.at = Some((start, candidates, 0, format!("{}{first}", &before[..start])));
@@ -44,15 +44,20 @@ impl Completer {
     }
 }
 
-/// Returns a nick as it is written there: behind a command in quotation marks if it has a blank, at the beginning of a line with a colon.
-fn in_place(nick: &str, before: &str) -> String {
-    if before.starts_with('/') && nick.contains(' ') {
+/// Returns a nick as it is written there: behind a command in quotation marks if it has a blank, at the beginning of a line with a colon. One
+/// with a quotation mark of its own cannot be written behind a command.
+fn in_place(nick: &str, before: &str) -> Option<String> {
+    let is_named = before.starts_with('/');
+    if is_named && nick.contains('"') {
+        return None;
+    }
+    Some(if before.starts_with('/') && nick.contains(' ') {
         format!("\"{nick}\" ")
     } else if before.contains([' ', '\n']) {
         format!("{nick} ")
     } else {
         format!("{nick}: ")
-    }
+    })
 }
 
 #[cfg(test)]
@@ -60,7 +65,7 @@ mod tests {
     use super::*;
 
     fn completed(completer: &mut Completer, before: &str) -> Option<String> {
-        let (commands, nicks) = (["msg", "members", "me"], ["jill", "Jack", "jim b"]);
+        let (commands, nicks) = (["msg", "members", "me"], ["jill", "Jack", "jim b", "jo\" x"]);
         let (start, with) = completer.complete(before, commands.into_iter(), nicks.into_iter())?;
         Some(format!("{}{with}", &before[..start]))
     }
@@ -75,6 +80,7 @@ mod tests {
         assert_eq!(completed(&mut completer, &line).unwrap(), "jill: ");
         assert_eq!(completed(&mut completer, "hey JA").unwrap(), "hey Jack ");
         assert_eq!(completed(&mut completer, "/msg jim").unwrap(), "/msg \"jim b\" ");
+        assert_eq!(completed(&mut completer, "/msg jo"), None, "it would be somebody else's");
         assert_eq!(completed(&mut completer, "/me").unwrap(), "/members ");
         assert_eq!(completed(&mut completer, "x/me"), None);
         assert_eq!(completed(&mut completer, "hey "), None);

@@ -23,7 +23,10 @@ pub struct Editor {
     text: String,
     /// In bytes.
     at: usize,
-    cut: String,
+    /// Whether the line is text, whatever it begins with: its beginning was pasted.
+    is_text: bool,
+    /// What was cut out last, and whether it was such a beginning.
+    cut: (String, bool),
     past: Past,
     search: Option<Search>,
 }
@@ -34,8 +37,8 @@ struct Search {
     wanted: String,
     /// The place of the line that is shown, if there is one.
     place: Option<usize>,
-    /// What the user had typed before.
-    draft: String,
+    /// What the user had typed before, and whether it was text.
+    draft: (String, bool),
 }
 
 impl Editor {
@@ -59,9 +62,15 @@ impl Editor {
         &self.past
     }
 
+    /// Returns whether the line is text, whatever it begins with: what was pasted is no command.
+    pub const fn is_text(&self) -> bool {
+        self.is_text
+    }
+
     /// Replaces the text; the cursor is behind it.
-    pub fn set(&mut self, text: String) {
+    pub fn set(&mut self, text: String, is_text: bool) {
         self.at = text.len();
+        self.is_text = is_text && !text.is_empty();
         self.text = text;
         self.past.leave();
         self.search = None;
@@ -75,19 +84,24 @@ impl Editor {
         }
     }
 
-    /// Takes the text away, as a line that was entered.
+    /// Takes the text away, as a line that was entered. What is text comes back from the past as text.
     pub fn take(&mut self) -> String {
         self.search = None;
         self.at = 0;
         let text = std::mem::take(&mut self.text);
-        self.past.push(text.clone());
+        let is_text = std::mem::take(&mut self.is_text);
+        let is_like_a_command = text.starts_with('/') && !text.contains('\n');
+        self.past.push(if is_text && is_like_a_command { format!("/{text}") } else { text.clone() });
         text
     }
 
     /// Writes something at the cursor. Returns false if there is no room for all of it; then nothing was written.
-    pub fn insert(&mut self, text: &str) -> bool {
+    fn insert(&mut self, text: &str, is_text: bool) -> bool {
         if self.text.len() + text.len() > TEXT_MAX {
             return false;
+        }
+        if self.at == 0 {
+            self.is_text = is_text;
         }
         self.past.leave();
         self.text.insert_str(self.at, text);
@@ -102,11 +116,17 @@ impl Editor {
         if self.search.is_some() && self.key_in_search(key) {
             return true;
         }
+        let has_effect = self.edit(key);
+        self.is_text &= !self.text.is_empty();
+        has_effect
+    }
+
+    fn edit(&mut self, key: &Key) -> bool {
         let before = (self.text.len(), self.at);
         match key {
-            Key::Text(character) => return self.insert(character.encode_utf8(&mut [0; 4])),
-            Key::Paste(text) => return self.insert(&harmless(text)),
-            Key::LineEnd => return self.insert("\n"),
+            Key::Text(character) => return self.insert(character.encode_utf8(&mut [0; 4]), false),
+            Key::Paste(text) => return self.insert(&harmless(text), true),
+            Key::LineEnd => return self.insert("\n", false),
             Key::Left | Key::Control('b') => self.at = self.left(),
             Key::Right | Key::Control('f') => self.at = self.right(),
             Key::WordLeft | Key::Alt('b') => self.at = self.word_left(),
@@ -117,9 +137,12 @@ impl Editor {
             Key::Delete | Key::Control('d') => self.remove(self.right()),
             Key::BackspaceWord | Key::Control('w') => self.cut_to(self.word_left()),
             Key::Alt('d') => self.cut_to(self.word_right()),
-            Key::Control('u') => self.cut_to(self.line_start()),
-            Key::Control('k') => self.cut_to(self.line_end()),
-            Key::Control('y') => return self.insert(&self.cut.clone()),
+            Key::Control('u') => self.cut_to(0),
+            Key::Control('k') => self.cut_to(self.text.len()),
+            Key::Control('y') => {
+                let (cut, is_text) = self.cut.clone();
+                return self.insert(&cut, is_text);
+            }
             Key::Up | Key::Control('p') => return self.look(Past::older),
             Key::Down | Key::Control('n') => return self.look(|past, _| past.newer()),
             Key::Control('r') => return self.begin_search(),
@@ -161,13 +184,14 @@ impl Editor {
 
     fn look(&mut self, which: impl FnOnce(&mut Past, &str) -> Option<String>) -> bool {
         let Some(line) = which(&mut self.past, &self.text) else { return false };
+        self.is_text = false;
         self.at = line.len();
         self.text = line;
         true
     }
 
     fn begin_search(&mut self) -> bool {
-        self.search = Some(Search { wanted: String::new(), place: None, draft: self.text.clone() });
+        self.search = Some(Search { wanted: String::new(), place: None, draft: (self.text.clone(), self.is_text) });
         true
     }
 
@@ -185,12 +209,14 @@ impl Editor {
                 if let Some((place, line)) = self.past.find(&search.wanted, before) {
                     search.place = Some(place);
                     self.text = line.to_owned();
+                    self.is_text = false;
                 }
                 self.at = self.text.len();
                 return true;
             }
             Key::Escape | Key::Control('g' | 'c') => {
-                self.text = std::mem::take(&mut search.draft);
+                self.text = std::mem::take(&mut search.draft.0);
+                self.is_text = search.draft.1;
                 self.at = self.text.len();
                 self.search = None;
                 return true;
@@ -222,6 +248,7 @@ impl Editor {
         if let Some((place, line)) = self.past.find(&search.wanted, from) {
             search.place = Some(place);
             self.text = line.to_owned();
+            self.is_text = false;
             self.at = self.text.len();
         }
         true
@@ -235,9 +262,9 @@ impl Editor {
     }
 
     fn cut_to(&mut self, to: usize) {
-        let cut = &self.text[self.at.min(to)..self.at.max(to)];
-        if !cut.is_empty() {
-            self.cut = cut.to_owned();
+        let (start, end) = (self.at.min(to), self.at.max(to));
+        if start < end {
+            self.cut = (self.text[start..end].to_owned(), self.is_text && start == 0);
             self.remove(to);
         }
     }
@@ -311,7 +338,7 @@ mod tests {
 
     fn typed(text: &str) -> Editor {
         let mut editor = Editor::new(Past::new(["first line", "second line"].map(String::from)));
-        editor.set(text.into());
+        editor.set(text.into(), false);
         editor
     }
 
@@ -343,6 +370,7 @@ mod tests {
             (&[Up, Up, Up], "first line|"),
             (&[Up, Down], "one two three|"),
             (&[LineEnd, Text('x'), Control('a'), Control('k')], "one two three\n|"),
+            (&[LineEnd, Control('u')], "|"),
             (&[Right, Delete, Down], "one two three|"),
             (&[Control('r'), Text('f'), Text('i')], "first line|"),
             (&[Control('r'), Text('l'), Control('r'), Key::Enter], "first line|"),
@@ -385,6 +413,30 @@ mod tests {
         let mut editor = typed("x");
         assert!(!editor.key(&Key::Paste("y".repeat(TEXT_MAX))));
         assert_eq!(editor.text(), "x");
+    }
+
+    #[test]
+    fn what_was_pasted_is_text_until_it_is_replaced_and_comes_back_as_text() {
+        let is_text = |keys: &[Key]| {
+            let mut editor = typed("");
+            for key in keys {
+                editor.key(key);
+            }
+            editor.is_text()
+        };
+        let paste = || Key::Paste("/nick jane".into());
+        assert!(is_text(&[paste()]) && is_text(&[paste(), Key::Text('x')]));
+        assert!(!is_text(&[paste(), Key::Up]), "this was typed");
+        assert!(!is_text(&[paste(), Key::Control('r'), Key::Text('l')]), "so was this");
+        assert!(is_text(&[paste(), Key::Control('r'), Key::Text('l'), Key::Escape]), "the draft again");
+        assert!(!is_text(&[paste(), Key::Control('u')]) && !is_text(&[Key::Text('x'), paste()]));
+        assert!(is_text(&[paste(), Key::Control('u'), Key::Control('y')]), "cut out, and inserted again");
+        assert!(!is_text(&[paste(), Key::Home, Key::Text('/')]));
+        let mut editor = typed("");
+        editor.key(&paste());
+        assert_eq!(editor.take(), "/nick jane");
+        editor.key(&Key::Up);
+        assert_eq!(editor.text(), "//nick jane");
     }
 
     proptest! {

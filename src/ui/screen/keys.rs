@@ -50,17 +50,48 @@ pub enum Key {
     Escape,
 }
 
+/// Before and behind what is pasted (xterm, bracketed paste mode).
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Keys {
     parser: Parser,
+    /// Whether the end of a paste has to come yet.
+    is_pasting: bool,
+    /// The last bytes, which may be the beginning of a mark.
+    last: Vec<u8>,
 }
 
 impl Keys {
     /// Takes bytes; returns the keys that are complete.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Key> {
+        self.follow_paste(bytes);
         self.parser.parse(bytes, true);
         self.keys()
+    }
+
+    /// Returns whether the end of a paste has to come yet: until then there are no keys.
+    pub const fn is_pasting(&self) -> bool {
+        self.is_pasting
+    }
+
+    /// Ends a paste whose end does not come.
+    pub fn end_paste(&mut self) -> Vec<Key> {
+        self.take(PASTE_ENDS)
+    }
+
+    fn follow_paste(&mut self, bytes: &[u8]) {
+        self.last.extend_from_slice(bytes);
+        let find = |mark: &[u8]| self.last.windows(mark.len()).rposition(|part| part == mark);
+        match (find(PASTE_BEGINS), find(PASTE_ENDS)) {
+            (Some(begin), end) => self.is_pasting = end.is_none_or(|end| end < begin),
+            (None, Some(_)) => self.is_pasting = false,
+            (None, None) => {}
+        }
+        let rest = self.last.len().saturating_sub(PASTE_ENDS.len() - 1);
+        self.last.drain(..rest);
     }
 
     /// Notes that nothing has come for a while: what could be the beginning of a sequence is none.
@@ -95,6 +126,8 @@ fn key(code: KeyCode, modifiers: Modifiers) -> Option<Key> {
     let (control, alt) = (modifiers.contains(Modifiers::CONTROL), modifiers.contains(Modifiers::ALT));
     let shift = modifiers.contains(Modifiers::SHIFT);
     Some(match code {
+        // A line that was typed before the terminal sent keys has its end as Ctrl-J.
+        KeyCode::Char('j' | 'm') if control => Key::Enter,
         KeyCode::Char(character) if control => Key::Control(character.to_ascii_lowercase()),
         KeyCode::Char(character) if alt => Key::Alt(character.to_ascii_lowercase()),
         KeyCode::Char(character) => Key::Text(character),
@@ -136,6 +169,7 @@ mod tests {
             ("ж👋".as_bytes(), vec![Key::Text('ж'), Key::Text('👋')]),
             (b"\r", vec![Key::Enter]),
             (b"\x1b\r", vec![Key::LineEnd]),
+            (b"a\n", vec![Key::Text('a'), Key::Enter]),
             (b"\x7f", vec![Key::Backspace]),
             (b"\x1b\x7f", vec![Key::BackspaceWord]),
             (b"\t", vec![Key::Tab]),
@@ -161,6 +195,19 @@ mod tests {
             all.extend(keys.take(&bytes[split..]));
             assert_eq!(all, expected, "{split}");
         }
+    }
+
+    #[test]
+    fn a_paste_without_an_end_can_be_ended() {
+        let mut keys = Keys::default();
+        assert_eq!(keys.take(b"a\x1b[20"), [Key::Text('a')]);
+        assert!(!keys.is_pasting());
+        assert_eq!(keys.take(b"0~one\r\x03"), []);
+        assert!(keys.is_pasting());
+        assert_eq!(keys.end_paste(), [Key::Paste("one\n\u{3}".into())]);
+        assert!(!keys.is_pasting());
+        assert_eq!(keys.take(b"\x1b[200~two\x1b[201~x"), [Key::Paste("two".into()), Key::Text('x')]);
+        assert!(!keys.is_pasting());
     }
 
     proptest! {

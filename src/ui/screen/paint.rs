@@ -33,12 +33,14 @@ pub struct Pinned {
 #[derive(Debug, Default)]
 pub struct Painter {
     painted: Option<Pinned>,
+    is_wanted: bool,
 }
 
 impl Painter {
     /// Prints lines, harmless and with styles, and paints the pinned rows below. Returns nothing if nothing changes.
     pub fn paint(&mut self, lines: &[String], pinned: Pinned) -> String {
-        if lines.is_empty() && self.painted.as_ref() == Some(&pinned) {
+        let is_wanted = std::mem::take(&mut self.is_wanted);
+        if !is_wanted && lines.is_empty() && self.painted.as_ref() == Some(&pinned) {
             return String::new();
         }
         let mut bytes = String::from(BEGIN);
@@ -62,6 +64,11 @@ impl Painter {
         self.push_home(&mut bytes);
         self.painted = None;
         bytes
+    }
+
+    /// Paints the rows again with the next update, even if nothing changes.
+    pub fn paint_again(&mut self) {
+        self.is_wanted = true;
     }
 
     /// Notes that somebody else has written to the terminal: what was painted is not there any more.

@@ -8,6 +8,7 @@ use super::super::telling::Shown;
 use super::{Question, TerminalMode};
 use crate::client::Client;
 use crate::time::Instant;
+use crate::ui::sanitize;
 use crate::ui::screen::paint::Pinned;
 use crate::ui::screen::style::Style;
 use crate::ui::screen::width::{columns_of, fit};
@@ -59,7 +60,7 @@ impl TerminalMode {
         let above = rows.saturating_sub(2);
         let styled = |text: &str, style| {
             let mut row = String::new();
-            self.palette.push(&mut row, style, &fit(text, room));
+            self.palette.push(&mut row, style, &fit(&text.replace('\t', " "), room));
             row
         };
         if above == 0 {
@@ -79,11 +80,14 @@ impl TerminalMode {
             }
             None => {
                 let takes_back = self.strip.has_wrong() && self.editor.text().is_empty();
-                let hint = match messages_of(self.editor.text()) {
+                let mut hint = match messages_of(self.editor.text()) {
                     0 if takes_back => "Enter takes back what was not sent · ".into(),
                     0 | 1 => String::new(),
                     count => format!("{count} messages · "),
                 };
+                if let Some((_, nick)) = &self.replies_to {
+                    hint.push_str(&format!("private, to {} · ", sanitize::escaped(nick)));
+                }
                 (format!("{hint}{}", self.status.row(client, self.scroll.mentions)), Style::Mark)
             }
         };
@@ -93,7 +97,7 @@ impl TerminalMode {
 
     fn input_row(&self, room: usize) -> (String, String) {
         let prompt = match self.editor.searching() {
-            Some(wanted) => format!("(search: {}) ", fit(wanted, 20)),
+            Some(wanted) => format!("(search: {}) ", fit(&sanitize::escaped(wanted), 20)),
             None => PROMPT.to_owned(),
         };
         let prompt = if columns_of(&prompt) + 2 > room { String::new() } else { prompt };

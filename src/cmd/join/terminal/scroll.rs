@@ -21,6 +21,9 @@ const FOLD: Duration = Duration::from_secs(3);
 /// How many are named in such a line.
 const NAMED: usize = 3;
 
+/// What stands for a tab.
+const TAB: &str = "    ";
+
 /// The columns from which on lines have a time.
 const WIDE: usize = 60;
 
@@ -121,12 +124,14 @@ impl Scroll {
         if !line.mark.is_empty() {
             self.palette.push(&mut text, Style::Faint, line.mark);
         }
-        let said = sanitize::escaped(&line.text);
+        // A tab never wraps: behind enough of them, anything would stand at the beginning of a row, however wide the terminal is.
+        let said = sanitize::escaped(&line.text).replace('\t', TAB);
         let author = line.author.as_ref().map(|(who, nick)| (*who, sanitize::escaped(nick)));
         let is_message = matches!(line.sort, Sort::Said | Sort::Did | Sort::Text | Sort::Private);
         let is_own = author.as_ref().is_some_and(|(_, nick)| nick == reader.nick);
-        let is_mention = is_message && !is_own && self.is_mention(&line.text, reader.nick);
-        if is_mention && reader.is_live {
+        let is_mention = is_message && !is_own && self.is_mention(line, reader.nick);
+        let is_for_reader = is_mention || (line.sort == Sort::Private && !is_own);
+        if is_for_reader && reader.is_live {
             self.mentions += 1;
             self.rings = true;
         }
@@ -175,10 +180,14 @@ impl Scroll {
         (Some(before) != self.day).then(|| self.faint(&format!("--- {} ---", self.calendar.day(at))))
     }
 
-    fn is_mention(&self, text: &str, nick: &str) -> bool {
+    fn is_mention(&self, line: &Line, nick: &str) -> bool {
         let words = self.words.iter().map(String::as_str);
         // What an author is called is no mention.
-        let said = text.split_once(": ").map_or(text, |(_, said)| said);
+        let text = line.text.as_str();
+        let said = match &line.author {
+            Some((_, author)) => text.split_once(author.as_str()).map_or(text, |(_, said)| said),
+            None => text.split_once(": ").map_or(text, |(_, said)| said),
+        };
         std::iter::once(nick).chain(words).any(|word| has_word(said, word))
     }
 }
@@ -248,11 +257,16 @@ mod tests {
             ("jill", "jill: I am jill", 1),
             ("jack", "jack: the deploy is done", 2),
             ("jill b", "jill b: hey", 2),
+            ("jack", "* jack asks jill: are you there", 3),
         ] {
             scroll.take(Instant::ZERO, line(Sort::Said, nick, text), READER);
             assert_eq!(scroll.mentions, mentions, "{text}");
         }
         assert!(std::mem::take(&mut scroll.rings));
+        scroll.take(Instant::ZERO, line(Sort::Private, "jack", "[private] jack: psst"), READER);
+        assert!(std::mem::take(&mut scroll.rings));
+        scroll.take(Instant::ZERO, line(Sort::Private, "jill", "[private to] jack: psst"), READER);
+        assert!(!scroll.rings, "one's own");
         scroll.take(Instant::ZERO, line(Sort::Said, "jack", "jack: jill"), Reader { is_live: false, ..READER });
         assert!(!scroll.rings);
     }

@@ -72,6 +72,12 @@ impl Strip {
         }
     }
 
+    /// Adds a message that was not posted at all.
+    pub(super) fn add_refused(&mut self, label: Box<str>, command: &str, text: &str, why: String) {
+        let (command, text) = (command.to_owned(), text.to_owned());
+        self.lines.push(Own { label, command, text, left: 0, wrong: Some(why) });
+    }
+
     /// Notes an outcome of a piece. Returns whether it is one of a line here.
     pub(super) fn settle(&mut self, label: Option<&str>, wrong: Option<(String, &str)>) -> bool {
         let Some(place) = self.lines.iter().position(|own| Some(&*own.label) == label) else { return false };
@@ -108,7 +114,7 @@ impl Strip {
     /// Returns the rows, not cut to any width, and whether each needs the user.
     pub(super) fn rows(&self) -> Vec<(String, bool)> {
         let shown = |own: &Own| {
-            let text = sanitize::escaped(&own.text.replace('\n', " ↵ "));
+            let text = sanitize::escaped(&own.text.replace('\n', " ↵ ").replace('\t', " "));
             let text = format!("{}{text}", own.command);
             match &own.wrong {
                 Some(why) => (format!("! {}: {why}", fit(&text, TEXT_COLUMNS)), true),
