@@ -33,7 +33,7 @@ const END: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[0m";
 const SILENCE: Duration = Duration::from_millis(30);
 
 /// How long a terminal may take nothing before what it has not shown is given up.
-const PATIENCE: PollTimeout = PollTimeout::ZERO;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most pieces that are thrown away, so that a terminal that never stops does not hold up the end.
 const PIECES_MAX: usize = 1000;
@@ -81,7 +81,7 @@ impl Tty {
         if !std::mem::take(&mut self.is_raw) {
             return;
         }
-        if !takes_more(&self.output, PATIENCE) {
+        if !takes_more(&self.output, PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::ZERO)) {
             self.discard_output();
         }
         let _ = self.output.write_all(END);
@@ -98,11 +98,11 @@ impl Tty {
     /// Waits until the user presses Enter, Ctrl-C or Ctrl-D, or the terminal is gone, or a signal comes.
     pub fn wait_for_enter(&mut self) {
         let mut buffer = [0; 4096];
-        while let Ok(len @ 1..) = nix::unistd::read(&self.input, &mut buffer) {
-            if buffer[..len].iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04)) {
-                return;
-            }
-        }
+        // A signal ends the poll, which would not end a read.
+        while poll(&mut [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE).is_ok()
+            && let Ok(len @ 1..) = self.input.read(&mut buffer)
+            && !buffer[..len].iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04))
+        {}
     }
 
     /// From now on, makes the terminal what it was before a panic is reported: what is said of it is to be read.

@@ -337,20 +337,25 @@ fn an_answer_goes_to_whom_it_was_begun_for_or_nowhere() {
     jill.shows(" here");
     let mut jack = at_home(&room.jack, &["join", "--nick", "jack", "--server", &room.name]);
     jack.stdout.wait_for("jack joined");
-    let mut mallory = at_home(&new_home(), &["join", "--nick", "mallory", "--server", &room.name]);
-    mallory.stdout.wait_for("mallory joined");
+    let mut mallory = at_home(&new_home(), &["join", "--nick", "jamie", "--server", &room.name]);
+    mallory.stdout.wait_for("jamie joined");
     jack.enter("/msg jill tell me\n");
     jill.shows("[private] jack: tell me");
     jill.enter(b"/reply the secret");
     jill.shows("private, to jack · ");
     mallory.enter("/msg jill hello\n");
-    jill.shows("[private] mallory: hello");
+    jill.shows("[private] jamie: hello");
     jill.enter(b"\r");
-    jill.shows("-- not sent: mallory has written since you began to answer jack");
-    jill.shows("private, to mallory · ");
+    jill.shows("-- not sent: jamie has written since you began to answer jack");
+    jill.shows("private, to jamie · ");
     jill.enter(b"\x15/msg jack the secret\r");
     jill.shows("[private to] jack: the secret");
     jack.stdout.wait_for("jill: the secret");
+    // Whoever spoke last is completed first.
+    jill.enter(b"ja\t");
+    jill.shows("> jamie: ");
+    jill.enter(b"\t");
+    jill.shows("> jack: ");
     assert!(!mallory.stdout.so_far().contains("secret"));
 }
 

@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGTSTP, SIGWINCH};
 
 use super::super::Failure;
 use super::patience::Patience;
-use super::telling::{Shown, Teller};
+use super::telling::{Line, Shown, Sort, Teller};
 use super::visit::Visit;
 use crate::client::presence::Presence;
 use crate::client::{Client, Dialect, Event};
@@ -58,6 +58,9 @@ const SHOWN_THEN: u64 = 100;
 
 /// The most lines that wait to be printed. In plain text nothing holds them back.
 const LINES_MAX: usize = 10_000;
+
+/// The most nicks of whom it is remembered that they have spoken. Chosen: more than anybody talks with.
+const SPOKE_MAX: usize = 32;
 
 /// What the user is asked.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub(super) struct TerminalMode {
     status: Status,
     question: Option<Question>,
     presence: Presence,
+    /// Who has spoken, the last one first.
+    spoke: VecDeque<String>,
     /// Whether to ask who is here, and whether the user did.
     asks: bool,
     shows_people: bool,
@@ -157,6 +162,7 @@ impl TerminalMode {
             run: u64::from_be_bytes(random()),
             question: None,
             presence: Presence::default(),
+            spoke: VecDeque::new(),
             asks: false,
             shows_people: false,
             watches: None,
@@ -170,9 +176,10 @@ impl TerminalMode {
         })
     }
 
-    /// Stores the line that the user has entered last.
-    fn store_newest(&mut self) {
-        let Some(line) = self.editor.past().newest().filter(|_| self.keeps_input) else { return };
+    /// Stores what the user has entered, if that is kept.
+    fn store_entered(&mut self, text: &str) {
+        let is_kept = |line: &&str| self.keeps_input && line.ends_with(text);
+        let Some(line) = self.editor.past().newest().filter(is_kept) else { return };
         if let Err(err) = self.visit.known.add_past(line) {
             self.keeps_input = false;
             self.visit.notice(format_args!("cannot keep the lines that you enter: {err}"));
@@ -221,6 +228,12 @@ impl TerminalMode {
 
     /// Prints something, with the next painting.
     fn print(&mut self, now: Instant, client: &Client, shown: Shown, is_live: bool) {
+        if let Shown::Line(Line { author: Some((_, nick)), sort: Sort::Said | Sort::Did | Sort::Private, .. }) = &shown
+        {
+            self.spoke.retain(|other| other != nick);
+            self.spoke.push_front(nick.clone());
+            self.spoke.truncate(SPOKE_MAX);
+        }
         let reader = Reader { is_live, ..self.reader(client) };
         let lines = self.scroll.take(now, shown, reader);
         self.lines.extend(lines);

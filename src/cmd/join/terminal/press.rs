@@ -88,7 +88,11 @@ impl TerminalMode {
 
     fn complete(&mut self, client: &Client) {
         let own = client.nick().as_str();
-        let nicks = self.presence.here().map(|(_, nick)| nick).filter(|nick| *nick != own);
+        let here: Vec<_> = self.presence.here().map(|(_, nick)| nick).filter(|nick| *nick != own).collect();
+        // Whoever spoke last is meant most often.
+        let spoke = self.spoke.iter().map(String::as_str).filter(|nick| here.contains(nick));
+        let others = here.iter().copied().filter(|nick| !self.spoke.iter().any(|spoke| spoke == nick));
+        let nicks = spoke.chain(others);
         if let Some((start, with)) = self.completer.complete(self.editor.before(), command::NAMES.into_iter(), nicks) {
             self.editor.replace_from(start, &with);
         }
@@ -149,7 +153,7 @@ impl TerminalMode {
         }
         self.editor.take();
         self.replies_to = None;
-        self.store_newest();
+        self.store_entered(&text);
         let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
         let mut next = Next::Continue;
         for line in &lines {
