@@ -103,7 +103,6 @@ impl Editor {
         if self.at == 0 {
             self.is_text = is_text;
         }
-        self.past.leave();
         self.text.insert_str(self.at, text);
         self.at += text.len();
         // What was typed may have become one grapheme with what follows.
@@ -144,7 +143,7 @@ impl Editor {
                 return self.insert(&cut, is_text);
             }
             Key::Up | Key::Control('p') => return self.look(Past::older),
-            Key::Down | Key::Control('n') => return self.look(|past, _| past.newer()),
+            Key::Down | Key::Control('n') => return self.look(Past::newer),
             Key::Control('r') => return self.begin_search(),
             Key::Enter | Key::Tab | Key::Escape | Key::Control(_) | Key::Alt(_) => {}
         }
@@ -182,9 +181,10 @@ impl Editor {
         (before[start..].to_owned(), fit(&behind, left))
     }
 
-    fn look(&mut self, which: impl FnOnce(&mut Past, &str) -> Option<String>) -> bool {
-        let Some(line) = which(&mut self.past, &self.text) else { return false };
-        self.is_text = false;
+    fn look(&mut self, which: impl FnOnce(&mut Past, (String, bool)) -> Option<(String, bool)>) -> bool {
+        let shown = (self.text.clone(), self.is_text);
+        let Some((line, is_text)) = which(&mut self.past, shown) else { return false };
+        self.is_text = is_text;
         self.at = line.len();
         self.text = line;
         true
@@ -255,7 +255,6 @@ impl Editor {
     }
 
     fn remove(&mut self, to: usize) {
-        self.past.leave();
         let (start, end) = (self.at.min(to), self.at.max(to));
         self.text.replace_range(start..end, "");
         self.at = start;
@@ -369,6 +368,8 @@ mod tests {
             (&[Up], "second line|"),
             (&[Up, Up, Up], "first line|"),
             (&[Up, Down], "one two three|"),
+            (&[Up, Text('!'), Up, Down], "second line!|"),
+            (&[Up, Text('!'), Up, Down, Down], "one two three|"),
             (&[LineEnd, Text('x'), Control('a'), Control('k')], "one two three\n|"),
             (&[LineEnd, Control('u')], "|"),
             (&[Right, Delete, Down], "one two three|"),
@@ -427,6 +428,7 @@ mod tests {
         let paste = || Key::Paste("/nick jane".into());
         assert!(is_text(&[paste()]) && is_text(&[paste(), Key::Text('x')]));
         assert!(!is_text(&[paste(), Key::Up]), "this was typed");
+        assert!(is_text(&[paste(), Key::Up, Key::Down]), "this was pasted");
         assert!(!is_text(&[paste(), Key::Control('r'), Key::Text('l')]), "so was this");
         assert!(is_text(&[paste(), Key::Control('r'), Key::Text('l'), Key::Escape]), "the draft again");
         assert!(!is_text(&[paste(), Key::Control('u')]) && !is_text(&[Key::Text('x'), paste()]));

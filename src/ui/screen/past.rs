@@ -4,7 +4,7 @@
 //! Must not know: where they are stored.
 //! Driven by: `editor`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The most lines that are kept. Chosen: as shells do.
 pub const PAST_MAX: usize = 1000;
@@ -16,9 +16,14 @@ pub const LINE_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Past {
     lines: VecDeque<String>,
-    /// The line that is shown, and what the user had typed before it looked back.
-    at: Option<(usize, String)>,
+    /// The place of the line that is shown; behind the last one is what the user had typed before it looked back.
+    at: Option<usize>,
+    /// What the user has made of the lines since it looked back, by their places.
+    edited: BTreeMap<usize, Edited>,
 }
+
+/// A line in the editor, and whether it is text, whatever it begins with.
+type Edited = (String, bool);
 
 impl Past {
     /// Creates it from lines, the oldest first.
@@ -35,7 +40,7 @@ impl Past {
 
     /// Adds a line that was entered.
     pub fn push(&mut self, line: String) {
-        self.at = None;
+        self.leave();
         if line.is_empty() || line.len() > LINE_MAX || self.lines.back() == Some(&line) {
             return;
         }
@@ -45,29 +50,28 @@ impl Past {
         self.lines.push_back(line);
     }
 
-    /// Returns the line before the one that is shown, where `typed` is what the user sees now.
-    pub fn older(&mut self, typed: &str) -> Option<String> {
-        let (at, draft) = self.at.take().unwrap_or_else(|| (self.lines.len(), typed.to_owned()));
-        let older = at.checked_sub(1);
-        self.at = Some((older.unwrap_or(at), draft)).filter(|(at, _)| *at < self.lines.len());
-        self.lines.get(older?).cloned()
+    /// Returns the line before the one that is shown, where `shown` is what the user has made of that.
+    pub fn older(&mut self, shown: Edited) -> Option<Edited> {
+        let at = self.at.unwrap_or(self.lines.len());
+        self.go(at, at.checked_sub(1)?, shown)
     }
 
     /// Returns the line behind the one that is shown, or in the end what the user had typed.
-    pub fn newer(&mut self) -> Option<String> {
-        let (at, draft) = self.at.take()?;
-        match self.lines.get(at + 1) {
-            Some(line) => {
-                self.at = Some((at + 1, draft));
-                Some(line.clone())
-            }
-            None => Some(draft),
-        }
+    pub fn newer(&mut self, shown: Edited) -> Option<Edited> {
+        let at = self.at.filter(|at| *at < self.lines.len())?;
+        self.go(at, at + 1, shown)
     }
 
-    /// Notes that the line that is shown was changed: it is the user's now.
+    fn go(&mut self, from: usize, to: usize, shown: Edited) -> Option<Edited> {
+        self.edited.insert(from, shown);
+        self.at = Some(to);
+        self.edited.get(&to).cloned().or_else(|| Some((self.lines.get(to)?.clone(), false)))
+    }
+
+    /// Forgets where the user is, and what it has made of the lines.
     pub fn leave(&mut self) {
         self.at = None;
+        self.edited.clear();
     }
 
     /// Returns the newest line with that text before the `before`th, and its place.
@@ -83,16 +87,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_goes_back_and_forth_and_what_was_typed_is_still_there() {
+    fn one_goes_back_and_forth_and_what_was_typed_and_changed_is_still_there() {
         let mut past = Past::new(["one", "two", "two", ""].map(String::from));
         assert_eq!((past.newest(), past.lines.len()), (Some("two"), 2));
-        assert_eq!(past.older("typed").as_deref(), Some("two"));
-        assert_eq!(past.older("two").as_deref(), Some("one"));
-        assert_eq!(past.older("one"), None);
-        assert_eq!(past.newer().as_deref(), Some("two"));
-        assert_eq!(past.newer().as_deref(), Some("typed"));
-        assert_eq!(past.newer(), None);
-        assert_eq!(Past::default().older("typed"), None);
+        let line = |text: &str| (text.to_owned(), false);
+        let typed = ("/typed".to_owned(), true);
+        assert_eq!(past.older(typed.clone()), Some(line("two")));
+        assert_eq!(past.older(line("two, changed")), Some(line("one")));
+        assert_eq!(past.older(line("one")), None);
+        assert_eq!(past.newer(line("one")), Some(line("two, changed")));
+        assert_eq!(past.newer(line("two, changed")), Some(typed.clone()));
+        assert_eq!(past.newer(typed.clone()), None);
+        past.push("three".into());
+        assert_eq!(past.older(typed), Some(line("three")));
+        assert_eq!(past.older(line("three")), Some(line("two")), "changed only for as long as one looked at it");
+        assert_eq!(Past::default().older(line("typed")), None);
     }
 
     #[test]
