@@ -35,8 +35,8 @@ pub struct OnScreen {
     modes: Option<tempfile::NamedTempFile>,
 }
 
-/// Runs a program in the foreground, and again whenever it is suspended.
-const SHELL: &str = "set -m; trap : INT QUIT TSTP; modes=$1; shift; stty -g > $modes; \"$@\"; code=$?; \
+/// Runs a program in the foreground, and again whenever it is suspended. Signals are for the program.
+const SHELL: &str = "set -m; trap '' HUP INT QUIT TERM TSTP; modes=$1; shift; stty -g > $modes; \"$@\"; code=$?; \
     while [ $code = 147 ] || [ $code = 148 ]; do stty -g >> $modes; fg > /dev/null; code=$?; done; stty -g >> $modes; exit $code";
 
 impl OnScreen {

@@ -189,18 +189,17 @@ fn run(seed: u64, steps: &[Step], leave: Leave) -> Result<(), String> {
         is_all || jill.ended().is_some()
     });
     let has_left = jill.ended().is_some();
-    match leave {
-        // Whatever the user was doing: it is ended, and then left.
-        Leave::Keys => {
-            while jill.ended().is_none() {
-                jill.enter(b"\x03");
-                jill.show_until_silence(LONG_PAUSE);
-            }
+    // Whatever the user was doing: it is ended, and then left. Once may be too early: the shell may have the terminal.
+    jill.show_until("the end", |jill| {
+        match leave {
+            _ if jill.ended().is_some() => return true,
+            Leave::Keys => jill.enter(b"\x03"),
+            Leave::Terminate => jill.signal(Signal::SIGTERM),
+            Leave::HangUp => jill.signal(Signal::SIGHUP),
         }
-        _ if has_left => {}
-        Leave::Terminate => jill.signal(Signal::SIGTERM),
-        Leave::HangUp => jill.signal(Signal::SIGHUP),
-    }
+        jill.show_until_silence(LONG_PAUSE);
+        false
+    });
     let code = jill.code();
     check(seed, said, has_left, code, &mut jill)?;
     ROOMS.lock().unwrap().push(room);
