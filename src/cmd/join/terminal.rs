@@ -297,7 +297,12 @@ impl TerminalMode {
         self.visit.output.push_bytes(bytes.as_bytes());
         self.visit.output.finish();
         match self.tty.suspend() {
-            Ok(true) => self.has_resumed = true,
+            Ok(true) => {
+                self.has_resumed = true;
+                // What was typed ahead is thrown away, and the end of a paste may have been in it.
+                self.keys = Keys::default();
+                self.pressed.clear();
+            }
             Ok(false) => self.say(now, client, "not suspended: no shell is there that would have it go on"),
             Err(err) => log::warn!("cannot suspend: {err}"),
         }

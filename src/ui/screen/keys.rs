@@ -54,6 +54,8 @@ pub enum Key {
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
+const CONTROL_C: &[u8] = b"\x03";
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Keys {
@@ -65,11 +67,13 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes bytes; returns the keys that are complete.
+    /// Takes bytes; returns the keys that are complete. A Ctrl-C that comes alone ends a paste: its end does not come.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Key> {
+        let mut keys = if self.is_pasting && bytes == CONTROL_C { self.end_paste() } else { Vec::new() };
         self.follow_paste(bytes);
         self.parser.parse(bytes, true);
-        self.keys()
+        keys.extend(self.keys());
+        keys
     }
 
     /// Returns whether the end of a paste has to come yet: until then there are no keys.
@@ -206,6 +210,8 @@ mod tests {
         assert!(keys.is_pasting());
         assert_eq!(keys.end_paste(), [Key::Paste("one\n\u{3}".into())]);
         assert!(!keys.is_pasting());
+        keys.take(b"\x1b[200~three");
+        assert_eq!(keys.take(b"\x03"), [Key::Paste("three".into()), Key::Control('c')]);
         assert_eq!(keys.take(b"\x1b[200~two\x1b[201~x"), [Key::Paste("two".into()), Key::Text('x')]);
         assert!(!keys.is_pasting());
     }
