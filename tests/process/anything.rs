@@ -17,7 +17,7 @@ use crate::common::screen::OnScreen;
 use crate::common::seeds::failing;
 use crate::common::{Process, at_home, new_home, serve_at_home, udpchat_with};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 40;
 
 /// Wide enough for each message and its time: a terminal that becomes narrower cuts off the rest of a row.
 const COLUMNS_MIN: u16 = 22;
