@@ -76,7 +76,7 @@ pub fn take_held() -> Vec<String> {
     held.as_mut().map(std::mem::take).unwrap_or_default()
 }
 
-/// From now on, lets the log be written again. Returns the lines that were held.
-pub fn release() -> Vec<String> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+/// From now on, lets the log be written again.
+pub fn release() {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
 }

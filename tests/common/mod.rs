@@ -290,14 +290,20 @@ impl Drop for Process {
 /// have their usual effect.
 fn in_a_session(command: &Command) -> Command {
     let mut session = Command::new("setsid");
-    session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    session.args(["--ctty", "--wait"]);
+    append(&mut session, command);
+    session
+}
+
+/// Appends a command to another one that runs it, and gives it its environment.
+fn append(to: &mut Command, command: &Command) {
+    to.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => session.env(name, value),
-            None => session.env_remove(name),
+            Some(value) => to.env(name, value),
+            None => to.env_remove(name),
         };
     }
-    session
 }
 
 /// A server of ours on a free port of 127.0.0.1.

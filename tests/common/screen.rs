@@ -44,13 +44,8 @@ impl OnScreen {
     pub fn start_in_shell(command: &mut Command, columns: u16, rows: u16) -> Self {
         let modes = tempfile::NamedTempFile::new().unwrap();
         let mut shell = Command::new("bash");
-        shell.args(["-c", SHELL, "bash"]).arg(modes.path()).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
+        shell.args(["-c", SHELL, "bash"]).arg(modes.path());
+        super::append(&mut shell, command);
         let mut started = Self::start(&mut shell, columns, rows);
         started.modes = Some(modes);
         started

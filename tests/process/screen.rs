@@ -49,6 +49,21 @@ impl Room {
         jill
     }
 
+    /// The same, as the model of a terminal that is shown everything as it comes.
+    fn jill_on_screen(&self) -> OnScreen {
+        let mut jill = OnScreen::start(&mut self.command(&self.jill, &["--nick", "jill"]), COLUMNS, ROWS);
+        jill.shows(" here");
+        jill
+    }
+
+    /// Returns what the room has, as `history` shows it.
+    fn said(&self, args: &[&str]) -> String {
+        let log = self.home.path().join("udpchat/room.db").display().to_string();
+        let mut history = at_home(&self.jack, &[&["history", "--db", &log], args].concat());
+        assert_eq!(history.code(), 0);
+        history.stdout.to_end()
+    }
+
     fn jack_says(&self, text: &str) {
         assert_eq!(at_home(&self.jack, &["send", "--nick", "jack", "--server", &self.name, text]).code(), 0);
     }
@@ -128,10 +143,7 @@ fn nothing_that_is_pasted_or_typed_ahead_is_carried_out_by_the_room_or_by_the_sh
     let modes: Vec<_> = modes.iter().map(|line| line.trim_start_matches("\r").trim()).collect();
     assert_eq!(modes.len(), 2, "{shown}");
     assert!(modes[1].ends_with(modes[0]), "{modes:?}");
-    let log = room.home.path().join("udpchat/room.db").display().to_string();
-    let mut history = at_home(&room.jack, &["history", "--db", &log]);
-    assert_eq!(history.code(), 0);
-    let said = history.stdout.to_end();
+    let said = room.said(&[]);
     assert!(said.contains("jill: !q") && said.contains("jill: /nick jane") && !said.contains("is now"), "{said}");
 }
 
@@ -157,10 +169,7 @@ fn a_private_message_that_is_refused_can_be_taken_back_and_is_still_private() {
     ends_with(&jill, &["> /msg nobody the secret"]);
     jill.enter("\r");
     ends_with(&jill, &["! /msg nobody the secret: the room knows no key", "Enter takes", ">"]);
-    let log = room.home.path().join("udpchat/room.db").display().to_string();
-    let mut history = at_home(&room.jack, &["history", "--db", &log]);
-    assert_eq!(history.code(), 0);
-    assert!(!history.stdout.to_end().contains("secret"));
+    assert!(!room.said(&[]).contains("secret"));
 }
 
 #[test]
@@ -176,10 +185,7 @@ fn a_private_line_that_is_not_quite_one_becomes_no_public_one() {
     // What was pasted stays text, whatever keeps it from being sent.
     jill.enter("\x03\x1b[200~/nick jane\x1b[201~\r");
     shows(&jill, "jill: /nick jane");
-    let log = room.home.path().join("udpchat/room.db").display().to_string();
-    let mut history = at_home(&room.jack, &["history", "--db", &log]);
-    assert_eq!(history.code(), 0);
-    assert!(!history.stdout.to_end().contains("secret"));
+    assert!(!room.said(&[]).contains("secret"));
 }
 
 #[test]
@@ -226,18 +232,14 @@ fn a_resize_repaints_and_loses_no_message() {
 #[test]
 fn nothing_that_is_typed_is_lost_and_too_much_is_said_once() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     // The line discipline of a terminal holds 4,095 bytes of a line.
     let typed: String = (0..5000).map(|number| char::from(b'a' + u8::try_from(number % 26).unwrap())).collect();
     jill.enter(typed.as_bytes());
     jill.shows("6 messages");
     jill.enter(b"\r");
     jill.show_until("six messages", |jill| jill.model.all().matches("jill: ").count() == 6);
-    let log = room.home.path().join("udpchat/room.db").display().to_string();
-    let mut history = at_home(&room.jack, &["history", "--db", &log, "--json"]);
-    assert_eq!(history.code(), 0);
-    let said = history.stdout.to_end();
+    let said = room.said(&["--json"]);
     let texts = said.split("\"text\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     assert_eq!(texts.filter(|text| text.len() >= 50).collect::<String>(), typed);
 
@@ -280,8 +282,7 @@ fn whoever_is_suspended_gives_the_terminal_back_and_goes_on_where_it_was() {
 #[test]
 fn without_a_shell_that_would_have_it_go_on_nothing_is_suspended() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     jill.enter(b"\x1a");
     jill.shows("-- not suspended: no shell is there");
     jill.enter(b"typed");
@@ -291,8 +292,7 @@ fn without_a_shell_that_would_have_it_go_on_nothing_is_suspended() {
 #[test]
 fn a_stuck_terminal_does_not_keep_the_client_from_ending() {
     let room = Room::with(&["--rate", "off"]);
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     let mut jack = at_home(&room.jack, &["send", "--nick", "jack", "--server", &room.name, "-"]);
     jack.enter(&"a line that takes its place\n".repeat(10_000));
     jack.close_input();
@@ -304,8 +304,7 @@ fn a_stuck_terminal_does_not_keep_the_client_from_ending() {
 #[test]
 fn text_that_was_pasted_never_makes_something_private_public() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     let mut tries = |keys: &str, shown: &str| {
         jill.enter(keys.as_bytes());
         jill.shows(shown);
@@ -327,18 +326,14 @@ fn text_that_was_pasted_never_makes_something_private_public() {
     // What was pasted and sent as text is text when it is recalled.
     tries("\x1b[200~/nick jane\x1b[201~\r", "jill: /nick jane");
     tries("\x1b[A", "> //nick jane");
-    let log = room.home.path().join("udpchat/room.db").display().to_string();
-    let mut history = at_home(&room.jack, &["history", "--db", &log]);
-    assert_eq!(history.code(), 0);
-    let said = history.stdout.to_end();
+    let said = room.said(&[]);
     assert!(!said.contains("secret") && !said.contains("is now"), "{said}");
 }
 
 #[test]
 fn an_answer_goes_to_whom_it_was_begun_for_or_nowhere() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     let mut jack = at_home(&room.jack, &["join", "--nick", "jack", "--server", &room.name]);
     jack.stdout.wait_for("jack joined");
     let mut mallory = at_home(&new_home(), &["join", "--nick", "jamie", "--server", &room.name]);
@@ -366,8 +361,7 @@ fn an_answer_goes_to_whom_it_was_begun_for_or_nowhere() {
 #[test]
 fn somebody_who_is_sent_out_while_typing_types_nothing_into_the_shell() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     jill.enter(b"half a line");
     jill.shows("> half a line");
     assert_eq!(at_home(room.home.path(), &["kick", "--server", &room.name, "jill"]).code(), 0);
@@ -382,8 +376,7 @@ fn somebody_who_is_sent_out_while_typing_types_nothing_into_the_shell() {
 #[test]
 fn a_terminal_that_took_nothing_for_a_while_is_brought_up_to_date() {
     let room = Room::with(&["--rate", "off"]);
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     let mut jack = at_home(&room.jack, &["send", "--nick", "jack", "--server", &room.name, "-"]);
     let lines: String = (0..20_000).map(|number| format!("m{number}.\n")).collect();
     jack.enter(&lines);
@@ -407,8 +400,7 @@ fn a_terminal_that_took_nothing_for_a_while_is_brought_up_to_date() {
 #[test]
 fn a_paste_is_one_wherever_the_terminal_splits_it() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     let paste = b"\x1b[200~!q\r\xe4\xb8\x96/who\x1b[201~";
     for split in 1..paste.len() {
         // Whoever is too slow after an Escape has typed one: a busy machine may be.
@@ -430,8 +422,7 @@ fn a_paste_is_one_wherever_the_terminal_splits_it() {
 #[test]
 fn a_terminal_that_is_gone_ends_the_client_and_the_next_one_says_what_it_had_not() {
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     room.server.signal(Signal::SIGSTOP);
     jill.enter(b"on its way\r");
     jill.shows("… on its way");
@@ -454,8 +445,7 @@ fn whoever_waits_or_leaves_is_told_for_what() {
     assert_eq!(waiting.changed(), None);
 
     let room = Room::new();
-    let mut jill = OnScreen::start(&mut room.command(&room.jill, &["--nick", "jill"]), COLUMNS, ROWS);
-    jill.shows(" here");
+    let mut jill = room.jill_on_screen();
     room.server.signal(Signal::SIGSTOP);
     jill.enter(b"one\rtwo\r\x04");
     jill.shows("leaving: 2 lines are not confirmed yet");

@@ -39,6 +39,11 @@ fn write_key(path: &Path, letter: char, number: usize) {
     std::io::Write::write_all(&mut file, key.as_bytes()).unwrap();
 }
 
+/// Returns whether a text has that form, in which `d` is a digit.
+fn is_like(text: &[char], form: &str) -> bool {
+    text.iter().zip(form.chars()).all(|(have, want)| if want == 'd' { have.is_ascii_digit() } else { *have == want })
+}
+
 impl Room {
     fn new() -> Self {
         let (server, name) = serve_at_home(&home_with_keys('s'), "127.0.0.1:0", &[]);
@@ -81,23 +86,13 @@ impl Room {
         let port = self.name.rsplit(':').next().unwrap();
         let row = row.replace(&format!(":{port}"), ":9999");
         let characters: Vec<_> = row.chars().collect();
-        let is_time = |part: &[char]| {
-            part.iter()
-                .zip("dd:dd".chars())
-                .all(|(have, want)| if want == 'd' { have.is_ascii_digit() } else { *have == want })
-        };
-        let is_date = |part: &[char]| {
-            part.iter()
-                .zip("dddd-dd-dd".chars())
-                .all(|(have, want)| if want == 'd' { have.is_ascii_digit() } else { *have == want })
-        };
         let mut same = String::new();
         let mut at = 0;
         while at < characters.len() {
-            if at + 10 <= characters.len() && is_date(&characters[at..at + 10]) {
+            if at + 10 <= characters.len() && is_like(&characters[at..at + 10], "dddd-dd-dd") {
                 same.push_str("2026-11-23");
                 at += 10;
-            } else if at + 5 <= characters.len() && is_time(&characters[at..at + 5]) {
+            } else if at + 5 <= characters.len() && is_like(&characters[at..at + 5], "dd:dd") {
                 same.push_str("14:05");
                 at += 5;
             } else {

@@ -34,7 +34,7 @@ use crate::ui::screen::editor::Editor;
 use crate::ui::screen::past::Past;
 use crate::ui::screen::style::Palette;
 use crate::ui::{notice, prompt};
-use crate::wire::{Nick, Who};
+use crate::wire::Nick;
 use json::JsonMode;
 use lines::LineMode;
 use telling::Teller;
@@ -96,13 +96,6 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
     }
     let visit = Visit::new(interactive, args.target.timeout, known, entered, Output::stdout()?, (place, outbox));
     let source = Source { input: Some(input), leave_at_end: interactive, signals: &[] };
-    let is_plain = args.screen.plain;
-    let screen = Screen {
-        color: args.screen.color,
-        words: args.screen.highlight,
-        keeps_input: !args.screen.no_input_history,
-        is_forced: args.dialects.text,
-    };
     let own = config.identity.as_ref().map(|identity| identity.key.public().who());
     if args.json {
         let mut client = ClientLoop::new(config, source)?;
@@ -110,21 +103,20 @@ pub(super) fn run(mut args: Join) -> Result<(), Failure> {
         let end = client.run(&mut driver)?;
         return driver.conclude(&client.port.client, end, client.input_has_ended());
     }
-    if interactive && !is_plain && has_screen() {
-        return talk_on_screen(visit, config, source, &screen, own);
+    if interactive && !args.screen.plain && has_screen() {
+        let wishes = Wishes {
+            palette: palette(args.screen.color),
+            words: args.screen.highlight,
+            keeps_input: !args.screen.no_input_history,
+            is_forced: args.dialects.text,
+            own,
+        };
+        return talk_on_screen(visit, config, source, wishes);
     }
     let mut client = ClientLoop::new(config, source)?;
-    let mut driver = LineMode::new(visit, Teller::new(own, screen.is_forced));
+    let mut driver = LineMode::new(visit, Teller::new(own, args.dialects.text));
     let end = client.run(&mut driver)?;
     driver.conclude(&client.port.client, end, client.input_has_ended())
-}
-
-/// What the user wants of a screen.
-struct Screen {
-    color: ColorArg,
-    words: Vec<String>,
-    keeps_input: bool,
-    is_forced: bool,
 }
 
 /// Returns a variable of the environment that is about the terminal, for which clap has no option.
@@ -133,31 +125,22 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Runs the client on a terminal.
-fn talk_on_screen(
-    visit: Visit,
-    config: Config,
-    source: Source,
-    screen: &Screen,
-    own: Option<Who>,
-) -> Result<(), Failure> {
-    let tty = Tty::open()?;
-    let source = Source { signals: tty::SIGNALS, ..source };
-    let palette = match screen.color {
+/// Returns the colours to use.
+fn palette(color: ColorArg) -> Palette {
+    match color {
         ColorArg::Never => Palette::None,
         ColorArg::Auto => Palette::detect(variable),
         ColorArg::Always => Palette::detect(|name| variable(name).filter(|_| name != "NO_COLOR")),
-    };
+    }
+}
+
+/// Runs the client on a terminal.
+fn talk_on_screen(visit: Visit, config: Config, source: Source, wishes: Wishes) -> Result<(), Failure> {
+    let tty = Tty::open()?;
+    let source = Source { signals: tty::SIGNALS, ..source };
     tty.rescue_in_panic()?;
-    let editor = Editor::new(Past::new(if screen.keeps_input { visit.known.past() } else { Vec::new() }));
+    let editor = Editor::new(Past::new(if wishes.keeps_input { visit.known.past() } else { Vec::new() }));
     let mut client = ClientLoop::new(config, source)?;
-    let wishes = Wishes {
-        palette,
-        words: screen.words.clone(),
-        is_forced: screen.is_forced,
-        own,
-        keeps_input: screen.keeps_input,
-    };
     let mut driver = TerminalMode::new(visit, tty, editor, wishes)?;
     let end = client.run(&mut driver)?;
     driver.conclude(&client.port.client, end, client.input_has_ended())

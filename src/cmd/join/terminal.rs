@@ -35,7 +35,7 @@ use crate::ui::screen::paint::Painter;
 use crate::ui::screen::style::Palette;
 use crate::ui::{notice, sanitize};
 use crate::wire::frame::{PostKind, Watched};
-use crate::wire::{Seq, Who};
+use crate::wire::{Nick, Seq, Who};
 use scroll::{Reader, Scroll};
 use status::Status;
 use strip::Strip;
@@ -93,7 +93,7 @@ pub(super) struct TerminalMode {
     editor: Editor,
     keeps_input: bool,
     /// Whom the user means by the `/reply` in the line.
-    replies_to: Option<(PublicKey, String)>,
+    replies_to: Option<(PublicKey, Nick)>,
     /// Whether the user was told that nothing more goes into it.
     is_full: bool,
     completer: Completer,

@@ -206,11 +206,7 @@ impl Editor {
             }
             Key::Control('r') => {
                 let before = search.place.unwrap_or(usize::MAX);
-                if let Some((place, line)) = self.past.find(&search.wanted, before) {
-                    search.place = Some(place);
-                    self.text = line.to_owned();
-                    self.is_text = false;
-                }
+                self.find_before(before);
                 self.at = self.text.len();
                 return true;
             }
@@ -245,13 +241,18 @@ impl Editor {
             }
         }
         let from = search.place.map_or(usize::MAX, |place| place + 1);
-        if let Some((place, line)) = self.past.find(&search.wanted, from) {
-            search.place = Some(place);
-            self.text = line.to_owned();
-            self.is_text = false;
-            self.at = self.text.len();
-        }
+        self.find_before(from);
         true
+    }
+
+    /// Shows the newest line before that place that the user is searching for, if there is one.
+    fn find_before(&mut self, before: usize) {
+        let Some(search) = &mut self.search else { return };
+        let Some((place, line)) = self.past.find(&search.wanted, before) else { return };
+        search.place = Some(place);
+        self.text = line.to_owned();
+        self.is_text = false;
+        self.at = self.text.len();
     }
 
     fn remove(&mut self, to: usize) {

@@ -104,7 +104,7 @@ impl TerminalMode {
         if !is_reply {
             self.replies_to = None;
         } else if self.replies_to.is_none() {
-            self.replies_to = self.visit.correspondent.as_ref().map(|(key, nick)| (*key, nick.to_string()));
+            self.replies_to = self.visit.correspondent.clone();
         }
     }
 
@@ -125,7 +125,7 @@ impl TerminalMode {
             && key != other
         {
             let why = format!("not sent: {now} has written since you began to answer {nick} (Enter answers {now} now)");
-            self.replies_to = Some((*other, now.to_string()));
+            self.replies_to = self.visit.correspondent.clone();
             return Err(why);
         }
         Ok(())

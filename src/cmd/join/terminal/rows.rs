@@ -86,7 +86,7 @@ impl TerminalMode {
                     count => format!("{count} messages · "),
                 };
                 if let Some((_, nick)) = &self.replies_to {
-                    hint.push_str(&format!("private, to {} · ", sanitize::escaped(nick)));
+                    hint.push_str(&format!("private, to {} · ", sanitize::escaped(nick.as_str())));
                 }
                 (format!("{hint}{}", self.status.row(client, self.scroll.mentions)), Style::Mark)
             }
