@@ -338,8 +338,13 @@ fn an_answer_goes_to_whom_it_was_begun_for_or_nowhere() {
     jack.stdout.wait_for("jack joined");
     let mut mallory = at_home(&new_home(), &["join", "--nick", "jamie", "--server", &room.name]);
     mallory.stdout.wait_for("jamie joined");
+    jill.enter(b"/reply to nobody yet");
+    jill.shows("> /reply to nobody yet");
     jack.enter("/msg jill tell me\n");
     jill.shows("[private] jack: tell me");
+    jill.enter(b"\r");
+    jill.shows("-- not sent: jack has written since you began to answer (Enter");
+    jill.enter(b"\x15");
     jill.enter(b"/reply the secret");
     jill.shows("private, to jack · ");
     mallory.enter("/msg jill hello\n");

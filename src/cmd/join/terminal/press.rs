@@ -121,10 +121,14 @@ impl TerminalMode {
                         yourself, in one line; or // to say it)"
                 .into());
         }
-        if let (Some((key, nick)), Some((other, now))) = (&self.replies_to, &self.visit.correspondent)
-            && key != other
+        let begun = self.replies_to.as_ref();
+        if !is_text
+            && command::is_reply(text)
+            && let Some((key, now)) = &self.visit.correspondent
+            && begun.is_none_or(|(begun, _)| begun != key)
         {
-            let why = format!("not sent: {now} has written since you began to answer {nick} (Enter answers {now} now)");
+            let whom = begun.map_or_else(String::new, |(_, nick)| format!(" {nick}"));
+            let why = format!("not sent: {now} has written since you began to answer{whom} (Enter answers {now} now)");
             self.replies_to = self.visit.correspondent.clone();
             return Err(why);
         }
