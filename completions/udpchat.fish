@@ -29,6 +29,7 @@ complete -c udpchat -n "__fish_udpchat_needs_command" -s h -l help -d 'Print hel
 complete -c udpchat -n "__fish_udpchat_needs_command" -s V -l version -d 'Print version'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "serve" -d 'Serve a chat room'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "join" -d 'Join a chat room and talk'
+complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "web" -d 'Show a chat room in the browser'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "send" -d 'Send one message and wait until the room has it'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "ping" -d 'Check that a server is up, and what it is'
 complete -c udpchat -n "__fish_udpchat_needs_command" -f -a "history" -d 'Show, search, export or delete what a room has logged'
@@ -91,6 +92,18 @@ complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l text -d 'Speak 
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -l json -d 'Write each event as a JSON object, one a line, and take objects as well as lines (docs/JSON.md)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
 complete -c udpchat -n "__fish_udpchat_using_subcommand join" -s h -l help -d 'Print help'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -s n -l nick -d 'Your nick, 1 to 32 bytes; the page asks for it if missing' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l listen -d 'Serve the page on this address and port of this machine' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l allow-host -d 'Also answer under this name, under which a proxy with TLS serves the page; repeatable' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -s s -l server -d 'Server to talk to, or an invitation; the port defaults to 9999' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -s t -l timeout -d 'How long to wait for the server\'s answer, and for confirmations' -r
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l no-receipts -d 'Keep from others whether your program has received their messages'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l open -d 'Open the page in the browser'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l new-token -d 'Make a new address: tabs that have the old one are locked out'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l secure -d 'Speak sessions only, never plain text, which anybody can read and forge'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -l text -d 'Speak plain text only, as the original does'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -s v -l verbose -d 'Log more on stderr; repeat up to three times (RUST_LOG overrides it)'
+complete -c udpchat -n "__fish_udpchat_using_subcommand web" -s h -l help -d 'Print help'
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -s n -l nick -d 'Your nick, 1 to 32 bytes' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l to -d 'Send it in private, to this nick, NICK#FINGERPRINT or whole key alone' -r
 complete -c udpchat -n "__fish_udpchat_using_subcommand send" -l wait -d 'Wait until the members who were there have received it, or N of them' -r

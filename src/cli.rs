@@ -6,28 +6,27 @@
 //! Driven by: `main` (parse) and `examples/generate.rs` (man pages, completions).
 
 mod acts;
+mod history;
 mod keys;
 mod manual;
 mod screen;
 mod serve;
 mod values;
+#[cfg(feature = "web")]
+mod web;
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
-
-use regex::Regex;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::bench::Sizes;
 use crate::net::link::ServerName;
-use crate::net::rooms::RoomName;
 use crate::policy::names;
 use crate::sim::{BitRate, Percent};
 use crate::wire::Nick;
 use crate::wire::frame::History;
 pub use acts::{AccessArg, ActOn, Admin, Ban, Invite, Members, MembersAction, Mute, RoleArg, SetAccess, Topic};
+pub use history::Recorded;
 pub use keys::{Key, KeyAction};
 pub use manual::{Manual, manual};
 pub use screen::Screen;
@@ -35,10 +34,14 @@ pub use serve::Serve;
 pub use values::{
     BenchDialect, CipherArg, ColorArg, Db, RateArg, ReceivedBy, RestartArg, SimDialect, Sync, Text, WeatherArg,
 };
-use values::{at_least_one, clients, count, duration, history, receipts, recipient};
+use values::{clients, count, duration, history, receipts, recipient};
+#[cfg(feature = "web")]
+pub use web::Web;
 
 /// Headings of the options in help texts.
 const ROOM: &str = "Room";
+#[cfg(feature = "web")]
+const PAGE: &str = "Page";
 const ACCESS: &str = "Access and limits";
 const SERVER: &str = "Server";
 const PROTOCOL: &str = "Protocol";
@@ -89,6 +92,12 @@ pub enum Command {
     /// Shows the messages of the room and sends the lines of stdin; '/help' lists the commands. '!q', the end of input and Ctrl-C leave.
     /// If stdin is not a terminal, waits at its end until every line is confirmed.
     Join(Join),
+    /// Show a chat room in the browser
+    ///
+    /// Serves a page on this machine, for you: each tab is a client with your key. Prints the address to open, whose secret part lets nobody
+    /// else in; it stays the same. SIGINT, SIGTERM and SIGHUP end it.
+    #[cfg(feature = "web")]
+    Web(Web),
     /// Send one message and wait until the room has it
     ///
     /// For scripts: never prompts, and exits 0 only once the server has committed the message to its log or, if it is an original, has
@@ -211,69 +220,6 @@ pub struct Ping {
     /// Which protocol to speak.
     #[command(flatten)]
     pub dialects: Dialects,
-}
-
-/// `udpchat history`
-#[derive(Args, Debug)]
-pub struct Recorded {
-    /// Only the last N entries
-    #[arg(short = 'n', long, value_name = "N", value_parser = at_least_one::<NonZeroUsize>, help_heading = SELECT)]
-    pub lines: Option<NonZeroUsize>,
-
-    /// Only entries since TIME: 1h (ago), today, yesterday, 14:03, 2026-11-23, '2026-11-23 14:03'
-    #[arg(long, value_name = "TIME", help_heading = SELECT)]
-    pub since: Option<String>,
-
-    /// Only entries before TIME
-    #[arg(long, value_name = "TIME", help_heading = SELECT)]
-    pub until: Option<String>,
-
-    /// Only messages, joins and leaves of NICK
-    #[arg(long, value_name = "NICK", help_heading = SELECT)]
-    pub from: Option<Nick>,
-
-    /// Only entries matching REGEX
-    #[arg(long, value_name = "REGEX", help_heading = SELECT)]
-    pub grep: Option<Regex>,
-
-    /// Keep running and show new entries as they are logged
-    #[arg(short, long, conflicts_with = "until", help_heading = OUTPUT)]
-    pub follow: bool,
-
-    /// Write one JSON object a line (docs/JSON.md)
-    #[arg(long, help_heading = OUTPUT)]
-    pub json: bool,
-
-    /// Write JSON to FILE, whole or not at all; '-' is stdout
-    #[arg(long, value_name = "FILE", conflicts_with = "follow", help_heading = OUTPUT)]
-    pub export: Option<PathBuf>,
-
-    /// Room to show [default: the only one on this machine]
-    #[arg(long, value_name = "NAME", help_heading = ROOM)]
-    pub room: Option<RoomName>,
-
-    /// Show the log in this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "room", help_heading = ROOM)]
-    pub db: Option<PathBuf>,
-
-    /// Read what this server has logged, with your key; the port defaults to 9999
-    #[arg(short, long, value_name = "HOST:PORT", conflicts_with_all = ["room", "db", "forget"], help_heading = ROOM)]
-    pub server: Option<ServerName>,
-
-    /// With --server, how long to wait for each answer
-    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = duration, requires = "server", help_heading = ROOM)]
-    pub timeout: Duration,
-
-    /// Overwrite for ever what the key behind NICK posted, under whatever nick
-    ///
-    /// The entries become gaps; all others keep their numbers. If several keys used the nick, the choices are listed: NICK#KEY, or
-    /// NICK#text for the lines of plain-text clients.
-    #[arg(long, value_name = "NICK", help_heading = DELETE, conflicts_with_all = ["since", "until", "from", "grep", "lines", "follow", "json", "export"])]
-    pub forget: Option<String>,
-
-    /// Do not ask before --forget overwrites
-    #[arg(long, requires = "forget", help_heading = DELETE)]
-    pub yes: bool,
 }
 
 /// `udpchat join`

@@ -13,6 +13,7 @@
 //! | [`mod@log`] | the room's log: drafts, pages, the window in memory, the backends |
 //! | [`session`] | one encrypted, reliable conversation; the same code at both ends |
 //! | [`client`] | the client's core: find out what the server speaks, post, learn the outcome |
+//! | `web` | what a browser is served: the page, and a WebSocket for each tab |
 //! | [`sim`] | the laboratory: server and clients in a simulated network |
 //! | [`mod@bench`] | what `udpchat bench` measures |
 //! | [`policy`] | who is who: which nicks look alike |
@@ -41,5 +42,7 @@ pub mod session;
 pub mod sim;
 pub mod time;
 pub mod ui;
+#[cfg(feature = "web")]
+pub mod web;
 pub mod wire;
 pub mod work;

@@ -122,6 +122,26 @@ const JOIN: Manual = Manual {
     ..OVERVIEW
 };
 
+const WEB: Manual = Manual {
+    exit_status: &[("0", "A signal ended it."), SYSTEM, USAGE, UNREACHABLE],
+    environment: &[SERVER, NICK, STATE, RUST_LOG],
+    files: &[
+        ("stdout", "The address to open, on the first line."),
+        (
+            "$XDG_STATE_HOME/udpchat/web.token",
+            "The secret part of that address. Anyone with it, on this machine, is you in the room.",
+        ),
+        CLIENT_KEY,
+        PINS,
+        PEOPLE,
+        IGNORED,
+    ],
+    examples: &[
+        ("Show the room of this machine in the browser:", "udpchat web --nick jack --open"),
+        ("Show the room of another server:", "udpchat web --server 10.0.0.5:9999"),
+    ],
+};
+
 const SEND: Manual = Manual {
     environment: &[SERVER, NICK, STATE, RUST_LOG],
     files: &[CLIENT_KEY, PINS, PEOPLE],
@@ -285,6 +305,7 @@ pub fn manual(subcommand: &str) -> Manual {
     match subcommand {
         "serve" => SERVE,
         "join" => JOIN,
+        "web" => WEB,
         "send" => SEND,
         "ping" => PING,
         "history" => HISTORY,

@@ -213,6 +213,15 @@ pub(super) fn bind_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected ADDR:PORT with a numeric address, such as 0.0.0.0:9999 or [::1]:9999".into())
 }
 
+/// Reads a name under which the page is served, as it stands in `Host`.
+#[cfg(feature = "web")]
+pub(super) fn web_host(text: &str) -> Result<String, String> {
+    let (name, port) = text.rsplit_once(':').unwrap_or((text, "443"));
+    let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
+    let is_right = !name.is_empty() && name.chars().all(is_name) && port.parse::<u16>().is_ok();
+    if is_right { Ok(text.into()) } else { Err("expected a name as browsers show it, such as chat.example".into()) }
+}
+
 pub(super) fn rate(text: &str) -> Result<RateArg, String> {
     if text == "off" { Ok(RateArg(None)) } else { text.parse().map(|rate| RateArg(Some(rate))) }
 }

@@ -15,6 +15,9 @@ use crate::wire::frame::History;
 use crate::wire::order::InvitationToken;
 use crate::wire::{Instance, LogId, Nick, Seq};
 
+/// How many entries may come that the user has not taken, unless it is to be less (PROTOCOL 2.8).
+pub(super) const TAKES: u32 = 4096;
+
 /// The settings a client begins with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -67,6 +70,8 @@ pub struct Identity {
     pub place: Option<(LogId, Seq)>,
     /// How far back to begin if it has no place.
     pub history: History,
+    /// How many entries may come that its user has not taken.
+    pub takes: u32,
     /// The server's key, if known: the client does not talk to a server with another one.
     pub pinned: Option<PublicKey>,
     /// The token of its invitation, if it has one.
@@ -96,6 +101,7 @@ impl Identity {
             unnamed: false,
             place: None,
             history: History::NONE,
+            takes: TAKES,
             pinned: None,
             token: None,
             contacts: Contacts::NONE,

@@ -57,11 +57,16 @@ impl Client {
 
     /// Records that all of these are stored: they can be sent now.
     pub fn stored(&mut self) {
+        self.stored_below(u64::MAX);
+    }
+
+    /// Records that those with a counter below this one are stored: they can be sent now.
+    pub fn stored_below(&mut self, counter: u64) {
         match &mut self.state {
-            State::Session(member) => member.stored(),
+            State::Session(member) => member.stored_below(counter),
             State::Finding(finding) => {
                 if let Asking::Session(member) = &mut finding.asking {
-                    member.stored();
+                    member.stored_below(counter);
                 }
             }
             State::Text(_) | State::Over => {}

@@ -297,7 +297,7 @@ fn write_json(out: &mut impl Write, record: &Record) -> io::Result<()> {
             None => return Ok(()),
         },
     };
-    out.write_all(&crate::ui::json::line(&Told::Line(line))?)?;
+    out.write_all(&crate::ui::json::line(&Told::Line(Box::new(line)))?)?;
     writeln!(out)
 }
 

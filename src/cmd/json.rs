@@ -5,6 +5,8 @@
 //! Driven by: `cmd::join`, `cmd::history`.
 
 pub(super) mod codes;
+#[cfg(feature = "web")]
+pub(super) mod joining;
 pub(super) mod line;
 pub(super) mod objects;
 
@@ -15,9 +17,11 @@ use serde::Serialize;
 
 use crate::client::presence::{Change, News};
 use crate::client::{Away, Client, Dialect, Event, NoPage, Person, Room, Unknown};
+#[cfg(feature = "web")]
+use crate::net::kept::Kept;
 use crate::net::people::Ignored;
 use crate::session::PublicKey;
-use crate::ui::{orders, when};
+use crate::ui::{orders, room, when};
 use crate::wire::frame::{PersonId, PostKind, Watched};
 use crate::wire::record::Role;
 use crate::wire::{CloseReason, Fingerprint, Timestamp, Who, hex};
@@ -33,11 +37,12 @@ pub(super) enum Told<'a> {
         resumed: bool,
     },
     Now,
-    Line(Line<'a>),
+    Line(Box<Line<'a>>),
     Gap {
         first: u64,
         count: u64,
         why: &'static str,
+        words: String,
     },
     Page(Page<'a>),
     NoPage {
@@ -53,6 +58,8 @@ pub(super) enum Told<'a> {
     },
     Confirmed {
         seq: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        post: Option<u64>,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         label: Option<&'a str>,
     },
@@ -60,6 +67,8 @@ pub(super) enum Told<'a> {
         text: Cow<'a, str>,
         why: String,
         code: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        post: Option<u64>,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         label: Option<&'a str>,
     },
@@ -67,6 +76,8 @@ pub(super) enum Told<'a> {
         text: &'a str,
         why: &'static str,
         code: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        post: Option<u64>,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         label: Option<&'a str>,
     },
@@ -154,6 +165,14 @@ pub(super) enum Told<'a> {
         address: String,
         why: &'static str,
     },
+    /// Something that the program is to keep until it has an outcome.
+    #[cfg(feature = "web")]
+    Store(&'a Kept),
+    /// Something to be shown to a person.
+    #[cfg(feature = "web")]
+    Notice {
+        text: &'a str,
+    },
     End {
         exit: u8,
         why: Option<&'a str>,
@@ -168,6 +187,7 @@ pub(super) struct Joined<'a> {
     dialect: &'static str,
     nick: &'a str,
     key: Option<String>,
+    known: Option<bool>,
     software: Option<&'a str>,
     own_key: Option<String>,
     log: Option<String>,
@@ -217,13 +237,18 @@ pub(super) struct Scene<'a> {
     pub(super) nick: &'a str,
     /// The user's key.
     pub(super) own: Option<PublicKey>,
+    /// Whether the server's key was known before.
+    pub(super) knows_server: bool,
+    /// Whether the program stores what it posts, and so has to know the counters.
+    pub(super) keeps: bool,
     /// What the program calls the question that the event answers.
     pub(super) label: Option<&'a str>,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn of(client: &'a Client, own: Option<PublicKey>) -> Self {
-        Self { server: client.server(), nick: client.nick().as_str(), own, label: None }
+        let nick = client.nick().as_str();
+        Self { server: client.server(), nick, own, knows_server: true, keeps: false, label: None }
     }
 }
 
@@ -250,17 +275,36 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// Returns the object for the outcome of something that was posted.
+    fn outcome(event: &'a Event, scene: Scene<'a>) -> Option<Self> {
+        let post = event.settles().filter(|_| scene.keeps);
+        if let Event::Confirmed { seq, label, .. } = event {
+            return Some(Self::Confirmed { seq: seq.map(|seq| seq.0), post, label: label.as_deref() });
+        }
+        if let Event::NotTaken { kind, line, why, label, .. } = event {
+            let text = if *kind == PostKind::Order { orders::describe(line).into() } else { line.into() };
+            let (why, code) = (why.to_string(), codes::refusal(*why));
+            return Some(Self::Refused { text, why, code, post, label: label.as_deref() });
+        }
+        let Event::Lost { line, why, label, .. } = event else { return None };
+        let (why, code) = (unknown(*why), codes::unknown(*why));
+        Some(Self::Lost { text: line, why, code, post, label: label.as_deref() })
+    }
+
     /// Returns the object for an event; some events have none.
     pub(super) fn of(event: &'a Event, scene: Scene<'a>) -> Option<Self> {
         let asked = scene.label;
         Some(match event {
             Event::Joined(dialect) => Self::Joined(Box::new(joined(dialect, scene))),
-            Event::Received(text) => Self::Line(Line::text(text)),
-            Event::Entry { seq, encoded } => Self::Line(line::line(seq.0, encoded)?),
-            Event::Private(private) => Self::Line(of_private(private)),
+            Event::Received(text) => Self::Line(Box::new(Line::text(text))),
+            Event::Entry { seq, encoded } => Self::Line(Box::new(line::line(seq.0, encoded)?)),
+            Event::Private(private) => Self::Line(Box::new(of_private(private))),
             Event::Contact { nick, key } => Self::Contact { nick, key: key.print().to_string() },
             Event::Begins { count, resumed, .. } if *count > 0 => Self::Replay { count: *count, resumed: *resumed },
-            Event::Gap { first, count, why } => Self::Gap { first: first.0, count: *count, why: codes::gap(*why)? },
+            Event::Gap { first, count, why } => {
+                let words = room::gap(*count, *why)?;
+                Self::Gap { first: first.0, count: *count, why: codes::gap(*why)?, words }
+            }
             Event::Page { from, to, oldest, entries, .. } => Self::Page(Page {
                 first: from.0,
                 count: to.since(*from),
@@ -269,15 +313,8 @@ impl<'a> Told<'a> {
                 label: asked,
             }),
             Event::NoPage { why, .. } => Self::NoPage { code: codes::no_page(*why), why: no_page(*why), label: asked },
-            Event::Confirmed { seq, label, .. } => {
-                Self::Confirmed { seq: seq.map(|seq| seq.0), label: label.as_deref() }
-            }
-            Event::NotTaken { kind, line, why, label, .. } => {
-                let text = if *kind == PostKind::Order { orders::describe(line).into() } else { line.into() };
-                Self::Refused { text, why: why.to_string(), code: codes::refusal(*why), label: label.as_deref() }
-            }
-            Event::Lost { line, why, label, .. } => {
-                Self::Lost { text: line, why: unknown(*why), code: codes::unknown(*why), label: label.as_deref() }
+            Event::Confirmed { .. } | Event::NotTaken { .. } | Event::Lost { .. } => {
+                return Self::outcome(event, scene);
             }
             Event::Reached { seq, what, count, of, by } => {
                 let is_known = *what != Watched::Nothing;
@@ -325,7 +362,7 @@ impl<'a> Told<'a> {
     }
 }
 
-fn joined<'a>(dialect: &'a Dialect, Scene { server, nick, own, .. }: Scene<'a>) -> Joined<'a> {
+fn joined<'a>(dialect: &'a Dialect, Scene { server, nick, own, knows_server, .. }: Scene<'a>) -> Joined<'a> {
     let server = server.to_string();
     match dialect {
         Dialect::Text => Joined {
@@ -333,6 +370,7 @@ fn joined<'a>(dialect: &'a Dialect, Scene { server, nick, own, .. }: Scene<'a>) 
             dialect: "text",
             nick,
             key: None,
+            known: None,
             software: None,
             own_key: None,
             log: None,
@@ -344,6 +382,7 @@ fn joined<'a>(dialect: &'a Dialect, Scene { server, nick, own, .. }: Scene<'a>) 
             dialect: "session",
             nick,
             key: Some(key.print().to_string()),
+            known: Some(knows_server),
             software: Some(software),
             own_key: own.map(|own| own.print().to_string()),
             log: Some(hex(&log.0)),
@@ -391,7 +430,8 @@ mod tests {
         let mut encoded = [0; ENTRY_MAX];
         let len = entry.encode(Timestamp(1_795_392_000_007), &mut encoded).unwrap();
         let event = Event::Entry { seq: Seq(7), encoded: encoded[..len].into() };
-        let scene = Scene { server: ([127, 0, 0, 1], 1).into(), nick: "jill", own: None, label: None };
+        let server = ([127, 0, 0, 1], 1).into();
+        let scene = Scene { server, nick: "jill", own: None, knows_server: true, keeps: false, label: None };
         String::from_utf8(json::line(&Told::of(&event, scene).unwrap()).unwrap()).unwrap()
     }
 
@@ -405,10 +445,16 @@ mod tests {
         };
         assert_eq!(json(&Entry::Said { who, nick, text: "a\"b\u{1b}" }), head("said") + r#""text":"a\"b\u001b"}"#);
         assert_eq!(json(&Entry::Did { who, nick, text: "waves" }), head("did") + r#""text":"waves"}"#);
-        assert_eq!(json(&Entry::Joined { who, nick }), head("joined") + r#""text":null}"#);
+        assert_eq!(json(&Entry::Joined { who, nick }), head("joined") + r#""text":null,"words":"jill joined!"}"#);
         let left = Entry::Left { who, nick, why: CloseReason::TimedOut };
-        assert_eq!(json(&left), head("left") + r#""text":null,"why":"timed out","code":"timed-out"}"#);
-        assert_eq!(json(&Entry::Renamed { who, nick, to: "jane" }), head("renamed") + r#""text":null,"to":"jane"}"#);
+        assert_eq!(
+            json(&left),
+            head("left") + r#""text":null,"words":"jill left (timed out)","why":"timed out","code":"timed-out"}"#
+        );
+        assert_eq!(
+            json(&Entry::Renamed { who, nick, to: "jane" }),
+            head("renamed") + r#""text":null,"words":"jill is now jane","to":"jane"}"#
+        );
         let line = r#"{"event":"line","seq":7,"time":"2026-11-23T00:00:00.007Z","kind":"text","verified":false,"who":null,"nick":null,"text":"al: hi"}"#;
         assert_eq!(json(&Entry::Line { text: "al: hi" }), line);
     }

@@ -17,6 +17,8 @@ mod send;
 mod serve;
 mod sim;
 mod talk;
+#[cfg(feature = "web")]
+mod web;
 
 use std::io;
 use std::net::SocketAddr;
@@ -101,6 +103,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Join(args) => join::run(args),
+        #[cfg(feature = "web")]
+        Command::Web(args) => web::run(args),
         Command::Send(args) => send::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Sim(args) => sim::run(args),

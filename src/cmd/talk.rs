@@ -257,7 +257,16 @@ pub(super) struct Wanted {
 
 /// Returns the configuration of a client, and what is known of its server.
 pub(super) fn prepare(target: &Target, dialects: Dialects, wanted: Wanted) -> Result<(Config, Known), Failure> {
-    let servers = resolve(target)?;
+    prepare_at(resolve(target)?, target, dialects, wanted)
+}
+
+/// Does the same for a server whose addresses are known.
+pub(super) fn prepare_at(
+    servers: Vec<SocketAddr>,
+    target: &Target,
+    dialects: Dialects,
+    wanted: Wanted,
+) -> Result<(Config, Known), Failure> {
     let mut known = Known::look_up(&target.server)?;
     let link = target.server.link.as_ref();
     if let Some(link) = link {

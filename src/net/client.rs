@@ -27,14 +27,14 @@ pub const DRIVER: Token = Token(3);
 const INPUT_BUDGET: usize = 256;
 
 /// Entries shown before the rest has its turn.
-const ENTRY_BUDGET: usize = 1024;
+pub(super) const ENTRY_BUDGET: usize = 1024;
 
 /// How long a leaving client waits for the outcomes of messages in flight, unless its timeout is shorter. Chosen: a person
 /// waits that long without wondering.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How long saying goodbye may take. Chosen: three round trips of any usual path.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The link between a client and its user: it turns events into lines, JSON, a screen or a page, and the user's input into
 /// posts. It knows no sockets.

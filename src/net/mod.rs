@@ -8,7 +8,10 @@
 
 pub mod client;
 mod crowd;
+#[cfg(feature = "web")]
+pub mod gateway;
 pub mod hall;
+pub mod kept;
 pub mod link;
 pub mod load;
 pub mod members;

@@ -21,13 +21,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::{Head, PostLine, WaitingLine};
 use super::state::{random, write_aside};
-use crate::client::Label;
 use crate::client::outbox::{Outbox, STORED_MAX, Stored, Waiting};
 use crate::session::PublicKey;
-use crate::wire::frame::PostKind;
-use crate::wire::order::{key_text, parse_key};
-use crate::wire::{Instance, LogId, Nick, hex};
+use crate::wire::{Instance, LogId};
 
 /// The length from which on a file without an open post is written anew. Chosen: some hundred lines.
 const LONG: u64 = 64 * 1024;
@@ -36,12 +34,7 @@ const LONG: u64 = 64 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Head {
-        instance: String,
-        log: Option<String>,
-        next: u64,
-        numbers: Vec<(String, u32)>,
-    },
+    Head(Head),
     /// One line, so that what waited and is posted now is never in both lists, or in none.
     Now {
         posts: Vec<PostLine>,
@@ -50,41 +43,6 @@ enum Line {
     Done {
         done: u64,
     },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct PostLine {
-    post: u64,
-    kind: u32,
-    text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<(String, String, bool)>,
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    label: Label,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct WaitingLine {
-    kind: u32,
-    text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<(String, bool)>,
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    label: Label,
-}
-
-impl From<&Stored> for PostLine {
-    fn from(post: &Stored) -> Self {
-        let to = post.to.as_ref().map(|(key, nick, is_act)| (key_text(&key.0), nick.to_string(), *is_act));
-        Self { post: post.counter, kind: post.kind.into(), text: post.text.clone(), to, label: post.label.clone() }
-    }
-}
-
-impl From<&Waiting> for WaitingLine {
-    fn from(waiting: &Waiting) -> Self {
-        let Waiting { kind, text, to, label } = waiting.clone();
-        Self { kind: kind.into(), text, to, label }
-    }
 }
 
 /// See the module.
@@ -120,16 +78,11 @@ impl OutboxFile {
         };
         let text = fs::read(path)?;
         let mut lines = text.split(|&byte| byte == b'\n').map_while(|line| serde_json::from_slice(line).ok());
-        if let Some(Line::Head { instance, log, next, numbers }) = lines.next()
-            && let Some(instance) = eight(&instance)
+        if let Some(Line::Head(head)) = lines.next()
+            && let Some(instance) = head.instance()
         {
-            outbox.instance = Instance(instance);
-            outbox.log = log.and_then(|log| Some(LogId(u128::from_str_radix(&log, 16).ok()?.to_be_bytes())));
-            outbox.next = next;
-            outbox.numbers = numbers
-                .into_iter()
-                .filter_map(|(key, number)| Some((parse_key(&key).map(PublicKey)?, number)))
-                .collect();
+            outbox.instance = instance;
+            (outbox.log, outbox.next, outbox.numbers) = (head.log(), head.next, head.numbers());
             lines.for_each(|line| outbox.take(line));
         }
         outbox.rewrite()?;
@@ -138,13 +91,10 @@ impl OutboxFile {
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Head { .. } => {}
+            Line::Head(_) => {}
             Line::Now { posts, waiting } => {
                 posts.into_iter().for_each(|post| self.take_post(post));
-                let waiting = waiting.into_iter().take(STORED_MAX);
-                let waiting =
-                    waiting.map(|WaitingLine { kind, text, to, label }| Waiting { kind: kind.into(), text, to, label });
-                self.waiting = waiting.collect();
+                self.waiting = waiting.into_iter().take(STORED_MAX).map(WaitingLine::read).collect();
             }
             Line::Done { done } => {
                 self.posts.remove(&done);
@@ -152,16 +102,11 @@ impl OutboxFile {
         }
     }
 
-    fn take_post(&mut self, PostLine { post: counter, kind, text, to, label }: PostLine) {
-        let to = to.and_then(|(key, nick, is_act)| {
-            Some((parse_key(&key).map(PublicKey)?, nick.parse::<Nick>().ok()?, is_act))
-        });
-        let kind = PostKind::from(kind);
-        // A private message whose recipient cannot be read must not become public.
-        if self.posts.len() < STORED_MAX && (kind != PostKind::Private || to.is_some()) {
-            self.posts.insert(counter, Stored { counter, kind, text, to, label });
+    fn take_post(&mut self, line: PostLine) {
+        self.next = self.next.max(line.post.saturating_add(1));
+        if let Some(post) = line.read().filter(|_| self.posts.len() < STORED_MAX) {
+            self.posts.insert(post.counter, post);
         }
-        self.next = self.next.max(counter.saturating_add(1));
     }
 
     /// Returns the lines that waited for a session when the last run ended.
@@ -251,13 +196,7 @@ impl OutboxFile {
     /// Writes the file anew, with what there is and nothing of what there was.
     fn rewrite(&mut self) -> io::Result<()> {
         let mut lines = Vec::new();
-        let head = Line::Head {
-            instance: hex(&self.instance.0),
-            log: self.log.map(|LogId(log)| hex(&log)),
-            next: self.next,
-            numbers: self.numbers.iter().map(|(key, number)| (key_text(&key.0), *number)).collect(),
-        };
-        push(&mut lines, &head)?;
+        push(&mut lines, &Line::Head(Head::new(self.instance, self.log, self.next, &self.numbers)))?;
         let now = Line::Now {
             posts: self.posts.values().map(PostLine::from).collect(),
             waiting: self.waiting.iter().map(WaitingLine::from).collect(),
@@ -284,14 +223,10 @@ fn push(lines: &mut Vec<u8>, line: &Line) -> io::Result<()> {
     Ok(())
 }
 
-fn eight(text: &str) -> Option<[u8; 8]> {
-    let number = u64::from_str_radix(text, 16).ok().filter(|_| text.len() == 16)?;
-    Some(number.to_be_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::frame::PostKind;
 
     fn post(counter: u64, text: &str) -> Stored {
         Stored { counter, kind: PostKind::Say, text: text.into(), to: None, label: Some("mine".into()) }

@@ -1,7 +1,7 @@
 //! Stdin and stdout in a loop that must not block.
 //!
-//! Owns: [`Input`], bytes from stdin; [`Output`], lines to stdout. Either may be a terminal, a pipe, a file, `/dev/null` or
-//! closed.
+//! Owns: [`Input`], bytes from stdin; [`Output`], lines to stdout, or held for another reader. Stdin and stdout may be a terminal, a pipe, a file,
+//! `/dev/null` or closed.
 //! Must not know: what the bytes mean.
 //! Driven by: the loops.
 //!
@@ -28,6 +28,9 @@ const BEHIND_MAX: usize = 1024 * 1024;
 
 /// Memory kept when nothing waits, in bytes.
 const BEHIND_KEPT: usize = 64 * 1024;
+
+/// The most lines that are held for a reader before more output waits elsewhere. Chosen: a few packets' worth of entries.
+const HELD_MAX: usize = 64;
 
 /// Bytes that a writable pipe takes without blocking: pipe(7), `PIPE_BUF`.
 pub(super) const WRITE_MAX: usize = 4096;
@@ -128,10 +131,18 @@ pub fn plain_stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
+/// Where lines go.
+#[derive(Debug)]
+enum To {
+    Stdout(File),
+    /// Nowhere: [`Output::pop_line`] takes them.
+    Held,
+}
+
 /// Lines to stdout; see the module.
 #[derive(Debug)]
 pub struct Output {
-    file: File,
+    to: To,
     waiting: Vec<u8>,
     written: usize,
     left_out: u64,
@@ -159,16 +170,33 @@ impl Output {
     pub fn stdout() -> io::Result<Self> {
         let file = own_description(&io::stdout())?;
         let is_terminal = file.is_terminal();
-        let fresh_row: &[u8] = b"";
-        Ok(Self {
-            file,
+        Ok(Self { is_terminal, ..Self::to(To::Stdout(file)) })
+    }
+
+    /// Creates an output whose lines are held until [`Output::pop_line`] takes them.
+    pub const fn held() -> Self {
+        Self::to(To::Held)
+    }
+
+    const fn to(to: To) -> Self {
+        Self {
+            to,
             waiting: Vec::new(),
             written: 0,
             left_out: 0,
             state: OutputState::Writable,
-            is_terminal,
-            fresh_row,
-        })
+            is_terminal: false,
+            fresh_row: b"",
+        }
+    }
+
+    /// Takes the oldest line that is held, without its end.
+    pub fn pop_line(&mut self) -> Option<Vec<u8>> {
+        let rest = &self.waiting[self.written..];
+        let len = rest.iter().position(|&byte| byte == b'\n')?;
+        let line = rest[..len].to_vec();
+        self.note_written(len + 1);
+        Some(line)
     }
 
     /// Returns whether the stdout of the process is a terminal.
@@ -196,8 +224,9 @@ impl Output {
         self.waiting.extend_from_slice(self.fresh_row);
         let start = self.waiting.len();
         parts.iter().for_each(|part| sanitize::push_escaped(&mut self.waiting, part));
-        if self.is_terminal
-            && let Some(columns) = room::columns_of(&self.file)
+        if let To::Stdout(file) = &self.to
+            && self.is_terminal
+            && let Some(columns) = room::columns_of(file)
         {
             room::wrap(&mut self.waiting, start, columns);
         }
@@ -206,14 +235,18 @@ impl Output {
 
     /// Returns whether stdout keeps up, so that more output need not wait elsewhere.
     pub fn has_place(&self) -> bool {
-        self.waiting.len() - self.written < BEHIND_KEPT
+        let waiting = &self.waiting[self.written..];
+        let lines = || waiting.iter().filter(|&&byte| byte == b'\n').count();
+        waiting.len() < BEHIND_KEPT && (matches!(self.to, To::Stdout(_)) || lines() < HELD_MAX)
     }
 
     /// Records that the poll reports stdout writable.
     pub fn set_writable(&mut self, registry: &Registry) {
-        if self.state == OutputState::Blocked {
+        if let To::Stdout(file) = &self.to
+            && self.state == OutputState::Blocked
+        {
             // The system may have unregistered it already; either way its readiness is not wanted now.
-            let _ = registry.deregister(&mut SourceFd(&self.file.as_raw_fd()));
+            let _ = registry.deregister(&mut SourceFd(&file.as_raw_fd()));
             self.state = OutputState::Writable;
         }
     }
@@ -253,7 +286,9 @@ impl Output {
     pub fn flush(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         while self.state == OutputState::Writable && self.written < self.waiting.len() {
             if !self.write_some(PollTimeout::ZERO)? {
-                if register_fd(registry, self.file.as_raw_fd(), token, Interest::WRITABLE)? {
+                if let To::Stdout(file) = &self.to
+                    && register_fd(registry, file.as_raw_fd(), token, Interest::WRITABLE)?
+                {
                     self.state = OutputState::Blocked;
                 }
                 break;
@@ -275,8 +310,11 @@ impl Output {
         self.waiting.is_empty() && self.state != OutputState::Broken
     }
 
-    /// Writes the rest; waits at most a second for a slow reader before each piece. Returns whether everything was written.
+    /// Writes the rest; waits at most a second for a slow reader before each piece. Returns whether everything was written, or is held.
     pub fn finish(&mut self) -> bool {
+        if let To::Held = self.to {
+            return true;
+        }
         while self.state != OutputState::Broken
             && self.written < self.waiting.len()
             && self.write_some(PollTimeout::from(1000u16)).is_ok_and(|written| written)
@@ -296,12 +334,13 @@ impl Output {
 
     /// Writes a piece; returns false if that would block for longer than `timeout`.
     fn write_some(&mut self, timeout: PollTimeout) -> io::Result<bool> {
-        if !takes_more(&self.file, timeout) {
+        let To::Stdout(file) = &mut self.to else { return Ok(false) };
+        if !takes_more(file, timeout) {
             return Ok(false);
         }
         let end = self.waiting.len().min(self.written + WRITE_MAX);
-        match self.file.write(&self.waiting[self.written..end]) {
-            Ok(len) => self.written += len,
+        match file.write(&self.waiting[self.written..end]) {
+            Ok(len) => self.note_written(len),
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(err) => {
@@ -309,15 +348,25 @@ impl Output {
                 return Err(err);
             }
         }
+        Ok(true)
+    }
+
+    /// Records that so many bytes more are where they belong.
+    fn note_written(&mut self, len: usize) {
+        let (kept, most) = match self.to {
+            To::Stdout(_) => (BEHIND_KEPT, BEHIND_MAX / 2),
+            // There may be hundreds of these.
+            To::Held => (0, BEHIND_KEPT),
+        };
+        self.written += len;
         if self.written == self.waiting.len() {
             self.waiting.clear();
-            self.waiting.shrink_to(BEHIND_KEPT);
+            self.waiting.shrink_to(kept);
             self.written = 0;
-        } else if self.written > BEHIND_MAX / 2 {
+        } else if self.written > most {
             self.waiting.drain(..self.written);
             self.written = 0;
         }
-        Ok(true)
     }
 }
 

@@ -20,7 +20,8 @@ use unicode_width::UnicodeWidthChar;
 use super::sanitize;
 use crate::policy::names;
 use crate::wire::Who;
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Act, Entry};
+use crate::wire::frame::GapReason;
 
 /// Before what is unverified.
 const UNVERIFIED: &str = "(unverified) ";
@@ -51,6 +52,33 @@ pub fn mark(entry: &Entry<'_>) -> &'static str {
         Entry::Private { nick, of, .. } => is_allowed(nick) && is_allowed(of),
     };
     if is_clear { "" } else { UNVERIFIED }
+}
+
+/// Returns what an entry says, without the time until which it has effect. Nothing in it is escaped.
+pub fn words(entry: &Entry<'_>) -> String {
+    if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), whom, of, .. } = entry {
+        let takes = if *act == Act::Block { "can no longer" } else { "can again" };
+        let who = whom.to_string();
+        return format!("{of} ({}) {takes} write to you in private (the room is not told)", &who[..8]);
+    }
+    let mut words = String::new();
+    entry.render(&mut words);
+    words
+}
+
+/// Returns what to tell of entries that will not come; `None` if nobody is to notice.
+pub fn gap(count: u64, why: GapReason) -> Option<String> {
+    let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
+    Some(match why {
+        GapReason::Gone => format!("{count} earlier {messages} {are} gone"),
+        GapReason::Unreadable => format!("the server cannot read {count} earlier {messages}: its log is damaged"),
+        GapReason::Joined => format!("{count} joined"),
+        GapReason::Left => format!("{count} left"),
+        GapReason::CameAndWent => format!("{count} came or went"),
+        GapReason::Void => return None,
+        GapReason::Skipped => format!("{count} {messages} skipped"),
+        GapReason::Other(_) => format!("the server does not send {count} earlier {messages}"),
+    })
 }
 
 /// Returns the mark before a private message: of somebody whose nick is known by another key, or may not be a nick.

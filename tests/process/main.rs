@@ -31,3 +31,5 @@ mod screen;
 mod serve;
 mod sim;
 mod views;
+#[cfg(feature = "web")]
+mod web;

@@ -141,7 +141,7 @@ impl Member {
             are_tokens_refused: false,
             link: None,
             server: None,
-            view: View::at(ends.identity.place),
+            view: View::at(ends.identity.place, ends.identity.takes),
             posts: ends.identity.outbox.as_ref().map_or_else(|| Posts::new(ends.identity.repeats), Posts::load),
             letters: Letters::new(ends.identity.seen.clone(), ends.identity.outbox.as_ref()),
             takes: false,

@@ -21,10 +21,10 @@ impl Member {
         self.posts.label(counter, label);
     }
 
-    /// Records that all posts so far are stored.
-    pub fn stored(&mut self) {
+    /// Records that the posts so far with a counter below this one are stored.
+    pub fn stored_below(&mut self, counter: u64) {
         let end = self.posts.end();
-        self.posts.set_stored(end);
+        self.posts.set_stored(end.min(counter));
     }
 
     /// Moves the reports of posts that were given up to `events`, and returns how many they are.

@@ -12,9 +12,6 @@ use crate::client::event::Event;
 use crate::wire::frame::{GapReason, Have};
 use crate::wire::{LogId, Seq};
 
-/// The number of entries accepted, from the next wanted one on (PROTOCOL 2.8).
-const TAKES: u32 = 4096;
-
 /// An entry or a gap that came before its turn.
 #[derive(Debug)]
 enum Early {
@@ -24,20 +21,22 @@ enum Early {
 }
 
 /// The client's place in a log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct View {
     log: Option<LogId>,
     next: Seq,
     early: BTreeMap<Seq, Early>,
     /// Entries and gaps that were handed on and that the user has not taken yet.
     waiting: u32,
+    /// How many of these there may be.
+    takes: u32,
 }
 
 impl View {
-    /// Creates the view of a client that was last at `place`.
-    pub(super) fn at(place: Option<(LogId, Seq)>) -> Self {
+    /// Creates the view of a client that was last at `place`, and has at most `takes` entries that its user has not taken.
+    pub(super) fn at(place: Option<(LogId, Seq)>, takes: u32) -> Self {
         let (log, next) = place.map_or((None, Seq(0)), |(log, next)| (Some(log), next));
-        Self { log, next, early: BTreeMap::new(), waiting: 0 }
+        Self { log, next, early: BTreeMap::new(), waiting: 0, takes }
     }
 
     /// Returns the log and the next wanted number, if the log is known.
@@ -49,14 +48,14 @@ impl View {
     pub(super) fn welcome(&mut self, log: LogId, start: Seq) -> bool {
         let is_another = self.log.is_some_and(|before| before != log);
         if self.log != Some(log) {
-            *self = Self { waiting: self.waiting, ..Self::at(Some((log, start))) };
+            *self = Self { waiting: self.waiting, ..Self::at(Some((log, start)), self.takes) };
         }
         is_another
     }
 
     /// Takes an entry; everything that can be handed on now goes to `events`.
     pub(super) fn entry(&mut self, seq: Seq, encoded: &[u8], events: &mut impl Extend<Event>) {
-        if seq == self.next && self.waiting >= TAKES {
+        if seq == self.next && self.waiting >= self.takes {
             // The user takes no more, and the server was told: it sends the entry again when there is room.
             return;
         }
@@ -72,7 +71,7 @@ impl View {
 
     /// Records that `count` entries from `first` on will not come.
     pub(super) fn gap(&mut self, first: Seq, count: u64, why: GapReason, events: &mut impl Extend<Event>) {
-        if self.waiting >= TAKES {
+        if self.waiting >= self.takes {
             return;
         }
         if first <= self.next {
@@ -102,18 +101,18 @@ impl View {
             }
             at = at.max(seq + len);
         }
-        Have { next: self.next, take: TAKES.saturating_sub(self.waiting), held }
+        Have { next: self.next, take: self.takes.saturating_sub(self.waiting), held }
     }
 
     /// Records that the user has taken an entry. Returns true if the server should be told, for it may have stopped while too
     /// many entries waited: half of the room is free again.
     pub(super) fn taken(&mut self) -> bool {
         self.waiting = self.waiting.saturating_sub(1);
-        self.waiting == TAKES / 2
+        self.waiting == self.takes / 2
     }
 
     fn is_wanted(&self, seq: Seq) -> bool {
-        seq > self.next && seq.since(self.next) < TAKES.into()
+        seq > self.next && seq.since(self.next) < self.takes.into()
     }
 
     fn hand_on(&mut self, events: &mut impl Extend<Event>) {
@@ -147,8 +146,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    use crate::client::config::TAKES;
+
     fn view() -> View {
-        View::at(Some((LogId([1; 16]), Seq(0))))
+        View::at(Some((LogId([1; 16]), Seq(0))), TAKES)
     }
 
     fn shown(events: &[Event]) -> Vec<u64> {

@@ -13,7 +13,7 @@ use super::super::json::objects::{NotRead, Object, Wish};
 use super::super::json::{Scene, Told, codes};
 use super::super::members::Listed;
 use super::super::{Exit, Failure};
-use super::taken::{Taken, Wrong, may_post};
+use super::taken::{Taken, Wrong, command_of, may_post};
 use super::visit::Visit;
 use crate::client::presence::Presence;
 use crate::client::{Client, Dialect, Event, Label, NoPage};
@@ -31,7 +31,7 @@ const FETCHES: usize = 4;
 
 /// See the module.
 pub(super) struct JsonMode {
-    visit: Visit,
+    pub(super) visit: Visit,
     /// The number behind the last earlier entry, until the client has reported that the earlier entries are complete.
     seam: Option<Seq>,
     presence: Presence,
@@ -46,6 +46,10 @@ pub(super) struct JsonMode {
     has_ended: bool,
     /// Whether the last object could not be read: what follows it may be a piece of it, and is not said.
     is_broken: bool,
+    /// Whether the program stores what it posts.
+    pub(super) keeps: bool,
+    /// Whether the server's key was known before.
+    knows_server: bool,
 }
 
 /// A question of which one at a time may be unanswered.
@@ -89,6 +93,8 @@ impl JsonMode {
             watch: None,
             has_ended: false,
             is_broken: false,
+            keeps: false,
+            knows_server: true,
         }
     }
 
@@ -159,7 +165,7 @@ impl JsonMode {
     }
 
     /// Carries out what an object says.
-    fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Next {
+    pub(super) fn carry_out(&mut self, now: Instant, client: &mut Client, line: &str) -> Next {
         let object = Object::read(line);
         self.is_broken = object.as_ref().is_err_and(|not_read| !not_read.is_object);
         let object = match object {
@@ -207,6 +213,9 @@ impl JsonMode {
                 client.watch(now, seq, what);
             }
             Wish::Skip => client.skip(now, 0),
+            Wish::Typed(text) => return self.carry_out_all(now, client, vec![command_of(text)?], label),
+            Wish::Stored(below) if self.keeps => client.stored_below(below),
+            Wish::Stored(_) => return Err(Wrong::new("no-effect", "udpchat stores what this program posts")),
         }
         Ok(Next::Continue.into())
     }
@@ -306,8 +315,13 @@ impl JsonMode {
     }
 
     /// Reports whom the user ignores, if that has changed or was asked for.
-    fn tell_ignored(&mut self) {
-        if let Some((_, label)) = self.visit.take_done().pop() {
+    pub(super) fn tell_ignored(&mut self) {
+        let mut done = self.visit.take_done();
+        #[cfg(feature = "web")]
+        if self.keeps {
+            done.iter().for_each(|(text, _)| self.tell(&Told::Notice { text }));
+        }
+        if let Some((_, label)) = done.pop() {
             let told = Told::ignored(self.visit.ignored(), label.as_deref());
             if let Ok(line) = ui::json::line(&told) {
                 self.visit.output.push_plain_line(&line);
@@ -322,7 +336,7 @@ impl JsonMode {
         }
     }
 
-    fn tell(&mut self, told: &Told<'_>) {
+    pub(super) fn tell(&mut self, told: &Told<'_>) {
         let Ok(line) = ui::json::line(told) else { return };
         if told.is_unstoppable() {
             self.visit.output.push_plain_line_if_place(&line);
@@ -338,9 +352,10 @@ impl JsonMode {
         }
         if let Event::NotWritten { to, line, why, label } = &event {
             let (why, code) = (self.visit.known.not_written(to, why), codes::not_written(why));
-            self.tell(&Told::Refused { text: line.into(), why, code, label: label.as_deref() });
+            self.tell(&Told::Refused { text: line.into(), why, code, post: None, label: label.as_deref() });
         }
-        let scene = Scene { label: label.as_deref(), ..Scene::of(client, self.visit.known.own()) };
+        let Self { keeps, knows_server, .. } = *self;
+        let scene = Scene { label: label.as_deref(), keeps, knows_server, ..Scene::of(client, self.visit.known.own()) };
         if let Some(told) = Told::of(&event, scene) {
             self.tell(&told);
         }
@@ -358,6 +373,9 @@ impl JsonMode {
 impl Driver for JsonMode {
     fn event(&mut self, _: Instant, client: &Client, event: Event) -> io::Result<()> {
         let label = self.label_of(&event);
+        if let Event::Joined(_) = event {
+            self.knows_server = self.visit.known.pinned().is_some();
+        }
         if event == Event::Joined(Dialect::Text) {
             self.give_up_questions(&Wrong::in_text("plain text has no answer to that"));
         }

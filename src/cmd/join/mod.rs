@@ -11,6 +11,8 @@ mod looks;
 mod patience;
 mod private;
 mod storing;
+#[cfg(feature = "web")]
+pub(super) mod tab;
 mod taken;
 mod telling;
 mod terminal;

@@ -242,7 +242,7 @@ impl Teller {
                 self.say(format_args!("not sent to {}: {}", sanitize::escaped(&to), sanitize::escaped(&line)));
                 self.say(visit.known.not_written(&to, &why));
             }
-            Event::Gap { count, why, .. } => self.show_gap(count, why),
+            Event::Gap { count, why, .. } => room::gap(count, why).into_iter().for_each(|gap| self.say(gap)),
             Event::Joined(Dialect::Text) if !self.is_forced => {
                 self.say("original server: plain text, best effort");
             }
@@ -264,7 +264,7 @@ impl Teller {
             | Event::Behind { .. }
             | Event::Failed(..)
             | Event::Over(_) => {}
-            Event::NotTaken { kind, line, why, .. } => self.refused(visit, kind, &line, why),
+            Event::NotTaken { kind, line, why, .. } => self.say(refused(visit, kind, &line, why)),
             Event::Lost { line, .. } => {
                 // With a server that never returns lines this would appear for each of them.
                 if !visit.interactive || client.tells_of_lines() || !client.is_here() {
@@ -315,52 +315,16 @@ impl Teller {
         }
     }
 
-    fn show_gap(&mut self, count: u64, why: GapReason) {
-        let (messages, are) = if count == 1 { ("message", "is") } else { ("messages", "are") };
-        match why {
-            GapReason::Gone => self.say(format_args!("{count} earlier {messages} {are} gone")),
-            GapReason::Unreadable => {
-                self.say(format_args!("the server cannot read {count} earlier {messages}: its log is damaged"));
-            }
-            GapReason::Joined => self.say(format_args!("{count} joined")),
-            GapReason::Left => self.say(format_args!("{count} left")),
-            GapReason::CameAndWent => self.say(format_args!("{count} came or went")),
-            GapReason::Void => {}
-            GapReason::Skipped => self.say(format_args!("{count} {messages} skipped")),
-            GapReason::Other(_) => self.say(format_args!("the server does not send {count} earlier {messages}")),
-        }
-    }
-
-    fn refused(&mut self, visit: &mut Visit, kind: PostKind, line: &str, why: Refusal) {
-        match kind {
-            PostKind::Rename => {
-                let why = visit.known.refused(why);
-                self.say(format_args!("nick not changed to {}: {why}", sanitize::escaped(line)));
-            }
-            PostKind::Release => {
-                self.say(format_args!("the nick {} was not released: {why}", sanitize::escaped(line)));
-            }
-            PostKind::Order => self.say(format_args!("{}: {why}", orders::describe(line))),
-            PostKind::Say | PostKind::Act | PostKind::Private | PostKind::Other(_) => {
-                self.say(format_args!("not sent, {why}: {}", sanitize::escaped(line)));
-            }
-        }
-    }
-
     fn show_entry(&mut self, visit: &mut Visit, encoded: &[u8]) {
         // Skip entries that only a newer server knows.
         let Some((entry, at)) = Entry::decode_with_time(encoded) else { return };
         if let Some(seam) = self.keys.seam(&entry) {
             self.say(seam);
         }
-        if let Entry::Acted { act: act @ (Act::Block | Act::Unblock), whom, of, .. } = entry {
-            let (of, takes) = (sanitize::escaped(of), if act == Act::Block { "can no longer" } else { "can again" });
-            let who = whom.to_string();
-            return self
-                .say(format_args!("{of} ({}) {takes} write to you in private (the room is not told)", &who[..8]));
+        let mut text = room::words(&entry);
+        if let Entry::Acted { act: Act::Block | Act::Unblock, .. } = entry {
+            return self.say(sanitize::escaped(&text));
         }
-        let mut text = String::new();
-        entry.render(&mut text);
         if let Entry::Acted { act: Act::Mute | Act::Ban, until, .. } = entry
             && until != Timestamp::default()
         {
@@ -384,20 +348,7 @@ impl Teller {
         if let Some(what) = visit.introduce(private) {
             self.say(what);
         }
-        let nick = sanitize::escaped(&private.nick);
-        match &private.said {
-            Said::Text { missing: missing @ 1.., .. } => {
-                let (messages, are) = if *missing == 1 { ("message", "is") } else { ("messages", "are") };
-                self.say(format_args!("{missing} private {messages} of {nick} {are} missing before the next one"));
-            }
-            Said::Repeated => self.say(format_args!(
-                "the server delivered a private message of {nick} once more: this copy is not shown"
-            )),
-            Said::Unreadable => self.say(format_args!(
-                "a private message that is said to be from {nick} does not open: it was changed on its way, or is for another key"
-            )),
-            Said::Text { .. } | Said::Own(_) => {}
-        }
+        about_private(private).into_iter().for_each(|about| self.say(about));
         if let Some(line) = super::super::private::line(private) {
             let author = Some((private.who, private.nick.clone()));
             let line = Line { at: Some(private.at), author, ..Line::of(Sort::Private, line) };
@@ -454,6 +405,39 @@ impl Teller {
         if !more {
             let people = std::mem::take(&mut self.people);
             self.say(format_args!("{} here: {}", people.len(), people.join(", ")));
+        }
+    }
+}
+
+/// Returns what to tell the user about a private message, beside the message.
+pub(super) fn about_private(private: &Private) -> Option<String> {
+    let nick = sanitize::escaped(&private.nick);
+    match &private.said {
+        Said::Text { missing: missing @ 1.., .. } => {
+            let (messages, are) = if *missing == 1 { ("message", "is") } else { ("messages", "are") };
+            Some(format!("{missing} private {messages} of {nick} {are} missing before the next one"))
+        }
+        Said::Repeated => {
+            Some(format!("the server delivered a private message of {nick} once more: this copy is not shown"))
+        }
+        Said::Unreadable => Some(format!(
+            "a private message that is said to be from {nick} does not open: it was changed on its way, or is for another key"
+        )),
+        Said::Text { .. } | Said::Own(_) => None,
+    }
+}
+
+/// Returns what to tell the user of something that the server has refused.
+pub(super) fn refused(visit: &mut Visit, kind: PostKind, line: &str, why: Refusal) -> String {
+    match kind {
+        PostKind::Rename => {
+            let why = visit.known.refused(why);
+            format!("nick not changed to {}: {why}", sanitize::escaped(line))
+        }
+        PostKind::Release => format!("the nick {} was not released: {why}", sanitize::escaped(line)),
+        PostKind::Order => format!("{}: {why}", orders::describe(line)),
+        PostKind::Say | PostKind::Act | PostKind::Private | PostKind::Other(_) => {
+            format!("not sent, {why}: {}", sanitize::escaped(line))
         }
     }
 }

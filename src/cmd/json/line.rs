@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::codes;
 use crate::client::presence::print_in;
 use crate::client::{Private, Said, Trust};
-use crate::ui::when;
+use crate::ui::{room, when};
 use crate::wire::entry::{Act, Entry};
 use crate::wire::{Timestamp, Who};
 
@@ -23,6 +23,8 @@ pub(crate) struct Line<'a> {
     who: Option<String>,
     nick: Option<&'a str>,
     text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +57,7 @@ impl<'a> Line<'a> {
             who: None,
             nick: None,
             text: None,
+            words: None,
             key: None,
             to: None,
             of: None,
@@ -117,31 +120,32 @@ pub(crate) fn line(seq: u64, encoded: &[u8]) -> Option<Line<'_>> {
     let (entry, at) = Entry::decode_with_time(encoded)?;
     let of = |kind| Line { time: at.map(when::in_utc), ..Line::of_kind(Some(seq), kind) };
     let by = |kind, who: Who, nick| Line { verified: true, who: Some(who.to_string()), nick, ..of(kind) };
+    let told = |kind, who, nick| Line { words: Some(room::words(&entry)), ..by(kind, who, nick) };
     Some(match entry {
         Entry::Line { text } => Line { text: Some(text), ..of("text") },
         Entry::Said { who, nick, text } => Line { text: Some(text), ..by("said", who, Some(nick)) },
         Entry::Did { who, nick, text } => Line { text: Some(text), ..by("did", who, Some(nick)) },
-        Entry::Joined { who, nick } => Line { key: key_in(who, encoded), ..by("joined", who, Some(nick)) },
+        Entry::Joined { who, nick } => Line { key: key_in(who, encoded), ..told("joined", who, Some(nick)) },
         Entry::Left { who, nick, why } => {
             let (why, code) = (Some(why.to_string()), Some(codes::closed(why)));
-            Line { why, code, ..by("left", who, Some(nick)) }
+            Line { why, code, ..told("left", who, Some(nick)) }
         }
         Entry::Renamed { who, nick, to } => {
-            Line { key: key_in(who, encoded), to: Some(to), ..by("renamed", who, Some(nick)) }
+            Line { key: key_in(who, encoded), to: Some(to), ..told("renamed", who, Some(nick)) }
         }
         Entry::Private { who, to, nick, of, .. } => {
             Line { to: Some(of), whom: Some(to.to_string()), ..by("private", who, Some(nick)) }
         }
         Entry::Acted { act: Act::Other(_), .. } => return None,
         Entry::Acted { who, nick, act: Act::Topic, why, .. } => {
-            Line { text: Some(why), ..by(Act::Topic.word(), who, nick_of(nick)) }
+            Line { text: Some(why), ..told(Act::Topic.word(), who, nick_of(nick)) }
         }
         Entry::Acted { who, nick, act, whom, of, until, why } => Line {
             of: nick_of(of),
             whom: (whom != Who::SERVER && act != Act::Release).then(|| whom.to_string()),
             until: (until != Timestamp::default()).then(|| when::in_utc(until)),
             why: nick_of(why).map(str::to_owned),
-            ..by(act.word(), who, nick_of(nick))
+            ..told(act.word(), who, nick_of(nick))
         },
     })
 }

@@ -40,6 +40,10 @@ pub(crate) enum Wish<'a> {
     Watch(Seq, Watched),
     /// Leave out what has not been shown yet.
     Skip,
+    /// Carry out what a person typed.
+    Typed(&'a str),
+    /// The program has stored the posts below this counter.
+    Stored(u64),
 }
 
 /// An object as it is written.
@@ -57,6 +61,8 @@ enum Form {
     Watch { seq: u64, names: Option<bool> },
     Unwatch {},
     Skip {},
+    Command { text: String },
+    Stored { below: u64 },
     Topic { text: String },
     Kick(About),
     Mute(ForATime),
@@ -171,6 +177,9 @@ impl Object {
             }
             Form::Unwatch {} => return Ok(Wish::Watch(Seq(0), Watched::Nothing)),
             Form::Skip {} => return Ok(Wish::Skip),
+            Form::Command { text } if text.contains('\n') => return Err("a command is one line".into()),
+            Form::Command { text } => return Ok(Wish::Typed(text)),
+            Form::Stored { below } => return Ok(Wish::Stored(*below)),
             Form::Who { .. } => Command::Who,
             Form::Nick { nick } => Command::Nick(names::wanted(nick)?),
             Form::Release { nick } => {
