@@ -14,11 +14,21 @@ use crate::adversary;
 use crate::adversary::limits::{Limits, SERVER_DATAGRAM};
 use crate::adversary::member::Adversary;
 use crate::client::member::Member;
+#[cfg(feature = "web")]
+use crate::client::outbox::STORED_MAX;
 use crate::client::{Event, Identity};
 use crate::log::{Memory, Store};
+#[cfg(feature = "web")]
+use crate::net::kept::Kept;
 use crate::server::{self, Config, Path, SocketId};
 use crate::session::{Cipher, Entropy, Initiator, Responder, Role, Session, StaticKey};
 use crate::time::Instant;
+#[cfg(feature = "web")]
+use crate::web::gate::{Gate, Step};
+#[cfg(feature = "web")]
+use crate::web::socket::{FIRST_MAX, Heard, MESSAGE_MAX, Socket};
+#[cfg(feature = "web")]
+use crate::web::token::Token;
 use crate::wire::entry::Entry;
 use crate::wire::frame::{Frame, Join, Letter, PostKind, RoomInfo, ServerHello, Welcome, Writer, frames};
 use crate::wire::order::Order;
@@ -97,6 +107,71 @@ pub fn text(bytes: &[u8]) {
     let parts: Vec<_> = parts.collect();
     assert!(parts.iter().all(|part| prefix.len() + part.len() <= text::LINE_MAX));
     assert_eq!(format!("{prefix}{}", parts.concat()), line);
+}
+
+/// The token of the gateway in [`page`].
+#[cfg(feature = "web")]
+pub const PAGE_TOKEN: [u8; 16] = [7; 16];
+
+/// A connection that has sent these bytes, and takes whatever it is sent.
+#[cfg(feature = "web")]
+struct Sent<'a>(&'a [u8]);
+
+#[cfg(feature = "web")]
+impl std::io::Read for Sent<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        self.0.read(into)
+    }
+}
+
+#[cfg(feature = "web")]
+impl std::io::Write for Sent<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes the bytes for what a connection sends to the gateway of the page: a request that is answered, or opens a WebSocket. Whatever is
+/// decided about a beginning stays decided; a message is never longer than its limit; what a tab brings back has its bounds.
+#[cfg(feature = "web")]
+pub fn page(bytes: &[u8]) {
+    let gate = Gate::new(["localhost:9980".to_owned()], Token::new(PAGE_TOKEN));
+    let step = gate.take(bytes);
+    let half = gate.take(&bytes[..bytes.len() / 2]);
+    assert!(half == Step::More || half == step, "more bytes change nothing");
+    let Step::Upgrade(_, len) = step else { return };
+    let mut socket = Socket::new(Sent(&[]), bytes[len..].to_vec());
+    let mut most = FIRST_MAX;
+    loop {
+        match socket.hear() {
+            Heard::Text(text) => {
+                assert!(text.len() <= most);
+                if let Ok(kept) = serde_json::from_str::<Kept>(&text)
+                    && let Ok((_, outbox, waiting)) = kept.read()
+                {
+                    let base = outbox.posts.first().map_or(outbox.next, |post| post.counter);
+                    assert!(outbox.next - base <= STORED_MAX as u64 && waiting.len() <= STORED_MAX);
+                }
+                socket.expect_short();
+                most = MESSAGE_MAX;
+                socket.say(text.into_bytes());
+            }
+            Heard::Alive => {}
+            Heard::Nothing | Heard::Closed => break,
+        }
+        if !socket.flush() {
+            // It is closed.
+            break;
+        }
+        assert!(socket.is_flushed(), "the stream takes everything");
+    }
 }
 
 /// Lets a hostile member or server send anything in an established session: honest members are not disturbed, nothing panics.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use udpchat::fuzzing;
+use udpchat::web::token::Token;
 use udpchat::wire::entry::{Act, Entry};
 use udpchat::wire::frame::{
     Ack, Barred, Fetch, Found, Frame, GapReason, Have, Letter, ListState, Outcome, PEOPLE_MAX, Page, People, Person,
@@ -178,12 +179,42 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 (format!("seed-{seed}"), (0..24).flat_map(|_| entropy.bytes::<32>()).collect())
             })
             .collect(),
+        "page" => page(),
         _ => ["SIGNUP_TAG:jill", "SIGNUP_TAG:jill\u{6}", "jill: hey", "", "!q", &format!("jill: {}", "ж".repeat(900))]
             .into_iter()
             .enumerate()
             .map(|(number, line)| (number.to_string(), line.as_bytes().to_vec()))
             .collect(),
     }
+}
+
+/// Requests, and sockets that say something.
+fn page() -> Vec<(String, Vec<u8>)> {
+    let head = "GET /ws HTTP/1.1\r\nHost: localhost:9980\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://localhost:9980\r\nSec-WebSocket-Protocol: udpchat.1, ";
+    let upgrade = format!("{head}{}\r\n\r\n", Token::new(fuzzing::PAGE_TOKEN).as_str());
+    let frame = |first: u8, payload: &[u8]| {
+        let mut frame = vec![first, 0x80 | 126];
+        frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+        frame.extend([0; 4]);
+        frame.extend(payload);
+        frame
+    };
+    let kept = r#"{"instance":"00000000000000ff","log":null,"next":9,"numbers":[],"posts":[{"post":8,"kind":0,"text":"hey"}],"waiting":[]}"#;
+    let said = |frames: &[Vec<u8>]| [upgrade.as_bytes(), &frames.concat()].concat();
+    let get = "GET / HTTP/1.1\r\nHost: localhost:9980\r\n\r\n";
+    let all: [(&str, Vec<u8>); 9] = [
+        ("get", get.into()),
+        ("foreign-host", get.replace("localhost", "evil").into_bytes()),
+        ("no-token", format!("{head}x\r\n\r\n").into_bytes()),
+        ("long-head", get.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", "x".repeat(8200))).into_bytes()),
+        ("kept", said(&[frame(0x81, kept.as_bytes())])),
+        ("pieces", said(&[frame(0x01, b"{\"do\":"), frame(0x89, b"there?"), frame(0x80, b"\"leave\"}")])),
+        ("closed", said(&[frame(0x88, &[3, 232]), frame(0x81, b"more")])),
+        ("too-long", said(&[frame(0x81, b"{}"), frame(0x01, &[b'x'; 65_000]), frame(0x80, &[b'x'; 65_000])])),
+        ("no-utf8", said(&[frame(0x81, b"\xff")])),
+    ];
+    all.map(|(name, bytes)| (name.to_owned(), bytes)).into()
 }
 
 fn replay(target: &str, body: fn(&[u8])) {
@@ -237,6 +268,13 @@ fn the_corpus_of_the_hostile_server() {
 #[test]
 fn the_corpus_of_the_text_dialect() {
     replay("text", fuzzing::text);
+}
+
+#[test]
+fn the_corpus_of_the_page() {
+    replay("page", fuzzing::page);
+    let opened = corpus("page").iter().filter(|(_, bytes)| bytes.starts_with(b"GET /ws")).count();
+    assert!(opened >= 5, "most go through the gate");
 }
 
 #[test]
