@@ -5,6 +5,7 @@ import { label, save, state } from "./store.js";
 
 // As many messages as may be under way, and lines that can be taken back.
 const LINES = 64;
+const BYTES = 60_000;
 const PAST = 50;
 const MSG = /^\/msg\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))(?:\s+([\s\S]*))?$/u;
 const REPLY = /^\/reply(?:\s+([\s\S]*))?$/u;
@@ -87,8 +88,7 @@ export class Composer {
 			return;
 		}
 		const meant = isText ? { object: { do: "say", text } } : read(text, this.correspondent);
-		const lines = text.split("\n").length;
-		if (lines > LINES) {
+		if (text.split("\n").length > LINES || new TextEncoder().encode(JSON.stringify(text)).length > BYTES) {
 			meant.wrong = `not sent: a text becomes at most ${LINES} messages`;
 		}
 		if (meant.wrong) {

@@ -156,9 +156,9 @@ const HANDLERS = {
 		get("gate").close();
 		people.clear();
 		isReplaying = !isText && event.last !== null && event.last >= event.first;
+		loseText();
+		composer.show();
 		if (isText) {
-			loseText();
-			composer.show();
 			return;
 		}
 		log.begin(event.first);
