@@ -97,9 +97,9 @@ impl<S: Read + Write> Socket<S> {
         Self { socket, rest: Bytes::new(), is_flushed: true, is_closed: false }
     }
 
-    /// Returns the stream.
-    pub fn stream(&mut self) -> &mut S {
-        self.socket.get_mut()
+    /// Returns the stream, to which nothing more is written.
+    pub fn into_stream(self) -> S {
+        self.socket.into_inner()
     }
 
     /// Takes only messages of at most [`MESSAGE_MAX`] bytes from now on.
@@ -179,7 +179,7 @@ impl<S: Read + Write> Socket<S> {
         }
     }
 
-    /// Returns whether something waits to be written.
+    /// Returns whether nothing waits to be written.
     pub fn is_flushed(&self) -> bool {
         self.is_flushed && self.rest.is_empty()
     }

@@ -123,6 +123,11 @@ impl Connection {
         self.has_more
     }
 
+    /// Returns by when it has to have sent a request, if it has not.
+    pub(super) fn asks_until(&self) -> Option<Instant> {
+        self.deadline.filter(|_| matches!(self.link, Link::Asking(..)))
+    }
+
     /// Returns which tab it is.
     pub(super) fn instance(&self) -> Option<Instance> {
         self.visitor.as_ref().map(|visitor| visitor.instance)
@@ -176,9 +181,12 @@ impl Connection {
         }
         if let Link::Draining(stream) = &mut self.link
             && self.readable
-            && drain(stream)
         {
-            self.link = Link::Gone;
+            match drain(stream) {
+                Drained::All => self.link = Link::Gone,
+                Drained::ForNow => self.readable = false,
+                Drained::Some => self.has_more = true,
+            }
         }
         let mut is_new = false;
         if let Link::Tab(_) = self.link {
@@ -189,7 +197,7 @@ impl Connection {
         }
         self.say(shared.clock.now());
         if let Some(visitor) = &mut self.visitor {
-            if let Link::Gone = self.link {
+            if !matches!(self.link, Link::Tab(_)) {
                 visitor.lose_tab(now);
             }
             let hears = self.readable && visitor.takes_input() && matches!(self.link, Link::Tab(_));
@@ -262,6 +270,21 @@ impl Connection {
         }
     }
 
+    /// Says nothing more, and waits for the other end to notice.
+    fn drain(&mut self, now: Instant) {
+        let stream = match std::mem::replace(&mut self.link, Link::Gone) {
+            Link::Answering(stream, ..) => stream,
+            Link::Tab(socket) => socket.into_stream(),
+            Link::Asking(..) | Link::Draining(_) | Link::Gone => return,
+        };
+        let _ = stream.shutdown(Shutdown::Write);
+        self.link = Link::Draining(stream);
+        self.deadline = Some(now + LINGER);
+        // Not all of what has come was read.
+        self.readable = true;
+        self.has_more = true;
+    }
+
     fn write_answer(&mut self, now: Instant) {
         let Link::Answering(stream, response, written) = &mut self.link else { return };
         while self.writable {
@@ -284,11 +307,7 @@ impl Connection {
         if *written < response.head.len() + response.body.len() {
             return;
         }
-        if let Link::Answering(stream, ..) = std::mem::replace(&mut self.link, Link::Gone) {
-            let _ = stream.shutdown(Shutdown::Write);
-            self.link = Link::Draining(stream);
-            self.deadline = Some(now + LINGER);
-        }
+        self.drain(now);
     }
 
     /// Takes what the tab says. Returns whether it has come in.
@@ -336,9 +355,13 @@ impl Connection {
                 Heard::Alive => {}
                 Heard::Nothing => self.readable = false,
                 Heard::Closed => {
-                    // The reason is still to be written.
-                    if !(socket.is_closed() && socket.flush() && !socket.is_flushed()) {
-                        self.link = Link::Gone;
+                    if socket.is_closed() && socket.flush() && !socket.is_flushed() {
+                        // The reason is still to be written.
+                        self.closes.get_or_insert(Why::Malformed);
+                        self.deadline = Some(now + CLOSE_WITHIN);
+                        self.readable = false;
+                    } else {
+                        self.drain(now);
                     }
                     return is_new;
                 }
@@ -382,18 +405,21 @@ impl Connection {
     }
 }
 
-/// Reads and throws away. Returns whether that was all.
-fn drain(stream: &mut TcpStream) -> bool {
+/// What was read and thrown away.
+enum Drained {
+    All,
+    ForNow,
+    Some,
+}
+
+/// Reads a little, and throws it away.
+fn drain(stream: &mut TcpStream) -> Drained {
     let mut buffer = [0; 4096];
-    // What is still coming after so many reads is not worth reading.
-    for _ in 0..16 {
-        match stream.read(&mut buffer) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return true,
-        }
+    match stream.read(&mut buffer) {
+        Ok(0) => Drained::All,
+        Ok(_) => Drained::Some,
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => Drained::ForNow,
+        Err(err) if err.kind() == io::ErrorKind::Interrupted => Drained::Some,
+        Err(_) => Drained::All,
     }
-    true
 }

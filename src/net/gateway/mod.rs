@@ -214,6 +214,9 @@ impl<'a> Gateway<'a> {
 
     fn take(&mut self, stream: mio::net::TcpStream, from: SocketAddr) {
         log::debug!("a connection from {from}");
+        if self.connections.len() >= CONNECTIONS_MAX {
+            self.drop_one();
+        }
         let is_full = self.connections.len() >= CONNECTIONS_MAX;
         let entry = self.connections.vacant_entry();
         let index = entry.key();
@@ -228,6 +231,14 @@ impl<'a> Gateway<'a> {
                 self.work.insert(index);
             }
             Err(err) => log::debug!("{from}: {err}"),
+        }
+    }
+
+    /// Drops the connection that has been silent for longest without a request: whoever opens many keeps nobody out who asks at once.
+    fn drop_one(&mut self) {
+        let asking = self.connections.iter().filter_map(|(index, one)| Some((one.asks_until()?, index)));
+        if let Some((_, index)) = asking.min() {
+            self.connections.remove(index);
         }
     }
 
@@ -292,6 +303,16 @@ impl<'a> Gateway<'a> {
                 return Ok(());
             }
             self.wait(events, Some(until))?;
+        }
+    }
+}
+
+impl Drop for Gateway<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The others are told all the same, unless that is what panicked.
+            let end = || self.end(&mut Events::with_capacity(256));
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(end));
         }
     }
 }
