@@ -6,9 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+#[cfg(feature = "web")]
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
+#[cfg(feature = "web")]
+use super::super::act;
 use super::super::json::objects::{NotRead, Object, Wish};
 use super::super::json::{Scene, Told, codes};
 use super::super::members::Listed;
@@ -363,6 +367,11 @@ impl JsonMode {
             && let Some((link, label)) = self.visit.link(encoded)
         {
             self.tell(&Told::Invitation { link: link.to_string(), label: label.as_deref() });
+            #[cfg(feature = "web")]
+            if self.keeps && link.server.to_string().parse::<SocketAddr>().is_ok() {
+                // A name would have to be looked up, and the loop would wait for that.
+                act::caution(&link.server).into_iter().for_each(|text| self.tell(&Told::Notice { text }));
+            }
         }
         if let Event::Records { records, more, may } = event {
             self.tell_records(records, (more, may), label);
