@@ -31,6 +31,10 @@ fn init_logger(cli: &Cli) {
         _ => LevelFilter::Trace,
     };
     let mut logger = env_logger::Builder::new();
+    // These would log what is said.
+    for module in ["tungstenite", "mio"] {
+        logger.filter_module(module, level.min(LevelFilter::Warn));
+    }
     logger.filter_level(level).parse_default_env();
     if let Ok(stderr) = LogOutput::stderr() {
         logger.target(Target::Pipe(Box::new(stderr)));

@@ -73,6 +73,20 @@ impl Client {
         }
     }
 
+    /// Records that the outcome of a post is stored, if posts have to be ([`super::Identity::outbox`]): only then may the server forget it, for
+    /// the next run would ask about it.
+    pub fn note(&mut self, counter: u64) {
+        match &mut self.state {
+            State::Session(member) => member.note(counter),
+            State::Finding(finding) => {
+                if let Asking::Session(member) = &mut finding.asking {
+                    member.note(counter);
+                }
+            }
+            State::Text(_) | State::Over => {}
+        }
+    }
+
     /// Returns the number of the next private message to each recipient, to be stored with the posts.
     pub fn numbers(&self) -> Vec<(PublicKey, u32)> {
         if let State::Session(member) = &self.state { member.numbers().collect() } else { Vec::new() }

@@ -79,8 +79,10 @@ fn open_page(state: Option<&State>, address: &str) -> Option<Redirect> {
 /// Returns the host and port under which this machine reaches the page.
 fn here(listen: SocketAddr) -> String {
     match listen.ip() {
-        ip if ip.is_unspecified() => format!("localhost:{}", listen.port()),
-        _ => listen.to_string(),
+        // Not localhost: a browser may try the other family first, where anybody may listen.
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("127.0.0.1:{}", listen.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("[::1]:{}", listen.port()),
+        IpAddr::V4(_) | IpAddr::V6(_) => listen.to_string(),
     }
 }
 
@@ -159,7 +161,8 @@ mod tests {
         }
         assert!(!allowed.contains(&"localhost".to_owned()));
         assert!(hosts("127.0.0.1:80".parse().unwrap(), &[]).contains(&"localhost".to_owned()));
-        assert_eq!(here("0.0.0.0:7".parse().unwrap()), "localhost:7");
+        assert_eq!(here("0.0.0.0:7".parse().unwrap()), "127.0.0.1:7");
+        assert_eq!(here("[::]:7".parse().unwrap()), "[::1]:7");
         assert_eq!(here("[::1]:7".parse().unwrap()), "[::1]:7");
     }
 }

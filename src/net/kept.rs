@@ -39,7 +39,7 @@ impl Head {
     }
 
     pub(super) fn instance(&self) -> Option<Instance> {
-        let number = u64::from_str_radix(&self.instance, 16).ok().filter(|_| self.instance.len() == 16)?;
+        let number = u64::from_str_radix(&self.instance, 16).ok().filter(|_| is_hex(&self.instance, 16))?;
         Some(Instance(number.to_be_bytes()))
     }
 
@@ -55,8 +55,12 @@ impl Head {
 
 /// Reads the id of a log.
 pub fn log_of(text: &str) -> Option<LogId> {
-    let number = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32)?;
+    let number = u128::from_str_radix(text, 16).ok().filter(|_| is_hex(text, 32))?;
     Some(LogId(number.to_be_bytes()))
+}
+
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A post.

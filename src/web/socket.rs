@@ -8,7 +8,7 @@
 
 use std::io::{self, Read, Write};
 
-use tungstenite::error::CapacityError;
+use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::protocol::{Role, WebSocketConfig};
@@ -38,7 +38,7 @@ pub enum Heard {
     Alive,
     /// Nothing more for now.
     Nothing,
-    /// The end.
+    /// The end: nothing more is to be read.
     Closed,
 }
 
@@ -132,6 +132,8 @@ impl<S: Read + Write> Socket<S> {
                 self.close(Why::TooLong);
                 Heard::Closed
             }
+            // The end of the stream, without a word.
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Heard::Closed,
             Err(Error::Utf8(_) | Error::Protocol(_)) => {
                 self.close(Why::Malformed);
                 Heard::Closed
@@ -157,7 +159,8 @@ impl<S: Read + Write> Socket<S> {
 
     /// Asks whether the tab is there.
     pub fn ping(&mut self) {
-        if !self.is_closed && self.socket.write(Message::Ping(Bytes::new())).is_ok() {
+        if !self.is_closed {
+            let _ = self.socket.write(Message::Ping(Bytes::new()));
             self.is_flushed = false;
         }
     }
@@ -203,9 +206,12 @@ impl<S: Read + Write> Socket<S> {
     fn write_piece(&mut self, data: Data) {
         let piece = self.rest.split_to(self.rest.len().min(PIECE_MAX));
         let frame = Frame::message(piece, OpCode::Data(data), self.rest.is_empty());
-        if self.socket.write(Message::Frame(frame)).is_err() {
+        match self.socket.write(Message::Frame(frame)) {
+            Ok(()) => {}
+            // It is queued; only the stream does not take more.
+            Err(Error::Io(err)) if is_for_later(&err) => {}
             // The stream is broken, as flushing it will say.
-            self.rest = Bytes::new();
+            Err(_) => self.rest = Bytes::new(),
         }
         self.is_flushed = false;
     }
@@ -214,4 +220,81 @@ impl<S: Read + Write> Socket<S> {
 /// Returns whether the stream is only not ready.
 fn is_for_later(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that takes so many bytes, and then none until it is asked again.
+    struct Narrow {
+        written: Vec<u8>,
+        room: usize,
+    }
+
+    impl Read for Narrow {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.room == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let len = bytes.len().min(self.room);
+            self.room -= len;
+            self.written.extend_from_slice(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns the messages in what was written: frames of a server, which are not masked.
+    fn messages(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+        let (mut messages, mut message) = (Vec::new(), Vec::new());
+        while let [head, len, rest @ ..] = bytes {
+            let (len, rest) = match len {
+                126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+                len => (usize::from(*len), rest),
+            };
+            assert!(len <= PIECE_MAX);
+            assert_eq!(head & 0x0f, u8::from(message.is_empty()), "text, and then its continuation");
+            message.extend_from_slice(&rest[..len]);
+            if head & 0x80 != 0 {
+                messages.push(std::mem::take(&mut message));
+            }
+            bytes = &rest[len..];
+        }
+        assert!(message.is_empty());
+        messages
+    }
+
+    #[test]
+    fn wherever_the_stream_stops_each_message_arrives_whole() {
+        let said: Vec<Vec<u8>> =
+            [1, PIECE_MAX, 3 * PIECE_MAX + 5, 10].iter().map(|&len: &usize| vec![b'x'; len]).collect();
+        for room in [1000, PIECE_MAX - 1, PIECE_MAX, PIECE_MAX + 4, PIECE_MAX + 5, 40_000, 200_000] {
+            let mut socket = Socket::new(Narrow { written: Vec::new(), room }, Vec::new());
+            for message in &said {
+                for _ in 0..1000 {
+                    if socket.has_place() {
+                        break;
+                    }
+                    assert!(socket.flush());
+                    socket.socket.get_mut().room = room;
+                }
+                socket.say(message.clone());
+            }
+            while !socket.is_flushed() {
+                assert!(socket.flush());
+                socket.socket.get_mut().room = room;
+            }
+            assert!(messages(&socket.into_stream().written) == said, "{room} bytes at a time");
+        }
+    }
 }

@@ -138,6 +138,75 @@ test("the gateway is killed again and again while a tab talks, and nothing is lo
   assert.deepEqual(page.errors, []);
 });
 
+test("a tab that is reloaded again and again while it talks loses nothing and is never stuck", async (t) => {
+  const room = new Room(t);
+  await room.serve();
+  const jill = await room.join("jill");
+  const page = await room.open(await room.web(), { nick: "jack" });
+  let line = 0;
+  for (let reload = 0; reload < 5; reload++) {
+    await page.evaluate((from) => {
+      const box = document.querySelector("#message");
+      for (let number = from; number < from + 40; number++) {
+        box.value = `line ${number}`;
+        box.form.requestSubmit();
+      }
+    }, line);
+    line += 40;
+    await page.waitForTimeout(15);
+    await page.reload();
+    await isHere(page);
+  }
+  await jill.until("the last", ({ out }) => out.includes(`"line ${line - 1}"`));
+  await until(page, () => !document.querySelector("#own li"));
+  const heard = [...jill.out.matchAll(/"text":"(line \d+)"/g)].map((match) => match[1]);
+  assert.deepEqual(heard, numbers(0, line));
+});
+
+test("scrolling about while others talk leaves no hole, and what one reads stays where it is", async (t) => {
+  const room = new Room(t);
+  await room.serve();
+  const jill = await room.join("jill");
+  numbers(0, 2000).forEach((line) => jill.say(line));
+  await jill.until("the last", ({ out }) => out.includes('"line 1999"'));
+  const page = await room.open(await room.web(), { nick: "jack" });
+  await sees(page, "line 1999");
+  let seed = 7;
+  const random = (below) => {
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+    return (seed >> 8) % below;
+  };
+  let line = 2000;
+  for (let step = 0; step < 120; step++) {
+    const what = random(10);
+    if (what < 5) {
+      await page.evaluate((by) => document.querySelector("#log").scrollBy(0, by), (random(2) ? 1 : -1) * random(4000));
+    } else if (what < 7) {
+      numbers(line, (line += 1 + random(40))).forEach((text) => jill.say(text));
+    } else if (what === 7) {
+      await page.keyboard.press("Escape");
+    } else if (what === 8) {
+      await page.setViewportSize({ width: 400 + random(900), height: 300 + random(500) });
+    } else {
+      await page.evaluate(() => document.querySelector("#log").scrollTo(0, 0));
+    }
+    await page.waitForTimeout(random(40));
+    const shown = (await messages(page)).map((text) => Number(/line (\d+)/.exec(text)[1]));
+    assert.deepEqual(shown, shown.map((_, index) => shown[0] + index), `step ${step}`);
+    assert.ok(await page.locator("#log .chunk").count() <= 10, `step ${step}`);
+  }
+  // Scrolled up: the document does not grow, whatever comes.
+  await page.evaluate(() => document.querySelector("#log").scrollTo(0, 2000));
+  await page.waitForTimeout(300);
+  numbers(line, (line += 3000)).forEach((text) => jill.say(text));
+  await jill.until("the last", ({ out }) => out.includes(`"line ${line - 1}"`));
+  await page.waitForTimeout(300);
+  assert.ok(await page.locator("#log .chunk").count() <= 10);
+  await page.keyboard.press("Escape");
+  await sees(page, `line ${line - 1}`);
+  assert.deepEqual(page.errors, []);
+});
+
 test("a duplicated tab is another client, and both say everything once", async (t) => {
   const room = new Room(t);
   await room.serve();

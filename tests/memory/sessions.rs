@@ -13,7 +13,7 @@ use udpchat::server::{Config, DropReason, Path, SESSIONS_OF_A_KEY, Server, Socke
 use udpchat::session::{Entropy, PACKETS_OF_A_KEY, StaticKey};
 use udpchat::time::Instant;
 use udpchat::wire::entry::{Entry, TEXT_MAX};
-use udpchat::wire::frame::{GapReason, Outcome, PersonId, PostKind, Watch, Watched};
+use udpchat::wire::frame::{GapReason, History, Outcome, PersonId, PostKind, Watch, Watched};
 use udpchat::wire::packet::{self, Datagram};
 use udpchat::wire::{CloseReason, Instance, LogId, PostId, Refusal, Seq, SessionId, Timestamp, Who};
 
@@ -43,6 +43,8 @@ pub(crate) struct Peer {
     pub(crate) member: Member,
     pub(crate) address: SocketAddr,
     pub(crate) events: Vec<Event>,
+    /// Whether its user takes no entries by itself.
+    stands: bool,
 }
 
 impl Peer {
@@ -57,7 +59,7 @@ impl Peer {
     pub(crate) fn with(nick: &str, identity: Identity, port: u8) -> Self {
         let address = SocketAddr::from(([10, 0, 1, 1], 1000 + u16::from(port)));
         let member = Member::new(Instant::ZERO, server(), nick.parse().unwrap(), identity);
-        Self { member, address, events: Vec::new() }
+        Self { member, address, events: Vec::new(), stands: false }
     }
 
     /// Returns the lines that it was shown.
@@ -140,7 +142,8 @@ impl<S: Store> World<S> {
                 }
             }
             for peer in peers.iter_mut() {
-                while let Some(event) = peer.member.poll_event() {
+                while let Some(event) = if peer.stands { peer.member.poll_untaken() } else { peer.member.poll_event() }
+                {
                     peer.events.push(event);
                 }
             }
@@ -667,6 +670,36 @@ fn a_flood_of_text_does_not_keep_a_member_from_speaking() {
     world.run(&mut [&mut jill]);
     assert_eq!(world.server.counters().dropped(DropReason::NoPlace), 0);
     assert!(jill.shown().contains(&"jill: can you hear me?".to_owned()));
+}
+
+#[test]
+fn whoever_accepts_little_is_sent_no_more_and_everything_once_it_does() {
+    let mut world = World::new();
+    let mut jack = Peer::new("jack", 1);
+    world.run(&mut [&mut jack]);
+    for line in 0..300 {
+        jack.member.post(world.now, PostKind::Say, &format!("line {line}"));
+        world.run(&mut [&mut jack]);
+    }
+    let identity = Identity { takes: 48, history: History::Last(1000), ..Peer::identity(2) };
+    let mut jill = Peer { stands: true, ..Peer::with("jill", identity, 2) };
+    // It ends: what does not fit is not sent again and again.
+    world.run(&mut [&mut jack, &mut jill]);
+    world.wait(Duration::from_secs(60), &mut [&mut jack, &mut jill]);
+    assert_eq!(jill.shown().len(), 48);
+    for line in 300..310 {
+        jack.member.post(world.now, PostKind::Say, &format!("line {line}"));
+        world.run(&mut [&mut jack, &mut jill]);
+    }
+    assert_eq!(jill.shown().len(), 48);
+    let mut taken = 0;
+    while taken < jill.shown().len() {
+        jill.member.taken();
+        taken += 1;
+        world.run(&mut [&mut jack, &mut jill]);
+    }
+    let lines: Vec<_> = jill.shown().into_iter().filter(|line| line.starts_with("jack: ")).collect();
+    assert_eq!(lines, (0..310).map(|line| format!("jack: line {line}")).collect::<Vec<_>>());
 }
 
 #[test]

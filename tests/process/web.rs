@@ -372,6 +372,69 @@ fn nothing_is_sent_before_the_tab_has_stored_it_and_nothing_twice_whatever_ends(
 }
 
 #[test]
+fn a_tab_that_has_heard_of_no_outcome_hears_of_all_of_them_whatever_was_posted_since() {
+    let (_server, _, _, gateway) = room();
+    let mut tab = gateway.tab(r#"{"do":"join","nick":"jack"}"#);
+    let instance = field(&tab.until(r#""event":"store""#), "instance").to_owned();
+    tab.until(r#""event":"joined""#);
+    let mut posts = Vec::new();
+    for number in 0..70 {
+        tab.say(&format!(r#"{{"do":"say","text":"line {number}","ref":"{number}"}}"#));
+        tab.until(r#""event":"confirmed""#);
+        posts.push(format!(r#"{{"post":{number},"kind":0,"text":"line {number}","ref":"{number}"}}"#));
+        // The first ones only: there is a place for 64 of which it has not heard.
+        if number < 10 {
+            tab.say(&format!(r#"{{"do":"settled","post":{number}}}"#));
+        }
+    }
+    drop(tab);
+    let kept = format!(
+        r#"{{"instance":"{instance}","log":null,"next":70,"numbers":[],"posts":[{}],"waiting":[]}}"#,
+        posts[10..].join(",")
+    );
+    let mut again = gateway.tab(&format!(r#"{{"do":"join","nick":"jack","kept":{kept}}}"#));
+    let mut heard: Vec<u64> =
+        (10..70).map(|_| field(&again.until(r#""event":"confirmed""#), "post").parse().unwrap()).collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (10..70).collect::<Vec<_>>());
+    again.say(r#"{"do":"say","text":"more","ref":"more"}"#);
+    again.until(r#""post":70,"ref":"more""#);
+}
+
+#[test]
+fn what_is_said_before_a_tab_leaves_is_in_the_room() {
+    let (_server, _, _, gateway) = room();
+    let mut tab = gateway.tab(r#"{"do":"join","nick":"jack"}"#);
+    tab.until(r#""event":"joined""#);
+    tab.say(r#"{"do":"say","text":"bye","ref":"a"}"#);
+    tab.say(r#"{"do":"leave"}"#);
+    tab.until(r#""event":"confirmed""#);
+    let end = tab.until(r#""event":"end""#);
+    assert_eq!((field(&end, "exit"), tab.end()), ("0", 1000));
+}
+
+#[test]
+fn whoever_is_refused_does_not_come_in_by_what_it_has_sent_besides() {
+    let (_server, _, _, gateway) = room();
+    let mut jill = gateway.tab(r#"{"do":"join","nick":"jill"}"#);
+    jill.until(r#""event":"joined""#);
+    let mut tab = gateway.socket();
+    tab.frame(0x82, b"x").unwrap();
+    tab.say(r#"{"do":"join","nick":"ghost"}"#);
+    assert_eq!(tab.end(), 1008);
+    jill.say(r#"{"do":"who","ref":"a"}"#);
+    assert!(!jill.until(r#""event":"people""#).contains("ghost"));
+    // A request that comes together with the end of its connection is answered all the same.
+    let mut stream = gateway.connect();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", gateway.address);
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
 fn a_tab_that_does_not_read_is_sent_no_more_and_others_get_everything() {
     const LINES: usize = 3000;
     let (_server, address, _, gateway) = room();

@@ -27,6 +27,11 @@ impl Member {
         self.posts.set_stored(end.min(counter));
     }
 
+    /// Records that the outcome of a post is stored: the server may forget it.
+    pub(in crate::client) fn note(&mut self, counter: u64) {
+        self.posts.note(counter);
+    }
+
     /// Moves the reports of posts that were given up to `events`, and returns how many they are.
     pub(in crate::client) fn drain_lost(&mut self, events: &mut VecDeque<Event>) -> u64 {
         let (lost, others) = self.events.drain(..).partition(|event| matches!(event, Event::Lost { .. }));

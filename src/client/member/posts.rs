@@ -4,7 +4,7 @@
 //! Must not know: packets; its caller reports which posts were lost.
 //! Driven by: `member`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -72,12 +72,22 @@ pub(super) struct Posts {
     keeps: bool,
     /// The counter below which posts are stored, if they have to be before they are sent.
     stored: Option<u64>,
+    /// Those whose outcome is known here, and not yet where they are stored: until then the server is to remember it.
+    unnoted: BTreeSet<u64>,
 }
 
 impl Posts {
     /// Creates an empty queue. `keeps`: the server is to remember the outcome of every post.
     pub(super) fn new(keeps: bool) -> Self {
-        Self { base: 0, posts: VecDeque::new(), repeat: None, pause: REPEAT, keeps, stored: None }
+        Self {
+            base: 0,
+            posts: VecDeque::new(),
+            repeat: None,
+            pause: REPEAT,
+            keeps,
+            stored: None,
+            unnoted: BTreeSet::new(),
+        }
     }
 
     /// Creates the queue of an instance whose earlier runs have left this. Each of these posts may have been sent.
@@ -131,6 +141,17 @@ impl Posts {
     /// Records that the posts below that counter are stored.
     pub(super) fn set_stored(&mut self, below: u64) {
         self.stored = self.stored.map(|stored| stored.max(below));
+    }
+
+    /// Notes that the outcome of a post is stored: the next run will not ask about it.
+    pub(super) fn note(&mut self, counter: u64) {
+        self.unnoted.remove(&counter);
+    }
+
+    /// Returns the counter below which the server may forget what became of the posts.
+    fn settled_below(&self) -> u64 {
+        let settled_below = self.unnoted.first().map_or(self.base, |first| self.base.min(*first));
+        if self.keeps { 0 } else { settled_below }
     }
 
     /// Returns the counter from which on posts cannot be sent yet.
@@ -229,12 +250,12 @@ impl Posts {
         let base = self.base;
         let first = self.window().find(|(_, post)| post.due).map_or(base, |(counter, _)| counter);
         let skip = usize::try_from(first - base).unwrap_or_default();
-        let window = usize::try_from(POSTS_MAX).unwrap_or_default();
+        let window = self.window_len();
         let mut count = 0;
         let mut copies = 0;
         let sendable = usize::try_from(self.sendable().saturating_sub(base)).unwrap_or(usize::MAX);
+        let settled_below = self.settled_below();
         for post in self.posts.iter_mut().take(window.min(sendable)).skip(skip).take_while(|post| post.due) {
-            let settled_below = if self.keeps { 0 } else { base };
             let Some(body) = post.body() else { break };
             if !write(first + count, settled_below, post.kind, body) {
                 break;
@@ -273,6 +294,10 @@ impl Posts {
         let post = self.get_mut(counter).filter(|post| post.outcome.is_none())?;
         post.outcome = Some(outcome);
         post.due = false;
+        if self.stored.is_some() {
+            self.unnoted.insert(counter);
+        }
+        let post = self.get_mut(counter)?;
         let (line, label) = (String::from(&*post.text), post.label.take());
         let is_renamed = post.kind == PostKind::Rename && matches!(outcome, Outcome::Accepted(_));
         let renamed = is_renamed.then(|| post.text.clone());
@@ -338,8 +363,14 @@ impl Posts {
         }
     }
 
+    /// Returns how many posts from the first one here on may be under way: the server has places for [`POSTS_MAX`] that it has not forgotten.
+    fn window_len(&self) -> usize {
+        let remembered = if self.keeps { 0 } else { self.base - self.settled_below() };
+        usize::try_from(POSTS_MAX.saturating_sub(remembered)).unwrap_or_default()
+    }
+
     fn window(&self) -> impl Iterator<Item = (u64, &Pending)> {
-        (self.base..self.base.saturating_add(POSTS_MAX)).zip(&self.posts)
+        (self.base..).zip(self.posts.iter().take(self.window_len()))
     }
 
     fn get_mut(&mut self, counter: u64) -> Option<&mut Pending> {
@@ -390,6 +421,41 @@ mod tests {
         assert_eq!((events.len(), posts.unsettled()), (3, 0), "six and nine may be in another log");
         let nothing = Posts::load(&Outbox { next: 7, ..Outbox::default() });
         assert_eq!((nothing.unsettled(), nothing.end()), (0, 7));
+    }
+
+    #[test]
+    fn the_server_remembers_an_outcome_until_it_is_stored() {
+        let mut posts = Posts::load(&Outbox::default());
+        let told = |posts: &mut Posts| {
+            posts.set_stored(u64::MAX);
+            let mut told = None;
+            posts.push(PostKind::Say, "x");
+            posts.write(at(0), |_, settled_below, _, _| {
+                told = Some(settled_below);
+                true
+            });
+            told
+        };
+        assert_eq!(told(&mut posts), Some(0));
+        posts.push(PostKind::Say, "x");
+        posts.push(PostKind::Say, "x");
+        sent(&mut posts, at(0));
+        posts.settled(1, accepted(8), &mut Vec::new());
+        posts.settled(0, accepted(7), &mut Vec::new());
+        assert_eq!(told(&mut posts), Some(0), "both are settled here, and nowhere else");
+        posts.note(1);
+        assert_eq!(told(&mut posts), Some(0));
+        posts.note(0);
+        assert_eq!(told(&mut posts), Some(2));
+        // Nothing is sent for which the server has no place.
+        let mut posts = Posts::load(&Outbox::default());
+        posts.set_stored(u64::MAX);
+        (0..70).for_each(|number| assert_eq!(posts.push(PostKind::Say, "x"), number));
+        assert_eq!(sent(&mut posts, at(0)).len(), 64);
+        posts.settled(0, accepted(7), &mut Vec::new());
+        assert!(sent(&mut posts, at(0)).is_empty());
+        posts.note(0);
+        assert_eq!(sent(&mut posts, at(0)), [64]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl View {
     }
 
     fn is_wanted(&self, seq: Seq) -> bool {
-        seq > self.next && seq.since(self.next) < self.takes.into()
+        seq > self.next && seq.since(self.next) < self.takes.saturating_sub(self.waiting).into()
     }
 
     fn hand_on(&mut self, events: &mut impl Extend<Event>) {

@@ -219,7 +219,10 @@ impl JsonMode {
             Wish::Skip => client.skip(now, 0),
             Wish::Typed(text) => return self.carry_out_all(now, client, vec![command_of(text)?], label),
             Wish::Stored(below) if self.keeps => client.stored_below(below),
-            Wish::Stored(_) => return Err(Wrong::new("no-effect", "udpchat stores what this program posts")),
+            Wish::Settled(post) if self.keeps => client.note(post),
+            Wish::Stored(_) | Wish::Settled(_) => {
+                return Err(Wrong::new("no-effect", "udpchat stores what this program posts"));
+            }
         }
         Ok(Next::Continue.into())
     }

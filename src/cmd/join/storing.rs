@@ -31,6 +31,7 @@ impl Visit {
         if let (true, Event::Confirmed { .. }, true) = (post < self.first_post, event, self.interactive) {
             self.notice("a line of your last visit is in the room now");
         }
+        self.noted.push(post);
         let Some(outbox) = &mut self.outbox else { return };
         if let Err(err) = outbox.done(post, client.log(), client.numbers()) {
             self.cannot_store(&err);
@@ -57,7 +58,9 @@ impl Visit {
 
     /// Stores what is to be sent, before it is.
     pub(super) fn store(&mut self, client: &mut Client) {
+        let noted = std::mem::take(&mut self.noted);
         let Some(outbox) = &mut self.outbox else { return };
+        noted.into_iter().for_each(|post| client.note(post));
         let stored = outbox.add(client.unstored(), client.waiting());
         client.stored();
         if let Err(err) = stored {

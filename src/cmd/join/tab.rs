@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::super::Failure;
 use super::super::json::Told;
+use super::super::json::objects::Object;
 use super::super::members::Listed;
 use super::super::talk::{Known, away, quiet};
 use super::json::JsonMode;
@@ -41,6 +42,8 @@ pub(in crate::cmd) struct TabMode {
     has_told: bool,
     /// The members, as far as the server has told.
     members: Listed,
+    /// Whether the tab has said its last.
+    leaves: bool,
 }
 
 impl TabMode {
@@ -56,7 +59,7 @@ impl TabMode {
         let mut json = JsonMode::new(visit);
         json.keeps = true;
         let members = Listed::default();
-        Self { json, instance, told, waiting: Vec::new(), left, has_told: false, members }
+        Self { json, instance, told, waiting: Vec::new(), left, has_told: false, members, leaves: false }
     }
 
     /// Shows the person something.
@@ -174,7 +177,11 @@ impl Driver for TabMode {
 
 impl Tab for TabMode {
     fn hear(&mut self, now: Instant, client: &mut Client, object: &str) -> Next {
+        if self.leaves && !Object::read(object).is_ok_and(|object| object.is_about_storage()) {
+            return Next::Continue;
+        }
         let next = self.json.carry_out(now, client, object);
+        self.leaves |= next != Next::Continue;
         self.json.tell_ignored();
         self.tell_said();
         next

@@ -71,6 +71,8 @@ pub(super) struct Visit {
     pub(super) done: Vec<(String, Label)>,
     /// What the user has said and not heard the outcome of, if that can be stored.
     pub(super) outbox: Option<OutboxFile>,
+    /// Posts whose outcome is stored there, of which the client does not know that.
+    pub(super) noted: Vec<u64>,
     /// The counter from which on posts are this visit's, if earlier ones have left some.
     pub(super) first_post: u64,
     /// Which private messages were seen, as stored.
@@ -118,6 +120,7 @@ impl Visit {
             done: Vec::new(),
             first_post: outbox.as_ref().map_or(0, OutboxFile::next),
             outbox,
+            noted: Vec::new(),
             seen_letters,
             has_said_waiting: false,
             looks: Looks::default(),

@@ -44,6 +44,8 @@ pub(crate) enum Wish<'a> {
     Typed(&'a str),
     /// The program has stored the posts below this counter.
     Stored(u64),
+    /// It has stored that the post with this counter has an outcome.
+    Settled(u64),
 }
 
 /// An object as it is written.
@@ -63,6 +65,7 @@ enum Form {
     Skip {},
     Command { text: String },
     Stored { below: u64 },
+    Settled { post: u64 },
     Topic { text: String },
     Kick(About),
     Mute(ForATime),
@@ -157,6 +160,11 @@ impl Object {
         form.map(|form| Self { label: label.clone(), form }).map_err(|err| not_read(&label, err.to_string()))
     }
 
+    /// Returns whether it is about what the program stores.
+    pub(crate) const fn is_about_storage(&self) -> bool {
+        matches!(self.form, Form::Stored { .. } | Form::Settled { .. })
+    }
+
     /// Returns what is wanted.
     ///
     /// # Errors
@@ -180,6 +188,7 @@ impl Object {
             Form::Command { text } if text.contains('\n') => return Err("a command is one line".into()),
             Form::Command { text } => return Ok(Wish::Typed(text)),
             Form::Stored { below } => return Ok(Wish::Stored(*below)),
+            Form::Settled { post } => return Ok(Wish::Settled(*post)),
             Form::Who { .. } => Command::Who,
             Form::Nick { nick } => Command::Nick(names::wanted(nick)?),
             Form::Release { nick } => {

@@ -69,6 +69,8 @@ pub(super) struct Connection {
     is_asked: bool,
     /// What has to be said before the socket is closed.
     last_words: Vec<Vec<u8>>,
+    /// Whether nothing more is to be read of the socket.
+    is_deaf: bool,
     closes: Option<Why>,
     visitor: Option<Box<Visitor>>,
     /// Whether it has something to do although nothing has happened.
@@ -91,6 +93,7 @@ impl Connection {
             heard: now,
             is_asked: false,
             last_words: Vec::new(),
+            is_deaf: false,
             closes: None,
             visitor: None,
             has_more: false,
@@ -123,9 +126,10 @@ impl Connection {
         self.has_more
     }
 
-    /// Returns by when it has to have sent a request, if it has not.
-    pub(super) fn asks_until(&self) -> Option<Instant> {
-        self.deadline.filter(|_| matches!(self.link, Link::Asking(..)))
+    /// Returns when its present step ends, if it is no tab.
+    pub(super) fn is_no_tab_until(&self) -> Option<Instant> {
+        let is_other = matches!(self.link, Link::Asking(..) | Link::Answering(..) | Link::Draining(_));
+        self.deadline.filter(|_| is_other)
     }
 
     /// Returns which tab it is.
@@ -147,9 +151,17 @@ impl Connection {
     }
 
     /// Gives way to another connection of the same tab, whose client is this one's: the server knows that.
-    pub(super) fn replace(&mut self) {
+    pub(super) fn replace(&mut self, now: Instant) {
         self.visitor = None;
-        self.closes.get_or_insert(Why::Replaced);
+        self.shut(now, Why::Replaced);
+    }
+
+    /// Has the socket closed, as soon as everything is said; this may not take long.
+    fn shut(&mut self, now: Instant, why: Why) {
+        if self.closes.is_none() {
+            self.closes = Some(why);
+            self.deadline = Some(now + CLOSE_WITHIN);
+        }
     }
 
     /// Ends the connection, and the tab's visit.
@@ -158,9 +170,7 @@ impl Connection {
             visitor.part(now);
         }
         match self.link {
-            Link::Tab(_) => {
-                self.closes.get_or_insert(why);
-            }
+            Link::Tab(_) => self.shut(now, why),
             Link::Asking(..) | Link::Answering(..) | Link::Draining(_) | Link::Gone => self.link = Link::Gone,
         }
     }
@@ -201,7 +211,7 @@ impl Connection {
                 visitor.lose_tab(now);
             }
             let hears = self.readable && visitor.takes_input() && matches!(self.link, Link::Tab(_));
-            self.has_more |= hears || visitor.has_more();
+            self.has_more |= (hears && !self.is_deaf) || visitor.has_more();
         }
         self.visitor.take_if(|visitor| visitor.is_gone(now));
         is_new
@@ -212,10 +222,7 @@ impl Connection {
         self.deadline = None;
         match self.link {
             Link::Asking(..) => self.answer(now, Response::too_slow()),
-            Link::Tab(_) if self.closes.is_none() => {
-                self.closes = Some(Why::Silent);
-                self.deadline = Some(now + CLOSE_WITHIN);
-            }
+            Link::Tab(_) if self.closes.is_none() => self.shut(now, Why::Silent),
             Link::Answering(..) | Link::Draining(_) | Link::Tab(_) | Link::Gone => self.link = Link::Gone,
         }
     }
@@ -223,14 +230,12 @@ impl Connection {
     /// Reads the head of a request.
     fn ask(&mut self, now: Instant, shared: &Shared<'_>) {
         let Link::Asking(stream, head) = &mut self.link else { return };
-        while self.readable && head.len() < HEAD_MAX {
+        let mut has_ended = false;
+        while self.readable && !has_ended && head.len() < HEAD_MAX {
             let mut buffer = [0; HEAD_MAX];
             let room = HEAD_MAX - head.len();
             match stream.read(&mut buffer[..room]) {
-                Ok(0) => {
-                    self.link = Link::Gone;
-                    return;
-                }
+                Ok(0) => has_ended = true,
                 Ok(len) => head.extend_from_slice(&buffer[..len]),
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -241,6 +246,7 @@ impl Connection {
             }
         }
         match shared.gate.take(head) {
+            Step::More if has_ended => self.link = Link::Gone,
             Step::More => {}
             Step::Answer(response) => self.answer(now, response),
             Step::Upgrade(response, len) => {
@@ -315,8 +321,8 @@ impl Connection {
         let Link::Tab(socket) = &mut self.link else { return false };
         let mut is_new = false;
         let mut budget = HEAR_BUDGET;
-        while self.readable {
-            let is_heard = self.visitor.as_ref().is_none_or(|visitor| visitor.takes_input());
+        while self.readable && !self.is_deaf {
+            let is_heard = socket.is_closed() || self.visitor.as_ref().is_none_or(|visitor| visitor.takes_input());
             if !is_heard {
                 // What it is told has to go out first.
                 break;
@@ -333,7 +339,7 @@ impl Connection {
                 self.is_asked = false;
             }
             match heard {
-                Heard::Text(_) if self.closes.is_some() => {}
+                Heard::Text(_) if self.closes.is_some() || socket.is_closed() => {}
                 Heard::Text(text) => {
                     if let Some(visitor) = &mut self.visitor {
                         visitor.hear(now, &text);
@@ -348,18 +354,22 @@ impl Connection {
                         }
                         Err(words) => {
                             self.last_words = words;
-                            self.closes = Some(Why::Done);
+                            self.shut(now, Why::Done);
+                            return false;
                         }
                     }
+                }
+                Heard::Alive if socket.is_closed() => {
+                    self.shut(now, Why::Malformed);
+                    return is_new;
                 }
                 Heard::Alive => {}
                 Heard::Nothing => self.readable = false,
                 Heard::Closed => {
+                    self.is_deaf = true;
                     if socket.is_closed() && socket.flush() && !socket.is_flushed() {
                         // The reason is still to be written.
-                        self.closes.get_or_insert(Why::Malformed);
-                        self.deadline = Some(now + CLOSE_WITHIN);
-                        self.readable = false;
+                        self.shut(now, Why::Malformed);
                     } else {
                         self.drain(now);
                     }
@@ -387,12 +397,14 @@ impl Connection {
             let Some(words) = words else { break };
             socket.say(words);
         }
-        let ends = self.visitor.as_ref().is_some_and(|visitor| visitor.has_ended()).then_some(Why::Done);
-        if let Some(why) = self.closes.or(ends).filter(|_| is_alive && socket.is_flushed() && !socket.is_closed()) {
-            self.closes = Some(why);
+        let has_ended = self.visitor.as_ref().is_some_and(|visitor| visitor.has_ended());
+        let why = self.closes.or_else(|| has_ended.then_some(Why::Done));
+        if let Some(why) = why.filter(|_| is_alive && socket.is_flushed() && !socket.is_closed()) {
             socket.close(why);
-            self.deadline = Some(now + CLOSE_WITHIN);
             is_alive &= socket.flush();
+        }
+        if is_alive && socket.is_closed() && socket.is_flushed() && self.is_deaf {
+            return self.drain(now);
         }
         if now >= self.heard + PING_AFTER && !self.is_asked {
             self.is_asked = true;
@@ -401,6 +413,8 @@ impl Connection {
         }
         if !is_alive || (self.is_asked && now >= self.heard + PING_AFTER + GONE_AFTER) {
             self.link = Link::Gone;
+        } else if let Some(why) = why {
+            self.shut(now, why);
         }
     }
 }

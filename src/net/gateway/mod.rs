@@ -183,7 +183,7 @@ impl<'a> Gateway<'a> {
             }
         }
         let now = self.shared.clock.now();
-        self.accepts_again = self.accepts_again.filter(|&at| at > now);
+        self.accepts_again.take_if(|at| *at <= now);
         while let Some(&Reverse((at, index))) = self.timers.peek().filter(|&&Reverse((at, _))| at <= now) {
             self.timers.pop();
             if let Some(connection) = self.connections.get_mut(index)
@@ -234,10 +234,10 @@ impl<'a> Gateway<'a> {
         }
     }
 
-    /// Drops the connection that has been silent for longest without a request: whoever opens many keeps nobody out who asks at once.
+    /// Drops the oldest connection that is no tab: whoever opens many keeps nobody out who asks at once.
     fn drop_one(&mut self) {
-        let asking = self.connections.iter().filter_map(|(index, one)| Some((one.asks_until()?, index)));
-        if let Some((_, index)) = asking.min() {
+        let others = self.connections.iter().filter_map(|(index, one)| Some((one.is_no_tab_until()?, index)));
+        if let Some((_, index)) = others.min() {
             self.connections.remove(index);
         }
     }
@@ -284,7 +284,7 @@ impl<'a> Gateway<'a> {
         let Some(instance) = self.connections.get(index).and_then(Connection::instance) else { return };
         for (other, connection) in &mut self.connections {
             if other != index && connection.instance() == Some(instance) {
-                connection.replace();
+                connection.replace(self.shared.clock.now());
                 self.work.insert(other);
             }
         }
@@ -293,6 +293,7 @@ impl<'a> Gateway<'a> {
     /// Closes each connection, and says goodbye for each tab.
     fn end(&mut self, events: &mut Events) -> io::Result<()> {
         let until = self.shared.clock.now() + END_WITHIN;
+        self.accepts_again = Some(until);
         for (index, connection) in &mut self.connections {
             connection.end(self.shared.clock.now(), Why::GoingAway);
             self.work.insert(index);

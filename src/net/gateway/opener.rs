@@ -5,6 +5,7 @@
 //! Driven by: `cmd::web`.
 
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -36,7 +37,8 @@ pub fn open(state: &State, address: &str) -> io::Result<Redirect> {
     })?;
     let redirect = Redirect(path);
     let mut command = Command::new(OPENER);
-    command.arg(&redirect.0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // What ends the gateway by a key is not for the browser.
+    command.process_group(0).arg(&redirect.0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(|err| io::Error::new(err.kind(), format!("cannot run {OPENER}: {err}")))?;
     Ok(redirect)
 }

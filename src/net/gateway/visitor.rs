@@ -29,8 +29,8 @@ enum Step {
     Leaving(Instant),
     /// It says goodbye, at most until then.
     Parting(Instant),
-    /// Its tab has been told that it has ended.
-    Ended,
+    /// Its tab has been told that it has ended; it says goodbye, at most until then.
+    Ended(Instant),
 }
 
 /// See the module.
@@ -58,17 +58,18 @@ impl Visitor {
 
     /// Returns whether it takes what the tab says.
     pub(super) fn takes_input(&self) -> bool {
-        self.step == Step::Here && self.tab.takes_input()
+        matches!(self.step, Step::Here | Step::Leaving(_)) && self.tab.takes_input()
     }
 
     /// Returns whether it has something to do although nothing has happened.
     pub(super) fn has_more(&self) -> bool {
-        self.port.is_readable() || (self.takes_entries() && self.port.client.has_entries())
+        let is_over = matches!(self.step, Step::Ended(_)) && self.port.client.is_gone();
+        !is_over && (self.port.is_readable() || (self.takes_entries() && self.port.client.has_entries()))
     }
 
     /// Returns whether the tab was told that it has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.step == Step::Ended
+    pub(super) const fn has_ended(&self) -> bool {
+        matches!(self.step, Step::Ended(_))
     }
 
     /// Returns whether nothing is left to do.
@@ -76,16 +77,16 @@ impl Visitor {
         match self.step {
             Step::Here | Step::Lingering(_) | Step::Leaving(_) => false,
             Step::Parting(until) => self.port.client.is_gone() || now >= until,
-            Step::Ended => self.is_alone,
+            Step::Ended(until) => self.is_alone && (self.port.client.is_gone() || now >= until),
         }
     }
 
     /// Returns when it wants a turn.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let step = match self.step {
-            Step::Lingering(until) | Step::Leaving(until) | Step::Parting(until) => Some(until),
+            Step::Ended(_) if self.port.client.is_gone() => return None,
+            Step::Lingering(until) | Step::Leaving(until) | Step::Parting(until) | Step::Ended(until) => Some(until),
             Step::Here => None,
-            Step::Ended => return None,
         };
         [self.port.client.poll_timeout(), self.ticks, step].into_iter().flatten().min()
     }
@@ -110,7 +111,7 @@ impl Visitor {
 
     /// Says goodbye.
     pub(super) fn part(&mut self, now: Instant) {
-        if !matches!(self.step, Step::Parting(_) | Step::Ended) {
+        if !matches!(self.step, Step::Parting(_) | Step::Ended(_)) {
             self.port.client.leave(now);
             self.step = Step::Parting(now + GOODBYE);
         }
@@ -134,7 +135,7 @@ impl Visitor {
 
     /// Does what can be done.
     pub(super) fn turn(&mut self, shared: &mut Shared<'_>) {
-        if self.step == Step::Ended {
+        if self.has_ended() && self.port.client.is_gone() {
             return;
         }
         let clock = shared.clock;
@@ -144,20 +145,19 @@ impl Visitor {
             self.port.client.handle_timeout(now);
         }
         self.send(shared);
-        self.tell(now);
-        if self.step != Step::Ended {
+        if !self.has_ended() {
+            self.tell(now);
+        }
+        if !self.has_ended() {
             let ticked = self.tab.tick(now, &mut self.port.client);
             self.ticks = if let Ticked::At(at) = ticked { Some(at) } else { None };
         }
         match self.step {
             Step::Lingering(until) if now >= until => self.part(now),
             Step::Leaving(until) if now >= until || self.port.client.outstanding() == 0 => {
-                self.tab.conclude(&self.port.client, End::Quit);
-                self.port.client.leave(now);
-                self.send(shared);
-                self.step = Step::Ended;
+                self.conclude(now, End::Quit);
             }
-            Step::Here | Step::Lingering(_) | Step::Leaving(_) | Step::Parting(_) | Step::Ended => {}
+            Step::Here | Step::Lingering(_) | Step::Leaving(_) | Step::Parting(_) | Step::Ended(_) => {}
         }
         self.send(shared);
     }
@@ -182,10 +182,20 @@ impl Visitor {
             let Some(entry) = self.port.client.poll_entry() else { break };
             self.event(now, entry);
         }
-        if let Some(end) = over {
-            self.tab.conclude(&self.port.client, end);
-            self.step = Step::Ended;
+        if self.is_alone && self.port.client.is_text() {
+            // Nothing holds these back, and nobody is told.
+            while self.port.client.poll_entry().is_some() {}
         }
+        if let Some(end) = over {
+            self.conclude(now, end);
+        }
+    }
+
+    /// Tells the tab that this is the end, and says goodbye.
+    fn conclude(&mut self, now: Instant, end: End) {
+        self.tab.conclude(&self.port.client, end);
+        self.port.client.leave(now);
+        self.step = Step::Ended(now + GOODBYE);
     }
 
     fn event(&mut self, now: Instant, event: Event) {

@@ -37,8 +37,11 @@ impl Run {
 pub(crate) struct Cursor {
     /// The client has everything before this.
     next: Seq,
-    /// The client accepts nothing from here on.
+    /// The client accepts nothing from here on; until it has said so, that is assumed.
     takes_to: Seq,
+    is_assumed: bool,
+    /// Allowed whatever the client accepts.
+    skips_to: Seq,
     /// The first number that was never sent.
     fresh: Seq,
     /// Runs to resend: sorted, separate, each before `fresh` and not before `next`.
@@ -50,7 +53,15 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// Creates the cursor of a session that gets everything from `start` on and accepts `take` entries at first.
     pub(crate) fn new(start: Seq, take: u64) -> Self {
-        Self { next: start, takes_to: start + take, fresh: start, repairs: ArrayVec::new(), copies: Run::default() }
+        Self {
+            next: start,
+            takes_to: start + take,
+            is_assumed: true,
+            skips_to: start,
+            fresh: start,
+            repairs: ArrayVec::new(),
+            copies: Run::default(),
+        }
     }
 
     /// Returns the number before which the client has everything.
@@ -60,12 +71,17 @@ impl Cursor {
 
     /// Allows what is before `to` to be sent, though only as a gap, whatever the client accepts.
     pub(crate) fn skip(&mut self, to: Seq) {
-        self.takes_to = self.takes_to.max(to);
+        self.skips_to = self.skips_to.max(to);
+    }
+
+    /// Returns the number from which on nothing is to be sent.
+    fn limit(&self) -> Seq {
+        self.takes_to.max(self.skips_to)
     }
 
     /// Returns the run to send next of a log that ends at `end`: first missing entries, then new ones.
     pub(crate) fn next_run(&self, end: Seq) -> Option<Run> {
-        let fresh = Run { from: self.fresh, to: end.min(self.takes_to) };
+        let fresh = Run { from: self.fresh, to: end.min(self.limit()) };
         self.repairs.first().copied().or_else(|| (!fresh.is_empty()).then_some(fresh))
     }
 
@@ -119,7 +135,10 @@ impl Cursor {
     /// Takes the client's report. `is_quiet`: nothing is in flight, so whatever the client does not have is to be resent.
     pub(crate) fn have(&mut self, have: &Have, is_quiet: bool) {
         self.next = self.next.max(have.next.min(self.fresh));
-        self.takes_to = self.takes_to.max(have.next + have.take.into());
+        let takes_to = have.next + have.take.into();
+        // What the client accepts only grows; but at first it may accept less than was assumed.
+        self.takes_to =
+            if std::mem::replace(&mut self.is_assumed, false) { takes_to } else { self.takes_to.max(takes_to) };
         let next = self.next;
         self.keep(|run| Run { from: run.from.max(next), to: run.to });
         work::did(Work::Scanned, (1 + self.repairs.len()) * (1 + have.held.len()));
@@ -127,13 +146,24 @@ impl Cursor {
             self.cut_out(Run { from, to });
         }
         if is_quiet {
+            self.take_back(have);
+            let limit = self.limit();
             let mut at = have.next.max(self.next);
             for (from, to) in have.held().chain([(self.fresh, self.fresh)]) {
-                self.lost(Run { from: at, to: from });
+                self.lost(Run { from: at, to: from.min(limit) });
                 at = to;
             }
         }
         self.check();
+    }
+
+    /// Takes what was sent and not accepted, nor held, for not sent: it is not to be repeated until the client accepts it.
+    fn take_back(&mut self, have: &Have) {
+        let held_to = have.held().map(|(_, to)| to).max().unwrap_or_default();
+        let kept_to = self.limit().max(held_to).max(self.next);
+        self.fresh = self.fresh.min(kept_to);
+        let fresh = self.fresh;
+        self.keep(|run| Run { from: run.from, to: run.to.min(fresh) });
     }
 
     fn repair(&mut self, run: Run) {
@@ -214,6 +244,27 @@ mod tests {
         let mut cursor = Cursor::new(Seq(0), 4096);
         cursor.sent(run(0, to));
         cursor
+    }
+
+    #[test]
+    fn what_the_client_did_not_accept_is_sent_again_only_once_it_does() {
+        let mut cursor = Cursor::new(Seq(0), 4096);
+        let mut sent = 0;
+        while let Some(run) = cursor.next_run(Seq(1000)) {
+            let run = Run { to: run.to.min(run.from + 10), ..run };
+            cursor.sent(run);
+            sent += run.to.since(run.from);
+        }
+        assert_eq!(sent, 1000, "as was assumed");
+        // It accepts 48, however often it says so, and whatever comes.
+        for _ in 0..100 {
+            cursor.have(&have(48, 0, &[]), true);
+            assert_eq!(cursor.next_run(Seq(1000)), None);
+        }
+        cursor.have(&have(48, 48, &[]), true);
+        assert_eq!(cursor.next_run(Seq(1000)), Some(Run { from: Seq(48), to: Seq(96) }));
+        cursor.skip(Seq(500));
+        assert_eq!(cursor.next_run(Seq(1000)), Some(Run { from: Seq(48), to: Seq(500) }));
     }
 
     #[test]

@@ -3,17 +3,17 @@ import { button, harmless, make } from "./line.js";
 import { quoted } from "./people.js";
 import { label, save, state } from "./store.js";
 
-// As many messages as may be under way, and lines that can be taken back.
 const LINES = 64;
 const BYTES = 60_000;
 const PAST = 50;
 const MSG = /^\/msg\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))(?:\s+([\s\S]*))?$/u;
 const REPLY = /^\/reply(?:\s+([\s\S]*))?$/u;
-const PASTED =
-	"not sent: everybody would read it, for what is pasted is text (type the / yourself to write in private)";
+const PASTED = "not sent: everybody would read it, for what is pasted is text (type the / yourself)";
 
-// Returns what a text that a person entered means: an object, or a command.
 export function read(text, correspondent) {
+	if (text === "!q") {
+		return { command: "/quit" };
+	}
 	if (!text.startsWith("/")) {
 		if (text.trimStart() !== text && /^\/(msg|reply)\b/u.test(text.trimStart())) {
 			return { wrong: "not sent: it begins with a blank, so everybody would read it (enter it without)" };
@@ -61,15 +61,20 @@ export class Composer {
 			this.enter();
 		});
 		box.addEventListener("input", () => this.#changed());
-		box.addEventListener("paste", () => {
-			this.isText ||= box.selectionStart === 0;
+		box.addEventListener("paste", (event) => {
+			this.isText ||= box.selectionStart === 0 && event.clipboardData.getData("text").startsWith("/");
 		});
 		box.addEventListener("keydown", (event) => this.#press(event));
 		this.#changed();
 		this.show();
 	}
 
-	write(text) {
+	// Puts a text into the box; what was there can be recalled.
+	write(text, isPast = false) {
+		if (!isPast && this.box.value.trim()) {
+			this.past.push(this.box.value);
+			this.at = this.past.length;
+		}
 		this.box.value = text;
 		this.isText = false;
 		this.#changed();
@@ -82,7 +87,7 @@ export class Composer {
 		if (!text.trim()) {
 			return;
 		}
-		const isText = this.isText && text.startsWith("/");
+		const { isText } = this;
 		if (isText && /^\/(msg|reply)\b/u.test(text)) {
 			this.tell(PASTED);
 			return;
@@ -102,7 +107,8 @@ export class Composer {
 		if (meant.object) {
 			state.own.push({ ref: label(), object: meant.object, text, left: 1, stage: "queued", wrong: null });
 		}
-		this.past = [...this.past.filter((one) => one !== text), text].slice(-PAST);
+		const past = isText ? `/${text}` : text;
+		this.past = [...this.past.filter((one) => one !== past), past].slice(-PAST);
 		this.at = this.past.length;
 		this.box.value = "";
 		this.isText = false;
@@ -119,7 +125,6 @@ export class Composer {
 		this.hint.classList.toggle("wrong", what !== "");
 	}
 
-	// Notes what becomes of a message. Returns whether it is one of these.
 	settle(event) {
 		const own = state.own.find((one) => one.ref === event.ref);
 		if (!event.ref || !own) {
@@ -132,6 +137,7 @@ export class Composer {
 			if (event.event !== "confirmed") {
 				own.text = own.wrong ? `${own.text}\n${event.text ?? ""}` : event.text ?? own.text;
 				own.wrong = event.why;
+				this.tell(event.why);
 				own.left = event.event === "wrong" ? 0 : own.left;
 			}
 			if (own.left <= 0 && !own.wrong) {
@@ -153,7 +159,11 @@ export class Composer {
 			const drop = button("Discard", () => this.#takeBack(own, false));
 			return make("li", "wrong", text, make("span", "why", own.wrong), again, drop);
 		});
+		const hadFocus = this.own.contains(document.activeElement);
 		this.own.replaceChildren(...rows);
+		if (hadFocus) {
+			(this.own.querySelector("button") ?? this.box).focus();
+		}
 	}
 
 	#takeBack(own, isWanted) {
@@ -174,16 +184,14 @@ export class Composer {
 
 	#changed() {
 		const { box } = this;
-		if (box.value === "") {
-			this.isText = false;
-		}
+		this.isText &&= box.value.startsWith("/");
 		state.draft = box.value;
 		save();
 		box.style.height = "auto";
-		box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
-		const meant = this.isText ? {} : read(box.value, this.correspondent);
+		box.style.height = `${box.scrollHeight}px`;
+		const meant = this.isText ? { to: "everybody: what is pasted is text" } : read(box.value, this.correspondent);
 		if (meant.to) {
-			this.hint.textContent = `private to ${harmless(meant.to)}`;
+			this.hint.textContent = `${this.isText ? "" : "private "}to ${harmless(meant.to)}`;
 			this.hint.classList.remove("wrong");
 		} else if (!this.hint.classList.contains("wrong") || box.value === "") {
 			this.tell("");
@@ -192,7 +200,7 @@ export class Composer {
 
 	#press(event) {
 		const { box } = this;
-		if (event.isComposing) {
+		if (event.isComposing || event.keyCode === 229) {
 			return;
 		}
 		const isPlain = !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey;
@@ -201,33 +209,33 @@ export class Composer {
 			this.enter();
 		} else if (event.key === "Tab" && isPlain && this.#complete()) {
 			event.preventDefault();
-		} else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !box.value.includes("\n")) {
+		} else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
 			this.#recall(event);
 		}
 	}
 
 	// Goes through what was entered before, from an empty box on.
 	#recall(event) {
-		const isPast = this.box.value === "" || this.box.value === this.past[this.at];
+		const isPast = this.box.value === (this.past[this.at] ?? "");
 		const at = this.at + (event.key === "ArrowUp" ? -1 : 1);
 		if (!isPast || at < 0 || at > this.past.length) {
 			return;
 		}
 		event.preventDefault();
 		this.at = at;
-		this.write(this.past[at] ?? "");
+		this.write(this.past[at] ?? "", true);
 	}
 
 	// Completes the nick before the cursor, or takes the next one. Returns whether there is one.
 	#complete() {
 		const { box } = this;
 		const before = box.value.slice(0, box.selectionStart);
-		const { start, part, done, index } = this.completed?.done === before ? this.completed : begin(before);
+		const { start, part, index } = this.completed?.done === before ? this.completed : begin(before);
 		const nicks = part ? this.people().filter((nick) => nick.toLowerCase().startsWith(part)) : [];
-		if (nicks.length === 0 || (nicks.length === 1 && done)) {
+		if (index >= nicks.length) {
 			return false;
 		}
-		const nick = nicks[index % nicks.length];
+		const nick = nicks[index];
 		const word = start === 0 ? `${nick}: ` : `${before.startsWith("/") ? quoted(nick) : nick} `;
 		box.setRangeText(word, start, box.selectionStart, "end");
 		this.#changed();

@@ -37,13 +37,11 @@ export class Find {
 		this.#look((run) => this.#search(run, wanted));
 	}
 
-	// Begins to look for something, in place of something else.
 	#look(act) {
 		this.told.textContent = "looking …";
 		act(++this.#run).catch((why) => (this.told.textContent = why));
 	}
 
-	// Shows the newest messages that have all the words.
 	async #search(run, wanted, before = undefined) {
 		let [found, isMore] = [0, true];
 		while (found < FOUND && isMore) {
@@ -105,7 +103,7 @@ export class Find {
 	// Returns the first line from a number on: some numbers are nothing for this user.
 	async #firstLine(from, end) {
 		while (from < end) {
-			const to = Math.min(from + 16, end);
+			const to = Math.min(from + PAGE, end);
 			const page = await this.fetch({ before: to, n: to - from });
 			const line = page.entries.find((entry) => entry.event === "line" && entry.time);
 			if (line) {

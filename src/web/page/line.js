@@ -20,7 +20,6 @@ export function button(text, act) {
 	return element;
 }
 
-// Writes control characters and directional marks as the terminal does.
 export function harmless(text) {
 	return text.replace(HARMFUL, (character) => {
 		const code = character.codePointAt(0);
@@ -40,9 +39,8 @@ export function day(time) {
 }
 
 export function dayAndMinute(time) {
-	const at = new Date(time);
-	const two = (number) => String(number).padStart(2, "0");
-	return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${minute(time)}`;
+	// The Swedish way of writing a day is ISO 8601's.
+	return `${new Date(time).toLocaleDateString("sv")} ${minute(time)}`;
 }
 
 export function isMessage(line) {
@@ -76,21 +74,23 @@ export function isMention(line, me) {
 
 // Appends a text whose addresses of the web, and no others, are links.
 export function appendText(element, text) {
+	const said = make("bdi");
+	element.append(said);
 	let end = 0;
 	for (const match of text.matchAll(LINK)) {
-		const link = match[0].replace(/[.,;:!?'")\]}]+$/u, "");
+		const link = match[0].replace(match[0].includes("(") ? /[.,;:!?'"\]}]+$/u : /[.,;:!?'")\]}]+$/u, "");
 		if (!URL.canParse(link)) {
 			continue;
 		}
-		element.append(harmless(text.slice(end, match.index)));
+		said.append(harmless(text.slice(end, match.index)));
 		const anchor = make("a", "", harmless(link));
 		anchor.href = link;
 		anchor.target = "_blank";
 		anchor.rel = "noopener noreferrer";
-		element.append(anchor);
+		said.append(anchor);
 		end = match.index + link.length;
 	}
-	element.append(harmless(text.slice(end)));
+	said.append(harmless(text.slice(end)));
 }
 
 function nickOf(line) {
@@ -102,12 +102,11 @@ function privateText(line, me) {
 		return "(you wrote this elsewhere)";
 	}
 	if (line.why === "repeated") {
-		return "(delivered once more: this copy is not shown)";
+		return "(delivered once more)";
 	}
-	return line.why === "unreadable" ? "(does not open: it was changed on its way, or is for another key)" : line.text;
+	return line.why === "unreadable" ? "(does not open)" : line.text;
 }
 
-// Returns a line as text, for reading aloud and for searching.
 export function words(line) {
 	if (line.event !== "line") {
 		return line.text ?? line.words ?? "";
@@ -126,7 +125,6 @@ export function row(item, me) {
 	}
 	const text = make("div", "text");
 	const element = make("div", `row ${item.kind}`, text);
-	element.dir = "auto";
 	if (isMention(item, me)) {
 		element.classList.add("mention");
 	}

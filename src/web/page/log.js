@@ -1,5 +1,4 @@
-// The log: a window of the room's entries, the numbers [low, high), in chunks. Some chunks are in the document; what is outside the window is
-// fetched again. The browser's own anchoring is off: it knows nothing of chunks.
+// The log: a window of the room's entries, the numbers [low, high), in chunks of which some are in the document.
 import { day, dayAndMinute, isMessage, isOwn, make, minute, row } from "./line.js";
 
 const CHUNK = 100;
@@ -10,38 +9,36 @@ const NEAR = 800;
 const END = 40;
 
 export class Log {
-	// `ask(request)` fetches, `me()` is the user, `changed()` is called when the end is reached or left.
+	#asked = null;
+	#missed = null;
+	#anchored = null;
+	#seamRow = null;
+	#countUnread = null;
+	#later = [];
+
+	// `ask(request, take)` fetches, `me()` is the user, `changed()` is called when the end, or the seam, is reached or left.
 	constructor(element, { ask, me, changed }) {
-		this.element = element;
-		this.ask = ask;
-		this.me = me;
-		this.changed = changed;
+		Object.assign(this, { element, ask, me, changed });
 		this.clear();
-		element.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-		new ResizeObserver(() => this.isStuck && this.#toBottom()).observe(element);
+		element.addEventListener("scroll", () => this.fill(), { passive: true });
+		new ResizeObserver(() => (this.isStuck ? this.#toBottom() : this.#hold(this.#anchored))).observe(element);
 	}
 
 	clear() {
-		this.chunks = [];
-		// The mounted ones: from `top`, before `bottom`.
-		this.top = 0;
-		this.bottom = 0;
-		this.low = 0;
-		this.high = 0;
-		this.oldest = 0;
+		this.#empty();
+		[this.low, this.high, this.oldest, this.below] = [0, 0, 0, 0];
 		// The number behind the newest entry that there is.
 		this.end = 0;
-		this.isAtEnd = true;
-		this.isStuck = true;
-		this.below = 0;
-		this.asked = null;
-		this.seam = null;
-		this.countUnread = null;
-		this.element.replaceChildren();
+		this.isAtEnd = this.isStuck = true;
+		this.#asked = this.#missed = null;
+		this.setSeam(null);
 	}
 
-	get isEmpty() {
-		return this.chunks.length === 0;
+	#empty() {
+		this.chunks = [];
+		// The mounted ones: from `top`, before `bottom`.
+		[this.top, this.bottom] = [0, 0];
+		this.element.replaceChildren();
 	}
 
 	begin(first) {
@@ -57,37 +54,37 @@ export class Log {
 			if (end <= this.end) {
 				return false;
 			}
-			this.end = end;
 			this.begin(numberOf(item));
+			this.end = end;
 		}
 		if (!this.isAtEnd) {
+			if (end === null) {
+				this.#later.push(item);
+			}
 			this.#count(item);
 			return true;
 		}
 		this.high = Math.max(this.high, end ?? 0);
 		let last = this.chunks.at(-1);
-		const isMounted = this.bottom === this.chunks.length;
 		if (!last || last.items.length >= CHUNK) {
 			last = { items: [], element: null };
 			this.chunks.push(last);
-			if (isMounted) {
+			if (this.bottom === this.chunks.length - 1 && (this.isStuck || this.bottom - this.top < MOUNTED)) {
 				this.bottom += 1;
 				this.#mount(last, "append");
 			}
 		}
 		const before = this.#before(this.chunks.length - 1, last.items.length);
 		last.items.push(item);
-		if (isMounted) {
-			last.element.append(...this.#rows(item, before));
-		}
-		this.countUnread?.();
-		if (this.isStuck && isMounted) {
+		last.element?.append(...this.#rows(item, before, last.items.length - 1));
+		this.#countUnread?.();
+		if (this.isStuck) {
 			this.#trim("top");
 			this.#toBottom();
 		} else {
 			this.#count(item);
 		}
-		this.#forget("top");
+		this.#forget(this.isStuck ? "top" : "bottom");
 		return true;
 	}
 
@@ -98,53 +95,53 @@ export class Log {
 		this.changed();
 	}
 
-	page(event) {
-		const asked = this.asked;
-		this.asked = null;
-		this.oldest = event.oldest;
-		const [first, end] = [event.first, event.first + event.count];
-		this.end = Math.max(this.end, end);
-		if (asked?.why === "jump" || asked?.why === "end") {
-			this.#reset(event, asked);
+	#fetch(asked) {
+		this.#asked = asked;
+		this.ask(asked.request, (page) => this.#asked === asked && this.#page(page, asked));
+	}
+
+	#page(page, asked) {
+		this.#asked = null;
+		if (page.event !== "page") {
+			// What the user wanted is tried again, once there is somebody to ask.
+			this.#missed = asked.seq === undefined ? null : asked;
 			return;
 		}
-		if (asked?.why === "up" && end >= this.low) {
-			const items = event.entries.filter((item) => numberOf(item) < this.low);
-			this.low = Math.min(this.low, first);
+		const end = page.first + page.count;
+		this.oldest = page.oldest;
+		this.end = Math.max(this.end, end);
+		if (asked.seq !== undefined) {
+			this.#reset(page, asked.seq);
+			return;
+		}
+		if (asked.isUp && end >= this.low) {
+			const items = page.entries.filter((item) => numberOf(item) < this.low);
+			this.low = Math.min(this.low, page.first);
 			this.#prepend(items);
-			if (event.count === 0) {
+			if (page.count === 0) {
 				this.oldest = this.low;
 			}
-		} else if (asked?.why === "down" && first <= this.high) {
-			const items = event.entries.filter((item) => numberOf(item) >= this.high);
+		} else if (!asked.isUp && page.first <= this.high) {
+			const items = page.entries.filter((item) => numberOf(item) >= this.high);
 			this.high = Math.max(this.high, end);
 			this.#append(items);
 			this.isAtEnd = this.high >= this.end;
 		}
-		this.#scrolled();
-	}
-
-	noPage() {
-		this.asked = null;
+		this.fill();
 	}
 
 	jump(seq) {
-		if (seq >= this.low && seq < this.high && this.#show(seq)) {
-			return;
+		if (!(seq >= this.low && seq < this.high && this.#show(seq))) {
+			this.#fetch({ seq, request: { around: seq, n: CHUNK } });
 		}
-		this.asked = { why: "jump", seq };
-		this.ask({ around: seq, n: CHUNK });
 	}
 
 	toEnd() {
 		if (!this.isAtEnd) {
-			this.asked = { why: "end" };
-			this.ask({ n: CHUNK });
+			this.#fetch({ seq: null, request: { n: CHUNK } });
 			return;
 		}
-		while (this.bottom < this.chunks.length) {
-			this.#mount(this.chunks[this.bottom++], "append");
-		}
+		this.#mountAll();
 		this.#trim("top");
 		this.#toBottom();
 	}
@@ -156,40 +153,42 @@ export class Log {
 	// Sets where the user stopped: at this number, or nowhere.
 	setSeam(seam) {
 		this.seam = seam;
-		this.countUnread = null;
-		this.element.querySelector(".seam")?.remove();
-		if (seam === null || seam <= this.low) {
+		this.isSeamSeen = false;
+		this.#seamRow?.remove();
+		this.#seamRow = this.#countUnread = null;
+		if (seam === null || seam < this.low) {
 			return;
 		}
 		for (let index = this.top; index < this.bottom; index++) {
 			const { items, element } = this.chunks[index];
 			const at = items.findIndex((item) => (numberOf(item) ?? -1) >= seam);
 			if (at >= 0) {
-				const before = element.querySelector(`[data-item="${at}"]`);
-				before?.before(this.#seamRow(items[at]));
-				return;
+				element.querySelector(`[data-item="${at}"]`).before(this.#makeSeam(items[at]));
+				break;
 			}
 		}
 	}
 
+	// Whether the user has not come by the place where it stopped, and that is above.
+	get isSeamAbove() {
+		const isIt = (row) => row.getBoundingClientRect().top < this.element.getBoundingClientRect().top;
+		const isAbove = this.seam !== null && (this.seam < this.low || (this.#seamRow ? isIt(this.#seamRow) : false));
+		return isAbove && !this.isSeamSeen;
+	}
 
-	#reset(event, asked) {
-		this.chunks = [];
-		[this.top, this.bottom] = [0, 0];
-		this.element.replaceChildren();
-		[this.low, this.high] = [event.first, event.first + event.count];
+	#reset(page, seq) {
+		this.#empty();
+		[this.low, this.high] = [page.first, page.first + page.count];
 		this.isAtEnd = this.high >= this.end;
 		this.isStuck = false;
-		this.#append(event.entries);
-		while (this.bottom < this.chunks.length) {
-			this.#mount(this.chunks[this.bottom++], "append");
-		}
-		if (asked.why === "end") {
+		this.#append(page.entries);
+		this.#mountAll();
+		if (seq === null) {
 			this.toEnd();
+			this.#later.splice(0).forEach((item) => this.add(item));
 		} else {
-			this.#show(asked.seq);
+			this.#show(seq);
 		}
-		this.changed();
 	}
 
 	// Puts an entry that is in memory into the middle. Returns whether it is.
@@ -210,12 +209,12 @@ export class Log {
 			}
 		}
 		const { items, element } = this.chunks[index];
-		const at = items.findIndex((item) => (item.seq ?? -1) >= seq);
-		const target = element.querySelector(`[data-item="${at}"]`);
+		const target = element.querySelector(`[data-item="${items.findIndex((item) => (item.seq ?? -1) >= seq)}"]`);
 		target.scrollIntoView({ block: "center" });
 		target.tabIndex = -1;
 		target.focus({ preventScroll: true });
-		this.isStuck = this.#isAtBottom();
+		this.fill();
+		this.changed();
 		return true;
 	}
 
@@ -226,7 +225,11 @@ export class Log {
 		this.top += chunks.length;
 		this.bottom += chunks.length;
 		this.#more("top");
-		this.#again(this.top + (chunks.length ? 1 : 0));
+		const below = this.chunks[this.top + (chunks.length ? 1 : 0)];
+		if (below?.element) {
+			// What is before its first row has changed.
+			this.#fill(below);
+		}
 		this.#hold(anchor);
 		this.#forget("bottom");
 	}
@@ -234,10 +237,16 @@ export class Log {
 	#append(items) {
 		const wasAll = this.bottom === this.chunks.length;
 		this.chunks.push(...cut(items));
-		if (wasAll && this.bottom < this.chunks.length && !this.isEmpty) {
+		if (wasAll) {
 			this.#more("bottom");
 		}
 		this.#forget("top");
+	}
+
+	#mountAll() {
+		while (this.bottom < this.chunks.length) {
+			this.#mount(this.chunks[this.bottom++], "append");
+		}
 	}
 
 	// Mounts one chunk more at an edge, and takes one away at the other if there are too many.
@@ -268,7 +277,7 @@ export class Log {
 				this.chunks.shift();
 				this.top -= 1;
 				this.bottom -= 1;
-				this.low = this.chunks[0].items.find((item) => numberBehind(item) !== null)?.seq ?? this.low;
+				this.low = this.chunks[0].items.map(numberOf).find((number) => number !== null) ?? this.low;
 			} else if (edge === "bottom" && this.bottom < this.chunks.length) {
 				this.chunks.pop();
 				this.high = this.chunks.at(-1).items.map(numberBehind).findLast((end) => end !== null) ?? this.high;
@@ -291,13 +300,6 @@ export class Log {
 		chunk.element.replaceChildren(...rows);
 	}
 
-	// Makes the rows of a chunk again: what is before it has changed.
-	#again(index) {
-		if (this.chunks[index]?.element) {
-			this.#fill(this.chunks[index]);
-		}
-	}
-
 	#before(index, at) {
 		for (; index >= 0; index--, at = this.chunks[index]?.items.length ?? 0) {
 			const item = this.chunks[index].items.slice(0, at).findLast((one) => one.event === "line");
@@ -309,19 +311,19 @@ export class Log {
 	}
 
 	// Returns the rows for an item: a new day, the seam, the item.
-	#rows(item, before, at = this.chunks.at(-1).items.length - 1) {
+	#rows(item, before, at) {
 		const rows = [];
 		const number = numberOf(item);
-		if (item.time && (!before?.time || day(before.time) !== day(item.time))) {
+		const isSameDay = before?.time && item.time && day(before.time) === day(item.time);
+		if (item.time && !isSameDay) {
 			rows.push(make("div", "day", make("span", "", day(item.time))));
 		}
-		if (this.seam !== null && number !== null && this.seam > this.low && number >= this.seam) {
-			if ((before?.seq ?? -1) < this.seam) {
-				rows.push(this.#seamRow(item));
-			}
+		if (this.seam !== null && number >= this.seam && this.seam >= this.low && (before?.seq ?? -1) < this.seam) {
+			rows.push(this.#makeSeam(item));
 		}
 		const element = row(item, this.me());
-		if (item.time && before?.time && minute(before.time) === minute(item.time) && day(before.time) === day(item.time)) {
+		// Now and then a time is on the screen, however much is said in a minute.
+		if (isSameDay && minute(before.time) === minute(item.time) && at % 10) {
 			element.classList.add("same-minute");
 		}
 		element.dataset.item = at;
@@ -329,28 +331,31 @@ export class Log {
 		return rows;
 	}
 
-	#seamRow(item) {
+	#makeSeam(item) {
 		const text = make("span");
 		const since = item.time ? `, since ${dayAndMinute(item.time)}` : "";
-		this.countUnread = () => {
+		this.#countUnread = () => {
 			const isUnread = (one) => one.event === "line" && one.seq >= this.seam && isMessage(one);
 			const unread = this.chunks.reduce((sum, { items }) => sum + items.filter(isUnread).length, 0);
 			text.textContent = unread ? `${unread} since you were last here${since}` : "you have read up to here";
 		};
-		this.countUnread();
-		const seam = make("div", "seam", text);
-		seam.setAttribute("role", "separator");
-		return seam;
+		this.#countUnread();
+		this.#seamRow?.remove();
+		this.#seamRow = make("div", "seam", text);
+		this.#seamRow.setAttribute("role", "separator");
+		return this.#seamRow;
 	}
 
 	// Remembers what is shown at the top, and where: it is to stay there.
 	#anchor() {
 		const top = this.element.getBoundingClientRect().top;
 		for (let index = this.top; index < this.bottom; index++) {
-			for (const one of this.chunks[index].element.children) {
+			const chunk = this.chunks[index];
+			const isAbove = chunk.element.getBoundingClientRect().bottom <= top;
+			for (const one of isAbove ? [] : chunk.element.children) {
 				const box = one.getBoundingClientRect();
 				if (box.bottom > top && one.dataset.item !== undefined) {
-					return { item: this.chunks[index].items[one.dataset.item], chunk: this.chunks[index], top: box.top };
+					return { item: chunk.items[one.dataset.item], chunk, from: box.top - top };
 				}
 			}
 		}
@@ -358,23 +363,17 @@ export class Log {
 	}
 
 	#hold(anchor) {
-		if (!anchor?.chunk.element) {
-			return;
-		}
-		const at = anchor.chunk.items.indexOf(anchor.item);
-		const element = anchor.chunk.element.querySelector(`[data-item="${at}"]`);
+		const at = anchor?.chunk.items.indexOf(anchor.item);
+		const element = anchor?.chunk.element?.querySelector(`[data-item="${at}"]`);
 		if (element) {
-			this.element.scrollTop += element.getBoundingClientRect().top - anchor.top;
+			const from = element.getBoundingClientRect().top - this.element.getBoundingClientRect().top;
+			this.element.scrollTop += from - anchor.from;
 		}
 	}
 
 	get #rest() {
 		const { scrollHeight, scrollTop, clientHeight } = this.element;
 		return scrollHeight - scrollTop - clientHeight;
-	}
-
-	#isAtBottom() {
-		return this.isAtEnd && this.bottom === this.chunks.length && this.#rest < END;
 	}
 
 	#toBottom() {
@@ -384,34 +383,32 @@ export class Log {
 		this.changed();
 	}
 
-	#scrolled() {
-		const was = this.isStuck;
-		this.isStuck = this.#isAtBottom();
-		if (this.isStuck !== was) {
-			this.below = 0;
+	// Shows more where there is too little, and notes where the user is.
+	fill() {
+		const [was, wasAbove] = [this.isStuck, this.isSeamAbove];
+		this.isStuck = this.isAtEnd && this.bottom === this.chunks.length && this.#rest < END;
+		const [box, seam] = [this.element.getBoundingClientRect(), this.#seamRow?.getBoundingClientRect()];
+		this.isSeamSeen ||= Boolean(seam && seam.top >= box.top && seam.bottom <= box.bottom);
+		if (this.isStuck !== was || this.isSeamAbove !== wasAbove) {
+			this.below = this.isStuck ? 0 : this.below;
 			this.changed();
 		}
-		if (this.element.scrollTop < NEAR) {
-			if (this.top > 0) {
-				this.#more("top");
-			} else if (!this.asked && this.low > this.oldest && this.low > 0 && this.high > 0) {
-				this.asked = { why: "up" };
-				this.ask({ before: this.low, n: CHUNK });
-			}
+		this.#anchored = this.#anchor();
+		if (this.#asked) {
+			return;
 		}
-		if (this.#rest < NEAR && !this.isStuck) {
-			if (this.bottom < this.chunks.length) {
-				this.#more("bottom");
-			} else if (!this.asked && !this.isAtEnd) {
-				this.asked = { why: "down" };
-				this.ask({ before: Math.min(this.high + CHUNK, this.end), n: CHUNK });
-			}
+		if (this.#missed) {
+			this.#fetch(this.#missed);
+			this.#missed = null;
+		} else if (this.element.scrollTop < NEAR && this.top > 0) {
+			this.#more("top");
+		} else if (this.element.scrollTop < NEAR && this.low > this.oldest && this.high > 0) {
+			this.#fetch({ isUp: true, request: { before: this.low, n: CHUNK } });
+		} else if (this.#rest < NEAR && this.bottom < this.chunks.length) {
+			this.#more("bottom");
+		} else if (this.#rest < NEAR && !this.isAtEnd) {
+			this.#fetch({ isUp: false, request: { before: Math.min(this.high + CHUNK, this.end), n: CHUNK } });
 		}
-	}
-
-	// Fills the window when there is too little to scroll.
-	fill() {
-		this.#scrolled();
 	}
 }
 

@@ -1,7 +1,7 @@
 // The page: what the gateway tells goes to the log, the people and the message box, and back.
 import { Composer } from "./composer.js";
 import { Find } from "./find.js";
-import { dayAndMinute, harmless, isMention, isMessage, isOwn, words } from "./line.js";
+import { harmless, isMention, isMessage, isOwn, words } from "./line.js";
 import { Log } from "./log.js";
 import { People } from "./people.js";
 import { Link } from "./socket.js";
@@ -9,21 +9,21 @@ import { load, loseText, setNick, settle, state } from "./store.js";
 
 const get = (id) => document.getElementById(id);
 const me = { nick: "", who: null, role: "stranger" };
-// Codes of an end after which another try may help, without a word of the user.
+// Codes of an end after which another try may help.
 const AGAIN_CODES = ["unreachable", "gave-up", "server-ends", "timed-out", "broken"];
-// How many entries may be missed before the page begins anew at the end.
-const MISSED = 400;
+// How many entries may be missed before the page begins anew.
+const MISSED = 2000;
 
 let trouble = "no answer yet";
-let topic = "";
+let [told, topic] = ["", ""];
 let [link, room, received, watched, placed] = [null, null, null, null, undefined];
-let [behind, mentions, readTo, asked, reporting] = [0, 0, 0, 0, 0];
-let isReplaying = true;
+let [behindTo, mentions, readTo, asked, reporting] = [0, 0, 0, 0, 0];
+let [isReplaying, isAgain] = [true, false];
 const pages = new Map();
 
 await load();
 
-const log = new Log(get("log"), { ask: (request) => ask("log", request), me: () => me, changed: showBelow });
+const log = new Log(get("log"), { ask, me: () => me, changed: showBelow });
 const people = new People({
 	list: get("list"),
 	count: get("here"),
@@ -35,9 +35,8 @@ const people = new People({
 const find = new Find({
 	dialog: get("find"),
 	fetch: (request) =>
-		new Promise((resolve, reject) => {
-			ask((page) => (page.event === "page" ? resolve(page) : reject(page.why)), request) || reject("no connection");
-		}),
+		new Promise((resolve, reject) =>
+			ask(request, (page) => (page.event === "page" ? resolve(page) : reject(page.why)))),
 	jump: (seq) => log.jump(seq),
 });
 const composer = new Composer({
@@ -45,7 +44,7 @@ const composer = new Composer({
 	box: get("message"),
 	own: get("own"),
 	hint: get("hint"),
-	people: () => people.nicks,
+	people: () => people.nicks.filter((nick) => nick !== me.nick),
 	send() {
 		log.setSeam(null);
 		log.toEnd();
@@ -57,34 +56,37 @@ const composer = new Composer({
 link = new Link({
 	place: () => (placed = state.kept?.log && log.end > 0 ? { log: state.kept.log, next: log.end } : undefined),
 	take,
-	tell: told,
+	tell,
 });
 
-// Asks for earlier entries; whoever asked gets the answer. Returns whether somebody was asked.
-function ask(whom, request) {
+// Asks for earlier entries, and calls `take` with the answer.
+function ask(request, take) {
 	const ref = `page ${++asked}`;
-	const isAsked = link?.isHere === true && link.send({ do: "fetch", ...request, ref });
-	if (isAsked) {
-		pages.set(ref, whom);
-	} else if (whom === "log") {
-		log.noPage();
+	pages.set(ref, take);
+	if (!(link?.isHere && link.send({ do: "fetch", ...request, ref }))) {
+		answer({ ref, why: "no connection" });
 	}
-	return isAsked;
+}
+
+function answer(page) {
+	const take = pages.get(page.ref);
+	pages.delete(page.ref);
+	take?.(page);
 }
 
 function command(text) {
+	log.toEnd();
 	return link.isHere && link.send({ do: "command", text, ref: `command ${++asked}` });
 }
 
-// Takes the commands that are about what is shown.
 function local(text) {
 	const [name, ...rest] = text.split(/\s+/u);
 	const act = {
 		"/who": () => togglePeople(true),
 		"/search": () => find.open(rest.join(" ")),
 		"/history": () => log.scrollBy(-1),
-		"/clear": () => log.toEnd(),
 		"/seen": () => notice(received ?? "you have not said anything yet"),
+		"/help": rest[0] === "keys" ? () => get("help").showModal() : undefined,
 	}[name];
 	act?.();
 	return Boolean(act);
@@ -94,7 +96,7 @@ function notice(text) {
 	log.add({ event: "notice", text });
 }
 
-function told(what) {
+function tell(what) {
 	trouble = {
 		gone: "udpchat web is not running; trying again",
 		refused: "this address is not valid any more: open the one that udpchat web prints",
@@ -104,69 +106,64 @@ function told(what) {
 	[...pages.keys()].forEach((ref) => answer({ ref, why: trouble }));
 }
 
-function answer(page) {
-	const whom = pages.get(page.ref);
-	pages.delete(page.ref);
-	if (whom === "log") {
-		page.event === "page" ? log.page(page) : log.noPage();
-	} else {
-		whom?.(page);
-	}
-}
-
 function take(event) {
-	if (people.take(event)) {
-		return;
+	if (!people.take(event)) {
+		HANDLERS[event.event]?.(event);
+		setPresence();
 	}
-	HANDLERS[event.event]?.(event);
-	setPresence();
 }
 
 function outcome(event) {
-	settle(event.post);
+	if (event.post !== undefined) {
+		settle(event.post);
+		link.send({ do: "settled", post: event.post });
+	}
 	if (event.event === "confirmed" && event.seq && event.seq !== watched) {
 		watched = event.seq;
 		received = null;
 		link.send({ do: "watch", seq: watched });
 	}
-	const isOurs = composer.settle(event);
-	if (isOurs && event.event !== "posted") {
-		link.settled(event.ref);
-	}
-	if (!isOurs && event.event === "wrong") {
-		pages.has(event.ref) ? answer({ ...event, event: "no-page" }) : notice(event.why);
-	} else if (!isOurs && event.event === "refused" && event.post === undefined) {
+	if (composer.settle(event)) {
+		if (event.event !== "posted") {
+			link.settled(event.ref);
+		}
+	} else if (event.event === "wrong") {
+		pages.has(event.ref) ? answer(event) : notice(event.why);
+	} else if (event.event === "refused" && event.post === undefined) {
 		notice(`${event.text}: ${event.why}`);
 	}
+}
+
+function reset() {
+	log.clear();
+	[readTo, behindTo, received, watched, topic] = [0, 0, null, null, ""];
 }
 
 const HANDLERS = {
 	joined(event) {
 		const isText = event.dialect === "text";
-		const isSame = isText ? room?.dialect === "text" : placed?.log === event.log;
-		if (!isSame) {
-			log.clear();
-			readTo = 0;
+		const missed = isText ? 0 : (event.last ?? -1) + 1 - event.first;
+		isAgain = isText ? room?.dialect === "text" : placed?.log === event.log;
+		if (!isAgain || missed > MISSED) {
+			reset();
 		}
 		room = event;
-		me.nick = event.nick;
-		me.who = event.own_key?.slice(0, 16) ?? null;
+		[me.nick, me.who, me.role] = [event.nick, event.own_key?.slice(0, 16) ?? null, "stranger"];
 		setNick(event.nick);
 		trouble = null;
 		get("gate").close();
 		people.clear();
-		isReplaying = !isText && event.last !== null && event.last >= event.first;
 		loseText();
 		composer.show();
-		if (isText) {
-			return;
+		isReplaying = missed > 0;
+		if (missed > MISSED && isAgain) {
+			link.connect();
+		} else if (!isText) {
+			log.begin(event.first);
+			link.send({ do: "who", follow: true });
+			log.fill();
+			report();
 		}
-		log.begin(event.first);
-		if (isSame && isReplaying && event.last - event.first > MISSED) {
-			link.send({ do: "skip" });
-		}
-		link.send({ do: "who", follow: true });
-		report();
 	},
 	now() {
 		isReplaying = false;
@@ -177,37 +174,30 @@ const HANDLERS = {
 		if (!log.add(event)) {
 			return;
 		}
-		if (event.kind === "private" && !isOwn(event, me) && event.text !== null && event.nick) {
+		const isMine = isOwn(event, me);
+		if (event.kind === "private" && !isMine && event.text !== null && event.nick) {
 			composer.correspondent = `${event.nick}#${event.who}`;
 		}
 		if (event.kind === "topic") {
 			topic = event.text ?? "";
 		}
-		if (isOwn(event, me) && isMessage(event) && event.seq >= log.seam) {
+		if (event.whom === me.who) {
+			me.role = { opped: "operator", deopped: "member" }[event.kind] ?? me.role;
+		}
+		if (isMine && isMessage(event) && event.seq >= log.seam) {
 			// Whoever writes, here or elsewhere, has read what is before.
 			log.setSeam(null);
 		}
-		if (!isReplaying) {
+		if (!isReplaying || isAgain) {
 			announce(event);
 		}
 		report();
 	},
-	gap(event) {
-		if (event.why === "skipped" && event.count > MISSED) {
-			log.end = event.first + event.count;
-			log.isAtEnd = false;
-			log.toEnd();
-		} else {
-			log.add(event);
-		}
-	},
+	gap: (event) => log.add(event),
 	page: answer,
 	"no-page": answer,
 	notice: (event) => notice(event.text),
-	invitation(event) {
-		notice("the invitation, to be passed on:");
-		notice(event.link);
-	},
+	invitation: (event) => notice(`the invitation, to be passed on: ${event.link}`),
 	posted: outcome,
 	confirmed: outcome,
 	refused: outcome,
@@ -216,12 +206,12 @@ const HANDLERS = {
 	received({ seq, count, of }) {
 		if (seq === watched) {
 			received = of ? `received ${count}/${of}` : null;
-			}
+		}
 	},
-	read(event) {
-		readTo = Math.max(readTo, event.before);
-		if (isReplaying ? event.before > (log.seam ?? 0) : log.seam !== null) {
-			log.setSeam(event.before);
+	read({ before }) {
+		readTo = Math.max(readTo, before);
+		if (isReplaying ? before > (log.seam ?? 0) : log.seam !== null) {
+			log.setSeam(before);
 			isReplaying || forgetSeam();
 		}
 		showBelow();
@@ -235,22 +225,24 @@ const HANDLERS = {
 		topic = event.topic;
 	},
 	behind(event) {
-		behind = event.count;
+		behindTo = log.end + event.count;
 	},
 	quiet() {
 		trouble = "the server is silent";
 	},
-	away(event) {
-		trouble = ["refused", "no-route", "no-answer", "no-handshake", "mtu"].includes(event.code)
-			? "no connection"
-			: "the server is away";
+	away({ code }) {
+		const isUnreachable = ["refused", "no-route", "no-answer", "no-handshake", "mtu"].includes(code);
+		trouble = isUnreachable ? "no connection" : "the server is away";
 	},
 	back() {
 		trouble = null;
+		log.fill();
 	},
-	"new-room": () => log.clear(),
+	"new-room": reset,
 	end({ why, code }) {
-		trouble = code === "no-nick" ? code : why ?? "you have left";
+		trouble = why ?? "you have left";
+		room = null;
+		people.clear();
 		if (AGAIN_CODES.includes(code)) {
 			link.retry();
 		} else {
@@ -269,47 +261,43 @@ function askNick(why) {
 // Reads the newest line aloud, and tells a user who is elsewhere of a mention.
 function announce(event) {
 	const text = harmless(words(event));
-	if (text) {
+	if (text && !isReplaying) {
 		get("newest").textContent = text;
 	}
-	const isAway = document.hidden || !document.hasFocus();
-	if (isAway && isMention(event, me)) {
+	if ((document.hidden || !document.hasFocus()) && isMention(event, me)) {
 		mentions += 1;
-		if (globalThis.Notification?.permission === "granted") {
-			const body = event.kind === "private" ? "wrote to you in private" : event.text;
-			const shown = new Notification(`${event.nick ?? "udpchat"} in ${topic || room.server}`, { body });
+		const body = event.kind === "private" ? "wrote to you in private" : harmless(event.text);
+		try {
+			// One for all tabs of this user.
+			const options = { body, tag: `${event.seq}` };
+			const shown = new Notification(harmless(`${event.nick ?? ""} in ${topic || room.server}`), options);
 			shown.addEventListener("click", () => (focus(), log.jump(event.seq)));
+		} catch {
 		}
 	}
 }
 
 function setPresence() {
-	const { dialect, known, server } = room ?? {};
-	const parts = [];
-	if (trouble) {
-		parts.push(trouble);
+	const behind = behindTo > log.end && `${(behindTo - log.end).toLocaleString("en")} behind`;
+	const parts = [trouble, behind, received];
+	if (room) {
+		parts.push(room.dialect === "text" ? "plain text" : room.known ? "encrypted" : "encrypted, new key");
+		parts.push(`${harmless(me.nick)} @ ${room.server}`);
 	}
-	if (behind > 0) {
-		parts.push(`${behind.toLocaleString("en")} behind`);
-	}
-	if (received) {
-		parts.push(received);
-	}
-	if (dialect) {
-		parts.push(dialect === "text" ? "plain text" : known ? "encrypted" : "encrypted, new key");
-		parts.push(`${harmless(me.nick)} @ ${server}`);
-	}
-	get("status").textContent = parts.join(" · ");
+	get("status").textContent = parts.filter(Boolean).join(" · ");
 	get("status").classList.toggle("trouble", trouble !== null);
+	if (told !== trouble) {
+		told = trouble;
+		get("newest").textContent = trouble ?? "the server is back";
+	}
 	get("topic").textContent = harmless(topic) || "udpchat";
-	document.title = `${mentions > 0 ? `(${mentions}) ` : ""}${harmless(topic) || server || "udpchat"}`;
-	get("unseen-people").hidden = dialect !== "session";
+	document.title = `${mentions > 0 ? `(${mentions}) ` : ""}${get("topic").textContent}`;
 }
 
 function showBelow() {
 	const button = get("below");
 	const { below, isStuck } = log;
-	const isAbove = isStuck && log.seam !== null && log.seam < log.low;
+	const isAbove = isStuck && log.isSeamAbove;
 	button.hidden = isStuck && !isAbove;
 	button.classList.toggle("new", below > 0 || isAbove);
 	button.textContent = isAbove ? "Go to where you stopped ↑" : below > 0 ? `${below} new below ↓` : "Newest ↓";
@@ -323,8 +311,8 @@ function report() {
 	}
 	reporting = setTimeout(() => {
 		reporting = 0;
-		const isSeen = !document.hidden && document.hasFocus() && log.isStuck && link.isHere;
-		if (isSeen && log.end > readTo) {
+		const isSeen = !document.hidden && document.hasFocus() && log.isStuck && !log.isSeamAbove;
+		if (isSeen && link.isHere && log.end > readTo) {
 			readTo = log.end;
 			link.send({ do: "read", before: readTo });
 		}
@@ -351,9 +339,10 @@ get("show-help").addEventListener("click", () => get("help").showModal());
 get("gate-form").addEventListener("submit", (event) => {
 	event.preventDefault();
 	setNick(get("nick").value.trim());
-	get("gate").close();
 	link.connect();
+	get("gate").close();
 });
+get("gate").addEventListener("close", () => link.isStopped && get("gate").showModal());
 const notify = get("notify");
 notify.hidden = globalThis.Notification?.permission !== "default";
 notify.addEventListener("click", async () => {
@@ -364,21 +353,16 @@ addEventListener("keydown", (event) => {
 	if (document.querySelector("dialog[open]")) {
 		return;
 	}
-	const key = `${event.ctrlKey && event.shiftKey ? "^" : ""}${event.key}`;
-	if (key === "^F") {
-		find.open();
-	} else if (key === "^U") {
-		togglePeople(get("people").hidden);
-	} else if (key === "Escape") {
-		log.setSeam(null);
-		log.toEnd();
-		get("message").focus();
-	} else if (key === "PageUp" || key === "PageDown") {
-		log.scrollBy(key === "PageUp" ? -1 : 1);
-	} else {
-		return;
+	const act = {
+		"^F": () => find.open(),
+		Escape: () => (log.setSeam(null), log.toEnd(), get("message").focus()),
+		PageUp: () => log.scrollBy(-1),
+		PageDown: () => log.scrollBy(1),
+	}[`${event.ctrlKey && event.shiftKey ? "^" : ""}${event.key}`];
+	if (act) {
+		event.preventDefault();
+		act();
 	}
-	event.preventDefault();
 });
 
 // Nothing has come since the user looked away.
@@ -390,7 +374,7 @@ function forgetSeam() {
 
 // What is new from here on is new for whoever comes back.
 function lookedAway() {
-	if (log.isStuck && room?.dialect === "session" && log.end > 0 && readTo >= log.end) {
+	if (log.isStuck && room?.dialect === "session" && log.end > 0 && !log.isSeamAbove) {
 		log.setSeam(log.end);
 	}
 }
@@ -401,7 +385,7 @@ addEventListener("focus", () => {
 	mentions = 0;
 	forgetSeam();
 	setPresence();
-	report();
+	showBelow();
 });
 
 if (matchMedia("(min-width: 1100px)").matches) {

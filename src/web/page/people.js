@@ -2,7 +2,6 @@
 import { button, harmless, make } from "./line.js";
 import { grouped, mark } from "./mark.js";
 
-// Returns the nick as a word of a command.
 export function quoted(nick) {
 	return /[\s"]/u.test(nick) ? `"${nick.replace(/["\\]/g, "\\$&")}"` : nick;
 }
@@ -18,21 +17,15 @@ export class People {
 	clear() {
 		this.all = new Map();
 		this.isKnown = false;
-		this.isFresh = true;
 		this.count.textContent = "People";
 		this.list.replaceChildren();
 		this.nicks = [];
 	}
 
-	// Takes an event that is about people. Returns whether it is one.
 	take(event) {
 		if (event.event === "people") {
-			if (this.isFresh) {
-				this.all.clear();
-			}
 			event.people.forEach((person, number) => this.#add(person, person.who ? null : `${this.all.size}.${number}`));
-			this.isFresh = !event.more;
-			this.isKnown = this.isFresh;
+			this.isKnown ||= !event.more;
 		} else if (event.event === "came") {
 			this.#add(event);
 		} else if (event.event === "went") {
@@ -91,7 +84,6 @@ export class People {
 			act("Kick", () => this.write(`/kick ${name} `));
 			act("Mute", () => this.write(`/mute ${name} 10m `));
 			act("Ban", () => this.write(`/ban ${name} `));
-			act("Admit", () => this.command(`/admit ${name}`));
 		}
 		if (right >= 2 && person.who && !isMe) {
 			act("Make an operator", () => this.command(`/op ${name}`));

@@ -31,6 +31,10 @@ export class Link {
 		return this.#isHere;
 	}
 
+	get isStopped() {
+		return this.#stopped && this.#timer === 0;
+	}
+
 	connect() {
 		clearTimeout(this.#timer);
 		this.#timer = 0;
@@ -84,12 +88,12 @@ export class Link {
 	}
 
 	#hear(event) {
-		this.#tries = 0;
 		if (event.event === "store") {
 			this.send({ do: "stored", below: keep(event) });
 			return;
 		}
 		if (event.event === "joined") {
+			this.#tries = 0;
 			this.#isHere = true;
 			this.#isText = event.dialect === "text";
 		}

@@ -1,5 +1,5 @@
 // What a tab keeps over a reload.
-// A tab owns its instance and counters: nothing is said twice, whatever ends the gateway. A lock keeps a duplicated tab from being this one.
+// It owns its instance and counters: nothing is said twice. A lock keeps a duplicated tab from being this one.
 const KEY = "udpchat";
 const NICK = "udpchat.nick";
 
@@ -23,7 +23,8 @@ function attempt(act) {
 }
 
 export function save() {
-	attempt(() => sessionStorage.setItem(KEY, JSON.stringify(state)));
+	// What is old is worse than nothing: its counters would be used again.
+	attempt(() => (sessionStorage.removeItem(KEY), sessionStorage.setItem(KEY, JSON.stringify(state))));
 }
 
 export function setNick(nick) {
@@ -82,7 +83,6 @@ export function loseText() {
 	save();
 }
 
-// Stores what the gateway wants stored. Returns the counter below which everything is.
 export function keep(event) {
 	const { event: _, posts, waiting, ...head } = event;
 	const known = new Map((state.kept?.posts ?? []).map((post) => [post.post, post]));
@@ -109,7 +109,6 @@ export function settle(post) {
 	}
 }
 
-// Returns a label that no other message has.
 export function label() {
 	return crypto.getRandomValues(new Uint32Array(2)).join("-");
 }
