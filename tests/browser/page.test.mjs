@@ -455,6 +455,60 @@ test("a page that does not know the token any more says so", async (t) => {
   await until(page, () => document.querySelector("#status").textContent.includes("not valid any more"));
 });
 
+test("a short window shows the log, however much waits to be sent and whatever is being written", async (t) => {
+  const room = new Room(t);
+  await room.serve();
+  const jill = await room.join("jill");
+  numbers(0, 30).forEach((line) => jill.say(line));
+  const page = await room.open(await room.web(), { nick: "jack" });
+  await sees(page, "line 29");
+  for (const name of ["a", "b", "c"]) {
+    await say(page, `/msg nobody-${name} hey`);
+  }
+  await page.locator("#own .wrong").nth(2).waitFor();
+  assert.match(await page.locator("#own").textContent(), /! \/msg nobody-a hey/);
+  await until(page, () => document.querySelector("#below").hidden);
+  await page.locator("#message").fill(numbers(0, 12).join("\n"));
+  await until(page, () => document.querySelector("#below").hidden);
+  for (const [width, height] of [[1200, 760], [600, 380], [320, 256]]) {
+    await page.setViewportSize({ width, height });
+    const log = await page.locator("#log").boundingBox();
+    assert.ok(log.height >= 64, `${log.height} pixels at ${width}x${height}`);
+    await page.locator("#send").scrollIntoViewIfNeeded();
+    const button = await page.locator("#send").boundingBox();
+    assert.ok(button.y + button.height <= height, `at ${width}x${height}`);
+  }
+  // What is taken back is private still.
+  await page.setViewportSize({ width: 1200, height: 760 });
+  await page.locator("#own button", { hasText: "Take back" }).first().click();
+  assert.equal(await page.locator("#message").inputValue(), "/msg nobody-a hey");
+});
+
+test("what is pasted is text, and what is typed over it is what it is", async (t) => {
+  const room = new Room(t);
+  await room.serve();
+  const page = await room.open(await room.web(), { nick: "jack", permissions: ["clipboard-read", "clipboard-write"] });
+  const paste = async (text) => {
+    await page.evaluate((text) => navigator.clipboard.writeText(text), text);
+    await page.locator("#message").focus();
+    await page.keyboard.press("Control+V");
+  };
+  await paste("/topic pasted");
+  await page.keyboard.press("Enter");
+  await sees(page, "jack: /topic pasted");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await until(page, () => document.querySelectorAll("#log .said").length === 2);
+  await paste("/msg jill a secret");
+  await page.keyboard.press("Enter");
+  await until(page, () => document.querySelector("#hint").textContent.startsWith("not sent"));
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type("/nonsense");
+  await page.keyboard.press("Enter");
+  await sees(page, "/nonsense");
+  assert.deepEqual(await messages(page), ["jack: /topic pasted", "jack: /topic pasted"]);
+});
+
 test("on a phone nothing is wider than the screen, and nothing is wrong for whoever cannot see it", async (t) => {
   const room = new Room(t);
   await room.serve();

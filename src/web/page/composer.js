@@ -60,7 +60,11 @@ export class Composer {
 			event.preventDefault();
 			this.enter();
 		});
-		box.addEventListener("input", () => this.#changed());
+		box.addEventListener("input", (event) => {
+			// Typed over.
+			this.isText &&= event.inputType !== "insertText" || box.selectionStart !== 1;
+			this.#changed();
+		});
 		box.addEventListener("paste", (event) => {
 			this.isText ||= box.selectionStart === 0 && event.clipboardData.getData("text").startsWith("/");
 		});
@@ -131,11 +135,13 @@ export class Composer {
 			return false;
 		}
 		if (event.event === "posted") {
-			own.left = event.parts;
+			own.left = own.parts = event.parts;
 		} else {
 			own.left -= 1;
 			if (event.event !== "confirmed") {
-				own.text = own.wrong ? `${own.text}\n${event.text ?? ""}` : event.text ?? own.text;
+				if (own.parts) {
+					own.text = own.wrong ? `${own.text}\n${event.text}` : event.text;
+				}
 				own.wrong = event.why;
 				this.tell(event.why);
 				own.left = event.event === "wrong" ? 0 : own.left;
@@ -177,7 +183,7 @@ export class Composer {
 		// What was for one person must not become public.
 		const { object } = own;
 		const before = { msg: `/msg ${quoted(object.to ?? "")} ${object.act ? "/me " : ""}`, act: "/me " }[object.do] ?? "";
-		const said = own.left === 0 && !own.text.startsWith("/") ? own.text : object.text;
+		const said = own.parts ? own.text : object.text;
 		const escaped = before === "" && said.startsWith("/") ? `/${said}` : said;
 		this.write(before + escaped);
 	}

@@ -1,4 +1,4 @@
-// Searching, and going to a day: the page reads the log backwards, and compares by itself.
+// Searching, and going to a day: by reading the log back.
 import { button, dayAndMinute, isMessage, make, words } from "./line.js";
 
 const PAGE = 128;
@@ -7,7 +7,6 @@ const FOUND = 20;
 export class Find {
 	#run = 0;
 
-	// `fetch(request)` returns a promise of a page; `jump(seq)` goes to an entry.
 	constructor({ dialog, fetch, jump }) {
 		Object.assign(this, { dialog, fetch, jump });
 		const get = (id) => dialog.querySelector(id);

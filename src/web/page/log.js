@@ -15,13 +15,17 @@ export class Log {
 	#seamRow = null;
 	#countUnread = null;
 	#later = [];
+	#height = 0;
 
 	// `ask(request, take)` fetches, `me()` is the user, `changed()` is called when the end, or the seam, is reached or left.
 	constructor(element, { ask, me, changed }) {
 		Object.assign(this, { element, ask, me, changed });
 		this.clear();
 		element.addEventListener("scroll", () => this.fill(), { passive: true });
-		new ResizeObserver(() => (this.isStuck ? this.#toBottom() : this.#hold(this.#anchored))).observe(element);
+		new ResizeObserver(() => {
+			this.#height = element.clientHeight;
+			this.isStuck ? this.#toBottom() : this.#hold(this.#anchored);
+		}).observe(element);
 	}
 
 	clear() {
@@ -103,7 +107,7 @@ export class Log {
 	#page(page, asked) {
 		this.#asked = null;
 		if (page.event !== "page") {
-			// What the user wanted is tried again, once there is somebody to ask.
+			// What the user wanted is tried again.
 			this.#missed = asked.seq === undefined ? null : asked;
 			return;
 		}
@@ -169,7 +173,7 @@ export class Log {
 		}
 	}
 
-	// Whether the user has not come by the place where it stopped, and that is above.
+	// Whether where the user stopped is above, and not seen since.
 	get isSeamAbove() {
 		const isIt = (row) => row.getBoundingClientRect().top < this.element.getBoundingClientRect().top;
 		const isAbove = this.seam !== null && (this.seam < this.low || (this.#seamRow ? isIt(this.#seamRow) : false));
@@ -227,7 +231,6 @@ export class Log {
 		this.#more("top");
 		const below = this.chunks[this.top + (chunks.length ? 1 : 0)];
 		if (below?.element) {
-			// What is before its first row has changed.
 			this.#fill(below);
 		}
 		this.#hold(anchor);
@@ -249,7 +252,7 @@ export class Log {
 		}
 	}
 
-	// Mounts one chunk more at an edge, and takes one away at the other if there are too many.
+	// Mounts one chunk more at an edge.
 	#more(edge) {
 		const anchor = this.#anchor();
 		if (edge === "top" && this.top > 0) {
@@ -322,7 +325,7 @@ export class Log {
 			rows.push(this.#makeSeam(item));
 		}
 		const element = row(item, this.me());
-		// Now and then a time is on the screen, however much is said in a minute.
+		// Now and then a time is shown again.
 		if (isSameDay && minute(before.time) === minute(item.time) && at % 10) {
 			element.classList.add("same-minute");
 		}
@@ -373,7 +376,8 @@ export class Log {
 
 	get #rest() {
 		const { scrollHeight, scrollTop, clientHeight } = this.element;
-		return scrollHeight - scrollTop - clientHeight;
+		// The observer may be about to see a change.
+		return scrollHeight - scrollTop - Math.max(clientHeight, this.#height);
 	}
 
 	#toBottom() {
