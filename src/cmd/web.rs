@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-use super::join::tab::TabMode;
+use super::join::tab::{Counters, TabMode};
 use super::json::Told;
 use super::json::joining::Joining;
 use super::talk::{Wanted, prepare_at};
@@ -59,7 +59,7 @@ pub(super) fn run(args: Web) -> Result<(), Failure> {
     }
     let opened = if args.open { open_page(state.as_ref(), &address) } else { None };
     let gate = Gate::new(hosts(listen, &args.allow_host), token);
-    let mut tabs = Tabs { args, servers };
+    let mut tabs = Tabs { args, servers, counters: Counters::default() };
     let mut gateway = Gateway::new(listener, gate, &mut tabs)?;
     let done = gateway.run();
     drop(opened);
@@ -109,6 +109,7 @@ fn hosts(listen: SocketAddr, allowed: &[String]) -> Vec<String> {
 struct Tabs {
     args: Web,
     servers: Vec<SocketAddr>,
+    counters: Counters,
 }
 
 impl Host for Tabs {
@@ -118,6 +119,7 @@ impl Host for Tabs {
         let Some(nick) = nick else { return Err(end(Exit::Usage, "no nick yet", Some("no-nick"))) };
         let kept = joining.kept.map(crate::net::kept::Kept::read).transpose();
         let kept = kept.map_err(|why| end(Exit::Usage, why, Some("malformed")))?;
+        let kept = kept.filter(|(instance, outbox, _)| !self.counters.is_stale(*instance, outbox.next));
         let (instance, outbox, left) =
             kept.unwrap_or_else(|| (Instance(random()), Default::default(), Default::default()));
         let wanted =
@@ -139,7 +141,8 @@ impl Host for Tabs {
             identity.takes = TAKES;
         }
         let timeout = self.args.target.timeout;
-        Ok(Opened { instance, config, tab: Box::new(TabMode::new(timeout, known, instance, (outbox, left))) })
+        let tab = TabMode::new(timeout, known, self.counters.clone(), instance, (outbox, left));
+        Ok(Opened { instance, config, tab: Box::new(tab) })
     }
 }
 

@@ -4,7 +4,7 @@
 //! Must not know: what the messages say, when the stream is ready.
 //! Driven by: `net::gateway`.
 //!
-//! A message to the tab that is longer than [`PIECE_MAX`] goes out in fragments (RFC 6455 5.4), so that what waits in memory does not depend on it.
+//! A message to the tab that is longer than 16 KiB goes out in fragments (RFC 6455 5.4), so that what waits in memory does not depend on it.
 
 use std::io::{self, Read, Write};
 

@@ -258,6 +258,7 @@ fn whoever_sends_too_slowly_or_nothing_is_told_and_disturbs_nobody() {
             stream
         })
         .collect();
+    let mut silent = gateway.socket();
     // There is a place for whoever asks at once.
     let mut tab = gateway.tab(r#"{"do":"join","nick":"jack"}"#);
     tab.until(r#""event":"joined""#);
@@ -274,6 +275,7 @@ fn whoever_sends_too_slowly_or_nothing_is_told_and_disturbs_nobody() {
     assert_eq!(statuses, ["", "HTTP/1.1 408"]);
     tab.say(r#"{"do":"say","text":"still here","ref":"a"}"#);
     tab.until(r#""event":"confirmed""#);
+    assert_eq!(silent.end(), 4002, "a socket that does not say who it is");
 }
 
 #[test]
@@ -399,6 +401,24 @@ fn a_tab_that_has_heard_of_no_outcome_hears_of_all_of_them_whatever_was_posted_s
     assert_eq!(heard, (10..70).collect::<Vec<_>>());
     again.say(r#"{"do":"say","text":"more","ref":"more"}"#);
     again.until(r#""post":70,"ref":"more""#);
+}
+
+#[test]
+fn a_tab_that_was_brought_back_from_before_is_another_instance() {
+    let (_server, _, _, gateway) = room();
+    let mut tab = gateway.tab(r#"{"do":"join","nick":"jack"}"#);
+    let old = tab.until(r#""event":"store""#);
+    tab.until(r#""event":"joined""#);
+    tab.say(r#"{"do":"say","text":"one","ref":"a"}"#);
+    tab.until(r#""event":"confirmed""#);
+    drop(tab);
+    // What it had stored before it said that: the next message would have the number of the first.
+    let kept = old.replacen(r#""event":"store","#, "", 1);
+    let mut again = gateway.tab(&format!(r#"{{"do":"join","nick":"jack","kept":{kept}}}"#));
+    assert_ne!(field(&again.until(r#""event":"store""#), "instance"), field(&old, "instance"));
+    again.say(r#"{"do":"say","text":"two","ref":"b"}"#);
+    again.until(r#""event":"confirmed""#);
+    again.until(r#""text":"two""#);
 }
 
 #[test]

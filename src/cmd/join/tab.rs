@@ -1,13 +1,16 @@
 //! A tab of the page: a program that speaks objects, stores what it posts by itself, and shows a person what happens.
 //!
-//! Owns: what the tab was told to store, and what a person is told beside the objects, in the words of the terminal.
+//! Owns: what the tab was told to store, the counters that tabs have had, and what a person is told beside the objects, in the words of the terminal.
 //! Must not know: WebSockets, the form of the objects.
 //! Driven by: `net::gateway`, with what the tab says and with the client's events.
 //!
 //! The tab owns its instance and its counters, as a file does for `join` on a terminal: nothing is sent before the tab says that it has stored
 //! it. So whatever ends the gateway, the tab's next client goes on with the same instance and asks what became of its posts.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::Failure;
@@ -29,9 +32,33 @@ use crate::ui::lines::Lines;
 use crate::wire::Instance;
 use crate::wire::frame::PostKind;
 
+/// The most instances whose counters are remembered. Chosen: more tabs than anybody has.
+const COUNTERS_MAX: usize = 1024;
+
+/// The next counter of each instance that the gateway has seen. A browser that has crashed may bring back what a tab had stored a while ago:
+/// its counters would be used a second time, for other messages.
+#[derive(Clone, Default)]
+pub(in crate::cmd) struct Counters(Rc<RefCell<BTreeMap<Instance, u64>>>);
+
+impl Counters {
+    /// Returns whether a tab with that next counter is older than what is known of its instance.
+    pub(in crate::cmd) fn is_stale(&self, instance: Instance, next: u64) -> bool {
+        self.0.borrow().get(&instance).is_some_and(|known| next < *known)
+    }
+
+    fn note(&self, instance: Instance, next: u64) {
+        let mut counters = self.0.borrow_mut();
+        if counters.len() >= COUNTERS_MAX && !counters.contains_key(&instance) {
+            counters.clear();
+        }
+        counters.insert(instance, next);
+    }
+}
+
 /// See the module.
 pub(in crate::cmd) struct TabMode {
     json: JsonMode,
+    counters: Counters,
     instance: Instance,
     /// What the tab has stored, or was told to.
     told: Outbox,
@@ -51,6 +78,7 @@ impl TabMode {
     pub(in crate::cmd) fn new(
         timeout: Duration,
         known: Known,
+        counters: Counters,
         instance: Instance,
         (told, left): (Outbox, Vec<Waiting>),
     ) -> Self {
@@ -59,7 +87,7 @@ impl TabMode {
         let mut json = JsonMode::new(visit);
         json.keeps = true;
         let members = Listed::default();
-        Self { json, instance, told, waiting: Vec::new(), left, has_told: false, members, leaves: false }
+        Self { json, counters, instance, told, waiting: Vec::new(), left, has_told: false, members, leaves: false }
     }
 
     /// Shows the person something.
@@ -136,6 +164,7 @@ impl TabMode {
         self.has_told = true;
         let next = posts.last().map_or(self.told.next, |post| post.counter + 1);
         self.told = Outbox { log, next, posts, numbers };
+        self.counters.note(self.instance, next);
         self.json.tell(&Told::Store(&Kept::new(self.instance, &self.told, &waiting)));
         self.told.posts.clear();
         self.waiting = waiting;

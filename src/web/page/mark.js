@@ -9,7 +9,6 @@ export function mark(who, isVerified = true) {
 	let shape = isKnown ? "" : "M.5 .5h26v12h-26z";
 	for (let cell = 0; isKnown && cell < 8; cell++) {
 		const byte = parseInt(who.slice(2 * cell, 2 * cell + 2), 16);
-		// One dot at least: a cell is never missing.
 		const dots = (byte >> 4) ^ (byte & 15) || 15;
 		for (let dot = 0; dot < 4; dot++) {
 			if (dots & (1 << dot)) {

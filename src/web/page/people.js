@@ -7,7 +7,7 @@ export function quoted(nick) {
 }
 
 export class People {
-	// `write(text)` puts a command into the message box; `command(text)` carries one out.
+	// `write(text)` puts a command into the message box.
 	constructor({ list, count, dialog, write, command, me }) {
 		Object.assign(this, { list, count, dialog, write, command, me });
 		this.nicks = [];

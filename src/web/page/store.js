@@ -13,7 +13,7 @@ export const state = {
 	draft: "",
 };
 
-// Private windows may have no storage, or none left: then a reload begins anew.
+// There may be no storage, or none left.
 function attempt(act) {
 	try {
 		return act();
@@ -85,6 +85,11 @@ export function loseText() {
 
 export function keep(event) {
 	const { event: _, posts, waiting, ...head } = event;
+	if (state.kept && state.kept.instance !== head.instance) {
+		// What was kept is out of date.
+		state.own.forEach(lose);
+		state.kept = null;
+	}
 	const known = new Map((state.kept?.posts ?? []).map((post) => [post.post, post]));
 	posts.forEach((post) => known.set(post.post, post));
 	state.kept = { ...head, posts: [...known.values()], waiting };
