@@ -52,6 +52,8 @@ pub(super) struct JsonMode {
     is_broken: bool,
     /// Whether the program stores what it posts.
     pub(super) keeps: bool,
+    /// The counter below which it has.
+    pub(super) stored_below: u64,
     /// Whether the server's key was known before.
     knows_server: bool,
 }
@@ -98,6 +100,7 @@ impl JsonMode {
             has_ended: false,
             is_broken: false,
             keeps: false,
+            stored_below: 0,
             knows_server: true,
         }
     }
@@ -218,7 +221,10 @@ impl JsonMode {
             }
             Wish::Skip => client.skip(now, 0),
             Wish::Typed(text) => return self.carry_out_all(now, client, vec![command_of(text)?], label),
-            Wish::Stored(below) if self.keeps => client.stored_below(below),
+            Wish::Stored(below) if self.keeps => {
+                self.stored_below = self.stored_below.max(below);
+                client.stored_below(below);
+            }
             Wish::Settled(post) if self.keeps => client.note(post),
             Wish::Stored(_) | Wish::Settled(_) => {
                 return Err(Wrong::new("no-effect", "udpchat stores what this program posts"));

@@ -35,7 +35,7 @@ use crate::wire::frame::PostKind;
 /// The most instances whose counters are remembered. Chosen: more tabs than anybody has.
 const COUNTERS_MAX: usize = 1024;
 
-/// The next counter of each instance that the gateway has seen. A browser that has crashed may bring back what a tab had stored a while ago:
+/// The counter below which each tab has stored its posts, as far as the gateway has heard. A browser that has crashed may bring back what a tab had stored a while ago:
 /// its counters would be used a second time, for other messages.
 #[derive(Clone, Default)]
 pub(in crate::cmd) struct Counters(Rc<RefCell<BTreeMap<Instance, u64>>>);
@@ -51,7 +51,8 @@ impl Counters {
         if counters.len() >= COUNTERS_MAX && !counters.contains_key(&instance) {
             counters.clear();
         }
-        counters.insert(instance, next);
+        let known = counters.entry(instance).or_default();
+        *known = next.max(*known);
     }
 }
 
@@ -164,7 +165,6 @@ impl TabMode {
         self.has_told = true;
         let next = posts.last().map_or(self.told.next, |post| post.counter + 1);
         self.told = Outbox { log, next, posts, numbers };
-        self.counters.note(self.instance, next);
         self.json.tell(&Told::Store(&Kept::new(self.instance, &self.told, &waiting)));
         self.told.posts.clear();
         self.waiting = waiting;
@@ -211,6 +211,7 @@ impl Tab for TabMode {
         }
         let next = self.json.carry_out(now, client, object);
         self.leaves |= next != Next::Continue;
+        self.counters.note(self.instance, self.json.stored_below);
         self.json.tell_ignored();
         self.tell_said();
         next
