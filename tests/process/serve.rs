@@ -240,7 +240,7 @@ fn a_pager_that_is_not_read_on_neither_stops_the_room_nor_keeps_it_from_ending()
 #[test]
 fn a_stdout_that_takes_nothing_is_said_once_and_the_room_goes_on() {
     let mut command = udpchat();
-    command.args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    command.args(["serve", "--bind", "127.0.0.1:0", "--db", ":memory:"]).stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.stdout(File::create("/dev/full").unwrap()).spawn().unwrap();
     let mut errors = {
         use std::io::{BufRead, BufReader};
