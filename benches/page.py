@@ -24,6 +24,7 @@ from measuring import GENERATOR_CORE, PORT, SERVER_CORE, UDPCHAT, row, server, t
 
 TABS_OF_A_KEY = 8
 SAID = re.compile(rb'"kind":"said".*?"text":"(\d+)"')
+CONFIRMED = re.compile(rb'"event":"confirmed"[^}]*"post":(\d+)')
 STORE = re.compile(rb'"event":"store".*?"next":(\d+)')
 WARM_UP_S = 2.0
 
@@ -61,6 +62,8 @@ class Tab:
         self.is_here |= b'"event":"joined"' in data
         for match in STORE.finditer(data):
             self.say({"do": "stored", "below": int(match[1])})
+        for match in CONFIRMED.finditer(data):
+            self.say({"do": "settled", "post": int(match[1])})
 
 
 class Yardstick:
