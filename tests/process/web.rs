@@ -412,6 +412,17 @@ fn a_tab_that_was_brought_back_from_before_is_another_instance() {
     tab.say(r#"{"do":"say","text":"one","ref":"a"}"#);
     tab.until(r#""event":"confirmed""#);
     drop(tab);
+    // What it has stored is not more than it was told, whatever it says.
+    let kept = old.replacen(r#""event":"store","#, "", 1).replace(r#""next":0"#, r#""next":1"#);
+    let mut same = gateway.tab(&format!(r#"{{"do":"join","nick":"jack","kept":{kept}}}"#));
+    assert_eq!(field(&same.until(r#""event":"store""#), "instance"), field(&old, "instance"));
+    same.say(r#"{"do":"stored","below":18446744073709551615}"#);
+    same.until(r#""event":"joined""#);
+    drop(same);
+    let mut same = gateway.tab(&format!(r#"{{"do":"join","nick":"jack","kept":{kept}}}"#));
+    assert_eq!(field(&same.until(r#""event":"store""#), "instance"), field(&old, "instance"));
+    same.until(r#""event":"joined""#);
+    drop(same);
     // What it had stored before it said that: the next message would have the number of the first.
     let kept = old.replacen(r#""event":"store","#, "", 1);
     let mut again = gateway.tab(&format!(r#"{{"do":"join","nick":"jack","kept":{kept}}}"#));

@@ -211,7 +211,8 @@ impl Tab for TabMode {
         }
         let next = self.json.carry_out(now, client, object);
         self.leaves |= next != Next::Continue;
-        self.counters.note(self.instance, self.json.stored_below);
+        // A tab cannot have stored what it was not told of.
+        self.counters.note(self.instance, self.json.stored_below.min(self.told.next));
         self.json.tell_ignored();
         self.tell_said();
         next

@@ -85,7 +85,9 @@ impl Visitor {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let step = match self.step {
             Step::Ended(_) if self.port.client.is_gone() => return None,
-            Step::Lingering(until) | Step::Leaving(until) | Step::Parting(until) | Step::Ended(until) => Some(until),
+            Step::Lingering(until) | Step::Leaving(until) | Step::Parting(until) => Some(until),
+            // While the tab is there, its connection says when that ends.
+            Step::Ended(until) => self.is_alone.then_some(until),
             Step::Here => None,
         };
         [self.port.client.poll_timeout(), self.ticks, step].into_iter().flatten().min()
