@@ -113,9 +113,11 @@ impl From<&Waiting> for WaitingLine {
 }
 
 impl WaitingLine {
-    pub(super) fn read(self) -> Waiting {
+    /// Returns the line; `None` if it is private and nobody is named: it must not become public.
+    pub(super) fn read(self) -> Option<Waiting> {
         let Self { kind, text, to, label } = self;
-        Waiting { kind: kind.into(), text, to, label }
+        let kind = PostKind::from(kind);
+        (kind != PostKind::Private || to.is_some()).then_some(Waiting { kind, text, to, label })
     }
 }
 
@@ -166,9 +168,7 @@ impl Kept {
             return Err("a post is too long");
         }
         let outbox = Outbox { log: head.log(), next: head.next, posts, numbers: head.numbers() };
-        // What is private and has no recipient would be said to everybody.
-        let waiting = self.waiting.into_iter().map(WaitingLine::read);
-        let waiting = waiting.filter(|line| line.kind != PostKind::Private || line.to.is_some()).collect();
+        let waiting = self.waiting.into_iter().filter_map(WaitingLine::read).collect();
         Ok((instance, outbox, waiting))
     }
 }

@@ -94,7 +94,7 @@ impl OutboxFile {
             Line::Head(_) => {}
             Line::Now { posts, waiting } => {
                 posts.into_iter().for_each(|post| self.take_post(post));
-                self.waiting = waiting.into_iter().take(STORED_MAX).map(WaitingLine::read).collect();
+                self.waiting = waiting.into_iter().take(STORED_MAX).filter_map(WaitingLine::read).collect();
             }
             Line::Done { done } => {
                 self.posts.remove(&done);
